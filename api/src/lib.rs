@@ -1,0 +1,1 @@
+//! Rooms, the LL-HLS origin, the WHIP and WHEP routes, health and metrics.

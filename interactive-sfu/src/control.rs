@@ -1,0 +1,178 @@
+//! The control handle: what the rest of the server may ask of the SFU, and what it is told.
+
+/// A clonable handle. Every call is answered by the room's authority; none blocks media.
+#[derive(Clone)]
+pub struct Sfu {}
+
+/// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// As it stands in the session's URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for SessionId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// A WHIP or WHEP POST whose token has been verified.
+#[derive(Clone, Debug)]
+pub struct JoinRequest {
+    /// The room. `[A-Za-z0-9_-]{1,64}`; `api` has checked that it exists.
+    pub room: String,
+    /// Who, from the token. A second publisher of the same identity replaces the first.
+    pub identity: String,
+    /// What to call them in captions; the identity when the token has no name.
+    pub name: String,
+    /// WHEP only: watch this participant alone; `None` follows the stage, in order of joining.
+    pub participant: Option<String>,
+    /// The SDP offer.
+    pub offer: String,
+}
+
+/// What a POST gets.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// For the `Location`.
+    pub session: SessionId,
+    /// The ICE session (RFC 9725 §4.3): changes with every ICE restart. Without quotes.
+    pub etag: String,
+    /// The SDP answer.
+    pub answer: String,
+}
+
+/// What a PATCH gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Patched {
+    /// Trickled candidates were taken (204).
+    Trickled,
+    /// ICE was restarted (200).
+    Restarted {
+        /// The new ICE session. Without quotes.
+        etag: String,
+        /// The SDP fragment with our new credentials and candidates.
+        fragment: String,
+    },
+}
+
+/// Why the SFU refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SfuError {
+    /// Not SDP at all (400).
+    #[error("the SDP does not parse: {0}")]
+    MalformedSdp(String),
+    /// SDP that this server cannot serve (422).
+    #[error("the offer cannot be served: {0}")]
+    UnacceptableOffer(String),
+    /// A PATCH without If-Match (428).
+    #[error("PATCH needs an If-Match header")]
+    PreconditionRequired,
+    /// A PATCH for an ICE session that is over (412).
+    #[error("that ICE session is over")]
+    StaleIceSession,
+    /// Nobody on stage to watch yet (409, Retry-After).
+    #[error("nobody is publishing in this room yet")]
+    NotLive,
+    /// No such session (404).
+    #[error("no such session")]
+    UnknownSession,
+    /// A limit of the configuration is reached (503).
+    #[error("{0}")]
+    Full(String),
+    /// The server is shutting down (503).
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// Audio or video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrackKind {
+    /// Sound.
+    Audio,
+    /// Picture.
+    Video,
+}
+
+/// Somebody on stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// Who.
+    pub identity: String,
+    /// What to call them.
+    pub name: String,
+    /// Their publishing session, which changes when they come back.
+    pub session: SessionId,
+    /// Whether they publish sound.
+    pub audio: bool,
+    /// Whether they publish a picture.
+    pub video: bool,
+}
+
+/// What the SFU tells the rest of the server. Sent to every subscriber of [`Sfu::events`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A speaker's media flows: their peer connection is up.
+    SpeakerJoined {
+        /// Where.
+        room: String,
+        /// Who.
+        speaker: Speaker,
+    },
+    /// A speaker is gone.
+    SpeakerLeft {
+        /// Where.
+        room: String,
+        /// Who.
+        identity: String,
+        /// Which of their sessions.
+        session: SessionId,
+    },
+}
+
+impl Sfu {
+    /// A WHIP POST: `request` publishes.
+    pub async fn publish(&self, _request: JoinRequest) -> Result<Joined, SfuError> {
+        unimplemented!()
+    }
+
+    /// A WHEP POST: `request` watches.
+    pub async fn subscribe(&self, _request: JoinRequest) -> Result<Joined, SfuError> {
+        unimplemented!()
+    }
+
+    /// A PATCH with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840).
+    pub async fn patch(&self, _room: &str, _session: &SessionId, _if_match: Option<&str>, _fragment: &str) -> Result<Patched, SfuError> {
+        unimplemented!()
+    }
+
+    /// WHEP's layer extension: the largest picture this session has use for, in pixels (0 × 0: none, pause video).
+    pub async fn limit_layer(&self, _room: &str, _session: &SessionId, _width_max: u32, _height_max: u32) -> Result<(), SfuError> {
+        unimplemented!()
+    }
+
+    /// A DELETE.
+    pub async fn leave(&self, _room: &str, _session: &SessionId) -> Result<(), SfuError> {
+        unimplemented!()
+    }
+
+    /// Who is on stage, in order of joining.
+    pub fn stage(&self, _room: &str) -> Vec<Speaker> {
+        unimplemented!()
+    }
+
+    /// Ends every session of a room that was deleted.
+    pub async fn close_room(&self, _room: &str) {
+        unimplemented!()
+    }
+
+    /// What happens from now on. Bounded: a receiver that lags is told how many it missed and asks [`Sfu::stage`].
+    pub fn events(&self) -> tokio::sync::broadcast::Receiver<Event> {
+        unimplemented!()
+    }
+}

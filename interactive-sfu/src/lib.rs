@@ -1,0 +1,9 @@
+//! Who sees and hears whom: rooms, WHIP, WHEP, and the WebRTC media plane behind them.
+//!
+//! Knows no HLS, no SQL, no GStreamer and no HTTP server: `api` holds the routes and calls [`Sfu`].
+
+pub mod control;
+pub mod media;
+pub mod signalling;
+
+pub use control::{Event, JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker, TrackKind};

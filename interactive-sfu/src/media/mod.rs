@@ -1,0 +1,1 @@
+//! Media decisions, pure: no socket, no clock.

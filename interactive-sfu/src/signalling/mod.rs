@@ -1,0 +1,1 @@
+//! Turns what peers say (SDP, tokens) into what the media plane needs, and back. Pure.

@@ -1,0 +1,2 @@
+//! The binary: settings, wiring, demo. The only place that knows all parts.
+fn main() {}
