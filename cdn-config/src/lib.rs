@@ -1,1 +1,124 @@
 //! ONE cache policy: the origin's headers and every edge's configuration are printed from it.
+//!
+//! A playlist that was asked for with delivery directives has a URL of its own for every state, so it may be cached long;
+//! the bare one changes in place and may not. Media URIs carry the broadcast's epoch and never change. A "not yet" must be
+//! forgotten at once, or a cache would keep answering it after the object exists.
+//!
+//! Pure: no clock, no I/O, no other crate. Driven by `api` (headers) and by whoever prints an edge's configuration.
+
+use std::time::Duration;
+
+/// A year: the longest lifetime caches honour (RFC 9111 §1.2.2 advises no more).
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How long a cache may repeat a bare media playlist.
+const BARE_PLAYLIST_MAX: Duration = Duration::from_millis(500);
+/// The multivariant playlist changes only when a rendition's codec does, or when the epoch turns over.
+const MULTIVARIANT: Duration = Duration::from_secs(5);
+/// An ended playlist never changes, but a room's stable entry may start a new broadcast.
+const ENDED: Duration = Duration::from_secs(3600);
+/// 400 and 404 for what may exist a moment later.
+const NOT_YET: Duration = Duration::from_secs(1);
+
+/// What a cache is to make of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheClass {
+    /// The multivariant playlist, `index.m3u8`.
+    Multivariant,
+    /// A media playlist that was asked for with `_HLS_msn`: its URL names one state of the playlist.
+    BlockingPlaylist,
+    /// A media playlist without delivery directives: the same URL changes with every part.
+    BarePlaylist,
+    /// Init segment, segment or part. The epoch is in the URI, so the bytes never change.
+    Media,
+    /// A media playlist with EXT-X-ENDLIST.
+    EndedPlaylist,
+    /// 404 for an object that may come to exist.
+    NotFoundYet,
+    /// 400 for directives that lie too far ahead now, and may not in a second.
+    BadRequest,
+    /// 503 and everything that must not be stored.
+    NoStore,
+}
+
+impl CacheClass {
+    /// Every class, in the order in which tables are printed.
+    pub const ALL: [Self; 8] = [
+        Self::Multivariant,
+        Self::BlockingPlaylist,
+        Self::BarePlaylist,
+        Self::Media,
+        Self::EndedPlaylist,
+        Self::NotFoundYet,
+        Self::BadRequest,
+        Self::NoStore,
+    ];
+
+    /// How long a shared cache may answer from its copy. Zero: not at all.
+    pub fn ttl(self, target_duration: Duration) -> Duration {
+        match self {
+            Self::Multivariant => MULTIVARIANT,
+            Self::BlockingPlaylist => target_duration * 6,
+            Self::BarePlaylist => BARE_PLAYLIST_MAX.min(target_duration / 2),
+            Self::Media => YEAR,
+            Self::EndedPlaylist => ENDED,
+            Self::NotFoundYet | Self::BadRequest => NOT_YET,
+            Self::NoStore => Duration::ZERO,
+        }
+    }
+
+    /// The value of `Cache-Control` (RFC 9111 §5.2).
+    ///
+    /// HTTP counts in whole seconds, so a lifetime under one second becomes `max-age=1` here, while an edge that is
+    /// configured from [`CacheClass::ttl`] can keep to the finer figure.
+    pub fn cache_control(self, target_duration: Duration) -> String {
+        let ttl = self.ttl(target_duration);
+        if ttl.is_zero() {
+            return "no-store".to_owned();
+        }
+        let max_age_seconds = ttl.as_secs().max(1);
+        match self {
+            Self::Media => format!("public, max-age={max_age_seconds}, immutable"),
+            _ => format!("public, max-age={max_age_seconds}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_its_lifetime_and_header() {
+        let table = [
+            (CacheClass::Multivariant, 5_000, "public, max-age=5"),
+            (CacheClass::BlockingPlaylist, 12_000, "public, max-age=12"),
+            (CacheClass::BarePlaylist, 500, "public, max-age=1"),
+            (CacheClass::Media, 31_536_000_000, "public, max-age=31536000, immutable"),
+            (CacheClass::EndedPlaylist, 3_600_000, "public, max-age=3600"),
+            (CacheClass::NotFoundYet, 1_000, "public, max-age=1"),
+            (CacheClass::BadRequest, 1_000, "public, max-age=1"),
+            (CacheClass::NoStore, 0, "no-store"),
+        ];
+        assert_eq!(table.map(|(class, ..)| class), CacheClass::ALL);
+        for (class, ttl_ms, header) in table {
+            let target_duration = Duration::from_secs(2);
+            assert_eq!(class.ttl(target_duration), Duration::from_millis(ttl_ms), "{class:?}");
+            assert_eq!(class.cache_control(target_duration), header, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_playlist_is_never_older_than_half_a_target_duration() {
+        for target_duration_ms in [200, 500, 1_000, 2_000, 6_000] {
+            let target_duration = Duration::from_millis(target_duration_ms);
+            assert!(CacheClass::BarePlaylist.ttl(target_duration) <= target_duration / 2);
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_yet_is_forgotten_within_a_second() {
+        for class in [CacheClass::NotFoundYet, CacheClass::BadRequest, CacheClass::NoStore] {
+            assert!(class.ttl(Duration::from_secs(6)) <= Duration::from_secs(1), "{class:?}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What an operator may turn.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Settings of the packager and of its origin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How much programme a live playlist lists. More lets viewers rewind and late joiners of plain HLS settle; it costs
+    /// memory (about twice this much media is held) and playlist bytes. At least six target durations. Seconds; default 30.
+    pub playlist_seconds: u32,
+    /// Whole segments every rendition needs before the first playlist is served. 1 starts soonest; 3 suits plain players
+    /// that insist on three segments. Segments; default 1.
+    pub segments_before_live: u32,
+    /// PART-HOLD-BACK in parts: how far behind the live edge low-latency players stay. Less is closer to live and stalls
+    /// sooner; the protocol forbids less than 3. Parts; default 3.0.
+    pub part_hold_back_parts: f64,
+    /// How many parts a rendition may fall behind the foremost before its missing parts are published as gaps. Less frees
+    /// its viewers sooner, more forgives a slow encoder. Parts; default 3.
+    pub gap_after_parts: u32,
+    /// Requests that may wait for a part or a playlist at once; further ones are answered 503. Each costs about a
+    /// kilobyte. Requests; default 50000.
+    pub waiting_requests_max: usize,
+    /// Objects that may await their upload. When full the oldest segment is given up, never the live path. Objects;
+    /// default 240.
+    pub store_queue_max: usize,
+    /// Uploads under way at once. Default 4.
+    pub store_uploads_at_once: usize,
+    /// Attempts at one upload before it is given up. Default 6.
+    pub store_attempts_max: u32,
+    /// Time for one attempt. Milliseconds; default 10000.
+    pub store_attempt_ms_max: u64,
+    /// Wait before the second attempt; doubles with each further one, up to 8 s. Milliseconds; default 250.
+    pub store_backoff_ms: u64,
+    /// How long the uploads that are pending at the end of a broadcast may take. Milliseconds; default 30000.
+    pub store_finish_ms_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            playlist_seconds: 30,
+            segments_before_live: 1,
+            part_hold_back_parts: 3.0,
+            gap_after_parts: 3,
+            waiting_requests_max: 50_000,
+            store_queue_max: 240,
+            store_uploads_at_once: 4,
+            store_attempts_max: 6,
+            store_attempt_ms_max: 10_000,
+            store_backoff_ms: 250,
+            store_finish_ms_max: 30_000,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what cannot work, naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        let refuse = |sentence: &str| Err(Error::Config(sentence.to_owned()));
+        if !(6..=3600).contains(&self.playlist_seconds) {
+            return refuse("playlist_seconds must lie between 6 and 3600");
+        }
+        if !(1..=10).contains(&self.segments_before_live) {
+            return refuse("segments_before_live must lie between 1 and 10");
+        }
+        if !(3.0..=30.0).contains(&self.part_hold_back_parts) {
+            return refuse("part_hold_back_parts must lie between 3 and 30 (the protocol forbids less than 3)");
+        }
+        if !(1..=100).contains(&self.gap_after_parts) {
+            return refuse("gap_after_parts must lie between 1 and 100");
+        }
+        if self.waiting_requests_max == 0 {
+            return refuse("waiting_requests_max must be at least 1");
+        }
+        if self.store_queue_max == 0 || self.store_uploads_at_once == 0 || self.store_attempts_max == 0 {
+            return refuse("store_queue_max, store_uploads_at_once and store_attempts_max must be at least 1");
+        }
+        if self.store_attempt_ms_max == 0 || self.store_backoff_ms == 0 {
+            return refuse("store_attempt_ms_max and store_backoff_ms must be at least 1");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn store_finish_max(&self) -> Duration {
+        Duration::from_millis(self.store_finish_ms_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid() {
+        Config::default().validate().unwrap();
+    }
+
+    #[test]
+    fn each_impossible_setting_is_refused_by_name() {
+        let table: [(fn(&mut Config), &str); 5] = [
+            (|c| c.playlist_seconds = 1, "playlist_seconds"),
+            (|c| c.segments_before_live = 0, "segments_before_live"),
+            (|c| c.part_hold_back_parts = 2.9, "part_hold_back_parts"),
+            (|c| c.part_hold_back_parts = f64::NAN, "part_hold_back_parts"),
+            (|c| c.store_queue_max = 0, "store_queue_max"),
+        ];
+        for (spoil, key) in table {
+            let mut config = Config::default();
+            spoil(&mut config);
+            let sentence = config.validate().unwrap_err().to_string();
+            assert!(sentence.contains(key), "{sentence}");
+        }
+    }
+}

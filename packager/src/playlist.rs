@@ -1,0 +1,171 @@
+//! The low-latency media playlist (rfc8216bis), and its delta.
+//!
+//! One small writer: the libraries at hand know no parts. Plain players read the same text; they skip the tags they do not
+//! know. Pure. Rendered once a change by `run.rs`, shared by everybody who asks.
+
+use std::fmt::Write as _;
+
+use crate::delivery::{BroadcastSpec, RenditionSpec};
+use crate::window::{Segment, Window};
+
+/// What is the same in every media playlist of a broadcast.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// EXT-X-TARGETDURATION, seconds.
+    pub target_duration_seconds: u32,
+    /// PART-HOLD-BACK, seconds.
+    pub part_hold_back_seconds: f64,
+    /// UTC of tick 0, milliseconds.
+    pub programme_zero_utc_ms: i64,
+}
+
+impl Control {
+    /// For a broadcast whose players stay `hold_back_parts` behind the live edge.
+    pub fn new(spec: &BroadcastSpec, hold_back_parts: f64, programme_zero_utc_ms: i64) -> Self {
+        Self {
+            target_duration_seconds: spec.target_duration_seconds(),
+            // Against the PART-TARGETs as they are printed, rounded up.
+            part_hold_back_seconds: round_up(round_up(spec.part_target_seconds_max()) * hold_back_parts),
+            programme_zero_utc_ms,
+        }
+    }
+}
+
+/// Where another rendition stands (EXT-X-RENDITION-REPORT).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its name.
+    pub name: String,
+    /// Its last part.
+    pub last: crate::grid::Position,
+}
+
+/// A playlist in both forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Playlist {
+    /// The whole.
+    pub full: String,
+    /// Without the segments a player with a recent copy knows; `None` when there is nothing to skip.
+    pub delta: Option<String>,
+}
+
+/// Writes the playlist of a rendition.
+pub fn render(
+    rendition: &RenditionSpec,
+    part_target_ticks: u64,
+    window: &Window,
+    control: &Control,
+    reports: &[Report],
+) -> Playlist {
+    let (timescale, target) = (window.timescale(), control.target_duration_seconds);
+    let edge = window.live_edge().unwrap_or(0);
+    let before_edge = |seconds: u32| edge.saturating_sub(u64::from(seconds) * u64::from(timescale));
+    let (skip_before, parts_after) = (before_edge(6 * target), before_edge(3 * target));
+    let first_msn = window.listed().next().map_or(0, |segment| segment.msn);
+    let mut head = header(part_target_ticks, timescale, control, first_msn);
+    if window.discontinuity_sequence() > 0 {
+        let _ = writeln!(head, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", window.discontinuity_sequence());
+    }
+    let (mut skipped, mut old, mut recent) = (0, String::new(), String::with_capacity(8192));
+    let mut map = None;
+    for segment in window.listed() {
+        let skip = segment.complete && segment.start + segment.duration < skip_before;
+        skipped += u32::from(skip);
+        let text = if skip { &mut old } else { &mut recent };
+        write_segment(
+            text,
+            rendition,
+            segment,
+            timescale,
+            control,
+            map != segment.map,
+            segment.start + segment.duration > parts_after,
+        );
+        map = segment.map;
+    }
+    if window.progress().ended {
+        recent.push_str("#EXT-X-ENDLIST\n");
+    } else {
+        let next = window.progress().next;
+        let _ =
+            writeln!(recent, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}/{}.{}.m4s\"", rendition.name, next.msn, next.part);
+    }
+    for report in reports {
+        let (name, last) = (&report.name, report.last);
+        let _ = writeln!(
+            recent,
+            "#EXT-X-RENDITION-REPORT:URI=\"{name}.m3u8\",LAST-MSN={},LAST-PART={}",
+            last.msn, last.part
+        );
+    }
+    let delta = (skipped > 0).then(|| format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n{recent}"));
+    Playlist { full: format!("{head}{old}{recent}"), delta }
+}
+
+fn header(part_target_ticks: u64, timescale: u32, control: &Control, first_msn: u64) -> String {
+    let target = control.target_duration_seconds;
+    let part_target = round_up(part_target_ticks as f64 / f64::from(timescale));
+    format!(
+        "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,\
+         PART-HOLD-BACK={:.5},HOLD-BACK={:.1},CAN-SKIP-UNTIL={:.1}\n#EXT-X-PART-INF:PART-TARGET={part_target:.5}\n\
+         #EXT-X-MEDIA-SEQUENCE:{first_msn}\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+        control.part_hold_back_seconds,
+        f64::from(3 * target),
+        f64::from(6 * target),
+    )
+}
+
+fn write_segment(
+    text: &mut String,
+    rendition: &RenditionSpec,
+    segment: &Segment,
+    timescale: u32,
+    control: &Control,
+    new_map: bool,
+    with_parts: bool,
+) {
+    let (name, msn) = (&rendition.name, segment.msn);
+    let seconds = |ticks: u64| ticks as f64 / f64::from(timescale);
+    if segment.discontinuity {
+        text.push_str("#EXT-X-DISCONTINUITY\n");
+    }
+    if let (true, Some(map)) = (new_map, segment.map) {
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{name}/init-{map}.mp4\"");
+    }
+    let _ = writeln!(
+        text,
+        "#EXT-X-PROGRAM-DATE-TIME:{}",
+        date_time(control.programme_zero_utc_ms, segment.start, timescale)
+    );
+    if with_parts {
+        for (at, part) in segment.parts.iter().enumerate() {
+            let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
+            let gap = if part.bytes.is_none() { ",GAP=YES" } else { "" };
+            let duration = seconds(part.duration);
+            let _ =
+                writeln!(text, "#EXT-X-PART:DURATION={duration:.5},URI=\"{name}/{msn}.{at}.m4s\"{independent}{gap}");
+        }
+    }
+    if segment.complete {
+        if segment.has_gap() {
+            text.push_str("#EXT-X-GAP\n");
+        }
+        let _ = writeln!(text, "#EXTINF:{:.5},\n{name}/{msn}.m4s", seconds(segment.duration));
+    }
+}
+
+/// Programme time of an instant, as EXT-X-PROGRAM-DATE-TIME wants it.
+fn date_time(zero_utc_ms: i64, ticks: u64, timescale: u32) -> String {
+    instant(zero_utc_ms, ticks, timescale).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// Programme time of an instant.
+pub(crate) fn instant(zero_utc_ms: i64, ticks: u64, timescale: u32) -> chrono::DateTime<chrono::Utc> {
+    let offset_ms = (u128::from(ticks) * 1000 / u128::from(timescale)).min(1 << 53) as i64;
+    chrono::DateTime::from_timestamp_millis(zero_utc_ms.saturating_add(offset_ms)).unwrap_or_default()
+}
+
+/// Up to the five decimals that are printed: a target must never be printed shorter than a part.
+fn round_up(seconds: f64) -> f64 {
+    (seconds * 1e5 - 1e-6).ceil() / 1e5
+}

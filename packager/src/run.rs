@@ -1,0 +1,254 @@
+//! The task of one broadcast: takes deliveries, writes the windows, wakes who waits, hands segments to the store.
+//!
+//! One task owns the broadcast; nothing in it waits but for the next delivery, so a slow store or a slow viewer costs the
+//! live edge nothing.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use object_store::ObjectStore;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::delivery::{BroadcastSpec, Delivery, RenditionId};
+use crate::playlist::{self, Control, Report};
+use crate::programme::{Output, Programme};
+use crate::shared::{Rendered, Shared, View};
+use crate::store::Publisher;
+use crate::window::Segment;
+use crate::{Config, Error, Origin, Position, master, metrics};
+
+/// A broadcast that was started.
+#[derive(Debug)]
+pub struct Running {
+    /// What `api` asks.
+    pub origin: Origin,
+    /// Done when the broadcast has ended and its recording is complete, or given up.
+    pub done: JoinHandle<Summary>,
+}
+
+/// How a broadcast went.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Parts published, all renditions.
+    pub parts: u64,
+    /// Of them gaps.
+    pub gaps: u64,
+    /// Segments completed, all renditions.
+    pub segments: u64,
+    /// Access units that went into no part.
+    pub units_dropped: u64,
+    /// Objects stored.
+    pub stored: u64,
+    /// Segments and init segments that were not.
+    pub store_failed: u64,
+    /// Why it never began: the spec or the configuration is impossible.
+    pub refused: Option<Error>,
+}
+
+/// Starts a broadcast on the current tokio runtime. It runs until [`Delivery::End`] or until the channel closes; then it ends
+/// the playlists and finishes the recording, for a bounded time. An impossible `spec` or `config` (call
+/// [`BroadcastSpec::validate`] and [`Config::validate`] first) ends at once, with [`Summary::refused`].
+pub fn start(
+    spec: BroadcastSpec,
+    config: Config,
+    store: Option<Arc<dyn ObjectStore>>,
+    deliveries: mpsc::Receiver<Delivery>,
+) -> Running {
+    metrics::describe();
+    let refused = spec.validate().and(config.validate()).err();
+    let shared = Arc::new(Shared::new(spec, &config, store));
+    let origin = Origin { shared: shared.clone() };
+    let done = match refused {
+        Some(refused) => {
+            tracing::error!(%refused, "broadcast not started");
+            shared.ended.store(true, Relaxed);
+            tokio::spawn(async { Summary { refused: Some(refused), ..Summary::default() } })
+        }
+        None => tokio::spawn(async move { Broadcast::new(shared, config).run(deliveries).await }),
+    };
+    Running { origin, done }
+}
+
+struct Broadcast {
+    shared: Arc<Shared>,
+    config: Config,
+    programme: Programme,
+    control: Control,
+    codecs: Vec<Option<String>>,
+    publisher: Option<Publisher>,
+    summary: Summary,
+    /// Bytes of the parts that were cut but not published yet, and when their last frame left the encoder.
+    cut_since: Vec<(usize, Instant)>,
+}
+
+impl Broadcast {
+    fn new(shared: Arc<Shared>, config: Config) -> Self {
+        let spec = &shared.spec;
+        let publisher =
+            shared.store.clone().map(|store| Publisher::start(spec, &config, store, shared.store_counters.clone()));
+        Self {
+            programme: Programme::new(spec.clone(), config.gap_after_parts),
+            control: Control::new(spec, config.part_hold_back_parts, 0),
+            codecs: vec![None; spec.renditions.len()],
+            publisher,
+            summary: Summary::default(),
+            cut_since: Vec::new(),
+            config,
+            shared,
+        }
+    }
+
+    async fn run(mut self, mut deliveries: mpsc::Receiver<Delivery>) -> Summary {
+        let mut outputs = Vec::new();
+        while let Some(delivery) = deliveries.recv().await {
+            if let Delivery::Clock { programme_zero_utc_ms } = delivery {
+                self.control.programme_zero_utc_ms = programme_zero_utc_ms;
+                self.shared.programme_zero_utc_ms.store(programme_zero_utc_ms, Relaxed);
+                self.shared.store_counters.programme_zero_utc_ms.store(programme_zero_utc_ms, Relaxed);
+            }
+            if matches!(delivery, Delivery::End) {
+                break;
+            }
+            self.programme.push(delivery, &mut outputs);
+            let changed = self.apply(&mut outputs);
+            self.publish(&changed);
+        }
+        self.programme.push(Delivery::End, &mut outputs);
+        self.apply(&mut outputs);
+        self.end();
+        self.finish_recording().await
+    }
+
+    /// Writes the windows; answers with the renditions that changed.
+    fn apply(&mut self, outputs: &mut Vec<Output>) -> BTreeSet<RenditionId> {
+        let mut changed = BTreeSet::new();
+        for output in outputs.drain(..) {
+            match output {
+                Output::Init { rendition, map, bytes, rfc6381 } => {
+                    self.shared.renditions[rendition.0].write().add_init(map, bytes.clone());
+                    self.codecs[rendition.0] = Some(rfc6381);
+                    let prefix = format!("{}/", self.shared.spec.epoch);
+                    let text = Rendered::new(master::render(&self.shared.spec, &self.codecs, &prefix));
+                    *self.shared.multivariant.write().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                    if let Some(publisher) = &self.publisher {
+                        publisher.init(rendition, map, bytes);
+                    }
+                }
+                Output::Cut { rendition, map, discontinuity, cut } => {
+                    let completed = self.shared.renditions[rendition.0].write().push(map, discontinuity, &cut);
+                    self.summary.parts += 1;
+                    match &cut.media {
+                        Some(media) => self.cut_since.push((media.bytes.len(), media.encoded_at)),
+                        None => {
+                            self.summary.gaps += 1;
+                            metrics::gap_published();
+                        }
+                    }
+                    changed.insert(rendition);
+                    self.completed(rendition, completed);
+                }
+                Output::Dropped(rendition, why) => {
+                    tracing::trace!(rendition = rendition.0, ?why, "access unit dropped");
+                    self.summary.units_dropped += 1;
+                    metrics::unit_dropped();
+                }
+                Output::Refused(rendition, error) => {
+                    let rendition = &self.shared.spec.renditions[rendition.0].name;
+                    tracing::warn!(%rendition, %error, "decoder configuration refused");
+                }
+            }
+        }
+        changed
+    }
+
+    fn completed(&mut self, rendition: RenditionId, segment: Option<Segment>) {
+        let Some(segment) = segment else { return };
+        self.summary.segments += 1;
+        metrics::segment_completed();
+        if let Some(publisher) = &self.publisher {
+            publisher.segment(rendition, segment);
+        }
+    }
+
+    /// Renders the playlists that changed, once, and wakes their waiters.
+    fn publish(&mut self, changed: &BTreeSet<RenditionId>) {
+        if changed.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let spec = &self.shared.spec;
+        let progress: Vec<_> = self.shared.renditions.iter().map(|state| state.read().progress()).collect();
+        for id in changed {
+            let (rendition, state) = (&spec.renditions[id.0], &self.shared.renditions[id.0]);
+            let others = spec.renditions.iter().zip(&progress).enumerate().filter(|(at, _)| *at != id.0);
+            let report =
+                |(_, (other, progress)): (usize, (&crate::delivery::RenditionSpec, &crate::window::Progress))| {
+                    let last = last_before(progress.next, spec.parts_per_segment())?;
+                    Some(Report { name: other.name.clone(), last })
+                };
+            let reports: Vec<_> = others.filter_map(report).collect();
+            let playlist =
+                playlist::render(rendition, spec.part_target_ticks(rendition), &state.read(), &self.control, &reports);
+            let view = View {
+                progress: progress[id.0],
+                full: Rendered::new(playlist.full),
+                delta: playlist.delta.map(Rendered::new),
+            };
+            state.view.send_replace(Some(Arc::new(view)));
+        }
+        if !self.shared.live.load(Relaxed) && self.may_go_live() {
+            self.shared.live.store(true, Relaxed);
+            tracing::info!(room = %spec.room, epoch = %spec.epoch, "broadcast is live");
+        }
+        metrics::published(began.elapsed());
+        for (bytes, encoded_at) in self.cut_since.drain(..) {
+            metrics::part_published(bytes, encoded_at.elapsed());
+        }
+    }
+
+    /// Every rendition that has a decoder configuration has enough segments, and there is one (a picture, if there is any).
+    fn may_go_live(&self) -> bool {
+        let renditions = || self.shared.spec.renditions.iter().zip(&self.shared.renditions).zip(&self.codecs);
+        let wants_video = self.shared.spec.renditions.iter().any(|rendition| !rendition.is_audio());
+        let known = || renditions().filter(|(_, codec)| codec.is_some()).map(|(rendition, _)| rendition);
+        let enough =
+            known().all(|(_, state)| state.read().listed_complete() >= self.config.segments_before_live as usize);
+        enough && known().any(|(rendition, _)| !wants_video || !rendition.is_audio())
+    }
+
+    fn end(&mut self) {
+        for at in 0..self.shared.renditions.len() {
+            let last = self.shared.renditions[at].write().end();
+            self.completed(RenditionId(at), last);
+        }
+        // In this order: whoever sees the flag finds ENDLIST in the playlist.
+        self.publish(&(0..self.shared.renditions.len()).map(RenditionId).collect());
+        self.shared.ended.store(true, Relaxed);
+        tracing::info!(room = %self.shared.spec.room, epoch = %self.shared.spec.epoch, "broadcast has ended");
+    }
+
+    async fn finish_recording(mut self) -> Summary {
+        if let Some(publisher) = self.publisher.take() {
+            let master = master::render(&self.shared.spec, &self.codecs, "");
+            let playlists = publisher.finish(master).await;
+            let rendered = playlists.into_iter().map(Rendered::new).collect();
+            *self.shared.recording.write().unwrap_or_else(PoisonError::into_inner) = rendered;
+        }
+        self.shared.finished.store(true, Relaxed);
+        self.summary.stored = self.shared.store_counters.stored.load(Relaxed);
+        self.summary.store_failed = self.shared.store_counters.failed.load(Relaxed);
+        self.summary
+    }
+}
+
+/// The part before `next`.
+fn last_before(next: Position, parts_per_segment: u32) -> Option<Position> {
+    match (next.msn, next.part) {
+        (0, 0) => None,
+        (msn, 0) => Some(Position { msn: msn - 1, part: parts_per_segment - 1 }),
+        (msn, part) => Some(Position { msn, part: part - 1 }),
+    }
+}

@@ -1,0 +1,244 @@
+//! One rendition's live window: what stands in its playlist, and which bytes are kept.
+//!
+//! A segment leaves the playlist when the rest is long enough without it; its bytes stay for another playlist's length and
+//! one segment more, so that no player that still holds the older playlist is refused (RFC 8216 §6.2.2). A finished segment
+//! is laid out once in memory and its parts become slices of it. No I/O and no clock. Driven by `run.rs`, read by `origin.rs`.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::delivery::{BroadcastSpec, RenditionSpec};
+use crate::grid::Position;
+use crate::segmenter::Cut;
+
+/// One part in the window.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Ticks.
+    pub duration: u64,
+    /// It starts with a keyframe.
+    pub independent: bool,
+    /// `None`: a gap.
+    pub bytes: Option<Bytes>,
+}
+
+/// One segment in the window; the last may still be growing.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Media sequence number.
+    pub msn: u64,
+    /// Decode time of its first sample, ticks.
+    pub start: u64,
+    /// Ticks, of the parts so far.
+    pub duration: u64,
+    /// Number of its init segment.
+    pub map: Option<u32>,
+    /// EXT-X-DISCONTINUITY stands before it.
+    pub discontinuity: bool,
+    /// Its parts so far.
+    pub parts: Vec<Part>,
+    /// No part follows.
+    pub complete: bool,
+    /// All its bytes, once complete and without a gap.
+    pub bytes: Option<Bytes>,
+}
+
+impl Segment {
+    /// Whether any of its parts is missing (it then carries EXT-X-GAP).
+    pub fn has_gap(&self) -> bool {
+        self.parts.iter().any(|part| part.bytes.is_none())
+    }
+}
+
+/// Where a rendition stands: all that a blocking request needs to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The first part that has not been published.
+    pub next: Position,
+    /// EXT-X-ENDLIST.
+    pub ended: bool,
+}
+
+/// A rendition's window.
+#[derive(Clone, Debug)]
+pub struct Window {
+    timescale: u32,
+    parts_per_segment: u32,
+    playlist_ticks: u64,
+    segments: VecDeque<Segment>,
+    /// How many segments at the front are kept but no longer listed.
+    unlisted: usize,
+    discontinuity_sequence: u64,
+    inits: VecDeque<(u32, Bytes)>,
+    ended: bool,
+}
+
+impl Window {
+    /// An empty window that lists `playlist_seconds`, but never under six target durations.
+    pub fn new(spec: &BroadcastSpec, rendition: &RenditionSpec, playlist_seconds: u32) -> Self {
+        let seconds = playlist_seconds.max(6 * spec.target_duration_seconds());
+        Self {
+            timescale: rendition.timescale(),
+            parts_per_segment: spec.parts_per_segment(),
+            playlist_ticks: u64::from(seconds) * u64::from(rendition.timescale()),
+            segments: VecDeque::new(),
+            unlisted: 0,
+            discontinuity_sequence: 0,
+            inits: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// Ticks a second.
+    pub fn timescale(&self) -> u32 {
+        self.timescale
+    }
+
+    /// EXT-X-DISCONTINUITY-SEQUENCE.
+    pub fn discontinuity_sequence(&self) -> u64 {
+        self.discontinuity_sequence
+    }
+
+    /// Keeps an init segment.
+    pub fn add_init(&mut self, map: u32, bytes: Bytes) {
+        self.inits.push_back((map, bytes));
+    }
+
+    /// Appends a part; answers with the segment that it completes.
+    pub fn push(&mut self, map: Option<u32>, discontinuity: bool, cut: &Cut) -> Option<Segment> {
+        let Position { msn, part } = cut.position;
+        if part == 0 || self.segments.is_empty() {
+            self.segments.push_back(Segment {
+                msn,
+                start: cut.start,
+                duration: 0,
+                map,
+                discontinuity,
+                parts: Vec::with_capacity(self.parts_per_segment as usize),
+                complete: false,
+                bytes: None,
+            });
+        }
+        let segment = self.segments.back_mut()?;
+        segment.duration += cut.duration;
+        segment.parts.push(Part {
+            duration: cut.duration,
+            independent: cut.media.as_ref().is_some_and(|media| media.independent),
+            bytes: cut.media.as_ref().map(|media| media.bytes.clone()),
+        });
+        if part + 1 < self.parts_per_segment {
+            return None;
+        }
+        complete(segment);
+        let completed = segment.clone();
+        self.trim();
+        Some(completed)
+    }
+
+    /// Ends the playlist; answers with the last segment if it was still growing.
+    pub fn end(&mut self) -> Option<Segment> {
+        self.ended = true;
+        let last = self.segments.back_mut().filter(|segment| !segment.complete)?;
+        complete(last);
+        Some(last.clone())
+    }
+
+    /// Where it stands.
+    pub fn progress(&self) -> Progress {
+        let next = self.segments.back().map_or(Position::default(), |last| {
+            if last.complete {
+                return Position { msn: last.msn + 1, part: 0 };
+            }
+            Position { msn: last.msn, part: last.parts.len() as u32 }
+        });
+        Progress { next, ended: self.ended }
+    }
+
+    /// The segments in the playlist, oldest first; the last may be growing.
+    pub fn listed(&self) -> impl DoubleEndedIterator<Item = &Segment> + Clone {
+        self.segments.range(self.unlisted..)
+    }
+
+    /// How many complete segments the playlist lists.
+    pub fn listed_complete(&self) -> usize {
+        self.listed().filter(|segment| segment.complete).count()
+    }
+
+    /// The bytes of a whole segment.
+    pub fn segment(&self, msn: u64) -> Option<Bytes> {
+        self.find(msn)?.bytes.clone()
+    }
+
+    /// The bytes of a part.
+    pub fn part(&self, at: Position) -> Option<Bytes> {
+        self.find(at.msn)?.parts.get(at.part as usize)?.bytes.clone()
+    }
+
+    /// The bytes of an init segment.
+    pub fn init(&self, map: u32) -> Option<Bytes> {
+        self.inits.iter().find(|(number, _)| *number == map).map(|(_, bytes)| bytes.clone())
+    }
+
+    /// End of the last part, ticks.
+    pub fn live_edge(&self) -> Option<u64> {
+        self.segments.back().map(|last| last.start + last.duration)
+    }
+
+    /// Bytes of media in memory.
+    pub fn bytes_held(&self) -> usize {
+        let parts = self.segments.iter().flat_map(|segment| &segment.parts);
+        parts.filter_map(|part| part.bytes.as_ref()).map(Bytes::len).sum()
+    }
+
+    fn find(&self, msn: u64) -> Option<&Segment> {
+        let first = self.segments.front()?.msn;
+        self.segments.get(usize::try_from(msn.checked_sub(first)?).ok()?)
+    }
+
+    fn trim(&mut self) {
+        let mut listed: u64 = self.listed().map(|segment| segment.duration).sum();
+        while let Some(oldest) = self.segments.get(self.unlisted)
+            && listed - oldest.duration >= self.playlist_ticks
+        {
+            listed -= oldest.duration;
+            self.discontinuity_sequence += u64::from(oldest.discontinuity);
+            self.unlisted += 1;
+        }
+        let mut kept: u64 = self.segments.range(..self.unlisted).map(|segment| segment.duration).sum();
+        while let Some(oldest) = self.segments.front()
+            && kept > self.playlist_ticks + 2 * oldest.duration
+        {
+            kept -= oldest.duration;
+            self.unlisted -= 1;
+            self.segments.pop_front();
+        }
+        let oldest_map = self.segments.iter().find_map(|segment| segment.map);
+        while let Some((map, _)) = self.inits.front()
+            && oldest_map.is_some_and(|oldest| *map < oldest)
+        {
+            self.inits.pop_front();
+        }
+    }
+}
+
+/// Lays the parts out in one buffer, which they share from then on.
+fn complete(segment: &mut Segment) {
+    segment.complete = true;
+    if segment.has_gap() {
+        return;
+    }
+    let mut all = BytesMut::with_capacity(segment.parts.iter().flat_map(|part| &part.bytes).map(Bytes::len).sum());
+    let mut ranges: Vec<Range<usize>> = Vec::with_capacity(segment.parts.len());
+    for bytes in segment.parts.iter().flat_map(|part| &part.bytes) {
+        let from = all.len();
+        all.extend_from_slice(bytes);
+        ranges.push(from..all.len());
+    }
+    let all = all.freeze();
+    for (part, range) in segment.parts.iter_mut().zip(ranges) {
+        part.bytes = Some(all.slice(range));
+    }
+    segment.bytes = Some(all);
+}
