@@ -1,1 +1,4 @@
 //! Turns what peers say (SDP, tokens) into what the media plane needs, and back. Pure.
+
+pub mod sdp;
+pub mod sdpfrag;

@@ -1,0 +1,275 @@
+//! Codecs as SDP names them, and which payload type a subscriber takes a track on.
+
+use super::lines::is_token;
+use super::{SdpError, malformed};
+
+/// A codec without its parameters, for lists of what is allowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[allow(missing_docs)]
+pub enum CodecName {
+    Opus,
+    Red,
+    Vp8,
+    H264,
+    Vp9,
+    Av1,
+}
+
+/// A codec with the parameters that decide whether two ends understand each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Codec {
+    /// RFC 7587.
+    Opus,
+    /// RFC 2198, redundant Opus.
+    Red,
+    /// RFC 7741.
+    Vp8,
+    /// RFC 6184.
+    H264 {
+        /// profile_idc, constraint flags, level_idc: 0x42e01f.
+        profile_level_id: u32,
+        /// 0 single NAL units, 1 non-interleaved.
+        packetization_mode: u8,
+        /// Whether the level may differ by direction (RFC 6184 §8.1).
+        level_asymmetry_allowed: bool,
+    },
+    /// RFC 9628.
+    Vp9 {
+        /// Bit depth and chroma: 0 to 3.
+        profile: u8,
+    },
+    /// AV1 over RTP, §7.2.
+    Av1 {
+        /// 0 main, 1 high, 2 professional.
+        profile: u8,
+        /// seq_level_idx: 0 to 31.
+        level_idx: u8,
+        /// 0 or 1.
+        tier: u8,
+    },
+}
+
+impl Codec {
+    /// Without the parameters.
+    pub fn name(&self) -> CodecName {
+        match self {
+            Self::Opus => CodecName::Opus,
+            Self::Red => CodecName::Red,
+            Self::Vp8 => CodecName::Vp8,
+            Self::H264 { .. } => CodecName::H264,
+            Self::Vp9 { .. } => CodecName::Vp9,
+            Self::Av1 { .. } => CodecName::Av1,
+        }
+    }
+
+    /// `<encoding>/<clock>[/<channels>]` of `a=rtpmap`.
+    pub fn rtpmap(&self) -> &'static str {
+        match self {
+            Self::Opus => "opus/48000/2",
+            Self::Red => "red/48000/2",
+            Self::Vp8 => "VP8/90000",
+            Self::H264 { .. } => "H264/90000",
+            Self::Vp9 { .. } => "VP9/90000",
+            Self::Av1 { .. } => "AV1/90000",
+        }
+    }
+
+    /// `None`: not a codec of ours.
+    pub(super) fn from_sdp(encoding: &str, clock_hz: u32, channels: u8, fmtp: &str) -> Result<Option<Self>, SdpError> {
+        let number = |key: &str, default: u8, most: u8| match parameter(fmtp, key) {
+            None => Ok(default),
+            Some(text) => match text.parse() {
+                Ok(n) if n <= most => Ok(n),
+                _ => malformed(format!("the fmtp's {key} is not 0 to {most}")),
+            },
+        };
+        Ok(match (encoding.to_ascii_uppercase().as_str(), clock_hz, channels) {
+            ("OPUS", 48000, 2) => Some(Self::Opus),
+            ("RED", 48000, 2) => Some(Self::Red),
+            ("VP8", 90000, 1) => Some(Self::Vp8),
+            ("H264", 90000, 1) => Some(Self::H264 {
+                profile_level_id: profile_level_id(fmtp)?,
+                packetization_mode: number("packetization-mode", 0, 2)?,
+                level_asymmetry_allowed: number("level-asymmetry-allowed", 0, 1)? == 1,
+            }),
+            ("VP9", 90000, 1) => Some(Self::Vp9 { profile: number("profile-id", 0, 3)? }),
+            ("AV1", 90000, 1) => Some(Self::Av1 {
+                profile: number("profile", 0, 2)?,
+                level_idx: number("level-idx", 5, 31)?,
+                tier: number("tier", 0, 1)?,
+            }),
+            _ => None,
+        })
+    }
+}
+
+/// RFC 6184 §8.1; without one, Baseline at level 1.
+fn profile_level_id(fmtp: &str) -> Result<u32, SdpError> {
+    match parameter(fmtp, "profile-level-id") {
+        None => Ok(0x42_000a),
+        Some(hex) if hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            u32::from_str_radix(hex, 16).or_else(|_| malformed("profile-level-id"))
+        }
+        Some(_) => malformed("profile-level-id is not six hexadecimal digits"),
+    }
+}
+
+/// The value of one parameter of a format's list.
+pub(super) fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
+    fmtp.split(';').filter_map(|p| p.trim().split_once('=')).find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v)
+}
+
+/// `a=rtcp-fb` of a payload type (RFC 4585, RFC 5104).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Feedback {
+    /// Generic NACK.
+    pub nack: bool,
+    /// Picture loss indication.
+    pub pli: bool,
+    /// Full intra request.
+    pub fir: bool,
+    /// Receiver estimated maximum bitrate.
+    pub remb: bool,
+    /// Transport-wide congestion control.
+    pub transport_cc: bool,
+}
+
+impl Feedback {
+    const NAMES: [&'static str; 5] = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"];
+
+    /// What both have; transport-cc only where there is no REMB, whose receivers estimate for themselves.
+    pub(super) fn agree(self, ours: Self) -> Self {
+        let remb = self.remb && ours.remb;
+        Self {
+            nack: self.nack && ours.nack,
+            pli: self.pli && ours.pli,
+            fir: self.fir && ours.fir,
+            remb,
+            transport_cc: !remb && self.transport_cc && ours.transport_cc,
+        }
+    }
+
+    pub(super) fn set(&mut self, name: &str) {
+        let [nack, pli, fir, remb, transport_cc] = Self::NAMES;
+        match name {
+            n if n == nack => self.nack = true,
+            n if n == pli => self.pli = true,
+            n if n == fir => self.fir = true,
+            n if n == remb => self.remb = true,
+            n if n == transport_cc => self.transport_cc = true,
+            _ => {}
+        }
+    }
+
+    /// The values of the `a=rtcp-fb` lines.
+    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
+        let on = [self.nack, self.pli, self.fir, self.remb, self.transport_cc];
+        Self::NAMES.into_iter().zip(on).filter_map(|(name, on)| on.then_some(name))
+    }
+}
+
+/// A payload type of an offer, or of what was agreed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferedCodec {
+    /// 0 to 127.
+    pub payload_type: u8,
+    /// What it carries.
+    pub codec: Codec,
+    /// RTP clock.
+    pub clock_rate_hz: u32,
+    /// 1 for video.
+    pub channels: u8,
+    /// The offer's `a=fmtp` parameters as they stood; empty without.
+    pub fmtp: String,
+    /// RFC 4588 retransmissions of it.
+    pub rtx_payload_type: Option<u8>,
+    /// What either end may send about it.
+    pub feedback: Feedback,
+}
+
+impl OfferedCodec {
+    /// The parameters of our `a=fmtp`. Only those that describe the format are echoed: what an offerer says of its own
+    /// encoder (`sprop-parameter-sets`) is not ours to repeat.
+    pub(super) fn answer_fmtp(&self) -> String {
+        let echo: &[&str] = match self.codec {
+            Codec::Vp8 => &[],
+            Codec::Opus => &["minptime", "useinbandfec", "usedtx", "stereo", "maxplaybackrate"],
+            Codec::Red => return if safe(&self.fmtp) { self.fmtp.clone() } else { String::new() },
+            Codec::H264 { .. } => &["level-asymmetry-allowed", "packetization-mode", "profile-level-id"],
+            Codec::Vp9 { .. } => &["profile-id"],
+            Codec::Av1 { .. } => &["level-idx", "profile", "tier"],
+        };
+        let mut kept: Vec<String> = echo
+            .iter()
+            .filter_map(|key| parameter(&self.fmtp, key).filter(|v| is_token(v)).map(|v| format!("{key}={v}")))
+            .collect();
+        let stereo = parameter(&self.fmtp, "sprop-stereo") == Some("1") && parameter(&self.fmtp, "stereo").is_none();
+        if self.codec == Codec::Opus && stereo {
+            kept.push("stereo=1".to_owned());
+        }
+        kept.join(";")
+    }
+}
+
+fn safe(fmtp: &str) -> bool {
+    !fmtp.is_empty() && fmtp.bytes().all(|b| b.is_ascii_digit() || b == b'/')
+}
+
+/// The payload type on which a subscriber takes a track of this codec. H.264 wants the same packetization mode, then
+/// the same profile, then one that contains it; the last resort is any H.264 of that mode: decoders accept more than they say.
+pub fn match_codec<'a>(track: &Codec, negotiated: &'a [OfferedCodec]) -> Option<&'a OfferedCodec> {
+    let distance = |theirs: &Codec| match (track, theirs) {
+        (
+            Codec::H264 { profile_level_id: a, packetization_mode: mode_a, .. },
+            Codec::H264 { profile_level_id: b, packetization_mode: mode_b, .. },
+        ) => {
+            let (a, b) = (H264Profile::of(*a), H264Profile::of(*b));
+            // A single-NAL stream is a valid non-interleaved one; the reverse breaks the receiver.
+            let mode = match (mode_a, mode_b) {
+                (a, b) if a == b => 0,
+                (0, 1) => 8,
+                _ => 16,
+            };
+            Some(
+                mode + if a == b {
+                    0
+                } else if b > a {
+                    1
+                } else {
+                    2
+                },
+            )
+        }
+        (Codec::Vp9 { profile: a }, Codec::Vp9 { profile: b }) => (a == b).then_some(0),
+        (Codec::Av1 { profile: a, .. }, Codec::Av1 { profile: b, .. }) => (b >= a).then(|| b - a),
+        (a, b) => (a == b).then_some(0),
+    };
+    negotiated.iter().filter_map(|c| Some((distance(&c.codec)?, c))).min_by_key(|(d, _)| *d).map(|(_, c)| c)
+}
+
+/// In order of what contains what, near enough (RFC 6184 §8.1, table 5).
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum H264Profile {
+    ConstrainedBaseline,
+    Baseline,
+    Main,
+    ConstrainedHigh,
+    High,
+    Other,
+}
+
+impl H264Profile {
+    fn of(profile_level_id: u32) -> Self {
+        let [_, idc, flags, _] = profile_level_id.to_be_bytes();
+        match idc {
+            0x42 if flags & 0x40 != 0 => Self::ConstrainedBaseline,
+            0x4d if flags & 0x80 != 0 => Self::ConstrainedBaseline,
+            0x58 if flags & 0xc0 == 0xc0 => Self::ConstrainedBaseline,
+            0x42 => Self::Baseline,
+            0x4d => Self::Main,
+            0x64 if flags & 0x0c == 0x0c => Self::ConstrainedHigh,
+            0x64 => Self::High,
+            _ => Self::Other,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Offer and answer (RFC 8866, 8829, 9143) for the few shapes an SFU uses.
+//!
+//! An [`Offer`] is parsed strictly and within limits; [`negotiate_publish`] and [`negotiate_subscribe`] decide what we
+//! take of it; an [`Answer`] is printed. We are always the answerer, ICE-lite and DTLS-passive, on one BUNDLE transport.
+//! Pure, and free of the rest of the crate, so that it can be fuzzed alone. Driven by the WHIP and WHEP sessions.
+//!
+//! The grammar is our own ([`lines`]) because everything that gets in must be bounded and exact: stray white space,
+//! missing lines and duplicate attributes are refused here rather than trimmed.
+
+mod answer;
+mod candidate;
+mod codec;
+mod limits;
+mod lines;
+mod negotiate;
+mod offer;
+mod section;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use answer::{Answer, SendStream};
+pub use candidate::{Candidate, CandidateKind, TcpType, Transport, host_candidates};
+pub use codec::{Codec, CodecName, Feedback, OfferedCodec, match_codec};
+pub use limits::OFFER_BYTES_MAX;
+pub(super) use lines::{is_ice_string, printable};
+pub use negotiate::{NegotiatedSection, PublishPolicy, SubscribePolicy, negotiate_publish, negotiate_subscribe};
+pub use offer::Offer;
+pub use section::OfferedSection;
+pub use types::{Direction, Extension, Fingerprint, IceCredentials, Msid, SectionKind, Setup};
+
+/// Why an SDP text is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// It does not parse (HTTP 400).
+    #[error("{0}")]
+    Malformed(String),
+    /// It parses, but this server cannot serve it (HTTP 422).
+    #[error("{0}")]
+    Unacceptable(String),
+}
+
+fn malformed<T>(why: impl Into<String>) -> Result<T, SdpError> {
+    Err(SdpError::Malformed(why.into()))
+}
+
+fn unacceptable<T>(why: impl Into<String>) -> Result<T, SdpError> {
+    Err(SdpError::Unacceptable(why.into()))
+}

@@ -1,0 +1,168 @@
+//! What we take of an offer.
+
+use super::answer::SendStream;
+use super::codec::{CodecName, Feedback, OfferedCodec};
+use super::offer::Offer;
+use super::section::OfferedSection;
+use super::types::{Direction, Extension, SectionKind};
+use super::{SdpError, unacceptable};
+
+/// What a publisher (WHIP) may do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublishPolicy {
+    /// Accepted codecs; among them the publisher's order decides.
+    pub codecs: Vec<CodecName>,
+    /// Accepted header extensions. Without [`Extension::VideoOrientation`] a browser turns its pictures upright itself,
+    /// which is what receivers need whenever the forwarder does not pass that extension on.
+    pub extensions: Vec<Extension>,
+    /// Feedback we send.
+    pub feedback: Feedback,
+    /// Simulcast layers; an offer's further ones are not accepted.
+    pub layers_max: usize,
+}
+
+impl Default for PublishPolicy {
+    fn default() -> Self {
+        use Extension::{AbsSendTime, AudioLevel, Mid, RepairedRtpStreamId, RtpStreamId, TransportCc};
+        Self {
+            codecs: vec![CodecName::Opus, CodecName::Vp8, CodecName::H264, CodecName::Vp9, CodecName::Av1],
+            extensions: vec![Mid, RtpStreamId, RepairedRtpStreamId, AbsSendTime, AudioLevel, TransportCc],
+            feedback: Feedback { nack: true, pli: true, fir: true, remb: true, transport_cc: true },
+            layers_max: 3,
+        }
+    }
+}
+
+/// What a subscriber (WHEP) is given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SubscribePolicy {
+    /// Codecs a source may have, now or later.
+    pub codecs: Vec<CodecName>,
+    /// Header extensions we write.
+    pub extensions: Vec<Extension>,
+    /// Feedback we understand.
+    pub feedback: Feedback,
+}
+
+impl Default for SubscribePolicy {
+    fn default() -> Self {
+        let PublishPolicy { codecs, feedback, .. } = PublishPolicy::default();
+        Self { codecs, extensions: vec![Extension::Mid, Extension::AbsSendTime, Extension::TransportCc], feedback }
+    }
+}
+
+/// One section as agreed: the same place in the answer as in the offer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NegotiatedSection {
+    /// The offer's.
+    pub mid: String,
+    /// The offer's.
+    pub kind: SectionKind,
+    /// As WE see it: `RecvOnly`, `SendOnly` or `Inactive`.
+    pub direction: Direction,
+    /// Publish: exactly one. Subscribe: all that both know, in the subscriber's order. Their `feedback` is what was agreed.
+    pub codecs: Vec<OfferedCodec>,
+    /// What packets of this section may carry, with the offer's ids.
+    pub extensions: Vec<(u8, Extension)>,
+    /// Publish: the simulcast layers we receive, in the offer's order.
+    pub rids: Vec<String>,
+    /// Subscribe: what we announce that we send. The caller fills it in before it writes the answer.
+    pub send: Option<SendStream>,
+    /// Answered with port 0, outside the BUNDLE group.
+    pub rejected: bool,
+    /// `<media>` of the offer's `m=` line.
+    pub media: String,
+    /// `<proto>` of the offer's `m=` line.
+    pub proto: String,
+    /// `<fmt>`s of the offer's `m=` line: what an inactive or rejected section repeats.
+    pub formats: Vec<String>,
+}
+
+impl NegotiatedSection {
+    /// The id of an extension that was agreed.
+    pub fn extension_id(&self, extension: Extension) -> Option<u8> {
+        self.extensions.iter().find(|(_, e)| *e == extension).map(|(id, _)| *id)
+    }
+
+    /// Nothing flows: inactive, or port 0 where there is nothing we could ever serve.
+    fn idle(offered: &OfferedSection) -> Self {
+        let serves = matches!(offered.kind, SectionKind::Audio | SectionKind::Video);
+        Self {
+            mid: offered.mid.clone(),
+            kind: offered.kind,
+            direction: Direction::Inactive,
+            codecs: Vec::new(),
+            extensions: Vec::new(),
+            rids: Vec::new(),
+            send: None,
+            rejected: offered.rejected || !serves,
+            media: offered.media.clone(),
+            proto: offered.proto.clone(),
+            formats: offered.formats.clone(),
+        }
+    }
+
+    /// An inactive section still lists the codecs and extensions it would have, so that it can be revived.
+    fn of(offered: &OfferedSection, allowed: &[CodecName], extensions: &[Extension], ours: Feedback) -> Self {
+        let mut section = Self::idle(offered);
+        if section.rejected {
+            return section;
+        }
+        section.codecs = offered.codecs.iter().filter(|c| fits(c, offered.kind, allowed)).cloned().collect();
+        for codec in &mut section.codecs {
+            codec.feedback = codec.feedback.agree(ours);
+        }
+        let transport_cc = section.codecs.iter().any(|c| c.feedback.transport_cc);
+        let wanted = |e: Extension| extensions.contains(&e) && (transport_cc || e != Extension::TransportCc);
+        section.extensions = offered.extensions.iter().copied().filter(|(_, e)| wanted(*e)).collect();
+        section
+    }
+}
+
+fn fits(codec: &OfferedCodec, kind: SectionKind, allowed: &[CodecName]) -> bool {
+    let name = codec.codec.name();
+    let audio = matches!(name, CodecName::Opus | CodecName::Red);
+    // Interleaved H.264 (mode 2) reorders NAL units, which no receiver here undoes.
+    let interleaved = matches!(codec.codec, super::Codec::H264 { packetization_mode: 2, .. });
+    allowed.contains(&name) && audio == (kind == SectionKind::Audio) && !interleaved
+}
+
+/// WHIP (RFC 9725 §4.2): we receive one audio and one video at most, each with one codec; the rest is inactive.
+/// An offer of which nothing can be received is refused whole.
+pub fn negotiate_publish(offer: &Offer, policy: &PublishPolicy) -> Result<Vec<NegotiatedSection>, SdpError> {
+    let mut taken: Vec<SectionKind> = Vec::new();
+    let sections = offer.sections.iter().map(|offered| {
+        let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
+        section.codecs.truncate(1);
+        let wanted = offered.direction.sends() && !section.codecs.is_empty() && !taken.contains(&offered.kind);
+        if wanted {
+            taken.push(offered.kind);
+            section.direction = Direction::RecvOnly;
+            // RIDs without their header extension could not be told apart.
+            if section.extension_id(Extension::RtpStreamId).is_some() {
+                section.rids = offered.rids.iter().take(policy.layers_max).cloned().collect();
+            }
+        }
+        section
+    });
+    let sections: Vec<_> = sections.collect();
+    if taken.is_empty() { unacceptable("the offer sends nothing in a codec of this server") } else { Ok(sections) }
+}
+
+/// WHEP: we send on every audio and video section that receives, with every codec both know, so that the source
+/// may change its codec. An offer that can receive nothing is refused whole.
+pub fn negotiate_subscribe(offer: &Offer, policy: &SubscribePolicy) -> Result<Vec<NegotiatedSection>, SdpError> {
+    let sections = offer.sections.iter().map(|offered| {
+        let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
+        if offered.direction.receives() && !section.codecs.is_empty() {
+            section.direction = Direction::SendOnly;
+        }
+        section
+    });
+    let sections: Vec<_> = sections.collect();
+    if sections.iter().any(|s| s.direction == Direction::SendOnly) {
+        Ok(sections)
+    } else {
+        unacceptable("the offer receives nothing in a codec of this server")
+    }
+}

@@ -1,0 +1,190 @@
+//! The small values an offer is made of.
+
+use std::fmt;
+
+use super::lines::is_ice_string;
+use super::{SdpError, malformed, unacceptable};
+
+/// ICE user fragment and password of one side (RFC 8839 §5.4).
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// 4 to 256 ice-chars.
+    pub ufrag: String,
+    /// 22 to 256 ice-chars. Not shown by `Debug`.
+    pub pwd: String,
+}
+
+impl IceCredentials {
+    /// Checks length and alphabet.
+    pub fn new(ufrag: &str, pwd: &str) -> Result<Self, SdpError> {
+        if !is_ice_string(ufrag, 4) {
+            return malformed("a=ice-ufrag is not 4 to 256 ice-chars");
+        }
+        if !is_ice_string(pwd, 22) {
+            return malformed("a=ice-pwd is not 22 to 256 ice-chars");
+        }
+        Ok(Self { ufrag: ufrag.to_owned(), pwd: pwd.to_owned() })
+    }
+}
+
+impl fmt::Debug for IceCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceCredentials").field("ufrag", &self.ufrag).finish_non_exhaustive()
+    }
+}
+
+/// SHA-256 of a DTLS certificate (RFC 8122 §5). Displays as `AB:CD:…`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// From the value of `a=fingerprint`; `None` when the hash is not SHA-256.
+    pub(super) fn parse(value: &str) -> Result<Option<Self>, SdpError> {
+        let Some((hash, hex)) = value.split_once(' ') else { return malformed("a=fingerprint") };
+        if !hash.eq_ignore_ascii_case("sha-256") {
+            return Ok(None);
+        }
+        let mut bytes = [0; 32];
+        let mut pairs = hex.split(':');
+        for byte in &mut bytes {
+            let pair = pairs.next().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()));
+            *byte = match pair.map(|p| u8::from_str_radix(p, 16)) {
+                Some(Ok(value)) => value,
+                _ => return malformed("a=fingerprint is not 32 bytes in hexadecimal"),
+            };
+        }
+        if pairs.next().is_some() { malformed("a=fingerprint is longer than 32 bytes") } else { Ok(Some(Self(bytes))) }
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            write!(f, "{}{byte:02X}", if i == 0 { "" } else { ":" })?;
+        }
+        Ok(())
+    }
+}
+
+/// The DTLS role a peer offers (RFC 8842 §5.2). We answer passive, so it must be able to be the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Setup {
+    /// Either role.
+    ActPass,
+    /// DTLS client.
+    Active,
+}
+
+impl Setup {
+    pub(super) fn parse(value: &str) -> Result<Self, SdpError> {
+        match value {
+            "actpass" => Ok(Self::ActPass),
+            "active" => Ok(Self::Active),
+            "passive" | "holdconn" => unacceptable("the offer's DTLS role must be actpass or active"),
+            _ => malformed("a=setup"),
+        }
+    }
+}
+
+/// What a media section carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum SectionKind {
+    /// Sound.
+    Audio,
+    /// Picture.
+    Video,
+    /// Data channels.
+    Application,
+    /// Anything else; always rejected.
+    Other,
+}
+
+/// Which way media goes, seen from whoever wrote it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// Both.
+    SendRecv,
+    /// Out.
+    SendOnly,
+    /// In.
+    RecvOnly,
+    /// Neither.
+    Inactive,
+}
+
+impl Direction {
+    /// The attribute's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// Whether its writer sends.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether its writer receives.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+}
+
+/// RTP header extensions this server knows; an offer's others are dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Extension {
+    /// RFC 9143 §15.
+    Mid,
+    /// RFC 8852 §3.1.
+    RtpStreamId,
+    /// RFC 8852 §3.2.
+    RepairedRtpStreamId,
+    /// 24 bits of NTP time in 6.18 fixed point.
+    AbsSendTime,
+    /// RFC 6464.
+    AudioLevel,
+    /// draft-holmer-rmcat-transport-wide-cc-extensions-01.
+    TransportCc,
+    /// Bounds on the receiver's jitter buffer.
+    PlayoutDelay,
+    /// 3GPP TS 26.114 §7.4.5: a sender that may use it does not rotate its pictures itself.
+    VideoOrientation,
+    /// NTP time of capture.
+    AbsCaptureTime,
+}
+
+impl Extension {
+    const ALL: [(Self, &'static str); 9] = [
+        (Self::Mid, "urn:ietf:params:rtp-hdrext:sdes:mid"),
+        (Self::RtpStreamId, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),
+        (Self::RepairedRtpStreamId, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"),
+        (Self::AbsSendTime, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"),
+        (Self::AudioLevel, "urn:ietf:params:rtp-hdrext:ssrc-audio-level"),
+        (Self::TransportCc, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"),
+        (Self::PlayoutDelay, "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"),
+        (Self::VideoOrientation, "urn:3gpp:video-orientation"),
+        (Self::AbsCaptureTime, "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"),
+    ];
+
+    /// The URI of `a=extmap`.
+    pub fn uri(self) -> &'static str {
+        Self::ALL.iter().find(|(e, _)| *e == self).map_or("", |(_, uri)| uri)
+    }
+
+    pub(super) fn from_uri(uri: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == uri).map(|(e, _)| *e)
+    }
+}
+
+/// `a=msid` (RFC 8830).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Msid {
+    /// The media stream, `-` for none. At most 64 token characters.
+    pub stream: String,
+    /// The track within it. At most 64 token characters; empty when the peer names none.
+    pub track: String,
+}
