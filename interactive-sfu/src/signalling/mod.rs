@@ -2,3 +2,4 @@
 
 pub mod sdp;
 pub mod sdpfrag;
+pub mod token;
