@@ -133,7 +133,6 @@ pub fn init(rendition: &RenditionSpec, codec: &Codec) -> Result<Bytes, Error> {
         mdhd: Mdhd { timescale, language: "und".into(), ..Default::default() },
         hdlr: Hdlr { handler: FourCC::new(handler), name: rendition.name.clone() },
         minf,
-        ..Default::default()
     };
     let trex = Trex { track_id: TRACK_ID, default_sample_description_index: 1, ..Default::default() };
     let moov = Moov {

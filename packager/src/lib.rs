@@ -7,6 +7,8 @@
 //! when, `archive` what a recording lists. The edge is thin: `run` owns the broadcast's task, `origin` the waiting requests,
 //! `store` the uploads.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::type_complexity))]
+
 mod archive;
 pub mod cmaf;
 mod config;
@@ -16,6 +18,7 @@ pub mod grid;
 mod master;
 mod metrics;
 pub mod origin;
+mod path;
 pub mod playlist;
 pub mod programme;
 pub mod query;
@@ -27,6 +30,7 @@ mod spec;
 mod store;
 #[cfg(test)]
 mod testing;
+mod upload_queue;
 pub mod window;
 
 pub use config::Config;

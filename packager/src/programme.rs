@@ -238,3 +238,6 @@ impl Programme {
         self.tracks.iter().filter_map(first).max().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,7 @@ impl Segmenter {
     pub fn push(&mut self, unit: AccessUnit, out: &mut Vec<Cut>) -> Result<(), Dropped> {
         let part = self.place(&unit)?;
         if part > self.next && !self.pending.is_empty() {
-            self.close(out); // its last frame never came
+            self.close_late(out);
         }
         // A lone missing part borrows the unit behind it: shown a little early, but no reference is lost. Not across the
         // start of a segment, which belongs to the keyframe.
@@ -136,7 +136,7 @@ impl Segmenter {
     /// Publishes gaps up to part `part`, after whatever is being filled. Video then needs a keyframe.
     pub fn skip_to(&mut self, part: u64, out: &mut Vec<Cut>) {
         if part > self.next && !self.pending.is_empty() {
-            self.close(out);
+            self.close_late(out);
         }
         while self.next < part {
             let start = self.start_of_next(None);
@@ -149,7 +149,7 @@ impl Segmenter {
     /// Nothing more is wanted before segment `msn`: its decoder configuration is another. What is being filled is published.
     pub fn restart_at(&mut self, msn: u64, out: &mut Vec<Cut>) {
         if !self.pending.is_empty() {
-            self.close(out);
+            self.close_late(out);
         }
         self.resume_from = msn * u64::from(self.grid.parts_per_segment());
         self.resuming = true;
@@ -188,6 +188,12 @@ impl Segmenter {
             Some(last) if self.audio => self.close_at(last.time + u64::from(last.duration), out),
             _ => self.close_at(grid_end, out),
         }
+    }
+
+    /// Its last frame never came: the one before stands in for it, so that the next part starts where it belongs.
+    fn close_late(&mut self, out: &mut Vec<Cut>) {
+        let start = self.start_of_next(self.pending.first().map(|first| first.time));
+        self.close_at(self.gap_end(start), out);
     }
 
     /// Cuts the pending units as one part that ends at `end`, or a little off it if the units leave no other way.
@@ -231,7 +237,8 @@ impl Segmenter {
             return grid_end.max(start + 1);
         }
         let frame = u64::from(AAC_FRAME_SAMPLES);
-        start + grid_end.saturating_sub(start + frame / 2).div_ceil(frame).max(1) * frame
+        let frames = grid_end.saturating_sub(start + frame / 2).div_ceil(frame);
+        start + frames.clamp(1, self.part_target / frame) * frame
     }
 }
 
@@ -255,3 +262,6 @@ fn lay_out(units: Vec<AccessUnit>, start: u64, end: u64) -> Vec<Sample> {
     };
     units.into_iter().zip(starts.windows(2)).map(sample).collect()
 }
+
+#[cfg(test)]
+mod tests;

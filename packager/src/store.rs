@@ -4,7 +4,6 @@
 //! or an unreachable store costs the recording and nothing else. Uploads are tried again with back-off, a few at once.
 //! One task owns it all; `run.rs` ends it.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::archive::{Archive, Fate};
 use crate::delivery::{BroadcastSpec, RenditionId};
+use crate::upload_queue::{Object, Queue, Upload};
 use crate::window::Segment;
 use crate::{Config, metrics};
 
@@ -31,39 +31,6 @@ pub(crate) struct StoreCounters {
     pub(crate) degraded: AtomicBool,
     /// Programme time of tick 0, for the playlists.
     pub(crate) programme_zero_utc_ms: std::sync::atomic::AtomicI64,
-}
-
-/// One object to be stored once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Upload {
-    rendition: RenditionId,
-    object: Object,
-    bytes: Bytes,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Object {
-    Init(u32),
-    Segment(u64),
-}
-
-/// What awaits its upload. Bounded: see [`Queue::push`].
-#[derive(Debug)]
-struct Queue {
-    uploads: VecDeque<Upload>,
-    uploads_max: usize,
-}
-
-impl Queue {
-    /// Appends; when full, answers with the oldest segment, which gives way. Init segments are few, and nothing plays without.
-    fn push(&mut self, upload: Upload) -> Option<Upload> {
-        self.uploads.push_back(upload);
-        if self.uploads.len() <= self.uploads_max {
-            return None;
-        }
-        let oldest = self.uploads.iter().position(|upload| matches!(upload.object, Object::Segment(_))).unwrap_or(0);
-        self.uploads.remove(oldest)
-    }
 }
 
 #[derive(Debug)]
@@ -108,7 +75,7 @@ impl Publisher {
             Archive::new(&rendition.name, rendition.timescale(), spec.target_duration_seconds())
         };
         let state = State {
-            queue: Queue { uploads: VecDeque::new(), uploads_max: config.store_queue_max },
+            queue: Queue::new(config.store_queue_max),
             archives: spec.renditions.iter().map(archive).collect(),
             dirty: vec![false; spec.renditions.len()],
         };
@@ -185,30 +152,43 @@ impl Publisher {
 /// The task: keeps up to `at_once` uploads going until it is stopped and the queue is empty, or its deadline has passed.
 async fn work(inner: Arc<Inner>, at_once: usize, mut stopped: oneshot::Receiver<Instant>) {
     let mut uploads = JoinSet::new();
+    let mut under_way: Vec<Upload> = Vec::with_capacity(at_once);
     let mut deadline: Option<Instant> = None;
     loop {
         while uploads.len() < at_once
             && let Some(upload) = inner.next()
         {
             let inner = inner.clone();
-            uploads.spawn(async move { inner.upload(upload).await });
+            let object = (upload.rendition, upload.object);
+            under_way.push(upload.clone());
+            uploads.spawn(async move {
+                inner.upload(upload).await;
+                object
+            });
         }
         if deadline.is_some() && uploads.is_empty() {
             break;
         }
         let expiry = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
-            Some(_) = uploads.join_next() => {}
+            Some(done) = uploads.join_next() => forget(&mut under_way, done.ok()),
             () = inner.wake.notified(), if deadline.is_none() => {}
             stop = &mut stopped, if deadline.is_none() => deadline = Some(stop.unwrap_or_else(|_| Instant::now())),
             () = tokio::time::sleep_until(expiry) => if deadline.is_some() { break },
         }
     }
     uploads.abort_all();
-    while uploads.join_next().await.is_some() {}
-    while let Some(upload) = inner.next() {
+    while let Some(done) = uploads.join_next().await {
+        forget(&mut under_way, done.ok());
+    }
+    for upload in under_way.into_iter().chain(std::iter::from_fn(|| inner.next())) {
         inner.give_up(&upload, "the broadcast's time to finish is over");
     }
+}
+
+/// An upload that finished, one way or the other, is settled; one that was aborted is not.
+fn forget(under_way: &mut Vec<Upload>, done: Option<(RenditionId, Object)>) {
+    under_way.retain(|upload| Some((upload.rendition, upload.object)) != done);
 }
 
 impl Inner {
@@ -217,13 +197,13 @@ impl Inner {
     }
 
     fn next(&self) -> Option<Upload> {
-        let next = self.lock().queue.uploads.pop_front();
+        let next = self.lock().queue.pop();
         self.count_queue();
         next
     }
 
     fn count_queue(&self) {
-        let queued = self.lock().queue.uploads.len();
+        let queued = self.lock().queue.len();
         self.counters.queued.store(queued as u64, Relaxed);
         metrics::store_queue(queued);
     }
@@ -317,25 +297,5 @@ impl Inner {
             }
             Err(_) => false,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn upload(object: Object) -> Upload {
-        Upload { rendition: RenditionId(0), object, bytes: Bytes::new() }
-    }
-
-    #[test]
-    fn a_full_queue_gives_up_its_oldest_segment_and_no_init() {
-        let mut queue = Queue { uploads: VecDeque::new(), uploads_max: 3 };
-        for object in [Object::Init(0), Object::Segment(0), Object::Segment(1)] {
-            assert_eq!(queue.push(upload(object)), None);
-        }
-        assert_eq!(queue.push(upload(Object::Segment(2))), Some(upload(Object::Segment(0))));
-        assert_eq!(queue.push(upload(Object::Segment(3))), Some(upload(Object::Segment(1))));
-        assert_eq!(queue.uploads.len(), 3);
     }
 }
