@@ -255,8 +255,11 @@ fn rids(block: &Block<'_>) -> Result<Vec<String>, SdpError> {
     Ok(ordered)
 }
 
+/// SSRCs, and (media, RTX) pairs of them.
+type Sources = (Vec<u32>, Vec<(u32, u32)>);
+
 /// `a=ssrc` and `a=ssrc-group:FID` (RFC 5576).
-fn sources(block: &Block<'_>) -> Result<(Vec<u32>, Vec<(u32, u32)>), SdpError> {
+fn sources(block: &Block<'_>) -> Result<Sources, SdpError> {
     let mut ssrcs: Vec<u32> = Vec::new();
     for value in block.all("ssrc") {
         let id = value.split(' ').next().unwrap_or(value);
