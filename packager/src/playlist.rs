@@ -169,3 +169,39 @@ pub(crate) fn instant(zero_utc_ms: i64, ticks: u64, timescale: u32) -> chrono::D
 fn round_up(seconds: f64) -> f64 {
     (seconds * 1e5 - 1e-6).ceil() / 1e5
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{spec, window};
+
+    fn playlist(seconds: u32, segments: u64) -> Playlist {
+        let spec = spec();
+        render(&spec.renditions[0], 18_000, &window(&spec, seconds, segments), &Control::new(&spec, 3.0, 0), &[])
+    }
+
+    #[test]
+    fn a_delta_skips_what_lies_beyond_the_skip_boundary_and_nothing_nearer() {
+        // 15 segments end at 30 s; CAN-SKIP-UNTIL is 12 s; the segment that ends on the boundary stays.
+        let delta = playlist(30, 15).delta.unwrap();
+        assert!(delta.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=8\n"), "{delta}");
+        assert!(!delta.contains("720p/7.m4s") && delta.contains("720p/8.m4s"));
+        assert_eq!(playlist(30, 6).delta, None);
+    }
+
+    #[test]
+    fn parts_stand_for_three_target_durations_only() {
+        let full = playlist(30, 15).full;
+        assert_eq!(full.matches("#EXT-X-PART:").count(), 30);
+        assert!(!full.contains("720p/11.9.m4s") && full.contains("720p/12.0.m4s"));
+    }
+
+    #[test]
+    fn the_header_keeps_the_protocol_s_proportions() {
+        let full = playlist(30, 15).full;
+        let control =
+            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=0.64002,HOLD-BACK=6.0,CAN-SKIP-UNTIL=12.0\n";
+        assert!(full.contains(control) && full.contains("#EXT-X-PART-INF:PART-TARGET=0.20000\n"), "{full}");
+        assert!(full.contains("#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:02.000Z\n"));
+    }
+}

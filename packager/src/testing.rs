@@ -67,3 +67,22 @@ pub(crate) fn avc(tag: u8) -> CodecConfig {
 pub(crate) fn asc() -> CodecConfig {
     CodecConfig::Aac(Bytes::from_static(&[0x11, 0x90]))
 }
+
+/// A window of the first rendition that `segments` whole segments went through.
+pub(crate) fn window(spec: &BroadcastSpec, playlist_seconds: u32, segments: u64) -> crate::window::Window {
+    use crate::programme::{Output, Programme};
+    let mut window = crate::window::Window::new(spec, &spec.renditions[0], playlist_seconds);
+    let mut programme = Programme::new(spec.clone(), 3);
+    let codec = crate::delivery::Delivery::Codec { rendition: V0, config: avc(1) };
+    let frames = (0..segments * 60).map(|number| crate::delivery::Delivery::Unit(frame(V0, number)));
+    let mut out = Vec::new();
+    std::iter::once(codec).chain(frames).for_each(|delivery| programme.push(delivery, &mut out));
+    for output in &out {
+        match output {
+            Output::Init { map, bytes, .. } => window.add_init(*map, bytes.clone()),
+            Output::Cut { rendition: V0, map, discontinuity, cut } => drop(window.push(*map, *discontinuity, cut)),
+            _ => {}
+        }
+    }
+    window
+}

@@ -242,3 +242,28 @@ fn complete(segment: &mut Segment) {
     }
     segment.bytes = Some(all);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{spec, window};
+
+    #[test]
+    fn bytes_outlive_the_playlist_that_named_them_by_its_own_length() {
+        // 12 s are listed: six segments. Another six and one more are kept.
+        let spec = spec();
+        let window = window(&spec, 12, 40);
+        let listed: Vec<_> = window.listed().map(|segment| segment.msn).collect();
+        assert_eq!(listed, (34..40).collect::<Vec<_>>());
+        assert!((27..40).all(|msn| window.segment(msn).is_some()));
+        assert!(window.segment(20).is_none(), "memory is bounded");
+        assert!(window.init(0).is_some());
+    }
+
+    #[test]
+    fn a_finished_segment_and_its_parts_share_one_buffer() {
+        let window = window(&spec(), 12, 3);
+        let (whole, part) = (window.segment(1).unwrap(), window.part(Position { msn: 1, part: 4 }).unwrap());
+        assert!(whole.as_ptr_range().contains(&part.as_ptr()));
+    }
+}
