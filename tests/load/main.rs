@@ -1,2 +1,52 @@
-//! The load generator.
-fn main() {}
+//! `spillway-load`: how much a WHIP/WHEP server forwards, and at what cost.
+//!
+//! Publishers send frame-shaped VP8, subscribers complete ICE and DTLS and then receive; what the server's process spends
+//! meanwhile is read from outside, by its pid. Any server will do that answers WHIP and WHEP on this machine. Most
+//! subscribers only count what arrives, so that the generator is not the limit; a sample decrypts every packet and takes
+//! the kernel's receive timestamps.
+//!
+//! Limits: one address family (IPv4), one picture a subscriber, no NACKs: on loopback a loss is the server's or the
+//! receive buffer's, and shows as one. Everything is bounded in count and time.
+//!
+//! | file | does |
+//! |---|---|
+//! | `cli.rs` | options and their bounds |
+//! | `run.rs` | the run: join, warm up, measure, repeat, leave |
+//! | `publisher.rs` | sends on schedule, answers keyframe requests |
+//! | `subscriber.rs`, `receive.rs` | receive, count, report once a second |
+//! | `measure.rs` | what was used between two moments |
+//! | `report.rs` | the table, and whether it may be believed |
+
+mod cli;
+mod measure;
+mod publisher;
+mod receive;
+mod report;
+mod run;
+mod subscriber;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// The run was disturbed and says nothing.
+const EXIT_NOT_JUDGED: u8 = 3;
+
+fn main() -> ExitCode {
+    let options = cli::Options::parse();
+    match run::run(&options) {
+        Ok(report) => {
+            print!("{report}");
+            if report.is_disturbed() { ExitCode::from(EXIT_NOT_JUDGED) } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("spillway-load: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(why) = cause {
+                eprintln!("  because: {why}");
+                cause = why.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

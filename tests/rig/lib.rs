@@ -1,1 +1,36 @@
-//! The rig that the end-to-end tests share.
+//! The rig that the end-to-end tests and the measuring programs share.
+//!
+//! It knows the server only from outside: its binary, its HTTP surface and its UDP port. Nothing here links a part of the
+//! product, so that a mistake in a parser of ours cannot hide in both ends of a test.
+//!
+//! | module | gives |
+//! |---|---|
+//! | [`server`] | the server's process: free ports, data folder, readiness, its end |
+//! | [`http`], [`prometheus`], [`token`] | its HTTP surface |
+//! | [`sdp`], [`ice`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
+//! | [`vp8`], [`rtcp`] | packets for it to send |
+//! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
+//! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
+//! | [`fmp4`], [`hls`], [`ffprobe`] | what is written, judged by others' and by independent code |
+//! | [`process`] | CPU and memory of processes, from procfs |
+
+pub mod browser;
+mod error;
+pub mod ffprobe;
+pub mod fmp4;
+pub mod gst;
+pub mod hls;
+pub mod http;
+pub mod ice;
+pub mod peer;
+pub mod process;
+pub mod prometheus;
+pub mod relay;
+pub mod rtcp;
+pub mod sdp;
+pub mod server;
+pub mod token;
+pub mod vp8;
+pub mod wait;
+
+pub use error::{Error, Result};

@@ -1,0 +1,69 @@
+//! Drives Chromium for the Rust tests: one JSON command a line on stdin, one JSON answer a line on stdout.
+//! Ends, and closes the browser, when stdin does. Consoles and failed requests go to stderr.
+
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
+  // WebRTC leaves loopback out unless told; addresses of this machine need no mDNS names.
+  "--allow-loopback-in-peer-connection",
+  "--disable-features=WebRtcHideLocalIpsWithMdns",
+  // Pages in the background must not be throttled: they are viewers and speakers, too.
+  "--disable-background-timer-throttling",
+  "--disable-backgrounding-occluded-windows",
+  "--disable-renderer-backgrounding",
+];
+const RIG_PAGES = /\/__rig\/([a-z0-9-]+\.html)(\?.*)?$/;
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  args: FLAGS,
+});
+const pages = new Map();
+
+const commands = {
+  async open({ page: id, url }) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    const page = await context.newPage();
+    pages.set(id, page);
+    page.on("console", (message) => console.error(`[${id}] ${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => console.error(`[${id}] uncaught: ${error.message}`));
+    page.on("requestfailed", (request) => console.error(`[${id}] ${request.url()}: ${request.failure()?.errorText}`));
+    await page.route(RIG_PAGES, async (route) => {
+      const [, name] = RIG_PAGES.exec(route.request().url());
+      const body = await readFile(new URL(name, import.meta.url), "utf8");
+      await route.fulfill({ contentType: "text/html; charset=utf-8", body });
+    });
+    await page.goto(url, { waitUntil: "domcontentloaded", timeout: 30_000 });
+  },
+  evaluate: ({ page, expression }) => pages.get(page).evaluate(expression),
+  click: ({ page, selector }) => pages.get(page).locator(selector).first().click({ timeout: 10_000 }),
+  async close({ page }) {
+    await pages.get(page).context().close();
+    pages.delete(page);
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  let answer;
+  try {
+    const command = JSON.parse(line);
+    answer = { value: (await commands[command.do](command)) ?? null };
+  } catch (error) {
+    answer = { error: String(error?.message ?? error) };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await browser.close();

@@ -1,0 +1,2 @@
+//! Glass to glass.
+fn main() {}

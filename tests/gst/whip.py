@@ -1,0 +1,128 @@
+"""Publishes a test picture and a tone by WHIP with GStreamer's webrtcbin.
+
+Prints "connected" once the peer connection is up. Ends with a DELETE on SIGTERM. The bearer token comes from WHIP_TOKEN.
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+import urllib.parse
+import urllib.request
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstSdp", "1.0")
+gi.require_version("GstWebRTC", "1.0")
+from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
+
+PIPELINE = """
+webrtcbin name=peer bundle-policy=max-bundle latency=0
+videotestsrc is-live=true pattern={pattern} ! video/x-raw,width={width},height={height},framerate=30/1
+  ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=800
+  ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200
+  ! application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! peer.
+audiotestsrc is-live=true wave=sine freq={tone} volume=0.3 ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! opusenc
+  ! rtpopuspay ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000 ! peer.
+"""
+
+
+def request(method, url, token, body=None):
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+    call = urllib.request.Request(url, data=body, method=method, headers=headers)
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(call, timeout=10)
+
+
+class Publisher:
+    def __init__(self, options, token, loop):
+        self.options, self.token, self.loop, self.session = options, token, loop, None
+        width, height = options.size.split("x")
+        text = PIPELINE.format(pattern=options.pattern, tone=options.tone, width=width, height=height)
+        self.pipeline = Gst.parse_launch(text)
+        self.peer = self.pipeline.get_by_name("peer")
+        # libnice leaves the loopback interface out unless it is told of it.
+        self.ice = self.peer.get_property("ice-agent")
+        self.ice.emit("add-local-ip-address", "127.0.0.1")
+        for at in range(2):
+            transceiver = self.peer.emit("get-transceiver", at)
+            transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
+            transceiver.set_property("do-nack", True)
+        self.peer.connect("on-negotiation-needed", self.on_negotiation_needed)
+        self.peer.connect("notify::connection-state", self.on_connection_state)
+        bus = self.pipeline.get_bus()
+        bus.add_signal_watch()
+        bus.connect("message::error", self.on_error)
+
+    def start(self):
+        self.pipeline.set_state(Gst.State.PLAYING)
+
+    def stop(self):
+        if self.session:
+            try:
+                request("DELETE", self.session, self.token)
+            except OSError as error:
+                print("DELETE:", error, flush=True)
+        self.pipeline.set_state(Gst.State.NULL)
+
+    def on_negotiation_needed(self, peer):
+        peer.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer))
+
+    def on_offer(self, promise):
+        offer = promise.get_reply().get_value("offer")
+        self.peer.emit("set-local-description", offer, Gst.Promise.new())
+        # Off GStreamer's thread: the request blocks.
+        GLib.idle_add(self.exchange, offer.sdp.as_text())
+
+    def exchange(self, text):
+        try:
+            reply = request("POST", self.options.whip, self.token, text.encode())
+        except OSError as error:
+            print("POST:", error, getattr(error, "read", lambda: b"")(), flush=True)
+            self.loop.quit()
+            return GLib.SOURCE_REMOVE
+        self.session = urllib.parse.urljoin(self.options.whip, reply.headers["Location"])
+        answer = reply.read().decode()
+        if self.options.via_port:
+            answer = re.sub(r"(a=candidate:\S+ \d+ udp \d+ \S+) \d+", rf"\1 {self.options.via_port}", answer, flags=re.I)
+        status, message = GstSdp.SDPMessage.new_from_text(answer)
+        if status != GstSdp.SDPResult.OK:
+            print("the answer is not SDP:", answer, flush=True)
+            self.loop.quit()
+            return GLib.SOURCE_REMOVE
+        description = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, message)
+        self.peer.emit("set-remote-description", description, Gst.Promise.new())
+        return GLib.SOURCE_REMOVE
+
+    def on_connection_state(self, peer, _):
+        state = peer.get_property("connection-state")
+        print(state.value_nick, flush=True)
+        if state == GstWebRTC.WebRTCPeerConnectionState.FAILED:
+            self.loop.quit()
+
+    def on_error(self, _, message):
+        print("error:", *message.parse_error(), flush=True)
+        self.loop.quit()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--whip", required=True)
+    parser.add_argument("--pattern", default="ball")
+    parser.add_argument("--tone", type=int, default=440)
+    parser.add_argument("--size", default="640x360")
+    parser.add_argument("--via-port", type=int)
+    options = parser.parse_args()
+    Gst.init(None)
+    loop = GLib.MainLoop()
+    publisher = Publisher(options, os.environ.get("WHIP_TOKEN", ""), loop)
+    stopped = []
+    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGTERM, lambda: (stopped.append(True), loop.quit()))
+    publisher.start()
+    loop.run()
+    publisher.stop()
+    sys.exit(0 if stopped else 1)
+
+
+main()

@@ -1,0 +1,110 @@
+//! What was used between two moments: the server's CPU and memory, ours, and what others took.
+
+use std::time::{Duration, Instant};
+
+use rig::process::{MachineTime, cpu_time, kernel_time, machine_time, resident_bytes};
+
+/// One moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    at: Instant,
+    server: Option<Duration>,
+    server_kernel: Option<Duration>,
+    ours: Duration,
+    machine: MachineTime,
+}
+
+impl Moment {
+    /// Now. `server` is its pid.
+    pub(crate) fn now(server: Option<u32>) -> Self {
+        Self {
+            at: Instant::now(),
+            server: server.and_then(cpu_time),
+            server_kernel: server.and_then(kernel_time),
+            ours: cpu_time(std::process::id()).unwrap_or_default(),
+            machine: machine_time(),
+        }
+    }
+
+    /// What was used from `self` until now.
+    pub(crate) fn until_now(&self, server: Option<u32>) -> Usage {
+        let now = Self::now(server);
+        let used = |new: Option<Duration>, old: Option<Duration>| Some(new?.saturating_sub(old?).as_secs_f64());
+        let seconds = (now.at - self.at).as_secs_f64();
+        let server_s = used(now.server, self.server);
+        let ours_s = now.ours.saturating_sub(self.ours).as_secs_f64();
+        let since = |new: Duration, old: Duration| new.saturating_sub(old).as_secs_f64();
+        let processes_s = since(now.machine.processes, self.machine.processes);
+        Usage {
+            seconds,
+            server_s,
+            server_kernel_s: used(now.server_kernel, self.server_kernel),
+            generator_s: ours_s,
+            // Without the server's pid its own work would count as others'.
+            foreign_s: server_s.map(|server_s| (processes_s - server_s - ours_s).max(0.0)),
+            interrupts_s: since(now.machine.interrupts, self.machine.interrupts),
+            stolen_s: since(now.machine.stolen, self.machine.stolen),
+        }
+    }
+}
+
+/// CPU seconds used within `seconds`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub seconds: f64,
+    /// By the server's process; `None` without a pid.
+    pub server_s: Option<f64>,
+    /// Of that in the kernel, to 10 ms.
+    pub server_kernel_s: Option<f64>,
+    /// By the generator.
+    pub generator_s: f64,
+    /// By all other processes; `None` without a pid.
+    pub foreign_s: Option<f64>,
+    /// In interrupts of the whole machine.
+    pub interrupts_s: f64,
+    /// Taken by other guests of the host.
+    pub stolen_s: f64,
+}
+
+impl Usage {
+    /// A share of the time as percent of a core.
+    pub(crate) fn percent(&self, cpu_s: f64) -> f64 {
+        100.0 * cpu_s / self.seconds.max(f64::MIN_POSITIVE)
+    }
+
+    /// Other processes' share, percent of a core.
+    pub(crate) fn foreign_percent(&self) -> f64 {
+        self.foreign_s.map_or(0.0, |foreign_s| self.percent(foreign_s))
+    }
+}
+
+/// Resident memory of the server, KiB.
+pub(crate) fn resident_kib(server: Option<u32>) -> Option<f64> {
+    server.and_then(resident_bytes).map(|bytes| bytes as f64 / 1024.0)
+}
+
+/// The value below which `share` of the samples lie; sorts them. 0 without samples.
+pub(crate) fn quantile(samples: &mut [u32], share: f64) -> f64 {
+    samples.sort_unstable();
+    let at = (samples.len().saturating_sub(1) as f64 * share).round() as usize;
+    samples.get(at).map_or(0.0, |value| f64::from(*value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_the_sorted_samples() {
+        let mut samples = [5, 1, 4, 2, 3];
+        assert_eq!((quantile(&mut samples, 0.5), quantile(&mut samples, 1.0)), (3.0, 5.0));
+        assert_eq!(quantile(&mut [], 0.5), 0.0);
+    }
+
+    #[test]
+    fn without_a_pid_nothing_is_said_about_the_server_or_others() {
+        let usage = Moment::now(None).until_now(None);
+        assert!(usage.server_s.is_none() && usage.foreign_s.is_none());
+        assert!(Moment::now(Some(std::process::id())).until_now(Some(std::process::id())).server_s.is_some());
+    }
+}

@@ -1,0 +1,286 @@
+//! A bad network: a UDP relay between peers and the server that loses, reorders and repeats datagrams.
+//!
+//! Which datagram meets which fate follows from the seed and the order of arrival alone. A relay stands for the server's
+//! candidate: a peer (or the test page) sends everything to [`Relay::address`]. Up to [`PEERS_MAX`] peers; further ones are
+//! not served. Held-back datagrams are bounded; beyond, they are let through.
+
+use std::collections::BinaryHeap;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use crate::error::{Error, Result};
+
+/// Peers a relay serves.
+pub const PEERS_MAX: usize = 16;
+/// Datagrams held back at a time.
+const HELD_MAX: usize = 1024;
+/// How long a socket is waited on.
+const TURN: Duration = Duration::from_millis(2);
+
+/// How bad the network is: shares of datagrams, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Impairment {
+    /// Lost.
+    pub loss: f64,
+    /// Held back, so that later ones overtake it.
+    pub reorder: f64,
+    /// For at most so long.
+    pub reorder_by_max: Duration,
+    /// Delivered twice.
+    pub duplicate: f64,
+}
+
+/// What becomes of one datagram: delivered after each of these delays; lost if there is none.
+pub type Fate = Vec<Duration>;
+
+impl Impairment {
+    /// Nothing but loss.
+    pub fn lossy(loss: f64) -> Self {
+        Self { loss, ..Self::default() }
+    }
+
+    /// Draws one datagram's fate.
+    pub fn fate(&self, rng: &mut StdRng) -> Fate {
+        // Always the same number of draws, so that changing one share leaves the others' pattern as it is.
+        let [loss, reorder, duplicate, by] = [(); 4].map(|()| rng.random::<f64>());
+        if loss < self.loss {
+            return vec![];
+        }
+        let delay = if reorder < self.reorder { self.reorder_by_max.mul_f64(by) } else { Duration::ZERO };
+        if duplicate < self.duplicate { vec![delay, delay + Duration::from_millis(1)] } else { vec![delay] }
+    }
+}
+
+/// What a relay did.
+#[derive(Debug, Default)]
+struct Counters {
+    relayed: AtomicU64,
+    lost: AtomicU64,
+    held: AtomicU64,
+    repeated: AtomicU64,
+}
+
+/// A running relay. Ends when dropped.
+pub struct Relay {
+    address: SocketAddr,
+    seed: u64,
+    impairment: Arc<Mutex<Impairment>>,
+    counters: Arc<Counters>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Starts a relay to `server`. Perfect at first: see [`Relay::impair`]. Prints its seed, which `SPILLWAY_SEED` sets.
+    pub fn start(server: SocketAddr) -> Result<Self> {
+        let seed = std::env::var("SPILLWAY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+        eprintln!("relay to {server}: SPILLWAY_SEED={seed}");
+        let front = UdpSocket::bind(("127.0.0.1", 0)).map_err(Error::io("binding a relay"))?;
+        front.set_nonblocking(true).map_err(Error::io("setting up a relay"))?;
+        let address = front.local_addr().map_err(Error::io("reading a relay's address"))?;
+        let (impairment, counters) = (Arc::<Mutex<Impairment>>::default(), Arc::<Counters>::default());
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut worker = Worker {
+            front,
+            server,
+            peers: vec![],
+            rng: StdRng::seed_from_u64(seed),
+            impairment: impairment.clone(),
+            counters: counters.clone(),
+            held: BinaryHeap::new(),
+        };
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            while !stopped.load(Relaxed) {
+                worker.turn();
+            }
+        });
+        Ok(Self { address, seed, impairment, counters, stop, thread: Some(thread) })
+    }
+
+    /// Where peers send.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The seed of its draws.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// From now on the network is like this, both ways.
+    pub fn impair(&self, impairment: Impairment) {
+        *self.impairment.lock().unwrap_or_else(PoisonError::into_inner) = impairment;
+    }
+
+    /// Datagrams delivered at least once, and lost, so far.
+    pub fn relayed_and_lost(&self) -> (u64, u64) {
+        (self.counters.relayed.load(Relaxed), self.counters.lost.load(Relaxed))
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        let Counters { relayed, lost, held, repeated } = &*self.counters;
+        let (relayed, lost, held, repeated) = (count(relayed), count(lost), count(held), count(repeated));
+        eprintln!(
+            "relay with SPILLWAY_SEED={}: {relayed} relayed, {lost} lost, {held} held back, {repeated} repeated",
+            self.seed
+        );
+    }
+}
+
+/// A datagram on its way; the soonest is the greatest.
+struct Held {
+    at: Instant,
+    peer: usize,
+    to_server: bool,
+    datagram: Vec<u8>,
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+impl Eq for Held {}
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.at.cmp(&self.at)
+    }
+}
+
+struct Worker {
+    front: UdpSocket,
+    server: SocketAddr,
+    /// Each peer's address, and the socket that stands for it towards the server.
+    peers: Vec<(SocketAddr, UdpSocket)>,
+    rng: StdRng,
+    impairment: Arc<Mutex<Impairment>>,
+    counters: Arc<Counters>,
+    held: BinaryHeap<Held>,
+}
+
+impl Worker {
+    fn turn(&mut self) {
+        let mut datagram = [0; 2048];
+        let mut idle = true;
+        while let Ok((n, from)) = self.front.recv_from(&mut datagram) {
+            idle = false;
+            if let Some(peer) = self.peer(from) {
+                self.take(peer, true, &datagram[..n]);
+            }
+        }
+        for peer in 0..self.peers.len() {
+            while let Ok(n) = self.peers[peer].1.recv(&mut datagram) {
+                idle = false;
+                self.take(peer, false, &datagram[..n]);
+            }
+        }
+        let now = Instant::now();
+        while self.held.peek().is_some_and(|held| held.at <= now)
+            && let Some(held) = self.held.pop()
+        {
+            self.deliver(held.peer, held.to_server, &held.datagram);
+        }
+        if idle {
+            thread::sleep(TURN);
+        }
+    }
+
+    fn peer(&mut self, from: SocketAddr) -> Option<usize> {
+        if let Some(known) = self.peers.iter().position(|(address, _)| *address == from) {
+            return Some(known);
+        }
+        if self.peers.len() == PEERS_MAX {
+            return None;
+        }
+        let back = UdpSocket::bind(("127.0.0.1", 0)).ok()?;
+        back.connect(self.server).ok()?;
+        back.set_nonblocking(true).ok()?;
+        self.peers.push((from, back));
+        Some(self.peers.len() - 1)
+    }
+
+    fn take(&mut self, peer: usize, to_server: bool, datagram: &[u8]) {
+        let impairment = *self.impairment.lock().unwrap_or_else(PoisonError::into_inner);
+        let fate = impairment.fate(&mut self.rng);
+        let counter = if fate.is_empty() { &self.counters.lost } else { &self.counters.relayed };
+        counter.fetch_add(1, Relaxed);
+        self.counters.repeated.fetch_add(fate.len().saturating_sub(1) as u64, Relaxed);
+        for delay in fate {
+            if delay.is_zero() || self.held.len() >= HELD_MAX {
+                self.deliver(peer, to_server, datagram);
+            } else {
+                self.counters.held.fetch_add(1, Relaxed);
+                let at = Instant::now() + delay;
+                self.held.push(Held { at, peer, to_server, datagram: datagram.to_vec() });
+            }
+        }
+    }
+
+    fn deliver(&self, peer: usize, to_server: bool, datagram: &[u8]) {
+        let (address, back) = &self.peers[peer];
+        // What a full buffer or a closed port takes is lost, as on any network.
+        let _ = if to_server { back.send(datagram) } else { self.front.send_to(datagram, address) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_fates_and_shares_come_out_as_asked() {
+        let bad = Impairment { loss: 0.1, reorder: 0.2, reorder_by_max: Duration::from_millis(30), duplicate: 0.05 };
+        let draw = |impairment: Impairment| {
+            let mut rng = StdRng::seed_from_u64(7);
+            (0..10_000).map(|_| impairment.fate(&mut rng)).collect::<Vec<_>>()
+        };
+        let fates = draw(bad);
+        assert_eq!(fates, draw(bad));
+        let count = |is: fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
+        assert!((900..1100).contains(&count(|fate| fate.is_empty())));
+        assert!((1600..2000).contains(&count(|fate| fate.first().is_some_and(|delay| !delay.is_zero()))));
+        assert!((380..520).contains(&count(|fate| fate.len() == 2)));
+        assert!(draw(Impairment::default()).iter().all(|fate| fate == &[Duration::ZERO]));
+    }
+
+    #[test]
+    fn datagrams_pass_both_ways_and_each_peer_keeps_its_own_address() {
+        let server = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let relay = Relay::start(server.local_addr().unwrap()).unwrap();
+        let peers = [(); 2].map(|()| UdpSocket::bind(("127.0.0.1", 0)).unwrap());
+        let mut datagram = [0; 8];
+        for (name, peer) in [b"a", b"b"].into_iter().zip(&peers) {
+            peer.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            peer.send_to(name, relay.address()).unwrap();
+            let (n, from) = server.recv_from(&mut datagram).unwrap();
+            assert_eq!(&datagram[..n], name);
+            server.send_to(name, from).unwrap();
+            assert_eq!(peer.recv_from(&mut datagram).unwrap(), (1, relay.address()));
+        }
+        relay.impair(Impairment::lossy(1.0));
+        peers[0].send_to(b"c", relay.address()).unwrap();
+        server.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert!(server.recv_from(&mut datagram).is_err());
+        assert_eq!(relay.relayed_and_lost(), (4, 1));
+    }
+}

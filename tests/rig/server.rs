@@ -1,0 +1,245 @@
+//! The server under test: its process, from a free port to its end.
+//!
+//! One at a time in a test binary (the servers would fight for the machine's CPU, and their latencies would say nothing), so
+//! [`Server::start`] waits for the last one's end. A server ends with the test: by SIGTERM, and by SIGKILL where that does
+//! not help. Its log and data stay when the test fails, and the test says where.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::http::Http;
+use crate::prometheus::Metrics;
+use crate::token::KeyPair;
+use crate::wait::wait_for_or;
+
+/// How long a server may take to answer `/readyz`, seconds.
+const READY_MAX_S: u64 = 30;
+/// How long it may take to end after SIGTERM before it is killed, seconds.
+const END_MAX_S: u64 = 20;
+/// Lines of the log that a failing test prints.
+const LOG_TAIL_LINES: usize = 40;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// How to start `spillway demo`.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// Synthetic speakers of its own.
+    pub speakers: u32,
+    /// The ladder's preset; `None` leaves the server's default.
+    pub ladder: Option<String>,
+    /// Further arguments.
+    pub arguments: Vec<String>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for Demo {
+    /// No speakers, and the ladder that costs least: the tests bring their own, and share two cores with browsers.
+    fn default() -> Self {
+        Self { speakers: 0, ladder: Some(LADDER_SMALL.into()), arguments: vec![], environment: vec![] }
+    }
+}
+
+/// The preset that costs least.
+const LADDER_SMALL: &str = "small";
+
+/// A running server.
+pub struct Server {
+    /// Its HTTP surface.
+    pub http: Http,
+    /// Its room.
+    pub room: String,
+    /// Its key pair.
+    pub keys: KeyPair,
+    child: Child,
+    demo: Demo,
+    port: u16,
+    folder: Option<tempfile::TempDir>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Server {
+    /// Starts the demo on free ports with an empty data folder, and waits until it is ready.
+    pub fn start(demo: Demo) -> Result<Self> {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder =
+            tempfile::Builder::new().prefix("spillway-it-").tempdir().map_err(Error::io("making a data folder"))?;
+        let port = free_port()?;
+        let child = spawn(&demo, port, folder.path())?;
+        let http = Http::new(&format!("http://127.0.0.1:{port}"));
+        let (room, keys) = ("demo".to_owned(), KeyPair::demo());
+        let mut server = Self { http, room, keys, child, demo, port, folder: Some(folder), _turn: turn };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let (http, child) = (&self.http, &mut self.child);
+        wait_for_or("the server's /readyz", READY_MAX_S, || {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Err(format!("it ended with {status}"));
+            }
+            match http.get("/readyz") {
+                Ok(reply) if reply.status == 200 => Ok(()),
+                Ok(reply) => Err(format!("{} {}", reply.status, reply.text())),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its data lie.
+    pub fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// Where its log is.
+    pub fn log(&self) -> PathBuf {
+        self.folder().join("log")
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().map_or(Path::new(""), tempfile::TempDir::path)
+    }
+
+    /// The stable entry to the room's broadcast.
+    pub fn playlist(&self) -> String {
+        format!("/live/{}/index.m3u8", self.room)
+    }
+
+    /// A token to publish in its room.
+    pub fn speaker_token(&self, identity: &str) -> String {
+        self.keys.mint(&self.room, identity, true)
+    }
+
+    /// A token to watch its room.
+    pub fn viewer_token(&self, identity: &str) -> String {
+        self.keys.mint(&self.room, identity, false)
+    }
+
+    /// Its metrics now.
+    pub fn metrics(&self) -> Result<Metrics> {
+        Metrics::scrape(&self.http)
+    }
+
+    /// Waits until so many speakers are on the stage, as `/v1/rooms/{room}` has it.
+    pub fn wait_for_speakers(&self, count: usize) -> Result<()> {
+        let path = format!("/v1/rooms/{}", self.room);
+        wait_for_or(&format!("a stage of {count}"), 15, || {
+            let room = self.http.get(&path).map_err(|error| error.to_string())?.json();
+            let stage = room["stage"].as_array().map_or(0, Vec::len);
+            if stage == count { Ok(()) } else { Err(room.to_string()) }
+        })
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        signal(self.child.id(), libc::SIGTERM);
+    }
+
+    /// Takes it away without warning.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for its end.
+    pub fn wait_for_end(&mut self, seconds: u64) -> Result<ExitStatus> {
+        let child = &mut self.child;
+        wait_for_or("the server's end", seconds, || child.try_wait().ok().flatten().ok_or_else(String::new))
+    }
+
+    /// Starts it again after its end, on the same port and data.
+    pub fn start_again(&mut self) -> Result<()> {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = spawn(&self.demo, self.port, self.folder())?;
+        self.wait_until_ready()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.terminate();
+        if self.wait_for_end(END_MAX_S).is_err() {
+            self.kill();
+        }
+        if std::thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
+            eprintln!("--- the server's log ends:\n{tail}\n--- log and data are kept in {}", folder.keep().display());
+        }
+    }
+}
+
+/// A TCP port that nobody listens on right now.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("looking for a free port"))?;
+    Ok(listener.local_addr().map_err(Error::io("looking for a free port"))?.port())
+}
+
+/// Sends a signal to one process.
+pub fn signal(pid: u32, signal: libc::c_int) {
+    // SAFETY: no pointers are involved.
+    unsafe { libc::kill(pid as libc::pid_t, signal) };
+}
+
+/// The server's binary: `SPILLWAY_BIN`, or the one that Cargo put beside this program.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("SPILLWAY_BIN") {
+        return Ok(path.into());
+    }
+    let ours = std::env::current_exe().map_err(Error::io("looking for our own binary"))?;
+    let beside = ours.ancestors().skip(1).take(2).map(|folder| folder.join("spillway")).find(|path| path.is_file());
+    beside.ok_or_else(|| Error::Program {
+        program: "spillway".into(),
+        hint: "build it first, `cargo build -p spillway`, or set SPILLWAY_BIN".into(),
+        source: std::io::ErrorKind::NotFound.into(),
+    })
+}
+
+/// Makes a child end with the thread that started it, whatever ends that.
+pub fn end_with_us(command: &mut Command) -> &mut Command {
+    // SAFETY: prctl is async-signal-safe, and nothing else happens between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        })
+    }
+}
+
+fn spawn(demo: &Demo, port: u16, folder: &Path) -> Result<Child> {
+    let program = binary()?;
+    let log = File::options().create(true).append(true).open(folder.join("log")).map_err(Error::io("opening a log"))?;
+    let errors = log.try_clone().map_err(Error::io("opening a log"))?;
+    let mut command = Command::new(&program);
+    command.arg("demo").args(["--http", &format!("127.0.0.1:{port}")]).arg("--data").arg(folder.join("data"));
+    command.args(["--speakers", &demo.speakers.to_string()]);
+    if let Some(ladder) = &demo.ladder {
+        command.args(["--ladder", ladder]);
+    }
+    command.args(&demo.arguments).envs(demo.environment.iter().cloned());
+    command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    let hint = "build it first, `cargo build -p spillway`".to_owned();
+    end_with_us(&mut command).spawn().map_err(|source| Error::Program { program, hint, source })
+}
+
+/// Sleeps, where a test is about what happens meanwhile.
+pub fn pass(seconds: u64) {
+    std::thread::sleep(Duration::from_secs(seconds));
+}

@@ -1,0 +1,102 @@
+//! RTP packets that look like VP8 to whoever forwards them (RFC 7741) and carry their send time. No decoder would like them.
+
+/// RTP header, bytes.
+pub const RTP_HEADER: usize = 12;
+/// Payload descriptor with extension, 15-bit picture id and TL0PICIDX, bytes.
+const DESCRIPTOR: usize = 5;
+/// VP8 frame header of a keyframe: tag, start code, width and height (RFC 6386 §9.1), bytes.
+const KEYFRAME_HEADER: usize = 10;
+/// Descriptor, frame header and mark: the shortest payload, bytes.
+pub const PAYLOAD_BYTES_MIN: usize = DESCRIPTOR + KEYFRAME_HEADER + MARK;
+/// Send time and check value at the payload's end, bytes.
+const MARK: usize = 16;
+/// Added to the send time, so that foreign payload is not taken for ours.
+const MARK_CHECK: u64 = 0x5350_494c_4c57_4159;
+
+/// The publisher's counters.
+#[derive(Clone, Debug)]
+pub struct Vp8Stream {
+    ssrc: u32,
+    payload_type: u8,
+    payload_bytes: usize,
+    sequence: u16,
+    timestamp: u32,
+    picture_id: u16,
+    tl0_pic_idx: u8,
+}
+
+impl Vp8Stream {
+    /// A stream whose packets carry `payload_bytes` each (at least [`PAYLOAD_BYTES_MIN`]).
+    pub fn new(ssrc: u32, payload_type: u8, payload_bytes: usize) -> Self {
+        // Below 32768: a receiver that joins late guesses the rollover counter right (RFC 3711 §3.3.1).
+        let sequence = 1024 + (ssrc as u16 & 0x3fff);
+        let payload_bytes = payload_bytes.max(PAYLOAD_BYTES_MIN);
+        Self { ssrc, payload_type, payload_bytes, sequence, timestamp: ssrc, picture_id: 0, tl0_pic_idx: 0 }
+    }
+
+    /// Starts the next frame, `ticks` of 90 kHz after the last.
+    pub fn next_frame(&mut self, ticks: u32) {
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        self.picture_id = (self.picture_id + 1) & 0x7fff;
+        self.tl0_pic_idx = self.tl0_pic_idx.wrapping_add(1);
+    }
+
+    /// The RTP timestamp of the frame in hand.
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// Writes the frame's next packet into `packet`, replacing what is there.
+    pub fn packet(&mut self, packet: &mut Vec<u8>, first: bool, last: bool, keyframe: bool, sent_ns: u64) {
+        packet.clear();
+        packet.extend([0x80, self.payload_type | u8::from(last) << 7]);
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend(self.timestamp.to_be_bytes());
+        packet.extend(self.ssrc.to_be_bytes());
+        self.sequence = self.sequence.wrapping_add(1);
+        // X with I and L; S on a frame's first packet.
+        packet.extend([0x80 | u8::from(first) << 4, 0xc0]);
+        packet.extend((0x8000 | self.picture_id).to_be_bytes());
+        packet.push(self.tl0_pic_idx);
+        if first {
+            // Frame tag: bit 0 is 0 for a keyframe; show_frame; the length of the first partition does not matter here.
+            packet.extend([0x10 | u8::from(!keyframe), 0x02, 0x00]);
+            if keyframe {
+                packet.extend([0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02]); // 1280 × 720
+            }
+        }
+        packet.resize(RTP_HEADER + self.payload_bytes - MARK, 0xa5);
+        packet.extend(sent_ns.to_be_bytes());
+        packet.extend((sent_ns ^ MARK_CHECK).to_be_bytes());
+    }
+}
+
+/// The send time that a decrypted packet carries, nanoseconds; `None` when it is none of ours.
+pub fn sent_ns(packet: &[u8]) -> Option<u64> {
+    let mark = packet.len().checked_sub(MARK).and_then(|at| packet.get(at..))?;
+    let word = |at: usize| Some(u64::from_be_bytes(mark.get(at..at + 8)?.try_into().ok()?));
+    let sent = word(0)?;
+    (word(8)? == sent ^ MARK_CHECK).then_some(sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_marked_as_one_and_carries_its_send_time() {
+        let mut stream = Vp8Stream::new(7, 96, 100);
+        let mut packet = vec![];
+        stream.next_frame(3000);
+        stream.packet(&mut packet, true, false, true, 42);
+        assert_eq!((packet.len(), packet[1], packet[12] & 0x10, packet[17] & 1), (112, 96, 0x10, 0));
+        assert_eq!(&packet[20..23], [0x9d, 0x01, 0x2a]);
+        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+        stream.packet(&mut packet, false, true, true, 43);
+        assert_eq!((packet[1], packet[12] & 0x10, sent_ns(&packet)), (0x80 | 96, 0, Some(43)));
+        assert_eq!(u16::from_be_bytes([packet[2], packet[3]]), sequence + 1);
+        packet[50] ^= 1;
+        *packet.last_mut().unwrap() ^= 1;
+        assert_eq!((sent_ns(&packet), sent_ns(&[1, 2])), (None, None));
+    }
+}
