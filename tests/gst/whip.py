@@ -70,7 +70,10 @@ class Publisher:
         peer.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer))
 
     def on_offer(self, promise):
-        offer = promise.get_reply().get_value("offer")
+        # The offer is a part of the reply, which must outlive it.
+        promise.wait()
+        reply = promise.get_reply()
+        offer = reply.get_value("offer")
         self.peer.emit("set-local-description", offer, Gst.Promise.new())
         # Off GStreamer's thread: the request blocks.
         GLib.idle_add(self.exchange, offer.sdp.as_text())
@@ -92,8 +95,15 @@ class Publisher:
             self.loop.quit()
             return GLib.SOURCE_REMOVE
         description = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, message)
-        self.peer.emit("set-remote-description", description, Gst.Promise.new())
+        self.peer.emit("set-remote-description", description, Gst.Promise.new_with_change_func(self.on_answered))
         return GLib.SOURCE_REMOVE
+
+    def on_answered(self, promise):
+        promise.wait()
+        reply = promise.get_reply()
+        if reply is not None and reply.has_field("error"):
+            print("the answer is refused:", reply.get_value("error").message, flush=True)
+            self.loop.quit()
 
     def on_connection_state(self, peer, _):
         state = peer.get_property("connection-state")

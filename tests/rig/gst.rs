@@ -60,7 +60,7 @@ impl Publisher {
         wait_for_or("GStreamer's connection", 20, || {
             let text = std::fs::read_to_string(log).unwrap_or_default();
             let ended = child.try_wait().ok().flatten();
-            match (text.contains("connected"), ended) {
+            match (text.lines().any(|line| line == "connected"), ended) {
                 (true, None) => Ok(()),
                 (_, Some(status)) => Err(format!("it ended with {status}: {text}")),
                 (false, None) => Err(text),

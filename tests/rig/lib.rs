@@ -11,7 +11,7 @@
 //! | [`vp8`], [`rtcp`] | packets for it to send |
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
-//! | [`fmp4`], [`hls`], [`ffprobe`] | what is written, judged by others' and by independent code |
+//! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`] | what is written, judged by others' and by independent code |
 //! | [`process`] | CPU and memory of processes, from procfs |
 
 pub mod browser;
@@ -25,6 +25,7 @@ pub mod ice;
 pub mod peer;
 pub mod process;
 pub mod prometheus;
+pub mod recorder;
 pub mod relay;
 pub mod rtcp;
 pub mod sdp;

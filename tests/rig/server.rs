@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::hls::{Rendition, renditions};
 use crate::http::Http;
 use crate::prometheus::Metrics;
 use crate::token::KeyPair;
@@ -20,6 +21,8 @@ use crate::wait::wait_for_or;
 
 /// How long a server may take to answer `/readyz`, seconds.
 const READY_MAX_S: u64 = 30;
+/// How long after the first speaker the broadcast may take to appear, seconds.
+const BROADCAST_MAX_S: u64 = 30;
 /// How long it may take to end after SIGTERM before it is killed, seconds.
 const END_MAX_S: u64 = 20;
 /// Lines of the log that a failing test prints.
@@ -140,6 +143,13 @@ impl Server {
             let room = self.http.get(&path).map_err(|error| error.to_string())?.json();
             let stage = room["stage"].as_array().map_or(0, Vec::len);
             if stage == count { Ok(()) } else { Err(room.to_string()) }
+        })
+    }
+
+    /// Waits until its room is broadcast; what there is to watch.
+    pub fn wait_for_broadcast(&self) -> Result<Vec<Rendition>> {
+        wait_for_or("the broadcast", BROADCAST_MAX_S, || {
+            renditions(&self.http, &self.playlist()).map_err(|error| error.to_string())
         })
     }
 

@@ -1,0 +1,157 @@
+//! Bad input over HTTP and UDP: each gets the answer it deserves, is counted, and costs nobody else anything.
+
+#![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
+
+use std::net::{SocketAddr, UdpSocket};
+
+use rig::http::Reply;
+use rig::ice::binding_request;
+use rig::peer::{Credentials, Peer, Request, SrtpOffer, signal};
+use rig::sdp::{Direction, Offer, Video};
+use rig::server::{Demo, Server};
+use rig::token::KeyPair;
+use rig::wait::wait_for_or;
+
+/// Counts datagrams that the SFU threw away, by reason.
+const DROPPED: &str = "spillway_sfu_dropped_total";
+
+fn offer(direction: Direction) -> String {
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let (ufrag, pwd) = ("abcd".into(), "abcdefghijklmnopqrstuvwx".into());
+    let fingerprint = credentials.fingerprint().to_owned();
+    Offer { direction, video: Some(Video::Vp8), audio: false, ufrag, pwd, fingerprint, ssrc: 7 }.print()
+}
+
+fn is_problem(reply: &Reply, status: u16) {
+    assert_eq!(reply.status, status, "{}", reply.text());
+    let kind = reply.header("content-type").unwrap_or_default();
+    assert!(kind.starts_with("application/problem+json"), "{status} comes as {kind}: {}", reply.text());
+    assert_eq!(reply.json()["status"], status, "{}", reply.text());
+}
+
+/// A publisher that works shows that the server still does.
+fn still_serves(server: &Server) {
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let request =
+        Request::vp8(&format!("/whip/{}", server.room), Some(server.speaker_token("good")), Direction::Publish);
+    let peer = Peer::join(&server.http, &credentials, &request).unwrap();
+    let ended = server.http.request("DELETE", peer.location.as_deref().unwrap(), &[], None).unwrap();
+    assert!(ended.status < 300, "{} {}", ended.status, ended.text());
+}
+
+#[test]
+fn bad_requests_get_the_answer_they_deserve() {
+    let server = Server::start(Demo::default()).unwrap();
+    let (room, good) = (format!("/whip/{}", server.room), offer(Direction::Publish));
+    let token = server.speaker_token("bad");
+    let post = |path: &str, token: Option<&str>, body: &str| server.http.offer(path, token, body.as_bytes()).unwrap();
+
+    for malformed in ["", "hello", "v=0\r\n", "\0\0\0", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\nm=video"] {
+        is_problem(&post(&room, Some(&token), malformed), 400);
+    }
+    // SDP that no server of WebRTC can accept: no fingerprint; no codec that anyone knows.
+    let without_fingerprint: String =
+        good.lines().filter(|line| !line.starts_with("a=fingerprint")).map(|line| format!("{line}\r\n")).collect();
+    for unacceptable in [without_fingerprint, good.replace("VP8/90000", "SNOW/90000")] {
+        is_problem(&post(&room, Some(&token), &unacceptable), 422);
+    }
+    let other_room = server.keys.mint("nowhere", "bad", true);
+    is_problem(&post("/whip/nowhere", Some(&other_room), &good), 404);
+    is_problem(&server.http.get("/v1/rooms/nowhere").unwrap(), 404);
+
+    let forged = KeyPair { secret: "guessed".into(), ..server.keys.clone() }.mint(&server.room, "bad", true);
+    let expired = server.keys.mint_expiring(&server.room, "bad", true, -3600);
+    for token in [None, Some("x"), Some("a.b.c"), Some(forged.as_str()), Some(expired.as_str())] {
+        is_problem(&post(&room, token, &good), 401);
+    }
+    // A viewer's token does not publish, and no room's token opens another.
+    for token in [server.viewer_token("bad"), other_room] {
+        is_problem(&post(&room, Some(&token), &good), 403);
+    }
+    let oversize = format!("{good}{}", "a=x\r\n".repeat(400_000));
+    let reply = post(&room, Some(&token), &oversize);
+    assert_eq!(reply.status, 413, "{}", reply.text());
+    let reply = server.http.request("POST", &room, &[("Content-Type", "text/plain")], Some(good.as_bytes())).unwrap();
+    assert!([401, 415].contains(&reply.status), "{} {}", reply.status, reply.text());
+    still_serves(&server);
+}
+
+#[test]
+fn another_certificate_than_the_offered_one_gets_no_media() {
+    let server = Server::start(Demo::default()).unwrap();
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let foreign = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let mut request =
+        Request::vp8(&format!("/whip/{}", server.room), Some(server.speaker_token("bad")), Direction::Publish);
+    request.fingerprint = Some(foreign.fingerprint().to_owned());
+    // The client may or may not have finished its side when the server turns it away.
+    if let Ok(mut peer) = Peer::join(&server.http, &credentials, &request) {
+        let mut stream = rig::vp8::Vp8Stream::new(request.ssrc, peer.answer.video_pt, 500);
+        let mut packet = vec![];
+        for n in 0..50 {
+            stream.next_frame(3000);
+            stream.packet(&mut packet, true, true, n == 0, 1);
+            peer.send_rtp(&packet).unwrap();
+        }
+    }
+    let room = server.http.get(&format!("/v1/rooms/{}", server.room)).unwrap().json();
+    assert_eq!(room["stage"].as_array().map(Vec::len), Some(0), "{room}");
+    still_serves(&server);
+}
+
+/// Where a session's media goes.
+fn udp_address(server: &Server) -> (SocketAddr, String, String) {
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let request =
+        Request::vp8(&format!("/whip/{}", server.room), Some(server.speaker_token("probe")), Direction::Publish);
+    let signalled = signal(&server.http, &credentials, &request).unwrap();
+    (signalled.answer.udp, signalled.answer.ufrag, signalled.answer.pwd)
+}
+
+#[test]
+fn unauthenticated_truncated_and_random_datagrams_are_dropped_and_counted() {
+    let server = Server::start(Demo::default()).unwrap();
+    let (address, ufrag, pwd) = udp_address(&server);
+    let provider = rtc_srtp::crypto::providers::AwsLcRsProvider::new();
+    let crypto = rtc_srtp::crypto::RTCCryptoProvider::crypto(&provider);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+    let before = server.metrics().unwrap().sum(DROPPED, &[]);
+
+    let wrong_pwd = binding_request(&format!("{ufrag}:rig"), "xxxxxxxxxxxxxxxxxxxxxxxx", crypto).unwrap();
+    let unknown = binding_request("nobody:rig", &pwd, crypto).unwrap();
+    let good = binding_request(&format!("{ufrag}:rig"), &pwd, crypto).unwrap();
+    let mut sent = 0;
+    let mut send = |datagram: &[u8]| {
+        socket.send_to(datagram, address).unwrap();
+        sent += 1;
+    };
+    for datagram in [&wrong_pwd, &unknown] {
+        send(datagram);
+    }
+    for len in 0..good.len() {
+        send(&good[..len]);
+    }
+    let mut answer = [0; 1500];
+    assert!(socket.recv(&mut answer).is_err(), "the server answered a request that it could not trust");
+    // Every first byte, so every branch of the demultiplexer (RFC 7983): STUN, ZRTP, DTLS, TURN, RTP and RTCP.
+    let mut noise = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
+    for first in 0..=255u8 {
+        for len in [1, 2, 3, 11, 12, 13, 19, 20, 21, 60, 1200] {
+            let mut datagram: Vec<u8> = (0..len).map(|_| rand::Rng::random(&mut noise)).collect();
+            datagram[0] = first;
+            send(&datagram);
+        }
+    }
+    let counted = wait_for_or("the drops' count", 10, || {
+        let metrics = server.metrics().map_err(|e| e.to_string())?;
+        let dropped = metrics.sum(DROPPED, &[]) - before;
+        // Loopback may lose some when its buffer is full.
+        if dropped >= f64::from(sent) * 0.5 { Ok(metrics) } else { Err(format!("{dropped} of {sent}")) }
+    })
+    .unwrap();
+    let reasons: Vec<&str> =
+        counted.series(DROPPED).filter(|(_, value)| *value > 0.0).map(|(labels, _)| labels).collect();
+    assert!(reasons.len() >= 2 && reasons.iter().all(|labels| labels.contains("reason=")), "{reasons:?}");
+    still_serves(&server);
+}

@@ -1,0 +1,135 @@
+//! A bad network between peers and the SFU, the same one for the same seed.
+
+#![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
+
+use std::time::{Duration, Instant};
+
+use rig::browser::{Browser, Page};
+use rig::gst::{Publisher, Speaker};
+use rig::peer::{Credentials, Peer, Request, SrtpOffer, signal};
+use rig::recorder::Recorder;
+use rig::relay::{Impairment, Relay};
+use rig::rtcp;
+use rig::sdp::Direction;
+use rig::server::{Demo, Server, pass};
+use serde_json::Value;
+
+/// The SFU asks a publisher for a keyframe at most so often.
+const KEYFRAME_INTERVAL_MIN: Duration = Duration::from_millis(400);
+
+/// A relay to the server's media port.
+fn relay(server: &Server) -> Relay {
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let token = Some(server.speaker_token("probe"));
+    let request = Request::vp8(&format!("/whip/{}", server.room), token, Direction::Publish);
+    let signalled = signal(&server.http, &credentials, &request).unwrap();
+    if let Some(location) = &signalled.location {
+        server.http.request("DELETE", location, &[], None).unwrap();
+    }
+    Relay::start(signalled.answer.udp).unwrap()
+}
+
+fn peer_page(browser: &mut Browser, server: &Server, query: &str, token: &str) -> Page {
+    let page = browser
+        .open(&server.http.url(&format!("/__rig/peer.html?room={}&token={token}&{query}", server.room)))
+        .unwrap();
+    browser.wait_until(page, "a connection", 25, "window.rig.stats()", |s| s["state"] == "connected").unwrap();
+    page
+}
+
+fn number(stats: &Value, name: &str) -> u64 {
+    stats[name].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
+    let server = Server::start(Demo::default()).unwrap();
+    let (speaker_leg, viewer_leg) = (relay(&server), relay(&server));
+    let mut browser = Browser::start().unwrap();
+    let via = |relay: &Relay| relay.address().port();
+    let query = format!("kind=whip&codec=VP8&via={}", via(&speaker_leg));
+    let speaker = peer_page(&mut browser, &server, &query, &server.speaker_token("eve"));
+    server.wait_for_speakers(1).unwrap();
+    let query = format!("kind=whep&via={}", via(&viewer_leg));
+    let viewer = peer_page(&mut browser, &server, &query, &server.viewer_token("seat"));
+    let frames = |browser: &mut Browser| number(&browser.evaluate(viewer, "window.rig.stats()").unwrap(), "frames");
+    browser.wait_until(viewer, "pictures", 20, "window.rig.stats()", |s| number(s, "frames") > 20).unwrap();
+
+    speaker_leg.impair(Impairment::lossy(0.03));
+    viewer_leg.impair(Impairment {
+        loss: 0.05,
+        reorder: 0.05,
+        reorder_by_max: Duration::from_millis(30),
+        duplicate: 0.02,
+    });
+    let before = frames(&mut browser);
+    pass(10);
+    let during = frames(&mut browser) - before;
+    let stats = browser.evaluate(speaker, "window.rig.stats()").unwrap();
+    assert!(during > 60, "{during} frames in ten bad seconds");
+    assert!(number(&stats, "nacks") > 0, "nothing was asked for again: {stats}");
+
+    // A second of nothing at all, then a perfect network: the picture is back at full rate.
+    viewer_leg.impair(Impairment::lossy(1.0));
+    pass(1);
+    speaker_leg.impair(Impairment::default());
+    viewer_leg.impair(Impairment::default());
+    pass(3);
+    let before = frames(&mut browser);
+    pass(4);
+    let after = frames(&mut browser) - before;
+    assert!(after > 40, "{after} frames in four good seconds");
+    let (_, lost) = viewer_leg.relayed_and_lost();
+    assert!(lost > 20, "the relay did not disturb anything");
+}
+
+#[test]
+fn any_number_of_keyframe_requests_becomes_a_few() {
+    let server = Server::start(Demo::default()).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let speaker = peer_page(&mut browser, &server, "kind=whip&codec=VP8", &server.speaker_token("eve"));
+    server.wait_for_speakers(1).unwrap();
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let mut viewers: Vec<Peer> = (0..8)
+        .map(|n| {
+            let token = Some(server.viewer_token(&format!("v{n}")));
+            let request = Request::vp8(&format!("/whep/{}", server.room), token, Direction::Watch);
+            Peer::join(&server.http, &credentials, &request).unwrap()
+        })
+        .collect();
+    pass(1);
+    let plis = |browser: &mut Browser| number(&browser.evaluate(speaker, "window.rig.stats()").unwrap(), "plis");
+    let (before, start) = (plis(&mut browser), Instant::now());
+    let mut sent = 0;
+    while start.elapsed() < Duration::from_secs(4) {
+        for viewer in &mut viewers {
+            let source = viewer.answer.video_ssrc.unwrap_or(0);
+            viewer.send_rtcp(&rtcp::pli(1, source)).unwrap();
+            sent += 1;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    pass(1);
+    let (got, time) = (plis(&mut browser) - before, start.elapsed());
+    let most = time.as_millis() as u64 / KEYFRAME_INTERVAL_MIN.as_millis() as u64 + 1;
+    assert!((1..=most).contains(&got), "{sent} requests became {got}, at most {most} may");
+}
+
+#[test]
+fn a_speaker_with_three_percent_loss_leaves_the_programme_whole() {
+    let server = Server::start(Demo::default()).unwrap();
+    let leg = relay(&server);
+    let whip = server.http.url(&format!("/whip/{}", server.room));
+    let speaker = Speaker { via_port: Some(leg.address().port()), ..Speaker::new(&whip, &server.speaker_token("gst")) };
+    let mut publisher = Publisher::start(&speaker).unwrap();
+    publisher.wait_until_connected().unwrap();
+    server.wait_for_broadcast().unwrap();
+    let recorder = Recorder::start(&server.http, &server.playlist()).unwrap();
+    leg.impair(Impairment::lossy(0.03));
+    pass(12);
+    for recording in recorder.finish().unwrap() {
+        recording.check_timeline(200).unwrap();
+    }
+    let (relayed, lost) = leg.relayed_and_lost();
+    assert!(lost * 50 > relayed, "{lost} lost of {relayed}: too few to say anything");
+}

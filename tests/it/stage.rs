@@ -1,0 +1,67 @@
+//! Speakers come and go; the programme goes on.
+
+#![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
+
+use rig::gst::{Publisher, Speaker};
+use rig::hls::{media_playlist, renditions};
+use rig::recorder::Recorder;
+use rig::server::{Demo, Server, pass};
+
+/// The longest hole that the programme may have.
+const GAP_MS_MAX: u64 = 200;
+
+fn speaker(server: &Server, identity: &str, pattern: &str, tone_hz: u32) -> Publisher {
+    let whip = server.http.url(&format!("/whip/{}", server.room));
+    let speaker = Speaker {
+        pattern: pattern.into(),
+        tone_hz,
+        // Small: three encoders share the machine with what is tested.
+        size: (320, 180),
+        ..Speaker::new(&whip, &server.speaker_token(identity))
+    };
+    let mut publisher = Publisher::start(&speaker).unwrap();
+    publisher.wait_until_connected().unwrap();
+    publisher
+}
+
+/// The media sequence number that the broadcast has come to.
+fn newest_segment(server: &Server) -> u64 {
+    let rendition = renditions(&server.http, &server.playlist()).unwrap().remove(0);
+    let playlist = media_playlist(&server.http, &rendition.path).unwrap();
+    playlist.first + playlist.segments.len() as u64
+}
+
+#[test]
+fn the_programme_has_no_gap_while_three_speakers_come_and_go_and_nobody_is_left() {
+    let server = Server::start(Demo::default()).unwrap();
+    let first = speaker(&server, "ann", "ball", 440);
+    server.wait_for_broadcast().unwrap();
+    let recorder = Recorder::start(&server.http, &server.playlist()).unwrap();
+    pass(2);
+    let second = speaker(&server, "ben", "smpte", 660);
+    pass(2);
+    let third = speaker(&server, "cat", "circular", 880);
+    server.wait_for_speakers(3).unwrap();
+    pass(3);
+    drop(first);
+    server.wait_for_speakers(2).unwrap();
+    // A speaker whose machine loses power says nothing.
+    second.vanish();
+    pass(2);
+    drop(third);
+
+    // Nobody, but for the one who may not have been missed yet.
+    let before = newest_segment(&server);
+    pass(10);
+    let after = newest_segment(&server);
+    assert!(after >= before + 3, "segment {before}, ten seconds later {after}");
+
+    let _back = speaker(&server, "ann", "ball", 440);
+    pass(4);
+    for recording in recorder.finish().unwrap() {
+        recording.check_timeline(GAP_MS_MAX).unwrap();
+        let seconds = recording.seconds().unwrap();
+        assert!(seconds > 15.0, "{} has {seconds} s", recording.rendition.path);
+        assert!(!recording.playlist.text.contains("#EXT-X-GAP"), "{}", recording.playlist.text);
+    }
+}
