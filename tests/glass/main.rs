@@ -1,2 +1,38 @@
-//! Glass to glass.
-fn main() {}
+//! `spillway-glass`: from the camera's glass to the viewer's, in a real browser.
+//!
+//! Opens the watch page of a running `spillway demo` in headless Chromium and reads, on every frame shown, the time that the
+//! synthetic speaker burned into the picture. What the player says of its own latency stands beside it: three figures that
+//! must agree. Meanwhile it watches the server's memory and the ladder, and records what is written, to find flashes and
+//! beeps in it: lip sync.
+//!
+//! | file | does |
+//! |---|---|
+//! | `cli.rs` | options |
+//! | `watch.rs`, `sampler.js` | sampling in the page |
+//! | `latency.rs` | samples → figures |
+//! | `lipsync.rs` | pictures and sound → offsets between flash and beep |
+//! | `report.rs` | the table |
+
+mod cli;
+mod latency;
+mod lipsync;
+mod report;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let options = cli::Options::parse();
+    match watch::run(&options) {
+        Ok(report) => {
+            print!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("spillway-glass: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

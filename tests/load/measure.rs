@@ -83,23 +83,9 @@ pub(crate) fn resident_kib(server: Option<u32>) -> Option<f64> {
     server.and_then(resident_bytes).map(|bytes| bytes as f64 / 1024.0)
 }
 
-/// The value below which `share` of the samples lie; sorts them. 0 without samples.
-pub(crate) fn quantile(samples: &mut [u32], share: f64) -> f64 {
-    samples.sort_unstable();
-    let at = (samples.len().saturating_sub(1) as f64 * share).round() as usize;
-    samples.get(at).map_or(0.0, |value| f64::from(*value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_are_of_the_sorted_samples() {
-        let mut samples = [5, 1, 4, 2, 3];
-        assert_eq!((quantile(&mut samples, 0.5), quantile(&mut samples, 1.0)), (3.0, 5.0));
-        assert_eq!(quantile(&mut [], 0.5), 0.0);
-    }
 
     #[test]
     fn without_a_pid_nothing_is_said_about_the_server_or_others() {

@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     /// Keyframe requests received.
     pub keyframe_requests: AtomicU64,
     /// How late frames were sent, microseconds, since last taken.
-    pub lateness_us: Mutex<Vec<u32>>,
+    pub lateness_us: Mutex<Vec<f64>>,
 }
 
 struct Publisher {
@@ -87,7 +87,7 @@ impl Publisher {
         self.send_frame(options, packet, shared);
         let late = now - self.next;
         if full && let Ok(mut lateness) = shared.lateness_us.lock() {
-            lateness.push(late.as_micros() as u32);
+            lateness.push(late.as_secs_f64() * 1e6);
         }
         self.next = if late > LATE_MAX { now } else { self.next + period };
         if now >= self.report_at {

@@ -9,11 +9,12 @@ use rig::http::Http;
 use rig::peer::{Credentials, Peer, Request};
 use rig::process::{pin_to_cpu, raise_open_files};
 use rig::sdp::Direction;
+use rig::stats::quantile;
 use rig::token::KeyPair;
 use rig::{Error, Result};
 
 use crate::cli::Options;
-use crate::measure::{Moment, quantile, resident_kib};
+use crate::measure::{Moment, resident_kib};
 use crate::publisher::{self, Shared};
 use crate::report::{Joins, Report, Row};
 use crate::subscriber::Audience;
@@ -89,7 +90,7 @@ impl Rig<'_> {
         audience.run(Duration::from_secs(self.options.seconds));
         let usage = from.until_now(self.options.pid);
         let (now, sent_now) = (audience.seen(), shared.packets.load(Relaxed));
-        let mut lateness = take(&shared.lateness_us);
+        let lateness = take(&shared.lateness_us);
         let share = f64::from(self.options.subscribers) / f64::from(self.options.publishers);
         Row {
             usage,
@@ -99,9 +100,9 @@ impl Rig<'_> {
             other: now.other - seen.other,
             decrypted: now.decrypted - seen.decrypted,
             bad: now.bad - seen.bad,
-            latency_p50_us: quantile(&mut audience.latency_us, 0.5),
-            latency_p99_us: quantile(&mut audience.latency_us, 0.99),
-            lateness_p99_us: quantile(&mut lateness, 0.99),
+            latency_p50_us: quantile(&audience.latency_us, 0.5),
+            latency_p99_us: quantile(&audience.latency_us, 0.99),
+            lateness_p99_us: quantile(&lateness, 0.99),
         }
     }
 
@@ -123,13 +124,13 @@ impl Rig<'_> {
         let usage = from.until_now(self.options.pid);
         let mut joined: Vec<(u32, Peer, u32)> = joined.into_iter().flatten().collect();
         joined.sort_by_key(|(n, ..)| *n);
-        let mut took_us: Vec<u32> = joined.iter().map(|(.., took_us)| *took_us).collect();
+        let took_us: Vec<f64> = joined.iter().map(|(.., took_us)| f64::from(*took_us)).collect();
         let resident_kib = resident_kib(self.options.pid).zip(before_kib).map(|(after, before)| after - before);
         let joins = Joins {
             usage,
             count: joined.len() as u32,
-            took_p50_us: quantile(&mut took_us, 0.5),
-            took_p99_us: quantile(&mut took_us, 0.99),
+            took_p50_us: quantile(&took_us, 0.5),
+            took_p99_us: quantile(&took_us, 0.99),
             resident_kib,
         };
         Ok((Audience::new(joined.into_iter().map(|(_, peer, _)| peer).collect(), self.options)?, joins))

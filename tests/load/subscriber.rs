@@ -75,7 +75,7 @@ pub(crate) struct Audience {
     reports: u64,
     remb_bits_per_second: u64,
     /// From send call to kernel receipt at sampled subscribers, microseconds, since last cleared.
-    pub latency_us: Vec<u32>,
+    pub latency_us: Vec<f64>,
 }
 
 impl Audience {
@@ -148,7 +148,7 @@ impl Audience {
             match peer.rx.decrypt_rtp(bytes).ok().and_then(|plain| vp8::sent_ns(&plain)) {
                 Some(sent) => {
                     self.decrypted += 1;
-                    self.latency_us.push((datagram.received_ns.saturating_sub(sent) / 1000) as u32);
+                    self.latency_us.push(datagram.received_ns.saturating_sub(sent) as f64 / 1000.0);
                 }
                 None => self.bad += 1,
             }

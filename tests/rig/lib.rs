@@ -12,7 +12,7 @@
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`] | what is written, judged by others' and by independent code |
-//! | [`process`] | CPU and memory of processes, from procfs |
+//! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 
 pub mod browser;
 mod error;
@@ -30,6 +30,7 @@ pub mod relay;
 pub mod rtcp;
 pub mod sdp;
 pub mod server;
+pub mod stats;
 pub mod token;
 pub mod vp8;
 pub mod wait;

@@ -35,6 +35,11 @@ impl Metrics {
         self.series(name).next().is_some()
     }
 
+    /// Every series, as its name with labels, and value.
+    pub fn all(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.samples.iter().map(|(series, value)| (series.as_str(), *value))
+    }
+
     /// Every series of this name, as its label text and value.
     pub fn series<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, f64)> + 'a {
         self.samples.iter().filter_map(move |(series, value)| {

@@ -1,0 +1,115 @@
+//! One run: the page, its samples, and what the server is doing meanwhile.
+
+use std::time::{Duration, Instant};
+
+use rig::browser::{Browser, Page};
+use rig::http::Http;
+use rig::process::{cpu_time, resident_bytes};
+use rig::prometheus::Metrics;
+use rig::recorder::{Recorder, Recording};
+use rig::{Error, Result};
+use serde::Deserialize;
+
+use crate::cli::Options;
+use crate::latency::{Sample, summarize};
+use crate::lipsync;
+use crate::report::Report;
+
+const SAMPLER: &str = include_str!("sampler.js");
+/// Samples are fetched from the page so often.
+const FETCH_EVERY: Duration = Duration::from_secs(2);
+/// Metrics whose names hold one of these say how the ladder is doing.
+const LADDER_METRICS: [&str; 5] = ["_ladder", "_rung", "_shed", "_late", "_dropped"];
+
+/// What the page's player says of itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct PlayerState {
+    pub waiting: u64,
+    pub dropped: u64,
+    pub decoded: u64,
+    pub height: u64,
+    pub rate: f64,
+    #[serde(rename = "targetMs")]
+    pub target_ms: f64,
+}
+
+/// The server's memory (bytes) and CPU time at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerUse {
+    pub at: Instant,
+    pub resident: Option<u64>,
+    pub cpu: Option<Duration>,
+}
+
+/// Measures, and sums up.
+pub(crate) fn run(options: &Options) -> Result<Report> {
+    let http = Http::new(&options.url);
+    let mut browser = Browser::start()?;
+    let page = browser.open(&http.url(&format!("/watch/{}", options.room)))?;
+    let playing = "document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0";
+    browser.wait_until(page, "the first pictures", 30, playing, |frames| frames.as_u64() > Some(10))?;
+    std::thread::sleep(Duration::from_secs(options.settle));
+    if browser.evaluate(page, SAMPLER)? != true {
+        return Err(Error::Child("the watch page has no video".into()));
+    }
+    let recorder = if options.record > 0 { Some(Recorder::start(&http, &playlist(options))?) } else { None };
+    let before = state(&mut browser, page)?;
+    let (samples, server, recordings) = sample(options, &mut browser, page, recorder)?;
+    let after = state(&mut browser, page)?;
+    let folder = tempfile::tempdir().map_err(Error::io("making a folder"))?;
+    Ok(Report {
+        options: options.clone(),
+        summary: summarize(&samples),
+        before,
+        after,
+        server,
+        lip_sync_ms: lipsync::measure(&recordings, folder.path())?,
+        ladder: ladder(&http)?,
+    })
+}
+
+fn playlist(options: &Options) -> String {
+    format!("/live/{}/index.m3u8", options.room)
+}
+
+fn state(browser: &mut Browser, page: Page) -> Result<PlayerState> {
+    let value = browser.evaluate(page, "window.glass.state()")?;
+    serde_json::from_value(value).map_err(|e| Error::Malformed { what: "player state", detail: e.to_string() })
+}
+
+type Sampled = (Vec<Sample>, Vec<ServerUse>, Vec<Recording>);
+
+fn sample(options: &Options, browser: &mut Browser, page: Page, mut recorder: Option<Recorder>) -> Result<Sampled> {
+    let (start, mut samples, mut server, mut recordings) = (Instant::now(), vec![], vec![], vec![]);
+    let until = Duration::from_secs(options.seconds);
+    loop {
+        let at = Instant::now();
+        server.push(ServerUse {
+            at,
+            resident: options.pid.and_then(resident_bytes),
+            cpu: options.pid.and_then(cpu_time),
+        });
+        let value = browser.evaluate(page, "window.glass.take()")?;
+        let taken: Vec<Sample> =
+            serde_json::from_value(value).map_err(|e| Error::Malformed { what: "samples", detail: e.to_string() })?;
+        samples.extend(taken);
+        let ended = start.elapsed() >= until;
+        if (ended || start.elapsed().as_secs() >= options.record)
+            && let Some(recorder) = recorder.take()
+        {
+            recordings = recorder.finish()?;
+        }
+        if ended {
+            return Ok((samples, server, recordings));
+        }
+        std::thread::sleep(FETCH_EVERY.min(until.saturating_sub(start.elapsed())));
+    }
+}
+
+/// What the metrics say of the ladder: which rungs are encoded, and what was shed.
+fn ladder(http: &Http) -> Result<Vec<(String, f64)>> {
+    let metrics = Metrics::scrape(http)?;
+    let says =
+        |name: &str| name.starts_with("spillway_ingest") && LADDER_METRICS.iter().any(|part| name.contains(part));
+    Ok(metrics.all().filter(|(name, _)| says(name)).map(|(name, value)| (name.to_owned(), value)).collect())
+}
