@@ -103,7 +103,10 @@ impl Report {
             let s = self.spread(figure);
             json!({ "min": s.min, "median": s.median, "max": s.max })
         };
+        let sum = |figure: fn(&Row) -> u64| self.rows.iter().map(figure).sum::<u64>();
         let value = json!({
+            "decrypted": sum(|row| row.decrypted), "bad": sum(|row| row.bad), "silent": self.silent,
+            "keyframe_requests": self.keyframe_requests,
             "cpu": cpu_model(), "srtp": self.profile, "subscribers": self.options.subscribers,
             "publishers": self.options.publishers, "pps": self.options.pps, "payload_bytes": self.options.bytes,
             "burst": self.options.burst, "repeats": self.rows.len(), "disturbed": self.is_disturbed(),

@@ -197,9 +197,9 @@ mod tests {
     #[test]
     fn lost_packets_are_seen_by_number_across_a_wrap_and_reordering_is_no_loss() {
         let mut sequence = Sequence::default();
-        for number in [65533, 65535, 65534, 0, 2] {
+        for number in [65533, 65535, 65534, 0, 4] {
             sequence.count(number);
         }
-        assert_eq!((sequence.received, sequence.highest - sequence.first + 1), (5, 6));
+        assert_eq!((sequence.received, sequence.highest - sequence.first + 1), (5, 8));
     }
 }
