@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use rig::process::{MachineTime, cpu_time, kernel_time, machine_time, resident_bytes};
+use rig::process::{ProcessTimes, cpu_time, kernel_time, resident_bytes, stolen_time};
 
 /// One moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Moment {
     at: Instant,
     server: Option<Duration>,
     server_kernel: Option<Duration>,
     ours: Duration,
-    machine: MachineTime,
+    stolen: Duration,
+    all: ProcessTimes,
 }
 
 impl Moment {
@@ -22,7 +23,8 @@ impl Moment {
             server: server.and_then(cpu_time),
             server_kernel: server.and_then(kernel_time),
             ours: cpu_time(std::process::id()).unwrap_or_default(),
-            machine: machine_time(),
+            stolen: stolen_time(),
+            all: ProcessTimes::now(),
         }
     }
 
@@ -30,20 +32,17 @@ impl Moment {
     pub(crate) fn until_now(&self, server: Option<u32>) -> Usage {
         let now = Self::now(server);
         let used = |new: Option<Duration>, old: Option<Duration>| Some(new?.saturating_sub(old?).as_secs_f64());
-        let seconds = (now.at - self.at).as_secs_f64();
-        let server_s = used(now.server, self.server);
-        let ours_s = now.ours.saturating_sub(self.ours).as_secs_f64();
         let since = |new: Duration, old: Duration| new.saturating_sub(old).as_secs_f64();
-        let processes_s = since(now.machine.processes, self.machine.processes);
+        // Without the server's pid its own work would count as others'.
+        let foreign = |pid| now.all.used_since(&self.all, &[pid, std::process::id()]).as_secs_f64();
         Usage {
-            seconds,
-            server_s,
+            seconds: (now.at - self.at).as_secs_f64(),
+            server_s: used(now.server, self.server),
             server_kernel_s: used(now.server_kernel, self.server_kernel),
-            generator_s: ours_s,
-            // Without the server's pid its own work would count as others'.
-            foreign_s: server_s.map(|server_s| (processes_s - server_s - ours_s).max(0.0)),
-            interrupts_s: since(now.machine.interrupts, self.machine.interrupts),
-            stolen_s: since(now.machine.stolen, self.machine.stolen),
+            generator_s: since(now.ours, self.ours),
+            foreign_s: server.map(foreign),
+            deferred_interrupts_s: since(now.all.deferred_interrupts, self.all.deferred_interrupts),
+            stolen_s: since(now.stolen, self.stolen),
         }
     }
 }
@@ -60,8 +59,8 @@ pub(crate) struct Usage {
     pub generator_s: f64,
     /// By all other processes; `None` without a pid.
     pub foreign_s: Option<f64>,
-    /// In interrupts of the whole machine.
-    pub interrupts_s: f64,
+    /// In the kernel's threads for deferred interrupts: work for sockets that no process is charged with.
+    pub deferred_interrupts_s: f64,
     /// Taken by other guests of the host.
     pub stolen_s: f64,
 }

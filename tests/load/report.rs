@@ -59,12 +59,6 @@ impl Row {
         self.usage.server_s.map_or(f64::NAN, |cpu_s| self.received as f64 / cpu_s)
     }
 
-    /// As [`Row::per_second_and_core`], with all of the machine's interrupt time held against the server: where the kernel
-    /// accounts for interrupts apart, loopback's receive path is in there, and the truth lies between the two.
-    fn per_second_and_core_irq(&self) -> f64 {
-        self.usage.server_s.map_or(f64::NAN, |cpu_s| self.received as f64 / (cpu_s + self.usage.interrupts_s))
-    }
-
     fn us_per_packet(&self) -> f64 {
         1e6 / self.per_second_and_core()
     }
@@ -114,7 +108,6 @@ impl Report {
             "join_cpu_ms": self.joins.cpu_ms(), "joins_per_second": self.joins.per_second(),
             "memory_kib_per_subscriber": self.joins.kib_each(),
             "packets_per_second": spread(Row::per_second), "packets_per_second_per_core": spread(Row::per_second_and_core),
-            "packets_per_second_per_core_with_interrupts": spread(Row::per_second_and_core_irq),
             "us_per_packet": spread(Row::us_per_packet), "lost_percent": spread(Row::lost_percent),
             "delivered_percent": spread(Row::delivered_percent),
             "latency_p50_us": spread(|row| row.latency_p50_us), "latency_p99_us": spread(|row| row.latency_p99_us),
@@ -166,7 +159,7 @@ impl fmt::Display for Report {
         self.joins.fmt(f)?;
         writeln!(
             f,
-            "\n run  packets/s  pkt/s/core  µs/pkt  server%  kernel%  lost%  delivered%  p50 ms  p99 ms  lag p99 ms  gen%  foreign%  irq%  stolen%"
+            "\n run  packets/s  pkt/s/core  µs/pkt  server%  kernel%  lost%  delivered%  p50 ms  p99 ms  lag p99 ms  gen%  foreign%  ksoftirqd%  stolen%"
         )?;
         for (i, row) in (1..).zip(&self.rows) {
             row.fmt_line(f, i)?;
@@ -197,7 +190,7 @@ impl Row {
         let percent = |cpu_s: Option<f64>| maybe(cpu_s.map(|cpu_s| self.usage.percent(cpu_s)), 1);
         writeln!(
             f,
-            "{i:4}  {:9.0}  {:>10}  {:>6}  {:>7}  {:>7}  {:5.2}  {:10.2}  {:6.2}  {:6.2}  {:10.2}  {:4.0}  {:>8}  {:4.1}  {:7.1}",
+            "{i:4}  {:9.0}  {:>10}  {:>6}  {:>7}  {:>7}  {:5.2}  {:10.2}  {:6.2}  {:6.2}  {:10.2}  {:4.0}  {:>8}  {:10.1}  {:7.1}",
             self.per_second(),
             maybe(Some(self.per_second_and_core()), 0),
             maybe(Some(self.us_per_packet()), 2),
@@ -210,7 +203,7 @@ impl Row {
             self.lateness_p99_us / 1000.0,
             self.usage.percent(self.usage.generator_s),
             percent(self.usage.foreign_s),
-            self.usage.percent(self.usage.interrupts_s),
+            self.usage.percent(self.usage.deferred_interrupts_s),
             self.usage.percent(self.usage.stolen_s),
         )
     }
@@ -225,7 +218,6 @@ impl Report {
             writeln!(f, "{name:22} median {:>9}   min {:>9}   max {:>9}", text(median), text(min), text(max))
         };
         line("packets/s/core", 0, Row::per_second_and_core)?;
-        line("  with all interrupts", 0, Row::per_second_and_core_irq)?;
         line("µs/packet", 2, Row::us_per_packet)?;
         line("added latency p50, ms", 2, |row| row.latency_p50_us / 1000.0)?;
         line("added latency p99, ms", 2, |row| row.latency_p99_us / 1000.0)?;

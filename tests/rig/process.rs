@@ -1,5 +1,6 @@
-//! CPU and memory of processes, and of the whole machine, from procfs and the kernel's clocks.
+//! CPU and memory of processes, from procfs and the kernel's clocks.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The greatest process id of Linux on 64 bits (proc_pid(5), `pid_max`).
@@ -44,28 +45,60 @@ pub fn resident_bytes(pid: u32) -> Option<u64> {
     Some(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64)
 }
 
-/// CPU time of the whole machine so far, summed over its CPUs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MachineTime {
-    /// In processes, in user mode and in the kernel.
-    pub processes: Duration,
-    /// In interrupts, which belong to no process: here a part of loopback's receive path may be.
-    pub interrupts: Duration,
-    /// Taken by other guests of the same host.
-    pub stolen: Duration,
+/// CPU time of every process of the machine so far. Exact, where `/proc/stat` counts ticks, which work that wakes with the tick
+/// escapes or hogs. A container's processes see only those of their own container.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessTimes {
+    /// By pid: its own time, and that of the children it has waited for.
+    by_pid: HashMap<u32, (Duration, Duration)>,
+    /// Time of the kernel's threads for deferred interrupts (`ksoftirqd/N`), in which loopback's receive path may run.
+    pub deferred_interrupts: Duration,
 }
 
-/// Reads `/proc/stat`.
-pub fn machine_time() -> MachineTime {
-    machine_time_of(&std::fs::read_to_string("/proc/stat").unwrap_or_default())
+impl ProcessTimes {
+    /// Reads them all.
+    pub fn now() -> Self {
+        let mut times = Self::default();
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Some((own, stat)) = cpu_time(pid).zip(std::fs::read_to_string(entry.path().join("stat")).ok()) else {
+                continue;
+            };
+            if stat.contains("(ksoftirqd/") {
+                times.deferred_interrupts += own;
+            } else {
+                times.by_pid.insert(pid, (own, children_time_of(&stat).unwrap_or_default()));
+            }
+        }
+        times
+    }
+
+    /// What all processes but `except` have used since `before`; those that came and went meanwhile by what their parents were
+    /// told of them.
+    pub fn used_since(&self, before: &Self, except: &[u32]) -> Duration {
+        let others = || self.by_pid.iter().filter(|(pid, _)| !except.contains(pid));
+        let old = |pid: &u32| before.by_pid.get(pid).copied().unwrap_or_default();
+        let own: Duration = others().map(|(pid, (own, _))| own.saturating_sub(old(pid).0)).sum();
+        let children: Duration = others().map(|(pid, (_, children))| children.saturating_sub(old(pid).1)).sum();
+        let gone = before.by_pid.iter().filter(|(pid, _)| !self.by_pid.contains_key(pid));
+        // A child that ended hands its parent its whole life, of which only the last part belongs here.
+        let of_their_past: Duration = gone.map(|(_, (own, children))| *own + *children).sum();
+        own + children.saturating_sub(of_their_past)
+    }
 }
 
-fn machine_time_of(stat: &str) -> MachineTime {
-    let line = stat.lines().next().unwrap_or_default();
-    let ticks: Vec<u64> = line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
-    let sum = |fields: &[usize]| ticks_to_time(fields.iter().filter_map(|at| ticks.get(*at)).sum());
-    // user nice system idle iowait irq softirq steal
-    MachineTime { processes: sum(&[0, 1, 2]), interrupts: sum(&[5, 6]), stolen: sum(&[7]) }
+/// `cutime` and `cstime` (proc_pid_stat(5)).
+fn children_time_of(stat: &str) -> Option<Duration> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(ticks_to_time(ticks(13)? + ticks(14)?))
+}
+
+/// CPU time that other guests of the same host took from this machine so far.
+pub fn stolen_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = stat.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse().ok());
+    ticks_to_time(ticks.unwrap_or(0))
 }
 
 fn ticks_to_time(ticks: u64) -> Duration {
@@ -132,11 +165,27 @@ mod tests {
         assert_eq!(cpu_time(PID_MAX + 1), None);
     }
 
+    fn times(by_pid: &[(u32, u64, u64)]) -> ProcessTimes {
+        let ms = Duration::from_millis;
+        let by_pid = by_pid.iter().map(|(pid, own, children)| (*pid, (ms(*own), ms(*children)))).collect();
+        ProcessTimes { by_pid, ..ProcessTimes::default() }
+    }
+
     #[test]
-    fn machine_time_is_split_into_processes_interrupts_and_stolen() {
-        let time = machine_time_of("cpu  100 10 50 900 5 7 3 20 0 0\ncpu0 1 1\n");
-        let ms = |time: Duration| time.as_millis();
-        assert_eq!((ms(time.processes), ms(time.interrupts), ms(time.stolen)), (1600, 100, 200));
-        assert_eq!(machine_time_of(""), MachineTime::default());
+    fn others_time_is_that_of_all_but_the_excepted_and_of_what_came_and_went() {
+        let used = |before: &[_], after: &[_]| times(after).used_since(&times(before), &[1]).as_millis();
+        assert_eq!(used(&[(1, 0, 0), (2, 100, 0)], &[(1, 900, 0), (2, 150, 0), (3, 20, 0)]), 70);
+        // A shell's short-lived child of 30 ms.
+        assert_eq!(used(&[(2, 100, 0)], &[(2, 100, 30)]), 30);
+        // Its long-lived child, of which 5 ms fall into the time in question.
+        assert_eq!(used(&[(2, 100, 0), (3, 400, 0)], &[(2, 100, 405)]), 5);
+        assert_eq!(children_time_of("7 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 30 40 0"), Some(Duration::from_millis(700)));
+    }
+
+    #[test]
+    fn our_own_process_is_among_all() {
+        let (before, pid) = (ProcessTimes::now(), std::process::id());
+        assert!(before.by_pid.contains_key(&pid));
+        assert_eq!(before.used_since(&before, &[]), Duration::ZERO);
     }
 }
