@@ -1,1 +1,32 @@
-//! Rooms, the LL-HLS origin, the WHIP and WHEP routes, health and metrics.
+//! Rooms, the LL-HLS origin, the WHIP and WHEP routes, health and metrics, and the embedded pages.
+//!
+//! Knows HTTP and SQL, nothing of media: `packager` says what a viewer gets, `interactive-sfu` who publishes and watches.
+//! [`router`] is the whole surface, without a socket; [`server`] puts it on sockets. `src` composes both.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod app;
+mod auth;
+mod broadcasts;
+mod config;
+mod cors;
+mod error;
+mod extract;
+mod lifecycle;
+mod metrics;
+mod problem;
+pub mod rooms;
+mod routes;
+pub mod server;
+mod stage;
+mod telemetry;
+#[cfg(test)]
+mod testing;
+
+pub use app::{Parts, router};
+pub use broadcasts::{Broadcasts, Playback};
+pub use config::{Config, IceServer, Lobby, Tls};
+pub use error::Error;
+pub use lifecycle::Lifecycle;
+pub use rooms::{Layout, RoomOrder, Rooms};
+pub use stage::{BoxFuture, Stage};

@@ -1,0 +1,67 @@
+//! Who asks, and whether they may. Tokens are read from `Authorization: Bearer` alone, and never logged.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use interactive_sfu::signalling::token::{Grants, Keys};
+
+use crate::Error;
+
+/// A longer identity or name is refused.
+const IDENTITY_BYTES_MAX: usize = 256;
+
+/// What the bearer of a request may do.
+pub(crate) fn grants(keys: &Keys, headers: &HeaderMap) -> Result<Grants, Error> {
+    let value = headers.get(AUTHORIZATION).ok_or(Error::TokenMissing)?.to_str().map_err(|_| Error::TokenMissing)?;
+    let (scheme, token) = value.split_once(' ').ok_or(Error::TokenMissing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Error::TokenMissing);
+    }
+    Ok(keys.verify(token.trim())?)
+}
+
+/// As [`grants`], for routes that strangers may call too. A bad token is still refused.
+pub(crate) fn grants_if_any(keys: &Keys, headers: &HeaderMap) -> Result<Option<Grants>, Error> {
+    if headers.contains_key(AUTHORIZATION) { grants(keys, headers).map(Some) } else { Ok(None) }
+}
+
+/// May publish in `room`.
+pub(crate) fn may_publish(grants: &Grants, room: &str) -> Result<(), Error> {
+    may_enter(grants, room, grants.can_publish, "the token does not allow publishing")
+}
+
+/// May watch `room`.
+pub(crate) fn may_subscribe(grants: &Grants, room: &str) -> Result<(), Error> {
+    may_enter(grants, room, grants.can_subscribe, "the token does not allow watching")
+}
+
+fn may_enter(grants: &Grants, room: &str, allowed: bool, otherwise: &'static str) -> Result<(), Error> {
+    if grants.room.as_deref() != Some(room) {
+        return Err(Error::Forbidden("the token is for another room"));
+    }
+    if grants.identity.is_empty()
+        || grants.identity.len() > IDENTITY_BYTES_MAX
+        || grants.name.len() > IDENTITY_BYTES_MAX
+    {
+        return Err(Error::Forbidden("the token must name an identity of at most 256 bytes"));
+    }
+    if allowed { Ok(()) } else { Err(Error::Forbidden(otherwise)) }
+}
+
+/// May create and delete rooms.
+pub(crate) fn may_create(grants: &Grants) -> Result<(), Error> {
+    if grants.room_create {
+        Ok(())
+    } else {
+        Err(Error::Forbidden("the token does not allow creating or deleting rooms"))
+    }
+}
+
+/// May change `room`.
+pub(crate) fn may_administer(grants: &Grants, room: &str) -> Result<(), Error> {
+    let admin = grants.room_admin && grants.room.as_deref() == Some(room);
+    if admin || grants.room_create {
+        Ok(())
+    } else {
+        Err(Error::Forbidden("the token does not allow changing this room"))
+    }
+}

@@ -1,0 +1,193 @@
+//! What an operator may turn.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Settings of the HTTP surface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where HTTP/1.1 and HTTP/2 with prior knowledge are served in the clear. Default `0.0.0.0:8080`.
+    pub http: SocketAddr,
+    /// Certificate and address for HTTPS. Browsers publish and watch the stage over HTTPS (or on localhost) only, so
+    /// either this or a proxy that ends TLS is needed. Default none.
+    pub tls: Option<Tls>,
+    /// The SQLite file; its folder is created. Default `data/spillway.db`.
+    pub database: PathBuf,
+    /// What stands before `/live/…` in the playlist URLs we hand out: the CDN's `https://host`. Without it viewers come to
+    /// this server. Default none.
+    pub playlist_base_url: Option<String>,
+    /// Which rooms `GET /v1/rooms` shows to callers without a token: `all`, `live` or `none`. Default `all`.
+    pub lobby: Lobby,
+    /// Rooms that may exist at once; the next one is refused with 507. Default 1000.
+    pub rooms_max: u32,
+    /// Connections that may be open at once; a further one is closed as soon as it is accepted. Every waiting viewer
+    /// without an edge in between holds one, and each is a file descriptor. Default 20000.
+    pub connections_max: u32,
+    /// Time for a request's head, and for a TLS handshake. Over HTTP/1.1 it also bounds how long a connection may lie idle
+    /// between two requests. Milliseconds; default 30000.
+    pub header_read_timeout_ms: u32,
+    /// Time a connection may lie idle, or take to send the last answer, before it is closed. Milliseconds; default 60000.
+    pub keep_alive_idle_ms: u32,
+    /// Time for a request's body. Milliseconds; default 10000.
+    pub body_read_timeout_ms: u32,
+    /// STUN and TURN servers that WHIP and WHEP clients are told of (RFC 9725 §4.6). This server is reachable at its own
+    /// addresses without any; they help clients behind strict firewalls. Default none.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// HTTPS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Where. Usually `0.0.0.0:443`.
+    pub address: SocketAddr,
+    /// The certificate chain, PEM, ours first.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+/// Which rooms strangers see in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lobby {
+    /// Every room.
+    All,
+    /// Rooms with a live broadcast.
+    Live,
+    /// No room; a token with `roomList` is needed.
+    None,
+}
+
+/// One entry of [`Config::ice_servers`]. `Debug` leaves the credential out.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IceServer {
+    /// `stun:…`, `turn:…` or `turns:…`.
+    pub url: String,
+    /// For TURN.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(default)]
+    pub credential: Option<String>,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            tls: None,
+            database: "data/spillway.db".into(),
+            playlist_base_url: None,
+            lobby: Lobby::All,
+            rooms_max: 1000,
+            connections_max: 20_000,
+            header_read_timeout_ms: 30_000,
+            keep_alive_idle_ms: 60_000,
+            body_read_timeout_ms: 10_000,
+            ice_servers: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what cannot work, naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        let refuse = |sentence: String| Err(Error::Config(sentence));
+        for (key, ms) in [
+            ("header_read_timeout_ms", self.header_read_timeout_ms),
+            ("keep_alive_idle_ms", self.keep_alive_idle_ms),
+            ("body_read_timeout_ms", self.body_read_timeout_ms),
+        ] {
+            if !(1_000..=600_000).contains(&ms) {
+                return refuse(format!("{key} = {ms} must lie between 1000 and 600000"));
+            }
+        }
+        for (key, count) in [("rooms_max", self.rooms_max), ("connections_max", self.connections_max)] {
+            if !(1..=1_000_000).contains(&count) {
+                return refuse(format!("{key} = {count} must lie between 1 and 1000000"));
+            }
+        }
+        if let Some(url) = &self.playlist_base_url
+            && (!is_header_safe(url)
+                || !(url.starts_with("https://") || url.starts_with("http://"))
+                || url.ends_with('/'))
+        {
+            return refuse(format!("playlist_base_url = {url:?} must be http(s)://host without a slash at its end"));
+        }
+        for server in &self.ice_servers {
+            let known = ["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| server.url.starts_with(scheme));
+            let texts = [Some(&server.url), server.username.as_ref(), server.credential.as_ref()];
+            if !known || !texts.into_iter().flatten().all(|text| is_header_safe(text)) {
+                return refuse(
+                    "ice_servers: a url must begin with stun:, turn: or turns:, and hold no quotes, brackets or blanks"
+                        .into(),
+                );
+            }
+        }
+        if self.tls.as_ref().is_some_and(|tls| tls.address == self.http) {
+            return refuse("tls.address must differ from http".into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn body_read_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_read_timeout_ms.into())
+    }
+}
+
+/// Can stand between quotes or angle brackets in a header.
+fn is_header_safe(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\;,".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid() {
+        Config::default().validate().unwrap();
+    }
+
+    #[test]
+    fn each_impossible_setting_is_refused_by_name() {
+        let table: [(fn(&mut Config), &str); 6] = [
+            (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
+            (|c| c.rooms_max = 0, "rooms_max"),
+            (|c| c.playlist_base_url = Some("cdn.example".into()), "playlist_base_url"),
+            (|c| c.playlist_base_url = Some("https://cdn.example/".into()), "playlist_base_url"),
+            (
+                |c| c.ice_servers = vec![IceServer { url: "http://x".into(), username: None, credential: None }],
+                "ice_servers",
+            ),
+            (|c| c.tls = Some(Tls { address: c.http, certificate: "a".into(), key: "b".into() }), "tls.address"),
+        ];
+        for (spoil, key) in table {
+            let mut config = Config::default();
+            spoil(&mut config);
+            let sentence = config.validate().unwrap_err().to_string();
+            assert!(sentence.contains(key), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_turn_credential_is_not_in_debug_output() {
+        let server = IceServer { url: "turn:t".into(), username: Some("u".into()), credential: Some("hush".into()) };
+        assert!(!format!("{server:?}").contains("hush"));
+    }
+}

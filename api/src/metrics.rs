@@ -1,0 +1,51 @@
+//! What this crate counts. No room, user or address stands in a label.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+const REQUESTS: &str = "spillway_http_requests_total";
+const CONNECTIONS: &str = "spillway_http_connections";
+const CONNECTIONS_REFUSED: &str = "spillway_http_connections_refused_total";
+const ORIGIN_REQUESTS: &str = "spillway_origin_requests_total";
+const ORIGIN_BODY_BYTES: &str = "spillway_origin_body_bytes_total";
+
+pub(crate) fn describe() {
+    describe_counter!(REQUESTS, Unit::Count, "Requests by route, method and status; the origin's are counted apart");
+    describe_gauge!(CONNECTIONS, Unit::Count, "Open connections");
+    describe_counter!(
+        CONNECTIONS_REFUSED,
+        Unit::Count,
+        "Connections closed at once because connections_max was reached"
+    );
+    describe_counter!(ORIGIN_REQUESTS, Unit::Count, "Requests for playlists and media, by outcome");
+    describe_counter!(ORIGIN_BODY_BYTES, Unit::Bytes, "Body bytes handed out by the origin");
+}
+
+pub(crate) fn request(route: String, method: String, status: u16) {
+    counter!(REQUESTS, "route" => route, "method" => method, "status" => status.to_string()).increment(1);
+}
+
+/// `outcome` is a word of a fixed set: see `routes/live.rs`.
+pub(crate) fn origin(outcome: &'static str, body_bytes: usize) {
+    counter!(ORIGIN_REQUESTS, "outcome" => outcome).increment(1);
+    counter!(ORIGIN_BODY_BYTES).increment(body_bytes as u64);
+}
+
+pub(crate) fn connection_refused() {
+    counter!(CONNECTIONS_REFUSED).increment(1);
+}
+
+/// Counts a connection for as long as it lives.
+pub(crate) struct Connection(());
+
+impl Connection {
+    pub(crate) fn open() -> Self {
+        gauge!(CONNECTIONS).increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        gauge!(CONNECTIONS).decrement(1.0);
+    }
+}

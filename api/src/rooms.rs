@@ -1,0 +1,199 @@
+//! The rooms that exist, in SQLite. The crate's only SQL.
+//!
+//! Asked by `routes/rooms.rs` and before every WHIP and WHEP POST; never on the way of a playlist or a part.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::Error;
+
+/// How the speakers share the picture of the broadcast.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// Everybody the same size.
+    #[default]
+    Grid,
+    /// Whoever speaks is big.
+    ActiveSpeaker,
+    /// One identity fills the picture; the others are heard.
+    Single(String),
+}
+
+/// A change that whoever runs the broadcasts must follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomOrder {
+    /// Arrange the speakers so from now on.
+    Layout {
+        /// Where.
+        room: String,
+        /// How.
+        layout: Layout,
+    },
+    /// The room is gone: end its broadcast.
+    Deleted {
+        /// Which.
+        room: String,
+    },
+}
+
+/// A room, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// `[A-Za-z0-9_-]{1,64}`, unique.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// How its broadcast is laid out.
+    pub layout: Layout,
+    /// UTC, milliseconds since the Unix epoch.
+    pub created_at_utc_ms: i64,
+}
+
+/// The store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    pool: SqlitePool,
+}
+
+type Row = (String, String, String, i64);
+
+impl Rooms {
+    /// Opens the file, which is created with its folder where it is missing, and brings its tables up to date.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        let failed =
+            |source: Box<dyn std::error::Error + Send + Sync>| Error::OpenDatabase { path: path.to_owned(), source };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| failed(error.into()))?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options);
+        let pool = pool.await.map_err(|error| failed(error.into()))?;
+        sqlx::migrate!("./migrations").run(&pool).await.map_err(|error| failed(error.into()))?;
+        Ok(Self { pool })
+    }
+
+    /// Adds a room, unless there is one of that name or `rooms_max` are there already.
+    pub async fn create(&self, room: &Room, rooms_max: u32) -> Result<(), Error> {
+        let insert = "INSERT INTO rooms (name, title, layout, created_at_utc_ms)
+                      SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?";
+        let query = sqlx::query(insert)
+            .bind(&room.name)
+            .bind(&room.title)
+            .bind(layout_text(&room.layout))
+            .bind(room.created_at_utc_ms)
+            .bind(rooms_max);
+        match query.execute(&self.pool).await {
+            Ok(done) if done.rows_affected() == 0 => match self.get(&room.name).await {
+                Ok(_) => Err(Error::RoomExists),
+                Err(_) => Err(Error::TooManyRooms(rooms_max)),
+            },
+            Ok(_) => Ok(()),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Error::RoomExists),
+            Err(error) => Err(Error::Database(error)),
+        }
+    }
+
+    /// Every room, by name.
+    pub async fn list(&self) -> Result<Vec<Room>, Error> {
+        let select = "SELECT name, title, layout, created_at_utc_ms FROM rooms ORDER BY name";
+        let rows: Vec<Row> = sqlx::query_as(select).fetch_all(&self.pool).await.map_err(Error::Database)?;
+        Ok(rows.into_iter().map(from_row).collect())
+    }
+
+    /// One room.
+    pub async fn get(&self, name: &str) -> Result<Room, Error> {
+        let select = "SELECT name, title, layout, created_at_utc_ms FROM rooms WHERE name = ?";
+        let row: Option<Row> =
+            sqlx::query_as(select).bind(name).fetch_optional(&self.pool).await.map_err(Error::Database)?;
+        row.map(from_row).ok_or(Error::UnknownRoom)
+    }
+
+    /// Changes title and layout.
+    pub async fn update(&self, room: &Room) -> Result<(), Error> {
+        let update = sqlx::query("UPDATE rooms SET title = ?, layout = ? WHERE name = ?")
+            .bind(&room.title)
+            .bind(layout_text(&room.layout))
+            .bind(&room.name);
+        let done = update.execute(&self.pool).await.map_err(Error::Database)?;
+        if done.rows_affected() == 0 { Err(Error::UnknownRoom) } else { Ok(()) }
+    }
+
+    /// Removes a room.
+    pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        let delete = sqlx::query("DELETE FROM rooms WHERE name = ?").bind(name);
+        let done = delete.execute(&self.pool).await.map_err(Error::Database)?;
+        if done.rows_affected() == 0 { Err(Error::UnknownRoom) } else { Ok(()) }
+    }
+
+    /// Whether the database answers.
+    pub async fn is_open(&self) -> bool {
+        sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
+    }
+
+    /// Waits for what is under way and closes the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn layout_text(layout: &Layout) -> String {
+    serde_json::to_string(layout).unwrap_or_default()
+}
+
+fn from_row((name, title, layout, created_at_utc_ms): Row) -> Room {
+    // What a later version wrote falls back to the default.
+    let layout = serde_json::from_str(&layout).unwrap_or_default();
+    Room { name, title, layout, created_at_utc_ms }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(name: &str) -> Room {
+        Room { name: name.into(), title: "T".into(), layout: Layout::Single("ann".into()), created_at_utc_ms: 7 }
+    }
+
+    #[tokio::test]
+    async fn rooms_survive_a_restart_and_are_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deeper/spillway.db");
+        let rooms = Rooms::open(&path).await.unwrap();
+        rooms.create(&room("b"), 2).await.unwrap();
+        rooms.create(&room("a"), 2).await.unwrap();
+        assert!(matches!(rooms.create(&room("c"), 2).await, Err(Error::TooManyRooms(2))));
+        assert!(matches!(rooms.create(&room("a"), 9).await, Err(Error::RoomExists)));
+        assert!(matches!(rooms.create(&room("a"), 2).await, Err(Error::RoomExists)), "full, but that is not why");
+        rooms.close().await;
+
+        let rooms = Rooms::open(&path).await.unwrap();
+        assert_eq!(rooms.list().await.unwrap(), [room("a"), room("b")]);
+        rooms.update(&Room { layout: Layout::ActiveSpeaker, ..room("b") }).await.unwrap();
+        assert_eq!(rooms.get("b").await.unwrap().layout, Layout::ActiveSpeaker);
+        rooms.delete("b").await.unwrap();
+        assert!(matches!(rooms.delete("b").await, Err(Error::UnknownRoom)));
+        assert!(matches!(rooms.update(&room("b")).await, Err(Error::UnknownRoom)));
+    }
+
+    #[test]
+    fn layouts_read_as_the_api_documents_them() {
+        for (text, layout) in [
+            (r#""grid""#, Layout::Grid),
+            (r#""active-speaker""#, Layout::ActiveSpeaker),
+            (r#"{"single":"ann"}"#, Layout::Single("ann".into())),
+        ] {
+            assert_eq!(serde_json::from_str::<Layout>(text).unwrap(), layout);
+            assert_eq!(layout_text(&layout), text);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The LL-HLS origin: `GET`/`HEAD /live/{room}/…`.
+//!
+//! What a request gets, and when, is `packager`'s to say; how long a cache may keep it is `cdn-config`'s. Here both become a
+//! response, and nothing else: no cookie, no `Vary` but `Accept-Encoding`, and that on playlists alone, for every other
+//! word would split an edge's cache.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use cdn_config::CacheClass;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE, VARY,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use packager::origin::{NotServed, ObjectKind, Served};
+
+use crate::app::App;
+use crate::broadcasts::Playback;
+use crate::problem::Problem;
+use crate::routes::live::range::ByteRange;
+use crate::{Error, cors, metrics};
+
+mod range;
+
+/// Assumed where no broadcast says; only lifetimes that do not depend on it are printed with it.
+const TARGET_DURATION_DEFAULT: Duration = Duration::from_secs(2);
+
+pub(crate) fn routes() -> Router<App> {
+    let methods =
+        get(object).options(preflight).fallback(async || finish(Err(Error::Method), TARGET_DURATION_DEFAULT, None));
+    Router::new().route("/live/{*path}", methods)
+}
+
+async fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    cors::live(response.headers_mut());
+    cors::live_preflight(response.headers_mut());
+    response
+}
+
+async fn object(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Response {
+    let room_and_path = uri.path().strip_prefix("/live/").and_then(|rest| rest.split_once('/'));
+    let entry = room_and_path.and_then(|(room, path)| Some((app.broadcasts.get(room)?, path)));
+    let Some((entry, path)) = entry else {
+        return finish(Err(Error::NoBroadcast), TARGET_DURATION_DEFAULT, None);
+    };
+    let served = tokio::select! {
+        served = entry.playback.get(path, uri.query()) => served.map_err(Error::from),
+        () = app.lifecycle.closing() => Err(Error::ShuttingDown),
+    };
+    let target_duration = target_duration(&*entry.playback);
+    finish(served, target_duration, Some(&headers))
+}
+
+fn target_duration(playback: &dyn Playback) -> Duration {
+    Duration::from_secs(playback.target_duration_seconds().into())
+}
+
+/// The response, whatever came of it.
+fn finish(served: Result<Served, Error>, target_duration: Duration, request: Option<&HeaderMap>) -> Response {
+    let (class, outcome) = match &served {
+        Ok(served) => class_of(served.kind),
+        Err(error) => class_of_error(error),
+    };
+    let (mut response, body_bytes) = match served {
+        Ok(served) if is_media(served.kind) => media(served, request),
+        Ok(served) => playlist(served, request),
+        Err(error) => (Problem::from(error).into_response(), 0),
+    };
+    metrics::origin(outcome, body_bytes);
+    let unsatisfiable = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
+    let class = if unsatisfiable { CacheClass::BadRequest } else { class };
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::try_from(class.cache_control(target_duration)) {
+        headers.insert(CACHE_CONTROL, value);
+    }
+    cors::live(headers);
+    response
+}
+
+fn class_of(kind: ObjectKind) -> (CacheClass, &'static str) {
+    match kind {
+        ObjectKind::Multivariant => (CacheClass::Multivariant, "multivariant"),
+        ObjectKind::BlockingPlaylist => (CacheClass::BlockingPlaylist, "blocking-playlist"),
+        ObjectKind::BarePlaylist => (CacheClass::BarePlaylist, "bare-playlist"),
+        ObjectKind::EndedPlaylist => (CacheClass::EndedPlaylist, "ended-playlist"),
+        ObjectKind::VideoMedia => (CacheClass::Media, "video"),
+        ObjectKind::AudioMedia => (CacheClass::Media, "audio"),
+    }
+}
+
+/// Whatever is not the object's own "not yet" must not be kept.
+fn class_of_error(error: &Error) -> (CacheClass, &'static str) {
+    match error {
+        Error::NotServed(NotServed::BadRequest(_)) => (CacheClass::BadRequest, "bad-request"),
+        Error::NotServed(NotServed::NotFound) | Error::NoBroadcast => (CacheClass::NotFoundYet, "not-found"),
+        Error::NotServed(NotServed::TimedOut) => (CacheClass::NoStore, "timed-out"),
+        Error::NotServed(NotServed::TooManyWaiting) => (CacheClass::NoStore, "too-many-waiting"),
+        _ => (CacheClass::NoStore, "other"),
+    }
+}
+
+fn is_media(kind: ObjectKind) -> bool {
+    matches!(kind, ObjectKind::VideoMedia | ObjectKind::AudioMedia)
+}
+
+fn playlist(served: Served, request: Option<&HeaderMap>) -> (Response, usize) {
+    let gzip = served.gzip.filter(|_| request.is_some_and(accepts_gzip));
+    let zipped = gzip.is_some();
+    let body = gzip.unwrap_or(served.body);
+    let length_bytes = body.len();
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if zipped {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    (response, length_bytes)
+}
+
+fn media(served: Served, request: Option<&HeaderMap>) -> (Response, usize) {
+    let (status, body, content_range) = match request.and_then(|headers| wanted_range(headers, served.body.len())) {
+        None => (StatusCode::OK, served.body, None),
+        Some(ByteRange::Whole) => (StatusCode::OK, served.body, None),
+        Some(ByteRange::Slice { first, last }) => {
+            let range = format!("bytes {first}-{last}/{}", served.body.len());
+            (StatusCode::PARTIAL_CONTENT, served.body.slice(first..=last), Some(range))
+        }
+        Some(ByteRange::Unsatisfiable) => {
+            let error = Error::RangeNotSatisfiable { length_bytes: served.body.len() };
+            return (Problem::from(error).into_response(), 0);
+        }
+    };
+    let kind = if served.kind == ObjectKind::AudioMedia { "audio/mp4" } else { "video/mp4" };
+    (media_response(status, body.clone(), kind, content_range), body.len())
+}
+
+fn media_response(status: StatusCode, body: Bytes, kind: &'static str, content_range: Option<String>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(range) = content_range.and_then(|range| HeaderValue::try_from(range).ok()) {
+        headers.insert(CONTENT_RANGE, range);
+    }
+    response
+}
+
+/// `If-Range` names a validator that we never gave, so it never holds (RFC 9110 §13.1.5).
+fn wanted_range(headers: &HeaderMap, length_bytes: usize) -> Option<ByteRange> {
+    let value = headers.get(RANGE).filter(|_| !headers.contains_key(IF_RANGE))?;
+    Some(ByteRange::parse(value.to_str().ok()?, length_bytes))
+}
+
+/// RFC 9110 §12.5.3, as far as one coding needs it.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let mut star = None;
+    for value in headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
+        for coding in value.split(',') {
+            let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+            let weight = parameters.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+            let wanted = weight.is_ok_and(|weight| weight > 0.0);
+            match name.trim() {
+                name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => return wanted,
+                "*" => star = Some(wanted),
+                _ => {}
+            }
+        }
+    }
+    star.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests;

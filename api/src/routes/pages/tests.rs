@@ -1,0 +1,43 @@
+use crate::testing::Rig;
+
+#[tokio::test]
+async fn every_page_is_the_same_document_asked_for_anew() {
+    let rig = Rig::new().await;
+    for path in ["/", "/watch/demo", "/stage/demo"] {
+        let reply = rig.get(path, &[]).await;
+        assert_eq!((reply.status, reply.header("cache-control")), (200, "no-cache"), "{path}");
+        assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
+        assert!(reply.header("content-security-policy").contains("worker-src 'self' blob:"));
+        assert!(reply.header("permissions-policy").contains("camera=(self)"));
+        assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    }
+    let probe = rig.send("HEAD", "/", &[], "").await;
+    assert_eq!((probe.status, probe.header("access-control-allow-origin")), (200, "*"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_with_a_request_id() {
+    let rig = Rig::new().await;
+    for path in ["/nothing", "/assets/nothing.js", "/assets/../Cargo.toml", "/v1/nothing", "/a/b/c"] {
+        let reply = rig.get(path, &[("x-request-id", "abc-1")]).await;
+        assert_eq!((reply.status, reply.header("x-request-id")), (404, "abc-1"), "{path}");
+        assert_eq!(reply.header("cache-control"), "no-store");
+    }
+    let reply = rig.get("/nothing", &[("x-request-id", "not good")]).await;
+    assert_eq!(reply.header("x-request-id").len(), 16);
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics_are_never_cached() {
+    let rig = Rig::new().await;
+    for (path, body) in [("/healthz", "ok\n"), ("/readyz", "ready\n"), ("/metrics", "spillway_up 1\n")] {
+        let reply = rig.get(path, &[]).await;
+        assert_eq!((reply.status, &reply.body[..], reply.header("cache-control")), (200, body.as_bytes(), "no-store"));
+    }
+    rig.lifecycle.drain();
+    assert_eq!(rig.get("/readyz", &[]).await.status, 503);
+    assert_eq!(rig.get("/healthz", &[]).await.status, 200);
+    let rig = Rig::new().await;
+    rig.rooms.close().await;
+    assert_eq!(rig.get("/readyz", &[]).await.status, 503);
+}

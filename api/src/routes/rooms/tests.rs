@@ -1,0 +1,131 @@
+use interactive_sfu::{SessionId, Speaker};
+use packager::origin::NotServed;
+use serde_json::json;
+
+use super::*;
+use crate::Config;
+use crate::testing::Rig;
+
+const JSON_TYPE: (&str, &str) = ("content-type", "application/json");
+
+fn speaker() -> Speaker {
+    Speaker { identity: "ann".into(), name: "Ann".into(), session: SessionId::from("s"), audio: true, video: false }
+}
+
+#[tokio::test]
+async fn the_lobby_learns_what_is_live_without_a_token() {
+    let rig = Rig::new().await;
+    let before = rig.get("/v1/rooms", &[]).await;
+    assert_eq!((before.status, before.header("cache-control")), (200, "no-store"));
+    let room = &before.json()["rooms"][0];
+    assert_eq!((&room["room"], &room["title"], &room["live"]), (&json!("demo"), &json!("Demo"), &json!(false)));
+    assert_eq!((&room["live_since"], &room["playlist"]), (&json!(null), &json!(null)));
+
+    rig.broadcast(Some(Err(NotServed::NotFound)));
+    rig.stage.speakers.lock().unwrap().push(speaker());
+    let room = rig.get("/v1/rooms/demo", &[]).await.json();
+    assert_eq!((&room["live"], &room["live_since"]), (&json!(true), &json!("1970-01-01T00:00:00.000Z")));
+    assert_eq!((&room["speakers"], &room["playlist"]), (&json!(1), &json!("/live/demo/index.m3u8")));
+    assert_eq!(room["stage"], json!([{"identity": "ann", "name": "Ann", "audio": true, "video": false}]));
+    assert_eq!(rig.get("/v1/rooms/nobody", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_operator_decides_what_strangers_see_and_a_token_sees_all() {
+    for (lobby, strangers) in [(Lobby::All, 1), (Lobby::Live, 0), (Lobby::None, 0)] {
+        let rig = Rig::with(Config { lobby, ..Config::default() }, false).await;
+        let seen = |reply: crate::testing::Reply| reply.json()["rooms"].as_array().unwrap().len();
+        assert_eq!(seen(rig.get("/v1/rooms", &[]).await), strangers, "{lobby:?}");
+        let (name, token) = rig.bearer("demo", "list");
+        assert_eq!(seen(rig.get("/v1/rooms", &[(name, &token)]).await), 1);
+        let (name, token) = rig.bearer("demo", "publish");
+        assert_eq!(seen(rig.get("/v1/rooms", &[(name, &token)]).await), strangers);
+    }
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/v1/rooms", &[("authorization", "Bearer x.y.z")]).await.status, 401);
+}
+
+#[tokio::test]
+async fn playlists_are_handed_out_at_the_cdns_address() {
+    let config = Config { playlist_base_url: Some("https://cdn.example".into()), ..Config::default() };
+    let rig = Rig::with(config, false).await;
+    rig.broadcast(Some(Err(NotServed::NotFound)));
+    let room = rig.get("/v1/rooms/demo", &[]).await.json();
+    assert_eq!(room["playlist"], "https://cdn.example/live/demo/index.m3u8");
+}
+
+#[tokio::test]
+async fn rooms_are_created_by_those_who_may() {
+    let rig = Rig::with(Config { rooms_max: 2, ..Config::default() }, false).await;
+    let (name, token) = rig.bearer("x", "create");
+    let auth = (name, token.as_str());
+    for (body, status) in [
+        (r#"{"room":"a b"}"#, 422),
+        (r#"{"room":"a","colour":"red"}"#, 422),
+        (r#"{"room":"a","layout":{"single":""}}"#, 422),
+        (r#"{"room":"a","title":"x\ny"}"#, 422),
+        ("[", 400),
+        (r#"{"room":"demo"}"#, 409),
+        (r#"{"room":"a","title":"A","layout":"active-speaker"}"#, 201),
+        (r#"{"room":"b"}"#, 507),
+    ] {
+        let reply = rig.send("POST", "/v1/rooms", &[auth, JSON_TYPE], body).await;
+        assert_eq!(reply.status, status, "{body}");
+        if status == 201 {
+            assert_eq!((reply.header("location"), &reply.json()["title"]), ("/v1/rooms/a", &json!("A")));
+        }
+    }
+    assert_eq!(rig.send("POST", "/v1/rooms", &[JSON_TYPE], r#"{"room":"c"}"#).await.status, 401);
+    let (name, token) = rig.bearer("c", "publish admin list");
+    assert_eq!(rig.send("POST", "/v1/rooms", &[(name, &token), JSON_TYPE], r#"{"room":"c"}"#).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_change_of_layout_is_stored_and_told() {
+    let mut rig = Rig::new().await;
+    let (name, token) = rig.bearer("demo", "admin");
+    let auth = (name, token.as_str());
+    let body = r#"{"layout":{"single":"ann"}}"#;
+    let reply = rig.send("PATCH", "/v1/rooms/demo", &[auth, JSON_TYPE], body).await;
+    assert_eq!((reply.status, &reply.json()["layout"]), (200, &json!({"single": "ann"})));
+    // Nobody took the first order, and there is room for one.
+    let busy = rig.send("PATCH", "/v1/rooms/demo", &[auth, JSON_TYPE], r#"{"layout":"grid"}"#).await;
+    assert_eq!((busy.status, busy.header("retry-after")), (503, "5"));
+    let layout = Layout::Single("ann".into());
+    assert_eq!(rig.rooms.get("demo").await.unwrap().layout, layout, "what was refused is not stored");
+    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Layout { room: "demo".into(), layout }));
+
+    let reply = rig.send("PATCH", "/v1/rooms/demo", &[auth, JSON_TYPE], r#"{"title":"New"}"#).await;
+    assert_eq!(reply.json()["title"], "New");
+    assert!(rig.orders.try_recv().is_err(), "a title is no news to the broadcast");
+    let (name, token) = rig.bearer("other", "admin");
+    assert_eq!(rig.send("PATCH", "/v1/rooms/demo", &[(name, &token), JSON_TYPE], body).await.status, 403);
+}
+
+#[tokio::test]
+async fn deleting_a_room_ends_its_sessions_and_its_broadcast() {
+    let mut rig = Rig::new().await;
+    let (name, token) = rig.bearer("demo", "admin");
+    assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 403);
+    let (name, token) = rig.bearer("x", "create");
+    assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 204);
+    assert_eq!(*rig.stage.asked.lock().unwrap(), ["close demo"]);
+    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Deleted { room: "demo".into() }));
+    assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 404);
+    assert_eq!(rig.get("/v1/rooms/demo", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_token_for_the_asking_exists_in_development_alone() {
+    let body = r#"{"identity":"ann","name":"Ann"}"#;
+    let rig = Rig::with(Config::default(), false).await;
+    assert_eq!(rig.send("POST", "/v1/rooms/demo/dev-token", &[JSON_TYPE], body).await.status, 404);
+
+    let rig = Rig::new().await;
+    let reply = rig.send("POST", "/v1/rooms/demo/dev-token", &[JSON_TYPE], body).await;
+    let bearer = format!("Bearer {}", reply.json()["token"].as_str().unwrap());
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/sdp")];
+    assert_eq!(rig.send("POST", "/whip/demo", &headers, "v=0").await.status, 201);
+    assert_eq!(rig.send("POST", "/v1/rooms/demo/dev-token", &[JSON_TYPE], r#"{"identity":""}"#).await.status, 422);
+    assert_eq!(rig.send("POST", "/v1/rooms/nobody/dev-token", &[JSON_TYPE], body).await.status, 404);
+}

@@ -1,0 +1,242 @@
+//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): `/whip/{room}`, `/whep/{room}`, and the URLs of their sessions.
+//!
+//! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send it with
+//! all of them, so an overheard session URL alone ends nobody's session.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use interactive_sfu::{JoinRequest, Joined, Patched, SessionId};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::auth;
+use crate::config::IceServer;
+use crate::extract::{self, is_room_name};
+use crate::problem::Problem;
+use crate::{Error, rooms};
+
+const SDP: &str = "application/sdp";
+const SDP_FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+/// WHEP's extension by which a viewer says how large a picture it can use.
+const LAYER_REL: &str = "urn:ietf:params:whep:ext:core:layer";
+/// No picture is wider or higher than this, pixels.
+const PICTURE_SIDE_MAX: u32 = 16_384;
+
+/// Who POSTs: a publisher (WHIP) or a viewer (WHEP).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Whip,
+    Whep,
+}
+
+impl Side {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Whip => "whip",
+            Self::Whep => "whep",
+        }
+    }
+}
+
+pub(crate) fn routes() -> Router<App> {
+    let sides = [Side::Whip, Side::Whep];
+    sides.into_iter().fold(Router::new(), |router, side| {
+        let join =
+            move |state: State<App>, room: Path<String>, query: Query<JoinQuery>, headers: HeaderMap, body: Body| {
+                join(side, state, room, query, headers, body)
+            };
+        let patch = move |state: State<App>, session: Path<(String, String)>, headers: HeaderMap, body: Body| {
+            patch(side, state, session, headers, body)
+        };
+        let leave = move |state: State<App>, session: Path<(String, String)>, headers: HeaderMap| {
+            leave(side, state, session, headers)
+        };
+        let router = router.route(&format!("/{}/{{room}}", side.path()), post(join).options(endpoint_options)).route(
+            &format!("/{}/{{room}}/{{session}}", side.path()),
+            axum::routing::patch(patch).delete(leave).options(session_options),
+        );
+        match side {
+            Side::Whip => router,
+            Side::Whep => router.route("/whep/{room}/{session}/layer", post(limit_layer).options(layer_options)),
+        }
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct JoinQuery {
+    participant: Option<String>,
+}
+
+/// A POST with an offer: 201, the answer, and where the session is.
+async fn join(
+    side: Side,
+    State(app): State<App>,
+    Path(room): Path<String>,
+    Query(query): Query<JoinQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let grants = auth::grants(&app.keys, &headers)?;
+    match side {
+        Side::Whip => auth::may_publish(&grants, &room)?,
+        Side::Whep => auth::may_subscribe(&grants, &room)?,
+    }
+    must_exist(&app.rooms, &room).await?;
+    let offer = extract::text(&app.config, &headers, body, SDP).await?;
+    let participant = query.participant.filter(|_| side == Side::Whep);
+    let request = JoinRequest { room: room.clone(), identity: grants.identity, name: grants.name, participant, offer };
+    let joined = match side {
+        Side::Whip => app.stage.publish(request).await?,
+        Side::Whep => app.stage.subscribe(request).await?,
+    };
+    Ok(created(side, &room, joined, &app.config.ice_servers))
+}
+
+async fn must_exist(rooms: &rooms::Rooms, room: &str) -> Result<(), Error> {
+    if !is_room_name(room) {
+        return Err(Error::UnknownRoom);
+    }
+    rooms.get(room).await.map(drop)
+}
+
+fn created(side: Side, room: &str, joined: Joined, ice_servers: &[IceServer]) -> Response {
+    let location = format!("/{}/{room}/{}", side.path(), joined.session.as_str());
+    let mut response = (StatusCode::CREATED, joined.answer).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(SDP));
+    headers.insert(ACCEPT_PATCH, HeaderValue::from_static(SDP_FRAGMENT));
+    insert(headers, ETAG, &quoted(&joined.etag));
+    for server in ice_servers {
+        append_link(headers, &ice_server_link(server));
+    }
+    if side == Side::Whep {
+        append_link(headers, &format!("<{location}/layer>; rel=\"{LAYER_REL}\""));
+    }
+    insert(headers, LOCATION, &location);
+    response
+}
+
+/// RFC 9725 §4.6. What stands in the configuration was checked to be free of quotes.
+fn ice_server_link(server: &IceServer) -> String {
+    let mut link = format!("<{}>; rel=\"ice-server\"", server.url);
+    if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
+        link += &format!("; username=\"{username}\"; credential=\"{credential}\"; credential-type=\"password\"");
+    }
+    link
+}
+
+/// A PATCH with trickled candidates (204) or an ICE restart (200).
+async fn patch(
+    side: Side,
+    State(app): State<App>,
+    Path((room, session)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    may_touch(side, &app, &room, &headers)?;
+    let fragment = extract::text(&app.config, &headers, body, SDP_FRAGMENT).await?;
+    let if_match = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).map(unquoted);
+    let session = SessionId::from(session.as_str());
+    match app.stage.patch(&room, &session, if_match, &fragment).await? {
+        Patched::Trickled => Ok(StatusCode::NO_CONTENT.into_response()),
+        Patched::Restarted { etag, fragment } => {
+            let mut response = fragment.into_response();
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(SDP_FRAGMENT));
+            insert(response.headers_mut(), ETAG, &quoted(&etag));
+            Ok(response)
+        }
+    }
+}
+
+/// A DELETE ends the session.
+async fn leave(
+    side: Side,
+    State(app): State<App>,
+    Path((room, session)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    may_touch(side, &app, &room, &headers)?;
+    app.stage.leave(&room, &SessionId::from(session.as_str())).await?;
+    Ok(StatusCode::OK)
+}
+
+/// The largest picture that a viewer has use for; 0 × 0 pauses its video.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LayerLimit {
+    max_width: u32,
+    max_height: u32,
+}
+
+async fn limit_layer(
+    State(app): State<App>,
+    Path((room, session)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    may_touch(Side::Whep, &app, &room, &headers)?;
+    let limit: LayerLimit = extract::json(&app.config, &headers, body).await?;
+    if limit.max_width.max(limit.max_height) > PICTURE_SIDE_MAX {
+        return Err(Error::Invalid(format!("maxWidth and maxHeight must be at most {PICTURE_SIDE_MAX}")).into());
+    }
+    let session = SessionId::from(session.as_str());
+    app.stage.limit_layer(&room, &session, limit.max_width, limit.max_height).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The session's id is the secret that tells one participant from another; the token that the room is theirs.
+fn may_touch(side: Side, app: &App, room: &str, headers: &HeaderMap) -> Result<(), Error> {
+    let grants = auth::grants(&app.keys, headers)?;
+    match side {
+        Side::Whip => auth::may_publish(&grants, room),
+        Side::Whep => auth::may_subscribe(&grants, room),
+    }
+}
+
+async fn endpoint_options() -> Response {
+    options(ACCEPT_POST, SDP)
+}
+
+async fn session_options() -> Response {
+    options(ACCEPT_PATCH, SDP_FRAGMENT)
+}
+
+async fn layer_options() -> Response {
+    options(ACCEPT_POST, "application/json")
+}
+
+fn options(name: HeaderName, value: &'static str) -> Response {
+    (StatusCode::NO_CONTENT, [(name, HeaderValue::from_static(value))]).into_response()
+}
+
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
+/// `"*"` and `*` are both seen for an ICE restart.
+fn unquoted(etag: &str) -> &str {
+    let etag = etag.trim();
+    etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap_or(etag)
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn append_link(headers: &mut HeaderMap, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.append(LINK, value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Over real sockets, with timeouts short enough to be waited for.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(5);
+
+struct Rig {
+    address: SocketAddr,
+    lifecycle: Lifecycle,
+    serving: JoinHandle<()>,
+}
+
+async fn start(change: impl FnOnce(&mut Config)) -> Rig {
+    let mut config = Config { http: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() };
+    change(&mut config);
+    let lifecycle = Lifecycle::default();
+    let waiting = lifecycle.clone();
+    let router = Router::new().route("/", get(async || "hello")).route(
+        "/wait",
+        get(async move || {
+            waiting.closing().await;
+            "closed"
+        }),
+    );
+    let server = Server::bind(&config).await.unwrap();
+    let address = server.http_address();
+    let serving = tokio::spawn(server.serve(router, lifecycle.clone(), Duration::from_secs(2)));
+    Rig { address, lifecycle, serving }
+}
+
+impl Rig {
+    async fn send(&self, request: &[u8]) -> TcpStream {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        socket.write_all(request).await.unwrap();
+        socket
+    }
+}
+
+async fn to_end(mut socket: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = timeout(SOON, socket.read_to_end(&mut bytes)).await.expect("the server should have closed");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn http_1_and_http_2_with_prior_knowledge_share_the_port() {
+    let rig = start(|_| {}).await;
+    let reply = to_end(rig.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.ends_with("hello"), "{reply}");
+
+    // The preface (RFC 9113 §3.4) and an empty SETTINGS frame are answered with SETTINGS.
+    let mut socket = rig.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let mut frame = [0; 9];
+    timeout(SOON, socket.read_exact(&mut frame)).await.unwrap().unwrap();
+    assert_eq!(frame[3], 4);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed_at_once() {
+    let rig = start(|config| config.connections_max = 1).await;
+    let mut first = rig.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut byte = [0];
+    first.read_exact(&mut byte).await.unwrap();
+    assert_eq!(to_end(rig.send(b"").await).await, "");
+    drop(first);
+    let again = async {
+        loop {
+            let reply = to_end(rig.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
+            if reply.starts_with("HTTP/1.1 200") {
+                return;
+            }
+        }
+    };
+    timeout(SOON, again).await.expect("the place is free again");
+}
+
+#[tokio::test]
+async fn slow_heads_and_idle_connections_are_closed() {
+    let rig = start(|config| (config.header_read_timeout_ms, config.keep_alive_idle_ms) = (200, 400)).await;
+    let began = Instant::now();
+    for start_of_request in [&b""[..], b"GET / HT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+        to_end(rig.send(start_of_request).await).await;
+    }
+    let reply = to_end(rig.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
+    assert!(reply.ends_with("hello"), "{reply}");
+    assert!(began.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_is_not_idle() {
+    let rig = start(|config| (config.header_read_timeout_ms, config.keep_alive_idle_ms) = (100, 100)).await;
+    let socket = rig.send(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    rig.lifecycle.close();
+    assert!(to_end(socket).await.ends_with("closed"));
+}
+
+#[tokio::test]
+async fn closing_answers_who_waits_and_ends_within_the_bound() {
+    let rig = start(|_| {}).await;
+    let waiting = rig.send(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let idle = rig.send(b"").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    rig.lifecycle.close();
+    assert!(to_end(waiting).await.ends_with("closed"));
+    timeout(SOON, rig.serving).await.unwrap().unwrap();
+    assert_eq!(to_end(idle).await, "");
+    assert!(TcpStream::connect(rig.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_is_refused_by_its_name() {
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let tls = crate::Tls { address, certificate: "/nonexistent/cert.pem".into(), key: "/nonexistent/key.pem".into() };
+    let config = Config { http: address, tls: Some(tls), ..Config::default() };
+    let error = Server::bind(&config).await.err().unwrap();
+    assert!(error.to_string().contains("/nonexistent/cert.pem"), "{error}");
+}

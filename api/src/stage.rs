@@ -1,0 +1,81 @@
+//! What the routes ask of the SFU: [`interactive_sfu::Sfu`] in one process; tests bring their own.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use interactive_sfu::{JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker};
+
+/// A future that can be kept in a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The SFU's control handle. See [`Sfu`] for what each call means.
+pub trait Stage: Send + Sync {
+    /// A WHIP POST.
+    fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>>;
+    /// A WHEP POST.
+    fn subscribe(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>>;
+    /// A PATCH.
+    fn patch<'a>(
+        &'a self,
+        room: &'a str,
+        session: &'a SessionId,
+        if_match: Option<&'a str>,
+        fragment: &'a str,
+    ) -> BoxFuture<'a, Result<Patched, SfuError>>;
+    /// WHEP's layer extension.
+    fn limit_layer<'a>(
+        &'a self,
+        room: &'a str,
+        session: &'a SessionId,
+        width_max: u32,
+        height_max: u32,
+    ) -> BoxFuture<'a, Result<(), SfuError>>;
+    /// A DELETE.
+    fn leave<'a>(&'a self, room: &'a str, session: &'a SessionId) -> BoxFuture<'a, Result<(), SfuError>>;
+    /// Who is on stage, in order of joining.
+    fn stage(&self, room: &str) -> Vec<Speaker>;
+    /// Ends every session of a room.
+    fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()>;
+}
+
+impl Stage for Sfu {
+    fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
+        Box::pin(Sfu::publish(self, request))
+    }
+
+    fn subscribe(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
+        Box::pin(Sfu::subscribe(self, request))
+    }
+
+    fn patch<'a>(
+        &'a self,
+        room: &'a str,
+        session: &'a SessionId,
+        if_match: Option<&'a str>,
+        fragment: &'a str,
+    ) -> BoxFuture<'a, Result<Patched, SfuError>> {
+        Box::pin(Sfu::patch(self, room, session, if_match, fragment))
+    }
+
+    fn limit_layer<'a>(
+        &'a self,
+        room: &'a str,
+        session: &'a SessionId,
+        width_max: u32,
+        height_max: u32,
+    ) -> BoxFuture<'a, Result<(), SfuError>> {
+        Box::pin(Sfu::limit_layer(self, room, session, width_max, height_max))
+    }
+
+    fn leave<'a>(&'a self, room: &'a str, session: &'a SessionId) -> BoxFuture<'a, Result<(), SfuError>> {
+        Box::pin(Sfu::leave(self, room, session))
+    }
+
+    fn stage(&self, room: &str) -> Vec<Speaker> {
+        Sfu::stage(self, room)
+    }
+
+    fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(Sfu::close_room(self, room))
+    }
+}

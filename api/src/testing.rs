@@ -1,0 +1,221 @@
+//! What this crate's tests share: an SFU and a broadcast that answer what the test wants, and a router over them.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Request, StatusCode};
+use interactive_sfu::signalling::token::{Keys, TokenSpec};
+use interactive_sfu::{JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use packager::origin::{NotServed, Served};
+use tokio::sync::mpsc;
+use tower::ServiceExt as _;
+
+use crate::rooms::Room;
+use crate::{BoxFuture, Broadcasts, Config, Layout, Lifecycle, Parts, Playback, RoomOrder, Rooms, Stage, router};
+
+/// Answers every call with what was put in, and remembers what was asked.
+#[derive(Default)]
+pub(crate) struct FakeStage {
+    pub(crate) join: Mutex<Option<Result<Joined, SfuError>>>,
+    pub(crate) patch: Mutex<Option<Result<Patched, SfuError>>>,
+    pub(crate) other: Mutex<Option<SfuError>>,
+    pub(crate) speakers: Mutex<Vec<Speaker>>,
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+impl FakeStage {
+    fn note(&self, text: String) {
+        self.asked.lock().unwrap().push(text);
+    }
+
+    fn joined(&self, what: &str, request: JoinRequest) -> Result<Joined, SfuError> {
+        self.note(format!("{what} {} {} {:?} {}", request.room, request.identity, request.participant, request.offer));
+        let joined = Joined { session: SessionId::from("s1"), etag: "e1".into(), answer: "v=0 answer".into() };
+        self.join.lock().unwrap().clone().unwrap_or(Ok(joined))
+    }
+
+    fn done(&self) -> Result<(), SfuError> {
+        self.other.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Stage for FakeStage {
+    fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
+        Box::pin(async { self.joined("publish", request) })
+    }
+
+    fn subscribe(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
+        Box::pin(async { self.joined("subscribe", request) })
+    }
+
+    fn patch<'a>(
+        &'a self,
+        room: &'a str,
+        session: &'a SessionId,
+        if_match: Option<&'a str>,
+        fragment: &'a str,
+    ) -> BoxFuture<'a, Result<Patched, SfuError>> {
+        self.note(format!("patch {room} {} {if_match:?} {fragment}", session.as_str()));
+        Box::pin(async { self.patch.lock().unwrap().clone().unwrap_or(Ok(Patched::Trickled)) })
+    }
+
+    fn limit_layer<'a>(
+        &'a self,
+        room: &'a str,
+        session: &'a SessionId,
+        width_max: u32,
+        height_max: u32,
+    ) -> BoxFuture<'a, Result<(), SfuError>> {
+        self.note(format!("layer {room} {} {width_max}x{height_max}", session.as_str()));
+        Box::pin(async { self.done() })
+    }
+
+    fn leave<'a>(&'a self, room: &'a str, session: &'a SessionId) -> BoxFuture<'a, Result<(), SfuError>> {
+        self.note(format!("leave {room} {}", session.as_str()));
+        Box::pin(async { self.done() })
+    }
+
+    fn stage(&self, _room: &str) -> Vec<Speaker> {
+        self.speakers.lock().unwrap().clone()
+    }
+
+    fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()> {
+        self.note(format!("close {room}"));
+        Box::pin(async {})
+    }
+}
+
+/// Answers every path with the same thing; `None` waits for ever.
+pub(crate) struct FakePlayback(pub(crate) Option<Result<Served, NotServed>>);
+
+impl Playback for FakePlayback {
+    fn get<'a>(&'a self, _path: &'a str, _query: Option<&'a str>) -> BoxFuture<'a, Result<Served, NotServed>> {
+        Box::pin(async {
+            match self.0.clone() {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+
+    fn target_duration_seconds(&self) -> u32 {
+        2
+    }
+}
+
+/// The surface with a room `demo`, and everything behind it.
+pub(crate) struct Rig {
+    pub(crate) router: Router,
+    pub(crate) stage: Arc<FakeStage>,
+    pub(crate) broadcasts: Broadcasts,
+    pub(crate) orders: mpsc::Receiver<RoomOrder>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) rooms: Rooms,
+    keys: Keys,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+impl Rig {
+    pub(crate) async fn new() -> Self {
+        Self::with(Config::default(), true).await
+    }
+
+    pub(crate) async fn with(config: Config, dev_tokens: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
+        let demo = Room { name: "demo".into(), title: "Demo".into(), layout: Layout::Grid, created_at_utc_ms: 0 };
+        rooms.create(&demo, 9).await.unwrap();
+        let (orders, orders_rx) = mpsc::channel(1);
+        let (stage, broadcasts, lifecycle) =
+            (Arc::new(FakeStage::default()), Broadcasts::default(), Lifecycle::default());
+        let keys = Keys::new("k", "s");
+        let parts = Parts {
+            config,
+            stage: stage.clone(),
+            keys: keys.clone(),
+            broadcasts: broadcasts.clone(),
+            rooms: rooms.clone(),
+            orders,
+            metrics: Arc::new(|| "spillway_up 1\n".into()),
+            lifecycle: lifecycle.clone(),
+            dev_tokens,
+        };
+        Self { router: router(parts), stage, broadcasts, orders: orders_rx, lifecycle, rooms, keys, _folder: folder }
+    }
+
+    /// A Bearer header; `grants` is a list of words.
+    pub(crate) fn bearer(&self, room: &str, grants: &str) -> (&'static str, String) {
+        let has = |word| grants.split(' ').any(|grant| grant == word);
+        let spec = TokenSpec {
+            room: room.into(),
+            identity: "ann".into(),
+            name: "Ann".into(),
+            publish: has("publish"),
+            subscribe: has("subscribe"),
+            admin: has("admin"),
+            create: has("create"),
+            list: has("list"),
+            hidden: false,
+            class: None,
+            ttl: Duration::from_secs(60),
+        };
+        ("authorization", format!("Bearer {}", self.keys.mint(&spec).unwrap()))
+    }
+
+    pub(crate) fn broadcast(&self, answer: Option<Result<Served, NotServed>>) {
+        self.broadcasts.insert("demo", Arc::new(FakePlayback(answer)), DateTime::<Utc>::UNIX_EPOCH);
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let request = headers
+            .iter()
+            .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, body };
+        if parts.status.is_client_error() || parts.status.is_server_error() {
+            assert_problem(parts.status, &reply, method);
+        }
+        reply
+    }
+
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.send("GET", path, headers, "").await
+    }
+}
+
+/// Every refusal is a problem.
+fn assert_problem(status: StatusCode, reply: &Reply, method: &str) {
+    assert_eq!(reply.header("content-type"), "application/problem+json", "{status}");
+    if method != "HEAD" {
+        let body = reply.json();
+        assert_eq!(body["status"], status.as_u16());
+        assert!(body["type"].as_str().unwrap().starts_with("urn:spillway:problem:"));
+    }
+}
