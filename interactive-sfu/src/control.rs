@@ -136,6 +136,16 @@ pub enum Event {
 }
 
 impl Sfu {
+    /// Binds the media sockets and starts the media threads.
+    pub fn start(_config: crate::Config) -> Result<Self, crate::StartError> {
+        unimplemented!()
+    }
+
+    /// Refuses newcomers, tells every peer that it is over (DTLS close_notify), and stops the media threads.
+    pub async fn shutdown(&self) {
+        unimplemented!()
+    }
+
     /// A WHIP POST: `request` publishes.
     pub async fn publish(&self, _request: JoinRequest) -> Result<Joined, SfuError> {
         unimplemented!()

@@ -2,8 +2,12 @@
 //!
 //! Knows no HLS, no SQL, no GStreamer and no HTTP server: `api` holds the routes and calls [`Sfu`].
 
+mod config;
 pub mod control;
+mod error;
 pub mod media;
 pub mod signalling;
 
+pub use config::Config;
+pub use error::StartError;
 pub use control::{Event, JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker, TrackKind};

@@ -1,1 +1,1 @@
-//! Media decisions, pure: no socket, no clock.
+pub mod codec;

@@ -1,0 +1,134 @@
+//! What an operator sets of the SFU.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+
+use serde::{Deserialize, Serialize};
+
+/// Threads that carry media, at most: a port each.
+const SHARDS_MAX: u16 = 128;
+
+/// Settings of the SFU. Every field has a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Local addresses for media, IPv4 and IPv6. Default none given: every address of this machine's interfaces that are up,
+    /// loopback only where there is nothing else.
+    pub addresses: Vec<IpAddr>,
+    /// What answers name instead of `addresses`: the public addresses of a machine behind 1:1 NAT. Default none.
+    pub announced_addresses: Vec<IpAddr>,
+    /// The first media port, UDP and TCP; each further thread takes the next one. Open all of them in the firewall.
+    /// 0: free ports, whichever. Default 7882.
+    pub port: u16,
+    /// Threads that carry media. More than cores makes them disturb each other. 0: one for each core. Default 0.
+    pub shards: u16,
+    /// Keep each media thread on a core of its own: steadier where nothing else runs, worse where encoders share the machine.
+    /// Default false.
+    pub pin_shards: bool,
+    /// Offer ICE over TCP (RFC 6544) as well, for networks without UDP. Default true.
+    pub tcp: bool,
+    /// Receive buffer of each media socket. Larger survives longer pauses, and turns overload into latency instead of loss:
+    /// 8 MiB can hold most of a second. Bytes; default 1 MiB. The kernel's `rmem_max` limits it.
+    pub socket_buffer_bytes: u32,
+    /// Sessions at once, publishing and watching; a further one is refused with 503. Default 20000.
+    pub sessions_max: u32,
+    /// Speakers in a room at once; a further one is refused with 503. Default 32.
+    pub publishers_per_room_max: u32,
+    /// How long a peer may take from its offer to media. Milliseconds; default 20000.
+    pub join_ms_max: u32,
+    /// A peer of whom nothing valid arrives for this long is gone. Shorter clears frozen speakers off the stage sooner;
+    /// longer survives dead spots. Milliseconds; default 15000.
+    pub silence_ms_max: u32,
+    /// What a publisher may send, all its layers together. Bits a second; default 8000000.
+    pub publish_bits_per_second_max: u32,
+    /// The least time between two keyframe requests to one publisher's layer, however many viewers ask. Milliseconds;
+    /// default 500.
+    pub keyframe_interval_ms_min: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            announced_addresses: Vec::new(),
+            port: 7882,
+            shards: 0,
+            pin_shards: false,
+            tcp: true,
+            socket_buffer_bytes: 1 << 20,
+            sessions_max: 20_000,
+            publishers_per_room_max: 32,
+            join_ms_max: 20_000,
+            silence_ms_max: 15_000,
+            publish_bits_per_second_max: 8_000_000,
+            keyframe_interval_ms_min: 500,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what cannot work, in a sentence that names the key.
+    pub fn validate(&self) -> Result<(), String> {
+        let shards = self.shard_count();
+        let within = |key: &str, value: u32, least: u32, most: u32| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be {least} to {most}")) }
+        };
+        for (key, addresses) in [("addresses", &self.addresses), ("announced_addresses", &self.announced_addresses)] {
+            if let Some(bad) = addresses.iter().find(|a| a.is_unspecified() || a.is_multicast()) {
+                return Err(format!("{key} names {bad}, which no peer can reach: give the interface's own address"));
+            }
+        }
+        if shards > SHARDS_MAX {
+            return Err(format!("shards is {shards}; it must be at most {SHARDS_MAX}"));
+        }
+        if self.port != 0 && self.port.checked_add(shards - 1).is_none() {
+            return Err(format!("port is {}; {shards} ports from there do not fit below 65536", self.port));
+        }
+        within("socket_buffer_bytes", self.socket_buffer_bytes, 64 << 10, 64 << 20)?;
+        within("sessions_max", self.sessions_max, 1, 1_000_000)?;
+        within("publishers_per_room_max", self.publishers_per_room_max, 1, 1000)?;
+        within("join_ms_max", self.join_ms_max, 1000, 120_000)?;
+        within("silence_ms_max", self.silence_ms_max, 2000, 600_000)?;
+        within("publish_bits_per_second_max", self.publish_bits_per_second_max, 100_000, 100_000_000)?;
+        within("keyframe_interval_ms_min", self.keyframe_interval_ms_min, 50, 10_000)
+    }
+
+    /// Media threads: what is set, or the cores this process may use.
+    pub fn shard_count(&self) -> u16 {
+        match self.shards {
+            0 => std::thread::available_parallelism()
+                .map_or(1, NonZeroUsize::get)
+                .min(usize::from(SHARDS_MAX))
+                .try_into()
+                .unwrap_or(1),
+            n => n,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_impossible_setting_is_refused_by_name() {
+        type Spoil = fn(&mut Config);
+        let table: [(Spoil, &str); 8] = [
+            (|c| c.addresses = vec!["0.0.0.0".parse().unwrap()], "addresses"),
+            (|c| c.announced_addresses = vec!["224.0.0.1".parse().unwrap()], "announced_addresses"),
+            (|c| (c.port, c.shards) = (65535, 2), "port"),
+            (|c| c.shards = 500, "shards"),
+            (|c| c.socket_buffer_bytes = 1, "socket_buffer_bytes"),
+            (|c| c.sessions_max = 0, "sessions_max"),
+            (|c| c.silence_ms_max = 1, "silence_ms_max"),
+            (|c| c.keyframe_interval_ms_min = 0, "keyframe_interval_ms_min"),
+        ];
+        assert_eq!(Config::default().validate(), Ok(()));
+        for (spoil, key) in table {
+            let mut config = Config::default();
+            spoil(&mut config);
+            let said = config.validate().expect_err(key);
+            assert!(said.starts_with(key), "{said}");
+        }
+    }
+}
