@@ -71,7 +71,11 @@ impl Config {
     pub fn validate(&self) -> Result<(), String> {
         let shards = self.shard_count();
         let within = |key: &str, value: u32, least: u32, most: u32| {
-            if (least..=most).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be {least} to {most}")) }
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{key} is {value}; it must be {least} to {most}"))
+            }
         };
         for (key, addresses) in [("addresses", &self.addresses), ("announced_addresses", &self.announced_addresses)] {
             if let Some(bad) = addresses.iter().find(|a| a.is_unspecified() || a.is_multicast()) {

@@ -1,14 +1,25 @@
 //! The control handle: what the rest of the server may ask of the SFU, and what it is told.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::start::{self, Running};
+
 /// A clonable handle. Every call is answered by the room's authority; none blocks media.
 #[derive(Clone)]
-pub struct Sfu {}
+pub struct Sfu {
+    running: Arc<Running>,
+}
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(String);
 
 impl SessionId {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// As it stands in the session's URL.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -135,54 +146,82 @@ pub enum Event {
     },
 }
 
+/// How long peers may take to be told that it is over.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
+/// How often that is looked at.
+const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
+
 impl Sfu {
-    /// Binds the media sockets and starts the media threads.
-    pub fn start(_config: crate::Config) -> Result<Self, crate::StartError> {
-        unimplemented!()
+    /// Binds the media sockets and starts the media threads. They run until [`Sfu::shutdown`].
+    pub fn start(config: crate::Config) -> Result<Self, crate::StartError> {
+        Ok(Self { running: Arc::new(start::start(config)?) })
     }
 
-    /// Refuses newcomers, tells every peer that it is over (DTLS close_notify), and stops the media threads.
+    /// Refuses newcomers, tells every peer that it is over (DTLS close_notify), and stops the media threads. Bounded; a second
+    /// call does nothing.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        let running = self.running.clone();
+        running.authority.close();
+        let deadline = tokio::time::Instant::now() + SHUTDOWN_MAX;
+        while running.authority.peers() > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(SHUTDOWN_POLL).await;
+        }
+        let ended = tokio::task::spawn_blocking(move || running.join());
+        if ended.await.is_err() {
+            tracing::error!("a media thread ended badly");
+        }
     }
 
     /// A WHIP POST: `request` publishes.
-    pub async fn publish(&self, _request: JoinRequest) -> Result<Joined, SfuError> {
-        unimplemented!()
+    pub async fn publish(&self, request: JoinRequest) -> Result<Joined, SfuError> {
+        self.running.authority.publish(request)
     }
 
     /// A WHEP POST: `request` watches.
-    pub async fn subscribe(&self, _request: JoinRequest) -> Result<Joined, SfuError> {
-        unimplemented!()
+    pub async fn subscribe(&self, request: JoinRequest) -> Result<Joined, SfuError> {
+        self.running.authority.subscribe(request)
     }
 
-    /// A PATCH with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840).
-    pub async fn patch(&self, _room: &str, _session: &SessionId, _if_match: Option<&str>, _fragment: &str) -> Result<Patched, SfuError> {
-        unimplemented!()
+    /// A PATCH with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840). `if_match` is the header's value; `*`
+    /// serves for an ICE restart.
+    pub async fn patch(
+        &self,
+        room: &str,
+        session: &SessionId,
+        if_match: Option<&str>,
+        fragment: &str,
+    ) -> Result<Patched, SfuError> {
+        self.running.authority.patch(room, session, if_match, fragment)
     }
 
     /// WHEP's layer extension: the largest picture this session has use for, in pixels (0 × 0: none, pause video).
-    pub async fn limit_layer(&self, _room: &str, _session: &SessionId, _width_max: u32, _height_max: u32) -> Result<(), SfuError> {
-        unimplemented!()
+    pub async fn limit_layer(
+        &self,
+        room: &str,
+        session: &SessionId,
+        width_max: u32,
+        height_max: u32,
+    ) -> Result<(), SfuError> {
+        self.running.authority.limit_layer(room, session, (width_max, height_max))
     }
 
     /// A DELETE.
-    pub async fn leave(&self, _room: &str, _session: &SessionId) -> Result<(), SfuError> {
-        unimplemented!()
+    pub async fn leave(&self, room: &str, session: &SessionId) -> Result<(), SfuError> {
+        self.running.authority.leave(room, session)
     }
 
     /// Who is on stage, in order of joining.
-    pub fn stage(&self, _room: &str) -> Vec<Speaker> {
-        unimplemented!()
+    pub fn stage(&self, room: &str) -> Vec<Speaker> {
+        self.running.authority.stage(room)
     }
 
     /// Ends every session of a room that was deleted.
-    pub async fn close_room(&self, _room: &str) {
-        unimplemented!()
+    pub async fn close_room(&self, room: &str) {
+        self.running.authority.close_room(room);
     }
 
     /// What happens from now on. Bounded: a receiver that lags is told how many it missed and asks [`Sfu::stage`].
     pub fn events(&self) -> tokio::sync::broadcast::Receiver<Event> {
-        unimplemented!()
+        self.running.authority.events()
     }
 }

@@ -6,8 +6,13 @@ mod config;
 pub mod control;
 mod error;
 pub mod media;
+mod metrics;
+mod room;
+mod shard;
 pub mod signalling;
+mod start;
+pub mod transport;
 
 pub use config::Config;
-pub use error::StartError;
 pub use control::{Event, JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker, TrackKind};
+pub use error::StartError;

@@ -1,1 +1,14 @@
+//! What happens to media between a publisher and its subscribers. Pure: packets, times and reports come in, decisions and bytes
+//! come out.
+
 pub mod codec;
+pub(crate) mod estimate;
+pub(crate) mod keyframes;
+pub(crate) mod layers;
+pub(crate) mod probe;
+pub(crate) mod receive;
+pub(crate) mod report;
+pub(crate) mod rewrite;
+pub(crate) mod ring;
+pub mod rtcp;
+pub mod rtp;

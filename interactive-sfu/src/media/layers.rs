@@ -1,0 +1,149 @@
+//! Which of a publisher's layers a subscriber gets.
+//!
+//! As large as it has use for, as dear as its path carries; never more than one keyframe away from a change. Going down is done at
+//! once, going up needs room to spare and patience, or a picture would flap. No I/O and no clock. Driven by the subscription.
+
+use std::time::{Duration, Instant};
+
+/// After a step down, so long until the next step up.
+const UP_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// Room to spare for a step up, percent of the layer's bit rate.
+const UP_PERCENT: u64 = 115;
+/// A layer may exceed the estimate by so much before it is left, percent.
+const STAY_PERCENT: u64 = 90;
+
+/// What is known of a layer. Sizes are 0 until a keyframe has told them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LayerInfo {
+    pub width: u32,
+    pub height: u32,
+    pub bits_per_second: u32,
+    /// Packets arrive.
+    pub live: bool,
+}
+
+/// The largest picture a subscriber has use for. `None`: any. 0 × 0: none at all.
+pub(crate) type SizeLimit = Option<(u32, u32)>;
+
+/// One subscription's choice.
+#[derive(Debug, Default)]
+pub(crate) struct LayerChoice {
+    chosen: Option<usize>,
+    stepped_down_at: Option<Instant>,
+}
+
+impl LayerChoice {
+    /// Chooses anew. `budget_bits_per_second`: what the path carries for this track, `None` when not known. Returns the layer to
+    /// send, `None` for none.
+    pub(crate) fn choose(
+        &mut self,
+        layers: &[LayerInfo],
+        limit: SizeLimit,
+        budget_bits_per_second: Option<u64>,
+        now: Instant,
+    ) -> Option<usize> {
+        if limit == Some((0, 0)) {
+            self.chosen = None;
+            return None;
+        }
+        let mut ascending: Vec<usize> = (0..layers.len()).filter(|i| layers[*i].live).collect();
+        ascending.sort_by_key(|i| (layers[*i].width * layers[*i].height, layers[*i].bits_per_second));
+        let covers = |i: &usize| {
+            limit.is_none_or(|(w, h)| layers[*i].width >= w && layers[*i].height >= h && layers[*i].width > 0)
+        };
+        // Without a limit that is the largest; with one, the first that covers it.
+        let most = match limit {
+            None => ascending.len().checked_sub(1)?,
+            Some(_) => ascending.iter().position(covers).unwrap_or(ascending.len().checked_sub(1)?),
+        };
+        let here = self.chosen.and_then(|c| ascending.iter().position(|i| *i == c));
+        let patient = self.stepped_down_at.is_none_or(|at| now.saturating_duration_since(at) >= UP_AGAIN_AFTER);
+        let fits = |rank: usize| {
+            let Some(budget) = budget_bits_per_second else { return true };
+            let bits = u64::from(layers[ascending[rank]].bits_per_second);
+            match here {
+                Some(here) if rank <= here => bits * STAY_PERCENT <= budget * 100,
+                Some(_) => patient && bits * UP_PERCENT <= budget * 100,
+                None => bits <= budget,
+            }
+        };
+        let rank = (0..=most).rev().find(|rank| fits(*rank)).unwrap_or(0);
+        if here.is_some_and(|here| rank < here && here <= most) {
+            self.stepped_down_at = Some(now);
+        }
+        self.chosen = Some(ascending[rank]);
+        self.chosen
+    }
+
+    /// The next larger layer that the limit allows, and its bit rate: what a probe would have to show room for.
+    pub(crate) fn next_up(&self, layers: &[LayerInfo], limit: SizeLimit) -> Option<u32> {
+        let here = layers.get(self.chosen?)?;
+        if limit.is_some_and(|(w, h)| here.width >= w && here.height >= h) {
+            return None;
+        }
+        let larger =
+            layers.iter().filter(|l| l.live && (l.width, l.bits_per_second) > (here.width, here.bits_per_second));
+        larger.map(|l| l.bits_per_second).min()
+    }
+
+    /// The source changed: what was learnt of its layers is void.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers() -> [LayerInfo; 3] {
+        [(320, 180, 150_000), (640, 360, 500_000), (1280, 720, 1_700_000)]
+            .map(|(width, height, bits_per_second)| LayerInfo { width, height, bits_per_second, live: true })
+    }
+
+    #[test]
+    fn the_smallest_layer_that_fills_the_tile_is_chosen() {
+        let table = [
+            (None, Some(2)),
+            (Some((320, 180)), Some(0)),
+            (Some((321, 180)), Some(1)),
+            (Some((640, 360)), Some(1)),
+            (Some((4000, 4000)), Some(2)),
+            (Some((0, 0)), None),
+        ];
+        for (limit, expected) in table {
+            assert_eq!(LayerChoice::default().choose(&layers(), limit, None, Instant::now()), expected, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn a_layer_that_does_not_arrive_is_not_chosen() {
+        let mut layers = layers();
+        layers[2].live = false;
+        assert_eq!(LayerChoice::default().choose(&layers, None, None, Instant::now()), Some(1));
+        layers.iter_mut().for_each(|l| l.live = false);
+        assert_eq!(LayerChoice::default().choose(&layers, None, None, Instant::now()), None);
+    }
+
+    #[test]
+    fn down_at_once_up_with_room_and_patience() {
+        let (mut choice, t, layers) = (LayerChoice::default(), Instant::now(), layers());
+        let mut at =
+            |ms: u64, kbps: u64| choice.choose(&layers, None, Some(kbps * 1000), t + Duration::from_millis(ms));
+        assert_eq!(at(0, 2500), Some(2));
+        assert_eq!(at(100, 1600), Some(2), "within tolerance");
+        assert_eq!(at(200, 1000), Some(1));
+        assert_eq!(at(300, 5000), Some(1), "too soon");
+        assert_eq!(at(5200, 1800), Some(1), "no room to spare");
+        assert_eq!(at(5300, 2000), Some(2));
+        assert_eq!(at(5400, 10), Some(0), "the smallest is sent whatever happens");
+    }
+
+    #[test]
+    fn a_probe_aims_at_the_next_larger_layer() {
+        let mut choice = LayerChoice::default();
+        choice.choose(&layers(), None, Some(200_000), Instant::now());
+        assert_eq!(choice.next_up(&layers(), None), Some(500_000));
+        assert_eq!(choice.next_up(&layers(), Some((320, 180))), None);
+    }
+}

@@ -1,0 +1,277 @@
+//! What one layer of a publisher looks like from here: which packets are missing, what to report, how much arrives.
+//!
+//! No I/O and no clock. Driven by the publisher's track.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::rtcp::ReportBlock;
+
+/// A gap wider than this is not mended packet by packet: a keyframe is cheaper.
+const MISSING_MAX: usize = 256;
+/// A packet that comes this late is still of use to a receiver's jitter buffer.
+const MISSING_FOR_MAX: Duration = Duration::from_secs(1);
+/// Reordered packets come by themselves within this time.
+const REORDER: Duration = Duration::from_millis(8);
+/// Between two requests for the same packet.
+const ASK_AGAIN: Duration = Duration::from_millis(60);
+/// Requests for one packet.
+const ASKS_MAX: u8 = 10;
+
+/// What to make of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The newest, or one that was missing.
+    Wanted,
+    /// As wanted, and so much lies between it and the last one that only a keyframe mends it.
+    WantedAfterBreak,
+    /// Here already, or given up.
+    Duplicate,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    since: Instant,
+    asked_at: Option<Instant>,
+    asks: u8,
+}
+
+/// Sequence numbers, losses and jitter of one SSRC.
+#[derive(Debug)]
+pub(crate) struct Reception {
+    clock_hz: u32,
+    first: Option<u64>,
+    highest: u64,
+    received: u64,
+    missing: BTreeMap<u64, Missing>,
+    jitter: f64,
+    transit: Option<(Instant, u32)>,
+    expected_before: u64,
+    received_before: u64,
+    bytes: u64,
+    bits_per_second: u32,
+    metered_at: Option<Instant>,
+    last_arrival: Option<Instant>,
+}
+
+impl Reception {
+    pub(crate) fn new(clock_hz: u32) -> Self {
+        Self {
+            clock_hz,
+            first: None,
+            highest: 0,
+            received: 0,
+            missing: BTreeMap::new(),
+            jitter: 0.0,
+            transit: None,
+            expected_before: 0,
+            received_before: 0,
+            bytes: 0,
+            bits_per_second: 0,
+            metered_at: None,
+            last_arrival: None,
+        }
+    }
+
+    /// The highest sequence number so far.
+    pub(crate) fn highest(&self) -> Option<u64> {
+        self.first.map(|_| self.highest)
+    }
+
+    /// A packet with 48-bit sequence number `sequence`, original or retransmitted, of `bytes` on the wire.
+    pub(crate) fn arrived(
+        &mut self,
+        sequence: u64,
+        timestamp: u32,
+        bytes: usize,
+        now: Instant,
+        retransmitted: bool,
+    ) -> Arrival {
+        self.bytes += bytes as u64;
+        self.last_arrival = Some(now);
+        let Some(first) = self.first else {
+            if retransmitted {
+                return Arrival::Duplicate;
+            }
+            (self.first, self.highest, self.received) = (Some(sequence), sequence, 1);
+            self.transit = Some((now, timestamp));
+            return Arrival::Wanted;
+        };
+        if sequence <= self.highest {
+            let wanted = self.missing.remove(&sequence).is_some() && sequence >= first;
+            self.received += u64::from(wanted);
+            return if wanted { Arrival::Wanted } else { Arrival::Duplicate };
+        }
+        if retransmitted {
+            return Arrival::Duplicate;
+        }
+        let gap = sequence - self.highest - 1;
+        let broken = gap as usize > MISSING_MAX - self.missing.len().min(MISSING_MAX);
+        if broken {
+            self.missing.clear();
+        } else {
+            let entry = Missing { since: now, asked_at: None, asks: 0 };
+            self.missing.extend((self.highest + 1..sequence).map(|s| (s, entry)));
+        }
+        self.highest = sequence;
+        self.received += 1;
+        self.measure_jitter(timestamp, now);
+        if broken { Arrival::WantedAfterBreak } else { Arrival::Wanted }
+    }
+
+    /// RFC 3550 §A.8.
+    fn measure_jitter(&mut self, timestamp: u32, now: Instant) {
+        if let Some((before, last)) = self.transit.replace((now, timestamp)) {
+            let elapsed = now.saturating_duration_since(before).as_secs_f64() * f64::from(self.clock_hz);
+            let deviation = (elapsed - f64::from(timestamp.wrapping_sub(last).cast_signed())).abs();
+            // A jump of the source's clock is no jitter.
+            if deviation < f64::from(self.clock_hz) {
+                self.jitter += (deviation - self.jitter) / 16.0;
+            }
+        }
+    }
+
+    /// Sequence numbers to ask for now, ascending.
+    pub(crate) fn nacks(&mut self, now: Instant) -> Vec<u16> {
+        if self.missing.is_empty() {
+            return Vec::new();
+        }
+        self.missing.retain(|_, m| m.asks < ASKS_MAX && now.saturating_duration_since(m.since) < MISSING_FOR_MAX);
+        let due = self.missing.iter_mut().filter(|(_, m)| match m.asked_at {
+            None => now.saturating_duration_since(m.since) >= REORDER,
+            Some(at) => now.saturating_duration_since(at) >= ASK_AGAIN,
+        });
+        due.map(|(sequence, m)| {
+            m.asked_at = Some(now);
+            m.asks += 1;
+            *sequence as u16
+        })
+        .collect()
+    }
+
+    /// For the receiver report (RFC 3550 §A.3), once an interval. `None`: nothing has arrived.
+    pub(crate) fn report(&mut self, ssrc: u32) -> Option<ReportBlock> {
+        let expected = self.highest - self.first? + 1;
+        let (expected_now, received_now) = (expected - self.expected_before, self.received - self.received_before);
+        (self.expected_before, self.received_before) = (expected, self.received);
+        let lost_now = expected_now.saturating_sub(received_now);
+        let fraction = if expected_now == 0 { 0 } else { (lost_now * 256 / expected_now).min(255) };
+        let lost = expected as i64 - self.received as i64;
+        Some(ReportBlock {
+            ssrc,
+            fraction_lost: fraction as u8,
+            lost: lost.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32,
+            highest_sequence: self.highest as u32,
+            jitter: self.jitter as u32,
+            ..ReportBlock::default()
+        })
+    }
+
+    /// Measures the bit rate since the last call.
+    pub(crate) fn meter(&mut self, now: Instant) {
+        if let Some(before) = self.metered_at {
+            let seconds = now.saturating_duration_since(before).as_secs_f64();
+            if seconds < 0.2 {
+                return;
+            }
+            let bits = self.bytes as f64 * 8.0 / seconds;
+            let smooth = if self.bits_per_second == 0 { 1.0 } else { 0.5 };
+            self.bits_per_second = (f64::from(self.bits_per_second) * (1.0 - smooth) + bits * smooth) as u32;
+        }
+        (self.bytes, self.metered_at) = (0, Some(now));
+    }
+
+    /// As metered last.
+    pub(crate) fn bits_per_second(&self) -> u32 {
+        self.bits_per_second
+    }
+
+    /// Whether anything came within `span`.
+    pub(crate) fn is_live(&self, now: Instant, span: Duration) -> bool {
+        self.last_arrival.is_some_and(|at| now.saturating_duration_since(at) < span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(start: Instant, ms: u64) -> Instant {
+        start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_gap_is_asked_for_after_the_time_of_reordering_and_again() {
+        let (mut r, t) = (Reception::new(90_000), Instant::now());
+        for s in [100, 101, 104] {
+            assert_eq!(r.arrived(s, 0, 100, t, false), Arrival::Wanted);
+        }
+        assert_eq!(r.nacks(ms(t, 7)), [0u16; 0]);
+        assert_eq!(r.arrived(102, 0, 100, ms(t, 7), false), Arrival::Wanted);
+        assert_eq!(r.nacks(ms(t, 8)), [103]);
+        assert_eq!(r.nacks(ms(t, 9)), [0u16; 0]);
+        assert_eq!(r.nacks(ms(t, 68)), [103]);
+        assert_eq!(r.arrived(103, 0, 100, ms(t, 80), true), Arrival::Wanted);
+        assert_eq!(r.arrived(103, 0, 100, ms(t, 81), true), Arrival::Duplicate);
+        assert_eq!(r.nacks(ms(t, 500)), [0u16; 0]);
+    }
+
+    #[test]
+    fn what_is_too_late_is_given_up() {
+        let (mut r, t) = (Reception::new(90_000), Instant::now());
+        r.arrived(1, 0, 100, t, false);
+        r.arrived(3, 0, 100, t, false);
+        assert_eq!(r.nacks(ms(t, 999)), [2]);
+        assert_eq!(r.nacks(ms(t, 1000)), [0u16; 0]);
+        assert_eq!(r.arrived(2, 0, 100, ms(t, 1001), true), Arrival::Duplicate);
+    }
+
+    #[test]
+    fn a_wide_gap_wants_a_keyframe_and_no_thousand_requests() {
+        let (mut r, t) = (Reception::new(90_000), Instant::now());
+        r.arrived(1, 0, 100, t, false);
+        assert_eq!(r.arrived(5000, 0, 100, t, false), Arrival::WantedAfterBreak);
+        assert_eq!(r.nacks(ms(t, 100)), [0u16; 0]);
+        assert_eq!(r.arrived(5001, 0, 100, t, false), Arrival::Wanted);
+    }
+
+    #[test]
+    fn reports_count_what_is_lost_in_each_interval() {
+        let (mut r, t) = (Reception::new(90_000), Instant::now());
+        assert_eq!(r.report(9), None);
+        (0..100).filter(|s| s % 10 != 5).for_each(|s| {
+            r.arrived(1000 + s, 0, 100, t, false);
+        });
+        let block = r.report(9).unwrap();
+        assert_eq!((block.ssrc, block.fraction_lost, block.lost, block.highest_sequence), (9, 25, 10, 1099));
+        (100..200).for_each(|s| {
+            r.arrived(1000 + s, 0, 100, t, false);
+        });
+        let block = r.report(9).unwrap();
+        assert_eq!((block.fraction_lost, block.lost), (0, 10));
+    }
+
+    #[test]
+    fn a_steady_source_has_no_jitter_and_an_uneven_one_has() {
+        let (mut steady, mut uneven, t) = (Reception::new(90_000), Reception::new(90_000), Instant::now());
+        for i in 0..200u64 {
+            let timestamp = i as u32 * 3000;
+            steady.arrived(i, timestamp, 100, t + Duration::from_micros(i * 100_000 / 3), false);
+            uneven.arrived(i, timestamp, 100, t + Duration::from_micros(i * 100_000 / 3 + (i % 2) * 10_000), false);
+        }
+        let of = |r: &mut Reception| r.report(1).unwrap().jitter;
+        assert!(of(&mut steady) <= 1);
+        assert!((800..1000).contains(&of(&mut uneven)));
+    }
+
+    #[test]
+    fn the_bit_rate_is_what_arrives() {
+        let (mut r, t) = (Reception::new(90_000), Instant::now());
+        r.meter(t);
+        (0..100).for_each(|s| {
+            r.arrived(s, 0, 1250, t, false);
+        });
+        r.meter(ms(t, 1000));
+        assert_eq!(r.bits_per_second(), 1_000_000);
+    }
+}

@@ -1,0 +1,420 @@
+//! The one place that knows every room and session of this process.
+//!
+//! Calls of the control handle and reports of the shards come here, one at a time; what follows from them is decided by
+//! [`super::stage`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+
+use super::place::place;
+use super::session::{
+    Kind, Session, answer, credentials, negotiate_publisher, negotiate_viewer, random_text, sections, tracks,
+    transport_section,
+};
+use super::stage::{OnStage, assign, track_of};
+use crate::config::Config;
+use crate::control::{Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use crate::metrics;
+use crate::shard::Report;
+use crate::shard::inbox::{Inboxes, NewPeer, NewRole, Order, PeerId, TrackId};
+use crate::shard::peers::local_ice;
+use crate::signalling::sdp::{Candidate, Fingerprint, Offer};
+use crate::signalling::sdpfrag::{SdpFragment, restart_answer};
+use crate::transport::handshake::{Handshakes, Task};
+
+/// Events that a slow receiver may be behind.
+const EVENTS: usize = 1024;
+/// Characters of a session's id: what it takes to be unguessable.
+const SESSION_ID_LEN: usize = 22;
+
+/// One room with a session in it.
+#[derive(Default)]
+struct Room {
+    home: u16,
+    /// Sessions that publish; connected ones in order of joining the stage, others anywhere.
+    publishers: Vec<SessionId>,
+    watchers: Vec<SessionId>,
+}
+
+struct State {
+    rooms: HashMap<String, Room>,
+    sessions: HashMap<SessionId, Session>,
+    by_serial: HashMap<u32, SessionId>,
+    peers: Vec<u32>,
+    next_serial: u32,
+    next_track: u32,
+    publishing: usize,
+    closed: bool,
+}
+
+/// See the module.
+pub(crate) struct Authority {
+    state: Mutex<State>,
+    config: Arc<Config>,
+    inboxes: Inboxes,
+    handshakes: Handshakes,
+    fingerprint: Fingerprint,
+    /// Each shard's.
+    candidates: Vec<Vec<Candidate>>,
+    events: broadcast::Sender<Event>,
+}
+
+impl Authority {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        inboxes: Inboxes,
+        handshakes: Handshakes,
+        fingerprint: Fingerprint,
+        candidates: Vec<Vec<Candidate>>,
+    ) -> Self {
+        let state = State {
+            rooms: HashMap::new(),
+            sessions: HashMap::new(),
+            by_serial: HashMap::new(),
+            peers: vec![0; candidates.len()],
+            next_serial: 0,
+            next_track: 0,
+            publishing: 0,
+            closed: false,
+        };
+        let (events, _) = broadcast::channel(EVENTS);
+        Self { state: Mutex::new(state), config, inboxes, handshakes, fingerprint, candidates, events }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    pub(crate) fn publish(&self, request: JoinRequest) -> Result<Joined, SfuError> {
+        let offer = Offer::parse(&request.offer)?;
+        let negotiated = negotiate_publisher(&offer)?;
+        let mut state = self.lock();
+        let on_stage = state.rooms.get(&request.room).map_or(0, |r| r.publishers.len());
+        // Whoever comes back takes their own place.
+        let own = state.sessions_of(&request.room, &request.identity).len();
+        if on_stage - own.min(on_stage) >= self.config.publishers_per_room_max as usize {
+            return Err(SfuError::Full("the stage is full".into()));
+        }
+        let peer = self.admit(&mut state, &request.room)?;
+        let mut next_track = state.next_track;
+        let (new, infos) = tracks(&offer, &negotiated, peer.shard, || {
+            next_track += 1;
+            TrackId(next_track)
+        });
+        state.next_track = next_track;
+        let of = |video: bool| infos.iter().find(|t| t.video().is_some() == video).cloned();
+        let speaker = OnStage { identity: request.identity.clone(), audio: of(false), video: of(true) };
+        let kind = Kind::Publish { speaker, connected: false };
+        Ok(self.open(&mut state, request, &offer, peer, NewRole::Publisher(new), kind, negotiated))
+    }
+
+    pub(crate) fn subscribe(&self, request: JoinRequest) -> Result<Joined, SfuError> {
+        let offer = Offer::parse(&request.offer)?;
+        let negotiated = negotiate_viewer(&offer)?;
+        let mut state = self.lock();
+        let stage = state.stage(&request.room);
+        let live = request.participant.as_ref().map_or(!stage.is_empty(), |p| stage.iter().any(|s| s.identity == *p));
+        if !live && !state.closed {
+            return Err(SfuError::NotLive);
+        }
+        let peer = self.admit(&mut state, &request.room)?;
+        let (new, sections) = sections(&negotiated);
+        let kind = Kind::Watch { participant: request.participant.clone(), sections };
+        let joined = self.open(&mut state, request, &offer, peer, NewRole::Subscriber(new), kind, negotiated);
+        self.seat(&mut state, &joined.session);
+        Ok(joined)
+    }
+
+    /// A place for one more peer.
+    fn admit(&self, state: &mut State, room: &str) -> Result<PeerId, SfuError> {
+        if state.closed {
+            return Err(SfuError::ShuttingDown);
+        }
+        if state.sessions.len() >= self.config.sessions_max as usize {
+            return Err(SfuError::Full("this server has as many sessions as it is configured for".into()));
+        }
+        let home = state.rooms.get(room).map(|r| r.home);
+        let shard = place(&state.peers, home);
+        state.next_serial = state.next_serial.wrapping_add(1);
+        Ok(PeerId { shard, serial: state.next_serial })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what the two ways of joining have in common")]
+    fn open(
+        &self,
+        state: &mut State,
+        request: JoinRequest,
+        offer: &Offer,
+        peer: PeerId,
+        role: NewRole,
+        kind: Kind,
+        negotiated: Vec<crate::signalling::sdp::NegotiatedSection>,
+    ) -> Joined {
+        let ice = local_ice(peer.serial);
+        self.handshakes.tell(Task::Expect(peer, offer.fingerprint));
+        self.inboxes.order(peer.shard, Order::Add(Box::new(NewPeer { id: peer, ice: ice.clone(), role })));
+        let session = Session {
+            id: SessionId::new(random_text(SESSION_ID_LEN)),
+            peer,
+            identity: request.identity,
+            name: request.name,
+            etag: random_text(16),
+            remote_ufrag: offer.ice.ufrag.clone(),
+            transport_section: transport_section(&negotiated),
+            room: request.room,
+            kind,
+        };
+        let candidates = self.candidates.get(usize::from(peer.shard)).map(Vec::as_slice).unwrap_or_default();
+        let answer = answer(&ice, self.fingerprint, candidates, negotiated);
+        let joined = Joined { session: session.id.clone(), etag: session.etag.clone(), answer };
+        state.add(session);
+        joined
+    }
+
+    pub(crate) fn patch(
+        &self,
+        room: &str,
+        id: &SessionId,
+        if_match: Option<&str>,
+        fragment: &str,
+    ) -> Result<Patched, SfuError> {
+        let fragment = SdpFragment::parse(fragment)?;
+        let mut state = self.lock();
+        let session = state.session(room, id)?;
+        let Some(tag) = if_match.map(|t| t.trim().trim_matches('"')) else {
+            return Err(SfuError::PreconditionRequired);
+        };
+        let restart = fragment.ice.as_ref().filter(|ice| ice.ufrag != session.remote_ufrag);
+        if tag != session.etag && !(tag == "*" && restart.is_some()) {
+            return Err(SfuError::StaleIceSession);
+        }
+        let Some(remote) = restart else { return Ok(Patched::Trickled) };
+        let ice = local_ice(session.peer.serial);
+        session.remote_ufrag = remote.ufrag.clone();
+        session.etag = random_text(16);
+        self.inboxes.order(session.peer.shard, Order::RestartIce(session.peer, ice.clone()));
+        let candidates = self.candidates.get(usize::from(session.peer.shard)).map(Vec::as_slice).unwrap_or_default();
+        let (line, mid) = &session.transport_section;
+        Ok(Patched::Restarted {
+            etag: session.etag.clone(),
+            fragment: restart_answer(&credentials(&ice), line, mid, candidates),
+        })
+    }
+
+    pub(crate) fn limit_layer(&self, room: &str, id: &SessionId, size: (u32, u32)) -> Result<(), SfuError> {
+        let mut state = self.lock();
+        let session = state.session(room, id)?;
+        if matches!(session.kind, Kind::Publish { .. }) {
+            return Err(SfuError::UnknownSession);
+        }
+        self.inboxes.order(session.peer.shard, Order::LimitLayer(session.peer, size));
+        Ok(())
+    }
+
+    pub(crate) fn leave(&self, room: &str, id: &SessionId) -> Result<(), SfuError> {
+        let mut state = self.lock();
+        state.session(room, id)?;
+        self.end(&mut state, id, "left");
+        Ok(())
+    }
+
+    pub(crate) fn close_room(&self, room: &str) {
+        let mut state = self.lock();
+        let of_room = |s: &&Session| s.room == room;
+        let ids: Vec<SessionId> = state.sessions.values().filter(of_room).map(|s| s.id.clone()).collect();
+        ids.iter().for_each(|id| self.end(&mut state, id, "room_closed"));
+    }
+
+    /// Nobody gets in any more, and everybody is shown out.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let ids: Vec<SessionId> = state.sessions.keys().cloned().collect();
+        ids.iter().for_each(|id| self.end(&mut state, id, "shutdown"));
+    }
+
+    pub(crate) fn stage(&self, room: &str) -> Vec<Speaker> {
+        let state = self.lock();
+        state.connected(room).filter_map(|s| s.speaker()).collect()
+    }
+
+    /// How many there are.
+    pub(crate) fn shards(&self) -> u16 {
+        self.candidates.len() as u16
+    }
+
+    /// Peers that shards still have.
+    pub(crate) fn peers(&self) -> u32 {
+        self.lock().peers.iter().sum()
+    }
+
+    /// What a shard says.
+    pub(crate) fn report(&self, report: Report) {
+        let mut state = self.lock();
+        match report {
+            Report::Connected(peer) => {
+                metrics::joined();
+                if let Some(id) = state.by_serial.get(&peer.serial).cloned() {
+                    self.connected(&mut state, &id);
+                }
+            }
+            Report::Gone(peer, why) => {
+                metrics::left(why);
+                if let Some(n) = state.peers.get_mut(usize::from(peer.shard)) {
+                    *n = n.saturating_sub(1);
+                }
+                if let Some(id) = state.by_serial.get(&peer.serial).cloned() {
+                    self.forget(&mut state, &id);
+                }
+            }
+        }
+        metrics::sessions(state.publishing, state.sessions.len() - state.publishing);
+    }
+
+    /// A speaker's media flows: they are on stage, in place of who they were before.
+    fn connected(&self, state: &mut State, id: &SessionId) {
+        let Some(session) = state.sessions.get_mut(id) else { return };
+        let (room, identity) = (session.room.clone(), session.identity.clone());
+        let Kind::Publish { connected, .. } = &mut session.kind else { return };
+        *connected = true;
+        let Some(speaker) = session.speaker() else { return };
+        for before in state.sessions_of(&room, &identity) {
+            if before != *id && state.sessions.get(&before).is_some_and(Session::is_on_stage) {
+                self.end(state, &before, "replaced");
+            }
+        }
+        if let Some(of) = state.rooms.get_mut(&room) {
+            // To the end: the order is that of joining the stage.
+            of.publishers.retain(|s| s != id);
+            of.publishers.push(id.clone());
+        }
+        // Nobody listening is fine.
+        drop(self.events.send(Event::SpeakerJoined { room: room.clone(), speaker }));
+        self.seat_everybody(state, &room);
+    }
+
+    /// Tells the shard to end the peer, and forgets the session at once.
+    fn end(&self, state: &mut State, id: &SessionId, why: &'static str) {
+        let Some(session) = state.sessions.get(id) else { return };
+        tracing::debug!(session = id.as_str(), why, "ending a session");
+        self.inboxes.order(session.peer.shard, Order::Remove(session.peer));
+        self.forget(state, id);
+    }
+
+    fn forget(&self, state: &mut State, id: &SessionId) {
+        let Some(session) = state.remove(id) else { return };
+        if session.is_on_stage() {
+            let Session { room, identity, id, .. } = session;
+            drop(self.events.send(Event::SpeakerLeft { room: room.clone(), identity, session: id }));
+            self.seat_everybody(state, &room);
+        }
+    }
+
+    fn seat_everybody(&self, state: &mut State, room: &str) {
+        for id in state.rooms.get(room).map(|r| r.watchers.clone()).unwrap_or_default() {
+            self.seat(state, &id);
+        }
+    }
+
+    /// Decides what a viewer's sections carry, and tells its shard what changed.
+    fn seat(&self, state: &mut State, id: &SessionId) {
+        let Some(room) = state.sessions.get(id).map(|s| s.room.clone()) else { return };
+        let stage = state.stage(&room);
+        let Some(session) = state.sessions.get_mut(id) else { return };
+        let peer = session.peer;
+        let Kind::Watch { participant, sections } = &mut session.kind else { return };
+        let mut seats: Vec<_> = sections.iter().map(|s| s.seat.clone()).collect();
+        assign(&mut seats, &stage, participant.as_deref());
+        for (i, (section, seat)) in sections.iter_mut().zip(seats).enumerate() {
+            let track = track_of(&seat, &stage);
+            section.seat = seat;
+            let source = track.and_then(|t| t.source_for(&section.negotiated));
+            let attached = source.as_ref().map(|s| s.track);
+            if attached != section.attached {
+                section.attached = attached;
+                self.inboxes.order(peer.shard, Order::Attach(peer, i, source.map(Box::new)));
+            }
+        }
+    }
+}
+
+impl Session {
+    fn is_on_stage(&self) -> bool {
+        matches!(self.kind, Kind::Publish { connected: true, .. })
+    }
+
+    fn speaker(&self) -> Option<Speaker> {
+        let Kind::Publish { speaker, connected: true } = &self.kind else { return None };
+        Some(Speaker {
+            identity: self.identity.clone(),
+            name: self.name.clone(),
+            session: self.id.clone(),
+            audio: speaker.audio.is_some(),
+            video: speaker.video.is_some(),
+        })
+    }
+}
+
+impl State {
+    fn session(&mut self, room: &str, id: &SessionId) -> Result<&mut Session, SfuError> {
+        self.sessions.get_mut(id).filter(|s| s.room == room).ok_or(SfuError::UnknownSession)
+    }
+
+    fn connected<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Session> + 'a {
+        let ids = self.rooms.get(room).map(|r| r.publishers.as_slice()).unwrap_or_default();
+        ids.iter().filter_map(|id| self.sessions.get(id)).filter(|s| s.is_on_stage())
+    }
+
+    fn stage(&self, room: &str) -> Vec<OnStage> {
+        let speakers = self.connected(room).filter_map(|s| match &s.kind {
+            Kind::Publish { speaker, .. } => Some(speaker.clone()),
+            Kind::Watch { .. } => None,
+        });
+        speakers.collect()
+    }
+
+    /// Who publishes under this identity.
+    fn sessions_of(&self, room: &str, identity: &str) -> Vec<SessionId> {
+        let ids = self.rooms.get(room).map(|r| r.publishers.as_slice()).unwrap_or_default();
+        ids.iter().filter(|id| self.sessions.get(*id).is_some_and(|s| s.identity == identity)).cloned().collect()
+    }
+
+    fn add(&mut self, session: Session) {
+        let room = self
+            .rooms
+            .entry(session.room.clone())
+            .or_insert_with(|| Room { home: session.peer.shard, ..Room::default() });
+        match session.kind {
+            Kind::Publish { .. } => {
+                self.publishing += 1;
+                room.publishers.push(session.id.clone());
+            }
+            Kind::Watch { .. } => room.watchers.push(session.id.clone()),
+        }
+        if let Some(n) = self.peers.get_mut(usize::from(session.peer.shard)) {
+            *n += 1;
+        }
+        self.by_serial.insert(session.peer.serial, session.id.clone());
+        self.sessions.insert(session.id.clone(), session);
+    }
+
+    fn remove(&mut self, id: &SessionId) -> Option<Session> {
+        let session = self.sessions.remove(id)?;
+        self.by_serial.remove(&session.peer.serial);
+        self.publishing -= usize::from(matches!(session.kind, Kind::Publish { .. }));
+        if let Some(room) = self.rooms.get_mut(&session.room) {
+            room.publishers.retain(|s| s != id);
+            room.watchers.retain(|s| s != id);
+            if room.publishers.is_empty() && room.watchers.is_empty() {
+                self.rooms.remove(&session.room);
+            }
+        }
+        Some(session)
+    }
+}

@@ -1,0 +1,6 @@
+//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`stage`] and [`place`] decide, `authority` acts.
+
+pub(crate) mod authority;
+mod place;
+mod session;
+mod stage;

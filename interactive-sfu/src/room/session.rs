@@ -1,0 +1,175 @@
+//! One WHIP or WHEP session: what was negotiated, and its ICE session's tag.
+
+use rand::Rng as _;
+
+use super::stage::{OnStage, Seat, TrackInfo};
+use crate::control::{SessionId, SfuError};
+use crate::shard::inbox::{LocalIce, NewSection, NewTrack, PeerId, TrackId};
+use crate::signalling::sdp::{
+    Answer, Candidate, Direction, Extension, Fingerprint, IceCredentials, Msid, NegotiatedSection, Offer,
+    PublishPolicy, SdpError, SectionKind, SendStream, SubscribePolicy, negotiate_publish, negotiate_subscribe,
+};
+
+/// A session.
+pub(crate) struct Session {
+    pub id: SessionId,
+    pub peer: PeerId,
+    pub room: String,
+    pub identity: String,
+    pub name: String,
+    pub kind: Kind,
+    /// The ICE session.
+    pub etag: String,
+    /// The peer's user fragment in it.
+    pub remote_ufrag: String,
+    /// `<media> <port> <proto> <fmt>` and MID of the section that carries the transport.
+    pub transport_section: (String, String),
+}
+
+pub(crate) enum Kind {
+    Publish { speaker: OnStage, connected: bool },
+    Watch { participant: Option<String>, sections: Vec<Section> },
+}
+
+/// A section that we send on.
+pub(crate) struct Section {
+    pub negotiated: NegotiatedSection,
+    pub seat: Seat,
+    pub attached: Option<TrackId>,
+}
+
+/// Random letters and digits.
+pub(crate) fn random_text(len: usize) -> String {
+    rand::rng().sample_iter(rand::distr::Alphanumeric).take(len).map(char::from).collect()
+}
+
+impl From<SdpError> for SfuError {
+    fn from(error: SdpError) -> Self {
+        match error {
+            SdpError::Malformed(why) => Self::MalformedSdp(why),
+            SdpError::Unacceptable(why) => Self::UnacceptableOffer(why),
+        }
+    }
+}
+
+/// What we take of a publisher's offer. Receivers estimate for themselves by REMB, which costs a fraction of transport-cc.
+pub(crate) fn negotiate_publisher(offer: &Offer) -> Result<Vec<NegotiatedSection>, SfuError> {
+    let mut policy = PublishPolicy::default();
+    policy.feedback.transport_cc = false;
+    policy.extensions.retain(|e| *e != Extension::TransportCc);
+    Ok(negotiate_publish(offer, &policy)?)
+}
+
+/// What we give a viewer. SSRCs are chosen here.
+pub(crate) fn negotiate_viewer(offer: &Offer) -> Result<Vec<NegotiatedSection>, SfuError> {
+    let mut policy = SubscribePolicy::default();
+    policy.feedback.transport_cc = false;
+    policy.extensions.retain(|e| *e != Extension::TransportCc);
+    let mut sections = negotiate_subscribe(offer, &policy)?;
+    let mut counts = [0usize; 2];
+    let first: u32 = rand::random_range(0x1000_0000..0x7000_0000);
+    for (i, section) in (0u32..).zip(sections.iter_mut().filter(|s| s.direction == Direction::SendOnly)) {
+        let video = section.kind == SectionKind::Video;
+        let count = &mut counts[usize::from(video)];
+        *count += 1;
+        let stream = format!("speaker-{count}");
+        let track = format!("{stream}-{}", if video { "video" } else { "audio" });
+        let rtx = section.codecs.iter().any(|c| c.rtx_payload_type.is_some());
+        section.send = Some(SendStream {
+            ssrc: first + 2 * i,
+            rtx_ssrc: rtx.then_some(first + 2 * i + 1),
+            cname: stream.clone(),
+            msid: Msid { stream, track },
+        });
+    }
+    Ok(sections)
+}
+
+/// A publisher's tracks, for its shard and for the stage.
+pub(crate) fn tracks(
+    offer: &Offer,
+    sections: &[NegotiatedSection],
+    shard: u16,
+    mut next_id: impl FnMut() -> TrackId,
+) -> (Vec<NewTrack>, Vec<TrackInfo>) {
+    let received = offer.sections.iter().zip(sections).filter(|(_, s)| s.direction == Direction::RecvOnly);
+    let pairs = received.filter_map(|(offered, section)| {
+        let codec = section.codecs.first()?;
+        let id = next_id();
+        let info = TrackInfo {
+            id,
+            shard,
+            codec: codec.codec,
+            clock_hz: codec.clock_rate_hz,
+            layers: section.rids.len().max(1),
+        };
+        let track = NewTrack {
+            id,
+            video: info.video(),
+            clock_hz: codec.clock_rate_hz,
+            payload_type: codec.payload_type,
+            rtx_payload_type: codec.rtx_payload_type,
+            nack: codec.feedback.nack,
+            rids: section.rids.clone(),
+            fid_groups: offered.fid_groups.clone(),
+            rid_extension: section.extension_id(Extension::RtpStreamId),
+            rrid_extension: section.extension_id(Extension::RepairedRtpStreamId),
+            abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
+        };
+        Some((track, info))
+    });
+    pairs.unzip()
+}
+
+/// A viewer's sections, for its shard and for the authority.
+pub(crate) fn sections(negotiated: &[NegotiatedSection]) -> (Vec<NewSection>, Vec<Section>) {
+    let pairs = negotiated.iter().filter_map(|section| {
+        let send = section.send.as_ref()?;
+        let video = section.kind == SectionKind::Video;
+        let new = NewSection {
+            video,
+            ssrc: send.ssrc,
+            rtx_ssrc: send.rtx_ssrc.unwrap_or(send.ssrc + 1),
+            cname: send.cname.clone(),
+            mid: section.mid.clone(),
+            mid_extension: section.extension_id(Extension::Mid),
+            abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
+        };
+        let seat = Seat { video, speaker: None };
+        Some((new, Section { negotiated: section.clone(), seat, attached: None }))
+    });
+    pairs.unzip()
+}
+
+/// The answer's text.
+pub(crate) fn answer(
+    ice: &LocalIce,
+    fingerprint: Fingerprint,
+    candidates: &[Candidate],
+    sections: Vec<NegotiatedSection>,
+) -> String {
+    let answer = Answer {
+        session_id: u64::from(rand::random::<u32>()),
+        session_version: 1,
+        ice: credentials(ice),
+        fingerprint,
+        candidates: candidates.to_vec(),
+        sections,
+    };
+    answer.to_sdp()
+}
+
+pub(crate) fn credentials(ice: &LocalIce) -> IceCredentials {
+    IceCredentials { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() }
+}
+
+/// See [`Session::transport_section`].
+pub(crate) fn transport_section(sections: &[NegotiatedSection]) -> (String, String) {
+    sections.iter().find(|s| !s.rejected).map_or_else(Default::default, |s| {
+        let format = s
+            .codecs
+            .first()
+            .map_or_else(|| s.formats.first().cloned().unwrap_or_default(), |c| c.payload_type.to_string());
+        (format!("{} 9 {} {format}", s.media, s.proto), s.mid.clone())
+    })
+}

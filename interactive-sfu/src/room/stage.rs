@@ -1,0 +1,128 @@
+//! What a viewer's sections carry.
+//!
+//! A viewer of one participant gets that participant's sound and picture on its first sections. A viewer of the stage gets the
+//! speakers in order of their joining, one pair of sections each. A section keeps its speaker as long as there is one: when
+//! somebody leaves, only their sections change, and whoever waited takes them. Pure.
+
+use crate::media::codec::VideoCodec;
+use crate::shard::inbox::{Source, TrackId};
+use crate::signalling::sdp::{Codec, NegotiatedSection, match_codec};
+
+/// A track on stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TrackInfo {
+    pub id: TrackId,
+    /// Its publisher's.
+    pub shard: u16,
+    pub codec: Codec,
+    pub clock_hz: u32,
+    pub layers: usize,
+}
+
+impl TrackInfo {
+    pub(crate) fn video(&self) -> Option<VideoCodec> {
+        match self.codec {
+            Codec::Vp8 => Some(VideoCodec::Vp8),
+            Codec::H264 { .. } => Some(VideoCodec::H264),
+            Codec::Vp9 { .. } => Some(VideoCodec::Vp9),
+            Codec::Av1 { .. } => Some(VideoCodec::Av1),
+            Codec::Opus | Codec::Red => None,
+        }
+    }
+
+    /// As `section` takes it; `None`: it has no payload type for this codec.
+    pub(crate) fn source_for(&self, section: &NegotiatedSection) -> Option<Source> {
+        let codec = match_codec(&self.codec, &section.codecs)?;
+        Some(Source {
+            track: self.id,
+            shard: self.shard,
+            clock_hz: self.clock_hz,
+            layers: self.layers,
+            payload_type: codec.payload_type,
+            rtx_payload_type: codec.rtx_payload_type,
+        })
+    }
+}
+
+/// Somebody on stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OnStage {
+    pub identity: String,
+    pub audio: Option<TrackInfo>,
+    pub video: Option<TrackInfo>,
+}
+
+/// A section of a viewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub video: bool,
+    /// Whom it carries, even while they have no such track.
+    pub speaker: Option<String>,
+}
+
+/// Gives each seat its speaker. `stage` is in order of joining; `participant` is whom the viewer asked for, `None` everybody.
+pub(crate) fn assign(seats: &mut [Seat], stage: &[OnStage], participant: Option<&str>) {
+    for video in [false, true] {
+        let mut seats: Vec<&mut Seat> = seats.iter_mut().filter(|s| s.video == video).collect();
+        if let Some(participant) = participant {
+            for (i, seat) in seats.iter_mut().enumerate() {
+                seat.speaker = (i == 0).then(|| participant.to_owned());
+            }
+            continue;
+        }
+        for seat in &mut seats {
+            seat.speaker = seat.speaker.take().filter(|speaker| stage.iter().any(|s| s.identity == *speaker));
+        }
+        for speaker in stage {
+            if seats.iter().any(|seat| seat.speaker.as_deref() == Some(&speaker.identity)) {
+                continue;
+            }
+            let Some(free) = seats.iter_mut().find(|seat| seat.speaker.is_none()) else { break };
+            free.speaker = Some(speaker.identity.clone());
+        }
+    }
+}
+
+/// The track that a seat carries now.
+pub(crate) fn track_of<'a>(seat: &Seat, stage: &'a [OnStage]) -> Option<&'a TrackInfo> {
+    let speaker = stage.iter().find(|s| Some(&s.identity) == seat.speaker.as_ref())?;
+    if seat.video { speaker.video.as_ref() } else { speaker.audio.as_ref() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speaker(identity: &str) -> OnStage {
+        OnStage { identity: identity.into(), audio: None, video: None }
+    }
+
+    fn seats(pairs: usize) -> Vec<Seat> {
+        (0..2 * pairs).map(|i| Seat { video: i % 2 == 1, speaker: None }).collect()
+    }
+
+    fn after(seats: &mut [Seat], stage: &[&str], participant: Option<&str>) -> Vec<String> {
+        let stage: Vec<OnStage> = stage.iter().map(|s| speaker(s)).collect();
+        assign(seats, &stage, participant);
+        assert!(seats.chunks(2).all(|pair| pair[0].speaker == pair[1].speaker), "sound and picture belong together");
+        seats.chunks(2).map(|pair| pair[0].speaker.clone().unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn a_viewer_of_the_stage_keeps_whom_it_sees() {
+        let mut seats = seats(2);
+        assert_eq!(after(&mut seats, &["a", "b", "c"], None), ["a", "b"]);
+        assert_eq!(after(&mut seats, &["b", "c"], None), ["c", "b"], "the one who waited takes the place of who left");
+        assert_eq!(after(&mut seats, &["b", "c", "a"], None), ["c", "b"]);
+        assert_eq!(after(&mut seats, &[], None), ["", ""]);
+        assert_eq!(after(&mut seats, &["d"], None), ["d", ""]);
+    }
+
+    #[test]
+    fn a_viewer_of_one_participant_waits_for_them() {
+        let mut seats = seats(2);
+        for stage in [&["a", "b"][..], &["a"], &["b", "a"]] {
+            assert_eq!(after(&mut seats, stage, Some("b")), ["b", ""]);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Whose datagram this is, and what it says (RFC 7983).
+
+use std::net::SocketAddr;
+
+use super::Shard;
+use super::inbox::Relayed;
+use super::net::Origin;
+use super::peers::Role;
+use super::publisher::wall_clock_ntp;
+use super::subscriber::Stamp;
+use crate::media::rtcp::{self, Message};
+use crate::media::rtp::Header;
+use crate::transport::srtp::Refused;
+use crate::transport::stun::BindingRequest;
+
+impl Shard {
+    /// A datagram from `source`, or a packet of a TCP connection.
+    pub(super) fn datagram(&mut self, origin: Origin, source: SocketAddr, bytes: &mut [u8]) {
+        self.counters.received_packets += 1;
+        self.counters.received_bytes += bytes.len() as u64;
+        let taken = match bytes.first() {
+            Some(0..=3) => self.stun(origin, source, bytes),
+            Some(20..=63) => self.dtls(origin, bytes),
+            // RTP and RTCP share a port; packet types 64 to 95 with the marker bit are RTCP's (RFC 5761 §4).
+            Some(128..=191) if bytes.get(1).is_some_and(|kind| (192..=223).contains(kind)) => self.rtcp(origin, bytes),
+            Some(128..=191) => self.rtp(origin, bytes),
+            _ => Err("not_ours"),
+        };
+        if let Err(reason) = taken {
+            self.counters.drop_one(reason);
+        }
+    }
+
+    fn stun(&mut self, origin: Origin, source: SocketAddr, bytes: &[u8]) -> Result<(), &'static str> {
+        let request = BindingRequest::parse(bytes).ok_or("stun_malformed")?;
+        let (slot, key) = self.peers.authenticate(&request)?;
+        self.peers.bind(slot, origin, request.nominates, self.now);
+        if let Origin::Tcp(connection) = origin {
+            self.net.connections.belongs_to(connection, slot);
+        }
+        self.net.push(&origin.path(), &request.success(source, &key));
+        Ok(())
+    }
+
+    fn dtls(&mut self, origin: Origin, bytes: &[u8]) -> Result<(), &'static str> {
+        let slot = self.peers.at(origin).ok_or("unknown_address")?;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
+        if self.handshakes.datagram(peer.id, bytes) { Ok(()) } else { Err("handshakes_full") }
+    }
+
+    fn rtp(&mut self, origin: Origin, bytes: &mut [u8]) -> Result<(), &'static str> {
+        let slot = self.peers.at(origin).ok_or("unknown_address")?;
+        let header = Header::parse(bytes).ok_or("malformed_rtp")?;
+        let now = self.now;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
+        let opener = peer.opener.as_mut().ok_or("before_dtls")?;
+        let (len, index) = opener.open_rtp(bytes, header.len, header.ssrc, header.sequence).map_err(reason)?;
+        peer.heard = now;
+        let Role::Publisher(publisher) = &mut peer.role else { return Err("not_publishing") };
+        let received = publisher.receive(&header, &bytes[..len], index, now)?;
+        let Some(track) = publisher.tracks.get(received.track) else { return Ok(()) };
+        let id = track.id();
+        for shard in &track.followers {
+            if !self.inboxes.relay(*shard, Relayed::Packet(id, received.layer, received.packet.clone())) {
+                self.counters.drop_one("relay_full");
+            }
+        }
+        if let Some(fanout) = self.fanouts.get_mut(&id) {
+            if !fanout.has_pending() {
+                self.pending.push(id);
+            }
+            fanout.push(received.layer, received.packet);
+        }
+        Ok(())
+    }
+
+    fn rtcp(&mut self, origin: Origin, bytes: &mut [u8]) -> Result<(), &'static str> {
+        let slot = self.peers.at(origin).ok_or("unknown_address")?;
+        let now = self.now;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
+        let opener = peer.opener.as_mut().ok_or("before_dtls")?;
+        let len = opener.open_rtcp(bytes).map_err(reason)?;
+        peer.heard = now;
+        let publishes = matches!(peer.role, Role::Publisher(_));
+        for message in rtcp::messages(&bytes[..len]) {
+            match message {
+                Message::SenderReport { ssrc, ntp, rtp } if publishes => self.sender_report(slot, ssrc, ntp, rtp),
+                Message::Nack { ssrc, items } if !publishes => self.nack(slot, ssrc, items),
+                Message::KeyframeRequest { ssrc } if !publishes => self.keyframe_request(slot, ssrc),
+                Message::Remb(bits_per_second) if !publishes => self.estimate(slot, bits_per_second),
+                // A bye ends a source; the session ends by DTLS or HTTP.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sender_report(&mut self, slot: usize, ssrc: u32, ntp: u64, rtp: u32) {
+        let now = self.now;
+        let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some((track, layer, mapping)) = publisher.sender_report(ssrc, ntp, rtp, now) else { return };
+        let Some(track) = publisher.tracks.get(track) else { return };
+        let id = track.id();
+        for shard in &track.followers {
+            self.inboxes.relay(*shard, Relayed::Clock(id, layer, mapping));
+        }
+        self.learn_clock(id, layer, mapping);
+    }
+
+    fn nack(&mut self, slot: usize, ssrc: u32, items: &[u8]) {
+        let stamp = Stamp::new(self.now, wall_clock_ntp());
+        let Some(section) = self.section_of(slot, ssrc) else { return };
+        let Some((subscription, _)) = self.peers.subscription(slot, section) else { return };
+        let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get(&s.track)) else { return };
+        for sequence in rtcp::nacked(items) {
+            let Some((subscription, link)) = self.peers.subscription(slot, section) else { return };
+            if subscription.resend(sequence, &fanout.layers, &link, &mut self.net, &stamp) {
+                self.counters.retransmitted += 1;
+            }
+        }
+    }
+
+    fn keyframe_request(&mut self, slot: usize, ssrc: u32) {
+        self.counters.keyframes_asked += 1;
+        let Some(section) = self.section_of(slot, ssrc) else { return };
+        self.want_keyframe(slot, section);
+    }
+
+    fn estimate(&mut self, slot: usize, bits_per_second: u64) {
+        let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        subscriber.estimate_bits_per_second = Some(bits_per_second);
+        self.choose_layers(slot);
+    }
+
+    fn section_of(&mut self, slot: usize, ssrc: u32) -> Option<usize> {
+        let Role::Subscriber(subscriber) = &self.peers.get_mut(slot)?.role else { return None };
+        subscriber.sections.iter().position(|s| s.ssrc == ssrc || s.rtx_ssrc == ssrc)
+    }
+}
+
+fn reason(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Short => "srtp_short",
+        Refused::Replayed => "srtp_replayed",
+        Refused::Forged => "srtp_unauthenticated",
+        Refused::TooManySources => "too_many_ssrcs",
+    }
+}

@@ -1,0 +1,89 @@
+//! A track as one shard sends it: its last packets, and who gets them.
+//!
+//! Packets of one wake-up are collected, then sent subscriber by subscriber, so that a frame's packets to one destination leave
+//! as one message. The packets themselves are shared; each subscriber's header and encryption are its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::inbox::{Source, TrackId};
+use super::net::Net;
+use super::peers::Peers;
+use super::subscriber::Stamp;
+use crate::media::keyframes::KeyframeRequests;
+use crate::media::layers::LayerInfo;
+use crate::media::report::ClockMapping;
+use crate::media::ring::{Packet, Ring};
+
+/// Requests of this shard's subscribers to the publisher's shard, at most one in so long.
+const KEYFRAME_INTERVAL: Duration = Duration::from_millis(50);
+
+/// One layer of it.
+pub(crate) struct FanoutLayer {
+    pub ring: Ring,
+    pub clock: Option<ClockMapping>,
+    pub keyframes: KeyframeRequests,
+}
+
+/// A track with subscribers on this shard.
+pub(crate) struct Fanout {
+    pub track: TrackId,
+    /// The publisher's shard.
+    pub home: u16,
+    pub layers: Vec<FanoutLayer>,
+    pub infos: Arc<[LayerInfo]>,
+    /// Slot of a peer, and its section.
+    pub subscribers: Vec<(usize, usize)>,
+    pending: Vec<(usize, Arc<Packet>)>,
+}
+
+impl Fanout {
+    pub(crate) fn new(source: &Source) -> Self {
+        let layer =
+            || FanoutLayer { ring: Ring::default(), clock: None, keyframes: KeyframeRequests::new(KEYFRAME_INTERVAL) };
+        // Until told otherwise, every layer may be there.
+        let infos = vec![LayerInfo { live: true, ..LayerInfo::default() }; source.layers];
+        Self {
+            track: source.track,
+            home: source.shard,
+            layers: std::iter::repeat_with(layer).take(source.layers).collect(),
+            infos: infos.into(),
+            subscribers: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// A packet of `layer` came.
+    pub(crate) fn push(&mut self, layer: usize, packet: Arc<Packet>) {
+        let Some(of) = self.layers.get_mut(layer) else { return };
+        if packet.keyframe {
+            of.keyframes.keyframe_came();
+        }
+        of.ring.insert(&packet);
+        self.pending.push((layer, packet));
+    }
+
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Sends what has come to everybody. Returns how many packets went out.
+    pub(crate) fn flush(&mut self, peers: &mut Peers, net: &mut Net, stamp: &Stamp) -> u64 {
+        let mut sent = 0;
+        for (slot, section) in &self.subscribers {
+            if let Some((subscription, link)) = peers.subscription(*slot, *section) {
+                for (layer, packet) in &self.pending {
+                    sent += u64::from(subscription.forward(*layer, packet, &self.layers, &link, net, stamp));
+                }
+                net.flush_if_full();
+            }
+        }
+        self.pending.clear();
+        sent
+    }
+
+    /// Layers that need a keyframe now.
+    pub(crate) fn keyframes_due(&mut self, now: Instant) -> impl Iterator<Item = usize> + '_ {
+        self.layers.iter_mut().enumerate().filter_map(move |(i, l)| l.keyframes.poll(now).then_some(i))
+    }
+}

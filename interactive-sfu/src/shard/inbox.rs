@@ -1,0 +1,200 @@
+//! What a media thread is told, and by whom.
+//!
+//! Orders come from the authority, from the handshake thread and from other shards; they are never lost, and as few as there are
+//! peers and handshake datagrams, which are bounded where they arise. Media from other shards comes through a bounded queue; when
+//! it is full packets are dropped and counted, and NACKs mend that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use bytes::BytesMut;
+use mio::Waker;
+
+use crate::media::codec::VideoCodec;
+use crate::media::layers::LayerInfo;
+use crate::media::report::ClockMapping;
+use crate::media::ring::Packet;
+use crate::transport::srtp::{Opener, Sealer};
+
+/// Packets that wait for a shard.
+const RELAY_QUEUE: usize = 8192;
+
+/// A peer, for as long as the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PeerId {
+    pub shard: u16,
+    pub serial: u32,
+}
+
+/// A published track, for as long as the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TrackId(pub u32);
+
+/// What a shard is told.
+pub(crate) enum Order {
+    /// A peer is expected.
+    Add(Box<NewPeer>),
+    /// A peer is to go.
+    Remove(PeerId),
+    /// Our new credentials; the old ones hold until the new ones are used.
+    RestartIce(PeerId, LocalIce),
+    /// From now on, send this on that section; or nothing.
+    Attach(PeerId, usize, Option<Box<Source>>),
+    /// The largest picture a subscriber has use for.
+    LimitLayer(PeerId, (u32, u32)),
+    /// DTLS to send.
+    Datagram(PeerId, BytesMut),
+    /// DTLS is complete.
+    Keys(PeerId, Box<(Sealer, Opener)>),
+    /// The peer has closed DTLS, or must not go on.
+    Closed(PeerId),
+    /// DTLS is closed, and the last datagram sent.
+    Forget(PeerId),
+    /// That shard has subscribers of a track of ours; or no more.
+    Follow(TrackId, u16, bool),
+    /// A subscriber on another shard cannot decode.
+    WantKeyframe(TrackId, usize),
+    /// End the thread.
+    Stop,
+}
+
+/// What shards pass on of a track. All of it may be lost.
+pub(crate) enum Relayed {
+    Packet(TrackId, usize, Arc<Packet>),
+    Layers(TrackId, Arc<[LayerInfo]>),
+    Clock(TrackId, usize, ClockMapping),
+}
+
+/// Our side of a peer's ICE.
+#[derive(Clone)]
+pub(crate) struct LocalIce {
+    pub ufrag: String,
+    pub pwd: String,
+}
+
+pub(crate) struct NewPeer {
+    pub id: PeerId,
+    pub ice: LocalIce,
+    pub role: NewRole,
+}
+
+pub(crate) enum NewRole {
+    Publisher(Vec<NewTrack>),
+    Subscriber(Vec<NewSection>),
+}
+
+/// A track as negotiated with its publisher.
+pub(crate) struct NewTrack {
+    pub id: TrackId,
+    /// `None`: audio.
+    pub video: Option<VideoCodec>,
+    pub clock_hz: u32,
+    pub payload_type: u8,
+    pub rtx_payload_type: Option<u8>,
+    pub nack: bool,
+    /// One layer each; empty: one layer without a RID.
+    pub rids: Vec<String>,
+    /// (media, RTX), of a publisher that announces them.
+    pub fid_groups: Vec<(u32, u32)>,
+    pub rid_extension: Option<u8>,
+    pub rrid_extension: Option<u8>,
+    pub abs_send_time_extension: Option<u8>,
+}
+
+/// A section we send on, as negotiated with its subscriber.
+pub(crate) struct NewSection {
+    pub video: bool,
+    pub ssrc: u32,
+    pub rtx_ssrc: u32,
+    pub cname: String,
+    pub mid: String,
+    pub mid_extension: Option<u8>,
+    pub abs_send_time_extension: Option<u8>,
+}
+
+/// What a section carries.
+pub(crate) struct Source {
+    pub track: TrackId,
+    /// Where its publisher is.
+    pub shard: u16,
+    pub clock_hz: u32,
+    pub layers: usize,
+    /// The subscriber's, for this codec.
+    pub payload_type: u8,
+    pub rtx_payload_type: Option<u8>,
+}
+
+/// The way to every shard.
+#[derive(Clone)]
+pub(crate) struct Inboxes(Arc<[Entrance]>);
+
+struct Entrance {
+    orders: Sender<Order>,
+    relayed: SyncSender<Relayed>,
+    waker: Waker,
+    /// The shard has been woken and has not looked yet.
+    rung: Arc<AtomicBool>,
+}
+
+/// A shard's end.
+pub(crate) struct Inbox {
+    orders: Receiver<Order>,
+    relayed: Receiver<Relayed>,
+    rung: Arc<AtomicBool>,
+}
+
+impl Inboxes {
+    /// One inbox for each waker.
+    pub(crate) fn new(wakers: Vec<Waker>) -> (Self, Vec<Inbox>) {
+        let pairs = wakers.into_iter().map(|waker| {
+            let (orders, orders_end) = channel();
+            let (relayed, relayed_end) = sync_channel(RELAY_QUEUE);
+            let rung = Arc::new(AtomicBool::new(false));
+            let inbox = Inbox { orders: orders_end, relayed: relayed_end, rung: rung.clone() };
+            (Entrance { orders, relayed, waker, rung }, inbox)
+        });
+        let (entrances, inboxes): (Vec<_>, Vec<_>) = pairs.unzip();
+        (Self(entrances.into()), inboxes)
+    }
+
+    pub(crate) fn order(&self, shard: u16, order: Order) {
+        if let Some(entrance) = self.0.get(usize::from(shard)) {
+            // A shard that has ended needs no orders.
+            drop(entrance.orders.send(order));
+            entrance.ring();
+        }
+    }
+
+    /// `false`: the queue is full, and it was dropped.
+    pub(crate) fn relay(&self, shard: u16, relayed: Relayed) -> bool {
+        let Some(entrance) = self.0.get(usize::from(shard)) else { return true };
+        let taken = entrance.relayed.try_send(relayed).is_ok();
+        entrance.ring();
+        taken
+    }
+}
+
+impl Entrance {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            // It fails when the counter behind it is full, and then the shard wakes anyway.
+            drop(self.waker.wake());
+        }
+    }
+}
+
+impl Inbox {
+    /// To be called before looking: what comes from now on rings again.
+    pub(crate) fn looking(&self) {
+        self.rung.swap(false, Ordering::AcqRel);
+    }
+
+    pub(crate) fn order(&self) -> Option<Order> {
+        self.orders.try_recv().ok()
+    }
+
+    pub(crate) fn relayed(&self) -> Option<Relayed> {
+        self.relayed.try_recv().ok()
+    }
+}

@@ -1,0 +1,230 @@
+//! What the authority, the handshake thread and other shards want.
+
+use super::fanout::Fanout;
+use super::inbox::{Order, PeerId, Relayed, Source, TrackId};
+use super::peers::Role;
+use super::{Report, Shard};
+use crate::media::report::ClockMapping;
+use crate::transport::srtp::{Opener, Sealer};
+
+impl Shard {
+    pub(super) fn order(&mut self, order: Order) {
+        match order {
+            Order::Add(new) => self.add(*new),
+            Order::Remove(id) => self.with_slot(id, |shard, slot| shard.leave(slot, "left")),
+            Order::RestartIce(id, ice) => self.with_slot(id, |shard, slot| shard.peers.restart_ice(slot, ice)),
+            Order::Attach(id, section, source) => self.with_slot(id, |shard, slot| shard.attach(slot, section, source)),
+            Order::LimitLayer(id, size) => self.with_slot(id, |shard, slot| shard.limit_layer(slot, size)),
+            Order::Datagram(id, datagram) => self.with_slot(id, |shard, slot| {
+                if let Some(path) = shard.peers.get_mut(slot).and_then(|p| p.path) {
+                    shard.net.push(&path, &datagram);
+                }
+            }),
+            Order::Keys(id, keys) => self.with_slot(id, |shard, slot| shard.connected(slot, *keys)),
+            Order::Closed(id) => self.with_slot(id, |shard, slot| shard.leave(slot, "closed")),
+            Order::Forget(id) => self.with_slot(id, |shard, slot| shard.forget(slot)),
+            Order::Follow(track, follower, wanted) => self.follow(track, follower, wanted),
+            Order::WantKeyframe(track, layer) => self.keyframe_at_home(track, layer),
+            Order::Stop => self.stopped = true,
+        }
+    }
+
+    fn with_slot(&mut self, id: PeerId, act: impl FnOnce(&mut Self, usize)) {
+        if let Some(slot) = self.peers.slot_of(id) {
+            act(self, slot);
+        }
+    }
+
+    fn add(&mut self, new: super::inbox::NewPeer) {
+        let (id, now) = (new.id, self.now);
+        self.peers.add(new, &self.config, now);
+        let Some(slot) = self.peers.slot_of(id) else { return };
+        if let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &p.role) {
+            self.homes.extend(publisher.tracks.iter().map(|t| (t.id(), slot)));
+        }
+    }
+
+    fn connected(&mut self, slot: usize, (sealer, opener): (Sealer, Opener)) {
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
+        (peer.sealer, peer.opener) = (Some(sealer), Some(opener));
+        let id = peer.id;
+        let _ = self.reports.send(Report::Connected(id));
+        // What was attached before can be sent from now on, beginning with a keyframe.
+        self.choose_layers(slot);
+    }
+
+    /// Frees the slot. DTLS has been closed.
+    fn forget(&mut self, slot: usize) {
+        self.net.connections.close_peer(slot);
+        let Some(peer) = self.peers.remove(slot) else { return };
+        match peer.role {
+            Role::Publisher(publisher) => {
+                for track in publisher.tracks {
+                    self.homes.remove(&track.id());
+                }
+            }
+            Role::Subscriber(subscriber) => {
+                for (section, subscription) in subscriber.sections.into_iter().enumerate() {
+                    if let Some(source) = subscription.source {
+                        self.detach(slot, section, &source);
+                    }
+                }
+            }
+        }
+    }
+
+    fn attach(&mut self, slot: usize, section: usize, source: Option<Box<Source>>) {
+        let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(subscription) = subscriber.sections.get_mut(section) else { return };
+        let before = subscription.source.take();
+        if let Some(before) = before {
+            self.detach(slot, section, &before);
+        }
+        if let Some(source) = &source {
+            let (track, here) = (source.track, self.index);
+            let inboxes = &self.inboxes;
+            let fanout = self.fanouts.entry(track).or_insert_with(|| {
+                if source.shard != here {
+                    inboxes.order(source.shard, Order::Follow(track, here, true));
+                }
+                Fanout::new(source)
+            });
+            fanout.subscribers.push((slot, section));
+            if source.shard == here {
+                self.catch_up(track);
+            }
+        }
+        if let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role)
+            && let Some(subscription) = subscriber.sections.get_mut(section)
+        {
+            subscription.attach(source);
+        }
+        self.choose_layers(slot);
+    }
+
+    fn detach(&mut self, slot: usize, section: usize, source: &Source) {
+        let Some(fanout) = self.fanouts.get_mut(&source.track) else { return };
+        fanout.subscribers.retain(|s| *s != (slot, section));
+        if fanout.subscribers.is_empty() {
+            let fanout = self.fanouts.remove(&source.track);
+            if let Some(fanout) = fanout.filter(|f| f.home != self.index) {
+                self.inboxes.order(fanout.home, Order::Follow(fanout.track, self.index, false));
+            }
+        }
+    }
+
+    /// A fan-out on the publisher's own shard learns at once what is known.
+    fn catch_up(&mut self, id: TrackId) {
+        let Some(slot) = self.homes.get(&id).copied() else { return };
+        let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(track) = publisher.track(id) else { return };
+        let (infos, clocks) = (track.infos(), track.clocks().collect::<Vec<_>>());
+        if let Some(fanout) = self.fanouts.get_mut(&id) {
+            if infos.iter().any(|i| i.live) {
+                fanout.infos = infos;
+            }
+            for (layer, clock) in clocks {
+                if let Some(layer) = fanout.layers.get_mut(layer) {
+                    layer.clock = Some(clock);
+                }
+            }
+        }
+    }
+
+    fn limit_layer(&mut self, slot: usize, size: (u32, u32)) {
+        if let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) {
+            subscriber.limit = Some(size);
+        }
+        self.choose_layers(slot);
+    }
+
+    /// Another shard begins or ends to fan out a track of a publisher here.
+    fn follow(&mut self, id: TrackId, follower: u16, wanted: bool) {
+        let Some(slot) = self.homes.get(&id).copied() else { return };
+        let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(track) = publisher.track(id) else { return };
+        track.followers.retain(|f| *f != follower);
+        if wanted {
+            track.followers.push(follower);
+            let infos = track.infos();
+            if infos.iter().any(|i| i.live) {
+                self.inboxes.relay(follower, Relayed::Layers(id, infos));
+            }
+            for (layer, clock) in track.clocks() {
+                self.inboxes.relay(follower, Relayed::Clock(id, layer, clock));
+            }
+        }
+    }
+
+    pub(super) fn relayed(&mut self, relayed: Relayed) {
+        match relayed {
+            Relayed::Packet(track, layer, packet) => {
+                if let Some(fanout) = self.fanouts.get_mut(&track) {
+                    if !fanout.has_pending() {
+                        self.pending.push(track);
+                    }
+                    fanout.push(layer, packet);
+                }
+            }
+            Relayed::Layers(track, infos) => {
+                if let Some(fanout) = self.fanouts.get_mut(&track).filter(|f| f.layers.len() == infos.len()) {
+                    fanout.infos = infos;
+                    self.choose_for_track(track);
+                }
+            }
+            Relayed::Clock(track, layer, clock) => self.learn_clock(track, layer, clock),
+        }
+    }
+
+    pub(super) fn learn_clock(&mut self, track: TrackId, layer: usize, clock: ClockMapping) {
+        let Some(fanout) = self.fanouts.get_mut(&track) else { return };
+        let Some(of) = fanout.layers.get_mut(layer) else { return };
+        of.clock = Some(clock);
+        for (slot, section) in &fanout.subscribers {
+            if let Some((subscription, _)) = self.peers.subscription(*slot, *section) {
+                subscription.learn_clock(layer, clock);
+            }
+        }
+    }
+
+    /// Decides anew what every section of a subscriber gets.
+    pub(super) fn choose_layers(&mut self, slot: usize) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
+        let Role::Subscriber(subscriber) = &mut peer.role else { return };
+        let (limit, budget) = (subscriber.limit, subscriber.budget());
+        for subscription in &mut subscriber.sections {
+            let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else {
+                continue;
+            };
+            if subscription.choose(&fanout.infos, limit, budget, now)
+                && let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t))
+            {
+                layer.keyframes.request();
+            }
+        }
+    }
+
+    pub(super) fn choose_for_track(&mut self, track: TrackId) {
+        let Some(fanout) = self.fanouts.get(&track) else { return };
+        for (slot, _) in fanout.subscribers.clone() {
+            self.choose_layers(slot);
+        }
+    }
+
+    /// A subscriber cannot decode what it gets.
+    pub(super) fn want_keyframe(&mut self, slot: usize, section: usize) {
+        let Some((subscription, _)) = self.peers.subscription(slot, section) else { return };
+        let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else { return };
+        if let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t)) {
+            layer.keyframes.request();
+        }
+    }
+
+    pub(super) fn keyframe_at_home(&mut self, track: TrackId, layer: usize) {
+        let Some(slot) = self.homes.get(&track).copied() else { return };
+        if let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) {
+            publisher.want_keyframe(track, layer);
+        }
+    }
+}

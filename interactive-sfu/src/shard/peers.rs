@@ -1,0 +1,234 @@
+//! The peers of a shard: found by address, by ICE user fragment, or by serial number.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use aws_lc_rs::hmac;
+
+use super::inbox::{LocalIce, NewPeer, NewRole, PeerId};
+use super::net::{Origin, Path};
+use super::publisher::Publisher;
+use super::subscriber::{Link, Subscriber, Subscription};
+use crate::config::Config;
+use crate::transport::srtp::{Opener, Sealer};
+use crate::transport::stun::{BindingRequest, integrity_key};
+
+/// Addresses a peer may use at a time: its candidate pairs while ICE decides.
+const ORIGINS_MAX: usize = 16;
+
+/// One side of an ICE session, ours.
+struct Ice {
+    ufrag: String,
+    key: hmac::Key,
+}
+
+impl From<LocalIce> for Ice {
+    fn from(ice: LocalIce) -> Self {
+        Self { key: integrity_key(&ice.pwd), ufrag: ice.ufrag }
+    }
+}
+
+pub(crate) enum Role {
+    Publisher(Box<Publisher>),
+    Subscriber(Box<Subscriber>),
+}
+
+/// One peer.
+pub(crate) struct Peer {
+    pub id: PeerId,
+    ice: Ice,
+    /// Until the new credentials of a restart are used.
+    ice_before: Option<Ice>,
+    pub path: Option<Path>,
+    origins: Vec<Origin>,
+    pub sealer: Option<Sealer>,
+    pub opener: Option<Opener>,
+    pub role: Role,
+    pub added: Instant,
+    /// When something authentic last came.
+    pub heard: Instant,
+    /// It is going: DTLS is being closed, nothing else happens.
+    pub leaving: bool,
+}
+
+impl Peer {
+    pub(crate) fn is_connected(&self) -> bool {
+        self.opener.is_some() && !self.leaving
+    }
+
+    /// The parts that sending RTCP takes.
+    pub(crate) fn seal_rtcp(&mut self, mut packet: Vec<u8>) -> Option<(Path, Vec<u8>)> {
+        let path = self.path.filter(|_| !self.leaving)?;
+        self.sealer.as_mut()?.seal_rtcp(&mut packet)?;
+        Some((path, packet))
+    }
+}
+
+/// All of them.
+#[derive(Default)]
+pub(crate) struct Peers {
+    slots: Vec<Option<Box<Peer>>>,
+    by_serial: HashMap<u32, usize>,
+    by_origin: HashMap<Origin, usize>,
+}
+
+impl Peers {
+    pub(crate) fn add(&mut self, new: NewPeer, config: &Config, now: Instant) {
+        let role = match new.role {
+            NewRole::Publisher(tracks) => Role::Publisher(Box::new(Publisher::new(tracks, config))),
+            NewRole::Subscriber(sections) => Role::Subscriber(Box::new(Subscriber::new(sections))),
+        };
+        let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.by_serial.insert(new.id.serial, slot);
+        self.slots[slot] = Some(Box::new(Peer {
+            id: new.id,
+            ice: new.ice.into(),
+            ice_before: None,
+            path: None,
+            origins: Vec::new(),
+            sealer: None,
+            opener: None,
+            role,
+            added: now,
+            heard: now,
+            leaving: false,
+        }));
+    }
+
+    pub(crate) fn remove(&mut self, slot: usize) -> Option<Box<Peer>> {
+        let peer = self.slots.get_mut(slot)?.take()?;
+        self.by_serial.remove(&peer.id.serial);
+        for origin in &peer.origins {
+            self.by_origin.remove(origin);
+        }
+        Some(peer)
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut Peer> {
+        self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    pub(crate) fn slot_of(&self, id: PeerId) -> Option<usize> {
+        self.by_serial.get(&id.serial).copied()
+    }
+
+    #[inline]
+    pub(crate) fn at(&self, origin: Origin) -> Option<usize> {
+        self.by_origin.get(&origin).copied()
+    }
+
+    /// Checks a binding request. `Err`: why it is dropped.
+    pub(crate) fn authenticate(&mut self, request: &BindingRequest<'_>) -> Result<(usize, hmac::Key), &'static str> {
+        let serial = serial_of(request.local_ufrag).ok_or("unknown_ufrag")?;
+        let slot = self.by_serial.get(&serial).copied().ok_or("unknown_ufrag")?;
+        let peer = self.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_ufrag")?;
+        if peer.ice.ufrag == request.local_ufrag {
+            if !request.is_authentic(&peer.ice.key) {
+                return Err("stun_unauthenticated");
+            }
+            peer.ice_before = None;
+            return Ok((slot, peer.ice.key.clone()));
+        }
+        let before = peer.ice_before.as_ref().filter(|ice| ice.ufrag == request.local_ufrag).ok_or("unknown_ufrag")?;
+        if request.is_authentic(&before.key) { Ok((slot, before.key.clone())) } else { Err("stun_unauthenticated") }
+    }
+
+    pub(crate) fn restart_ice(&mut self, slot: usize, ice: LocalIce) {
+        if let Some(peer) = self.get_mut(slot) {
+            let before = std::mem::replace(&mut peer.ice, ice.into());
+            // Two restarts in a row: what was in use is the oldest one still known.
+            peer.ice_before.get_or_insert(before);
+        }
+    }
+
+    /// An authentic binding request of this peer came from `origin`.
+    pub(crate) fn bind(&mut self, slot: usize, origin: Origin, nominated: bool, now: Instant) {
+        let Some(peer) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+        peer.heard = now;
+        if nominated || peer.path.is_none() {
+            peer.path = Some(origin.path());
+        }
+        if peer.origins.contains(&origin) {
+            return;
+        }
+        if peer.origins.len() >= ORIGINS_MAX {
+            let oldest = peer.origins.remove(0);
+            self.by_origin.remove(&oldest);
+        }
+        peer.origins.push(origin);
+        // An address belongs to who proved last that it is theirs.
+        if let Some(other) = self.by_origin.insert(origin, slot).filter(|other| *other != slot)
+            && let Some(other) = self.get_mut(other)
+        {
+            other.origins.retain(|o| *o != origin);
+        }
+    }
+
+    /// A connection is over: whoever used it is not there any more.
+    pub(crate) fn unbind(&mut self, origin: Origin) {
+        if let Some(slot) = self.by_origin.remove(&origin)
+            && let Some(peer) = self.get_mut(slot)
+        {
+            peer.origins.retain(|o| *o != origin);
+            if let (Origin::Tcp(gone), Some(Path::Tcp(used))) = (origin, peer.path)
+                && gone == used
+            {
+                peer.path = None;
+            }
+        }
+    }
+
+    /// A section of a connected subscriber, and the way to it.
+    #[inline]
+    pub(crate) fn subscription(&mut self, slot: usize, section: usize) -> Option<(&mut Subscription, Link<'_>)> {
+        let peer = self.get_mut(slot)?;
+        let (Some(path), Some(sealer), Role::Subscriber(subscriber)) = (&peer.path, &peer.sealer, &mut peer.role)
+        else {
+            return None;
+        };
+        if peer.leaving {
+            return None;
+        }
+        Some((subscriber.sections.get_mut(section)?, Link { path, sealer }))
+    }
+}
+
+/// Our user fragments carry the peer's serial number, in hexadecimal after four random characters.
+fn serial_of(ufrag: &str) -> Option<u32> {
+    u32::from_str_radix(ufrag.get(UFRAG_RANDOM..)?, 16).ok()
+}
+
+/// Random characters that a user fragment begins with.
+const UFRAG_RANDOM: usize = 4;
+
+/// A user fragment and password for a peer.
+pub(crate) fn local_ice(serial: u32) -> LocalIce {
+    let random = |n| -> String {
+        use rand::Rng as _;
+        rand::rng().sample_iter(rand::distr::Alphanumeric).take(n).map(char::from).collect()
+    };
+    LocalIce { ufrag: format!("{}{serial:x}", random(UFRAG_RANDOM)), pwd: random(24) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_fragment_leads_back_to_its_peer() {
+        for serial in [0, 1, 0xabcdef, u32::MAX] {
+            assert_eq!(serial_of(&local_ice(serial).ufrag), Some(serial));
+        }
+        for bad in ["", "abc", "abcd", "abcdxyz", "abcd123456789", "äöü1"] {
+            assert_eq!(serial_of(bad), None, "{bad}");
+        }
+    }
+}

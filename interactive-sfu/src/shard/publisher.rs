@@ -1,0 +1,310 @@
+//! One peer that publishes: which packet belongs to which layer, what is missing, and what to tell it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::inbox::{NewTrack, TrackId};
+use crate::config::Config;
+use crate::media::codec::{VideoCodec, is_keyframe_start, picture_size, vp8};
+use crate::media::estimate::UplinkEstimate;
+use crate::media::keyframes::KeyframeRequests;
+use crate::media::layers::LayerInfo;
+use crate::media::receive::{Arrival, Reception};
+use crate::media::report::{ClockMapping, middle, ntp};
+use crate::media::ring::Packet;
+use crate::media::rtcp::{ReportBlock, Writer};
+use crate::media::rtp::Header;
+use crate::transport::srtp::nearest;
+
+/// A layer of which nothing came for so long is off.
+const LIVE_FOR: Duration = Duration::from_millis(1500);
+/// SSRCs whose place is known.
+const ROUTES_MAX: usize = 32;
+/// How we appear in our feedback.
+const OUR_SSRC: u32 = 1;
+
+/// One layer, as it arrives.
+struct Layer {
+    rid: String,
+    ssrc: Option<u32>,
+    reception: Reception,
+    clock: Option<ClockMapping>,
+    keyframes: KeyframeRequests,
+    info: LayerInfo,
+}
+
+/// One track.
+pub(crate) struct Track {
+    negotiated: NewTrack,
+    layers: Vec<Layer>,
+    /// Other shards that have subscribers of it.
+    pub followers: Vec<u16>,
+    infos_changed: bool,
+}
+
+/// Where packets of an SSRC go.
+#[derive(Clone, Copy)]
+struct Route {
+    ssrc: u32,
+    track: usize,
+    layer: usize,
+    /// They are retransmissions.
+    rtx: bool,
+}
+
+/// A packet for the fan-out.
+pub(crate) struct Received {
+    pub track: usize,
+    pub layer: usize,
+    pub packet: Arc<Packet>,
+}
+
+/// A peer that publishes.
+pub(crate) struct Publisher {
+    pub tracks: Vec<Track>,
+    routes: Vec<Route>,
+    estimate: UplinkEstimate,
+    bits_per_second_max: u32,
+}
+
+impl Publisher {
+    pub(crate) fn new(tracks: Vec<NewTrack>, config: &Config) -> Self {
+        let interval = Duration::from_millis(config.keyframe_interval_ms_min.into());
+        let tracks = tracks.into_iter().map(|negotiated| {
+            let rids = if negotiated.rids.is_empty() { vec![String::new()] } else { negotiated.rids.clone() };
+            let layer = |rid| Layer {
+                rid,
+                ssrc: None,
+                reception: Reception::new(negotiated.clock_hz),
+                clock: None,
+                keyframes: KeyframeRequests::new(interval),
+                info: LayerInfo::default(),
+            };
+            let layers = rids.into_iter().map(layer).collect();
+            Track { negotiated, layers, followers: Vec::new(), infos_changed: false }
+        });
+        let bits_per_second_max = config.publish_bits_per_second_max;
+        Self {
+            tracks: tracks.collect(),
+            routes: Vec::new(),
+            estimate: UplinkEstimate::new(bits_per_second_max),
+            bits_per_second_max,
+        }
+    }
+
+    pub(crate) fn track(&mut self, id: TrackId) -> Option<&mut Track> {
+        self.tracks.iter_mut().find(|t| t.negotiated.id == id)
+    }
+
+    /// An authentic RTP packet, decrypted, with its 48-bit index. `Err`: why it is dropped.
+    pub(crate) fn receive(
+        &mut self,
+        header: &Header,
+        packet: &[u8],
+        index: u64,
+        now: Instant,
+    ) -> Result<Received, &'static str> {
+        let route = self.route(header, packet).ok_or("unknown_ssrc")?;
+        let payload = header.payload(packet).ok_or("malformed_rtp")?;
+        let Some(track) = self.tracks.get_mut(route.track) else { return Err("unknown_ssrc") };
+        if let Some(sent) = track.negotiated.abs_send_time_extension.and_then(|id| header.extension(packet, id))
+            && let [high, middle, low] = *sent
+        {
+            self.estimate.arrived(u32::from_be_bytes([0, high, middle, low]), now);
+        }
+        let Some(layer) = track.layers.get_mut(route.layer) else { return Err("unknown_ssrc") };
+        let (sequence, payload) = if route.rtx {
+            // RFC 4588 §4. Without an original number it is padding, to probe with.
+            let (original, payload) = payload.split_first_chunk::<2>().ok_or("padding")?;
+            let highest = layer.reception.highest().ok_or("duplicate")?;
+            (nearest(highest, u16::from_be_bytes(*original)).ok_or("duplicate")?, payload)
+        } else {
+            (index, payload)
+        };
+        let arrival = layer.reception.arrived(sequence, header.timestamp, packet.len(), now, route.rtx);
+        match arrival {
+            Arrival::Duplicate => return Err("duplicate"),
+            Arrival::WantedAfterBreak => layer.keyframes.request(),
+            Arrival::Wanted => {}
+        }
+        let video = track.negotiated.video;
+        let keyframe = video.is_some_and(|codec| is_keyframe_start(codec, payload));
+        track.infos_changed |= layer.learn(video.filter(|_| keyframe), payload);
+        let packet = Packet {
+            sequence,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            keyframe,
+            vp8: video.filter(|c| *c == VideoCodec::Vp8).and_then(|_| vp8::Descriptor::parse(payload)),
+            payload: payload.into(),
+            arrived: now,
+        };
+        Ok(Received { track: route.track, layer: route.layer, packet: Arc::new(packet) })
+    }
+
+    /// By SSRC, or by what the first packets of one say of themselves: RID, repaired RID, or payload type alone.
+    fn route(&mut self, header: &Header, packet: &[u8]) -> Option<Route> {
+        if let Some(known) = self.routes.iter().find(|r| r.ssrc == header.ssrc) {
+            let wanted = &self.tracks.get(known.track)?.negotiated;
+            let expected = if known.rtx { wanted.rtx_payload_type } else { Some(wanted.payload_type) };
+            return (expected == Some(header.payload_type)).then_some(*known);
+        }
+        let (track, rtx) = self.tracks.iter().enumerate().find_map(|(i, t)| {
+            let n = &t.negotiated;
+            let media = n.payload_type == header.payload_type;
+            (media || n.rtx_payload_type == Some(header.payload_type)).then_some((i, !media))
+        })?;
+        let of = self.tracks.get_mut(track)?;
+        let text =
+            |id: Option<u8>| id.and_then(|id| header.extension(packet, id)).and_then(|v| std::str::from_utf8(v).ok());
+        let rid = text(if rtx { of.negotiated.rrid_extension } else { of.negotiated.rid_extension });
+        let layer = match rid {
+            _ if of.negotiated.rids.is_empty() => 0,
+            Some(rid) => of.layers.iter().position(|l| l.rid == rid)?,
+            None if rtx => {
+                let (media, _) = of.negotiated.fid_groups.iter().find(|(_, rtx)| *rtx == header.ssrc)?;
+                of.layers.iter().position(|l| l.ssrc == Some(*media))?
+            }
+            None => return None,
+        };
+        if self.routes.len() >= ROUTES_MAX {
+            return None;
+        }
+        let route = Route { ssrc: header.ssrc, track, layer, rtx };
+        if !rtx {
+            // A restarted encoder may come with a new SSRC: the layer goes on with that one.
+            self.routes.retain(|r| r.rtx || (r.track, r.layer) != (track, layer));
+            let layer = of.layers.get_mut(layer)?;
+            if layer.ssrc.replace(header.ssrc).is_some() {
+                layer.reception = Reception::new(of.negotiated.clock_hz);
+                layer.clock = None;
+            }
+        }
+        self.routes.push(route);
+        Some(route)
+    }
+
+    /// A sender report. Returns its track and layer, and the mapping.
+    pub(crate) fn sender_report(
+        &mut self,
+        ssrc: u32,
+        ntp: u64,
+        rtp: u32,
+        now: Instant,
+    ) -> Option<(usize, usize, ClockMapping)> {
+        let route = self.routes.iter().find(|r| r.ssrc == ssrc && !r.rtx)?;
+        let mapping = ClockMapping { ntp, rtp, at: now };
+        self.tracks.get_mut(route.track)?.layers.get_mut(route.layer)?.clock = Some(mapping);
+        Some((route.track, route.layer, mapping))
+    }
+
+    /// Somebody needs a keyframe of this layer.
+    pub(crate) fn want_keyframe(&mut self, id: TrackId, layer: usize) {
+        if let Some(layer) = self.track(id).and_then(|t| t.layers.get_mut(layer)) {
+            layer.keyframes.request();
+        }
+    }
+
+    /// What to ask for now: missing packets and keyframes. Returns how many of each.
+    pub(crate) fn ask(&mut self, now: Instant, out: &mut Writer) -> (u64, u64) {
+        let (mut nacked, mut keyframes) = (0, 0);
+        for track in &mut self.tracks {
+            for layer in &mut track.layers {
+                let Some(ssrc) = layer.ssrc else { continue };
+                let missing = if track.negotiated.nack { layer.reception.nacks(now) } else { Vec::new() };
+                let keyframe = track.negotiated.video.is_some() && layer.keyframes.poll(now);
+                if missing.is_empty() && !keyframe {
+                    continue;
+                }
+                if out.0.is_empty() {
+                    out.receiver_report(OUR_SSRC, &[]);
+                }
+                if !missing.is_empty() {
+                    nacked += missing.len() as u64;
+                    out.nack(OUR_SSRC, ssrc, &missing);
+                }
+                if keyframe {
+                    keyframes += 1;
+                    out.pli(OUR_SSRC, ssrc);
+                }
+            }
+        }
+        (nacked, keyframes)
+    }
+
+    /// Once a second: receiver report and REMB.
+    pub(crate) fn report(&mut self, now: Instant, out: &mut Writer) {
+        let (mut blocks, mut ssrcs, mut received, mut worst) = (Vec::<ReportBlock>::new(), Vec::new(), 0u64, 0);
+        for track in &mut self.tracks {
+            for layer in &mut track.layers {
+                layer.reception.meter(now);
+                track.infos_changed |= layer.update(now);
+                received += u64::from(layer.reception.bits_per_second());
+                let Some(ssrc) = layer.ssrc else { continue };
+                ssrcs.push(ssrc);
+                let Some(mut block) = layer.reception.report(ssrc) else { continue };
+                worst = worst.max(block.fraction_lost);
+                if let Some(clock) = layer.clock {
+                    let since = now.saturating_duration_since(clock.at);
+                    block.last_sr = middle(clock.ntp);
+                    block.delay_since_last_sr = (since.as_micros() * 65_536 / 1_000_000) as u32;
+                }
+                blocks.push(block);
+            }
+        }
+        if ssrcs.is_empty() {
+            return;
+        }
+        let received = u32::try_from(received).unwrap_or(u32::MAX);
+        let estimate = self.estimate.update(received, worst, now).min(self.bits_per_second_max);
+        out.receiver_report(OUR_SSRC, &blocks);
+        out.remb(OUR_SSRC, estimate.into(), &ssrcs);
+    }
+}
+
+impl Track {
+    pub(crate) fn id(&self) -> TrackId {
+        self.negotiated.id
+    }
+
+    /// What is known of its layers, if that changed since the last call.
+    pub(crate) fn changed_infos(&mut self) -> Option<Arc<[LayerInfo]>> {
+        std::mem::take(&mut self.infos_changed).then(|| self.infos())
+    }
+
+    pub(crate) fn infos(&self) -> Arc<[LayerInfo]> {
+        self.layers.iter().map(|l| l.info).collect()
+    }
+
+    /// What a follower that comes late needs to know.
+    pub(crate) fn clocks(&self) -> impl Iterator<Item = (usize, ClockMapping)> + '_ {
+        self.layers.iter().enumerate().filter_map(|(i, l)| Some((i, l.clock?)))
+    }
+}
+
+impl Layer {
+    /// A packet came; `keyframe_of` when it begins a keyframe. Returns whether [`LayerInfo`] changed.
+    fn learn(&mut self, keyframe_of: Option<VideoCodec>, payload: &[u8]) -> bool {
+        let before = self.info;
+        self.info.live = true;
+        if let Some(codec) = keyframe_of {
+            self.keyframes.keyframe_came();
+            if let Some((width, height)) = picture_size(codec, payload) {
+                (self.info.width, self.info.height) = (width, height);
+            }
+        }
+        self.info != before
+    }
+
+    fn update(&mut self, now: Instant) -> bool {
+        let before = self.info;
+        self.info.live = self.reception.is_live(now, LIVE_FOR);
+        self.info.bits_per_second = self.reception.bits_per_second();
+        self.info != before
+    }
+}
+
+/// The time for abs-send-time.
+pub(crate) fn wall_clock_ntp() -> u64 {
+    ntp(SystemTime::now())
+}

@@ -1,0 +1,160 @@
+//! What is due: every 10 ms, every tenth of a second, every second.
+
+use std::time::Duration;
+
+use super::inbox::{Order, Relayed, TrackId};
+use super::peers::Role;
+use super::publisher::wall_clock_ntp;
+use super::subscriber::Stamp;
+use super::{Shard, TICK};
+use crate::media::rtcp::Writer;
+
+/// Ticks of a tenth of a second.
+const TICKS_PER_GROUP: usize = 10;
+/// Groups of peers, one of them looked after each tenth of a second.
+const GROUPS: usize = 10;
+/// Of a layer's bit rate: what a path must show before that layer is sent. More than the layer choice asks for.
+const PROBE_PERCENT: u64 = 130;
+
+impl Shard {
+    pub(super) fn tick(&mut self) {
+        self.ask_publishers();
+        self.pass_on_keyframe_requests();
+        self.phase = (self.phase + 1) % (TICKS_PER_GROUP * GROUPS);
+        if self.phase % TICKS_PER_GROUP == 0 {
+            self.look_after_group(self.phase / TICKS_PER_GROUP);
+            let (sent, tcp_full) = self.net.take_sent();
+            self.counters.drop_many("tcp_full", tcp_full);
+            self.counters.drop_many("tcp_unauthenticated", self.net.connections.expire(self.now));
+            self.counters.hand_over(sent);
+        }
+    }
+
+    /// Missing packets, keyframes, and news of layers.
+    fn ask_publishers(&mut self) {
+        let mut homes: Vec<usize> = self.homes.values().copied().collect();
+        homes.sort_unstable();
+        homes.dedup();
+        for slot in homes {
+            let now = self.now;
+            let Some(peer) = self.peers.get_mut(slot) else { continue };
+            let Role::Publisher(publisher) = &mut peer.role else { continue };
+            let mut out = Writer::default();
+            let (nacked, keyframes) = publisher.ask(now, &mut out);
+            self.counters.nacked += nacked;
+            self.counters.keyframes_sent += keyframes;
+            let mut news = Vec::new();
+            for track in &mut publisher.tracks {
+                if let Some(infos) = track.changed_infos() {
+                    for follower in &track.followers {
+                        self.inboxes.relay(*follower, Relayed::Layers(track.id(), infos.clone()));
+                    }
+                    news.push((track.id(), infos));
+                }
+            }
+            if !out.0.is_empty()
+                && let Some((path, packet)) = peer.seal_rtcp(out.0)
+            {
+                self.net.push(&path, &packet);
+            }
+            for (track, infos) in news {
+                if let Some(fanout) = self.fanouts.get_mut(&track) {
+                    fanout.infos = infos;
+                    self.choose_for_track(track);
+                }
+            }
+        }
+    }
+
+    fn pass_on_keyframe_requests(&mut self) {
+        let (now, here) = (self.now, self.index);
+        let mut due: Vec<(u16, TrackId, usize)> = Vec::new();
+        for fanout in self.fanouts.values_mut() {
+            let (home, track) = (fanout.home, fanout.track);
+            due.extend(fanout.keyframes_due(now).map(|layer| (home, track, layer)));
+        }
+        for (home, track, layer) in due {
+            if home == here {
+                self.keyframe_at_home(track, layer);
+            } else {
+                self.inboxes.order(home, Order::WantKeyframe(track, layer));
+            }
+        }
+    }
+
+    /// Each peer once a second, a tenth of them at a time.
+    fn look_after_group(&mut self, group: usize) {
+        for slot in 0..self.peers.slots() {
+            if slot % GROUPS == group {
+                self.look_after(slot);
+            }
+            self.probe(slot);
+            self.net.flush_if_full();
+        }
+    }
+
+    fn look_after(&mut self, slot: usize) {
+        let (now, silence_max) = (self.now, Duration::from_millis(self.config.silence_ms_max.into()));
+        let join_max = Duration::from_millis(self.config.join_ms_max.into());
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
+        if peer.opener.is_none() {
+            if now.saturating_duration_since(peer.added) > join_max {
+                self.leave(slot, "join_timeout");
+            }
+            return;
+        }
+        if now.saturating_duration_since(peer.heard) > silence_max {
+            return self.leave(slot, "silent");
+        }
+        let mut out = Writer::default();
+        match &mut peer.role {
+            Role::Publisher(publisher) => publisher.report(now, &mut out),
+            Role::Subscriber(subscriber) => {
+                for subscription in &subscriber.sections {
+                    if let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get(&s.track)) {
+                        // Nothing to report is no fault.
+                        let _ = subscription.report(&fanout.layers, now, &mut out);
+                    }
+                }
+            }
+        }
+        if !out.0.is_empty()
+            && let Some((path, packet)) = peer.seal_rtcp(out.0)
+        {
+            self.net.push(&path, &packet);
+        }
+        // Estimates age, keyframe requests get lost.
+        self.choose_layers(slot);
+    }
+
+    /// Whether a subscriber's path carries the next larger layer.
+    fn probe(&mut self, slot: usize) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
+        let (Some(path), Some(sealer), Role::Subscriber(subscriber)) = (&peer.path, &peer.sealer, &mut peer.role)
+        else {
+            return;
+        };
+        let Some(budget) = subscriber.budget() else { return };
+        let limit = subscriber.limit;
+        let wanted = subscriber.sections.iter_mut().filter(|s| s.video).find_map(|subscription| {
+            let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
+            let next = subscription.choice.next_up(&fanout.infos, limit)?;
+            let sent = fanout.infos.get(subscription.target?)?.bits_per_second;
+            Some((u64::from(next) * PROBE_PERCENT / 100, u64::from(sent), subscription, fanout))
+        });
+        let Some((needed, sent, subscription, fanout)) = wanted else {
+            subscriber.probe.poll(None, 0, now);
+            return;
+        };
+        let bytes = subscriber.probe.poll(Some(needed).filter(|n| *n > budget), sent, now);
+        if bytes > 0 {
+            let stamp = Stamp::new(now, wall_clock_ntp());
+            let link = super::subscriber::Link { path, sealer };
+            self.counters.retransmitted += subscription.probe(bytes, &fanout.layers, &link, &mut self.net, &stamp);
+        }
+    }
+}
+
+/// The tick fits the groups.
+const _: () = assert!(TICK.as_millis() as usize * TICKS_PER_GROUP * GROUPS == 1000);

@@ -1,0 +1,15 @@
+//! From sockets to authenticated bytes, and back.
+//!
+//! Parsers and ciphers ([`stun`], `hello`, `framing`, `srtp`) are pure; `udp` and `tcp` are the thin edge to the system; `handshake` is the
+//! thread that speaks DTLS.
+
+pub mod framing;
+pub(crate) mod handshake;
+mod hello;
+pub(crate) mod interfaces;
+pub(crate) mod srtp;
+pub mod stun;
+#[cfg(test)]
+mod stun_tests;
+pub(crate) mod tcp;
+pub(crate) mod udp;

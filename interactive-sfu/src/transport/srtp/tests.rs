@@ -1,0 +1,132 @@
+#![allow(clippy::unwrap_used)]
+//! Against the webrtc project's SRTP, both ways.
+
+use rtc_srtp::context::Context;
+use rtc_srtp::crypto::RTCCryptoProvider as _;
+use rtc_srtp::crypto::providers::AwsLcRsProvider;
+use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
+use rtc_srtp::protection_profile::ProtectionProfile;
+
+use super::*;
+
+const PROFILES: [Profile; 2] = [Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80];
+
+/// Our server's contexts, and a client's that (seals, opens).
+fn both_ends(profile: Profile) -> (Sealer, Opener, Context, Context) {
+    let material: Vec<u8> = (0..profile.keying_material_len()).map(|i| (i * 7 + 3) as u8).collect();
+    let (sealer, opener) = server_contexts(profile, &material).unwrap();
+    let provider = AwsLcRsProvider::new();
+    let (theirs, salt) = match profile {
+        Profile::AeadAes128Gcm => (ProtectionProfile::AeadAes128Gcm, 12),
+        Profile::Aes128CmSha1_80 => (ProtectionProfile::Aes128CmHmacSha1_80, 14),
+    };
+    let context = |key: usize, at: usize| {
+        let (key, salt) = (&material[key..key + 16], &material[at..at + salt]);
+        let (rtp, rtcp) = (srtp_replay_protection(256), srtcp_replay_protection(256));
+        Context::new(key, salt, theirs, Some(rtp), Some(rtcp), provider.crypto()).unwrap()
+    };
+    (sealer, opener, context(0, 32), context(16, 32 + salt))
+}
+
+fn rtp(sequence: u16, payload: usize) -> Vec<u8> {
+    let mut packet = vec![0x80, 96, 0, 0, 0, 0, 0, 9, 0, 0, 0, 5];
+    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+    packet.extend((0..payload).map(|i| i as u8));
+    packet
+}
+
+const RTCP: [u8; 16] = [0x80, 201, 0, 1, 0, 0, 0, 5, 0x81, 206, 0, 1, 1, 2, 3, 4];
+
+#[test]
+fn what_we_seal_others_open_across_the_wrap() {
+    for profile in PROFILES {
+        let (mut sealer, _, _, mut client) = both_ends(profile);
+        for index in 32_000..140_000u64 {
+            if index % 911 != 0 && !(65_530..65_545).contains(&index) {
+                continue;
+            }
+            let packet = rtp(index as u16, 40);
+            let mut buffer = packet.clone();
+            buffer.resize(packet.len() + OVERHEAD_MAX, 0);
+            let len = sealer.seal_rtp(&mut buffer, 12, packet.len(), index).unwrap();
+            assert_eq!(&client.decrypt_rtp(&buffer[..len]).unwrap()[..], &packet, "{profile:?} {index}");
+        }
+        for _ in 0..3 {
+            let mut packet = RTCP.to_vec();
+            sealer.seal_rtcp(&mut packet).unwrap();
+            assert_eq!(&client.decrypt_rtcp(&packet).unwrap()[..], &RTCP, "{profile:?}");
+        }
+    }
+}
+
+#[test]
+fn what_others_seal_we_open_once() {
+    for profile in PROFILES {
+        let (_, mut opener, mut client, _) = both_ends(profile);
+        for sequence in (65_000..=65_535u16).chain(0..300) {
+            let packet = rtp(sequence, 100);
+            let sealed = client.encrypt_rtp(&packet).unwrap();
+            let (mut first, mut again) = (sealed.clone(), sealed);
+            let (len, index) = opener.open_rtp(&mut first, 12, 5, sequence).unwrap();
+            assert_eq!((&first[..len], index & 0xffff), (&packet[..], u64::from(sequence)));
+            assert_eq!(index >> 16, u64::from(sequence < 65_000), "rollover at {sequence}");
+            assert_eq!(opener.open_rtp(&mut again, 12, 5, sequence), Err(Refused::Replayed));
+        }
+        let sealed = client.encrypt_rtcp(&RTCP).unwrap();
+        let (mut first, mut again) = (sealed.clone(), sealed);
+        let len = opener.open_rtcp(&mut first).unwrap();
+        assert_eq!(&first[..len], &RTCP);
+        assert_eq!(opener.open_rtcp(&mut again), Err(Refused::Replayed));
+    }
+}
+
+#[test]
+fn a_changed_bit_or_a_cut_is_refused_and_costs_nothing() {
+    for profile in PROFILES {
+        let (_, mut opener, mut client, _) = both_ends(profile);
+        let (rtp, rtcp) = (client.encrypt_rtp(&rtp(40_000, 30)).unwrap(), client.encrypt_rtcp(&RTCP).unwrap());
+        for len in 0..rtp.len() {
+            let sequence = 40_000;
+            assert!(opener.open_rtp(&mut rtp[..len].to_vec(), 12.min(len), 5, sequence).is_err());
+        }
+        for len in 0..rtcp.len() {
+            assert!(opener.open_rtcp(&mut rtcp[..len].to_vec()).is_err());
+        }
+        for bit in 0..rtp.len() * 8 {
+            let mut spoiled = rtp.clone();
+            spoiled[bit / 8] ^= 1 << (bit % 8);
+            let header: [u8; 12] = spoiled[..12].try_into().unwrap();
+            let (sequence, ssrc) =
+                (u16::from_be_bytes([header[2], header[3]]), u32::from_be_bytes(*header.last_chunk().unwrap()));
+            assert_eq!(opener.open_rtp(&mut spoiled, 12, ssrc, sequence), Err(Refused::Forged), "bit {bit}");
+        }
+        assert!(opener.rtp.is_empty() && opener.rtcp.is_empty(), "a forgery made state");
+        assert!(opener.open_rtp(&mut rtp.clone(), 12, 5, 40_000).is_ok());
+    }
+}
+
+#[test]
+fn sources_are_bounded() {
+    let (_, mut opener, mut client, _) = both_ends(Profile::AeadAes128Gcm);
+    for ssrc in 0..20u32 {
+        let mut packet = rtp(1000, 10);
+        packet[8..12].copy_from_slice(&ssrc.to_be_bytes());
+        let mut sealed = client.encrypt_rtp(&packet).unwrap();
+        let opened = opener.open_rtp(&mut sealed, 12, ssrc, 1000);
+        assert_eq!(opened.is_ok(), (ssrc as usize) < SSRCS_MAX, "{ssrc}: {opened:?}");
+    }
+}
+
+#[test]
+fn an_index_is_the_nearest() {
+    let table = [
+        (100, 101, Some(101)),
+        (100, 65_530, None),
+        (70_000, 65_530, Some(65_530)),
+        (70_000, 5_000, Some(70_536)),
+        (65_535, 0, Some(65_536)),
+    ];
+    for (highest, sequence, expected) in table {
+        assert_eq!(nearest(highest, sequence), expected, "{highest} {sequence}");
+    }
+}

@@ -1,0 +1,165 @@
+//! The one STUN exchange an ICE-lite agent has: binding requests in, answers out (RFC 8489, RFC 8445 §2.5, §7.3).
+//!
+//! Takes any bytes, allocates nothing to refuse one, and is exact about order: whatever stands after MESSAGE-INTEGRITY, other
+//! than FINGERPRINT, is not covered by it and spoils the request. No I/O, no clock. Driven by a shard's demultiplexer.
+
+use std::net::{IpAddr, SocketAddr};
+
+use aws_lc_rs::hmac;
+
+const HEADER: usize = 20;
+const MAGIC_COOKIE: [u8; 4] = 0x2112_a442_u32.to_be_bytes();
+const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
+/// XORed into FINGERPRINT (RFC 8489 §14.7).
+const FINGERPRINT_XOR: u32 = 0x5354_554e;
+/// Attributes of one request; browsers send eight.
+const ATTRIBUTES_MAX: usize = 24;
+
+const USERNAME: u16 = 0x0006;
+const MESSAGE_INTEGRITY: u16 = 0x0008;
+const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+const USE_CANDIDATE: u16 = 0x0025;
+const FINGERPRINT: u16 = 0x8028;
+
+/// A binding request, well-formed and with a valid FINGERPRINT. Not to be trusted before [`BindingRequest::is_authentic`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindingRequest<'a> {
+    bytes: &'a [u8],
+    /// Chooses the request's answer. 96 bits.
+    pub transaction_id: [u8; 12],
+    /// The part of USERNAME before the colon: our user fragment.
+    pub local_ufrag: &'a str,
+    /// USE-CANDIDATE: the peer will send media on this path.
+    pub nominates: bool,
+    /// Where MESSAGE-INTEGRITY starts.
+    integrity_at: usize,
+}
+
+impl<'a> BindingRequest<'a> {
+    /// `None`: not a binding request that could be authentic.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (header, attributes) = bytes.split_at_checked(HEADER)?;
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header[..2] != BINDING_REQUEST
+            || header[4..8] != MAGIC_COOKIE
+            || length != attributes.len()
+            || length % 4 != 0
+        {
+            return None;
+        }
+        let (mut username, mut nominates, mut integrity_at) = (None, false, None);
+        let mut at = HEADER;
+        for _ in 0..ATTRIBUTES_MAX {
+            let Some((kind, value)) = attribute(bytes, at) else { return None };
+            let next = at + 4 + value.len().next_multiple_of(4);
+            match (kind, integrity_at) {
+                (FINGERPRINT, Some(integrity_at)) => {
+                    let whole = next == bytes.len() && value == fingerprint(bytes.get(..at)?).to_be_bytes();
+                    let local_ufrag = std::str::from_utf8(username?).ok()?.split(':').next()?;
+                    let transaction_id = *header[8..].first_chunk()?;
+                    return whole.then_some(Self { bytes, transaction_id, local_ufrag, nominates, integrity_at });
+                }
+                (MESSAGE_INTEGRITY, None) if value.len() == 20 => integrity_at = Some(at),
+                (USERNAME, None) if username.is_none() => username = Some(value),
+                (USE_CANDIDATE, None) => nominates = true,
+                (MESSAGE_INTEGRITY | USERNAME | FINGERPRINT, _) | (_, Some(_)) => return None,
+                _ => {}
+            }
+            at = next;
+        }
+        None
+    }
+
+    /// Whether MESSAGE-INTEGRITY (RFC 8489 §14.5) was made with `pwd`.
+    pub fn is_authentic(&self, pwd: &hmac::Key) -> bool {
+        let tag = self.bytes.get(self.integrity_at + 4..self.integrity_at + 24).unwrap_or_default();
+        let signed = self.bytes.get(..self.integrity_at).unwrap_or_default();
+        let own = integrity(signed, pwd);
+        aws_lc_rs::constant_time::verify_slices_are_equal(own.as_ref(), tag).is_ok()
+    }
+
+    /// The answer to a request from `source`.
+    pub fn success(&self, source: SocketAddr, pwd: &hmac::Key) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEADER + 24 + 24 + 8);
+        out.extend_from_slice(&BINDING_SUCCESS);
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(&MAGIC_COOKIE);
+        out.extend_from_slice(&self.transaction_id);
+        put(&mut out, XOR_MAPPED_ADDRESS, &self.xor_mapped(source));
+        let tag = integrity(&out, pwd);
+        put(&mut out, MESSAGE_INTEGRITY, tag.as_ref());
+        let length = out.len() + 8 - HEADER;
+        out[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+        let crc = fingerprint(&out);
+        put(&mut out, FINGERPRINT, &crc.to_be_bytes());
+        out
+    }
+
+    /// RFC 8489 §14.2.
+    fn xor_mapped(&self, source: SocketAddr) -> Vec<u8> {
+        let port = source.port() ^ u16::from_be_bytes([MAGIC_COOKIE[0], MAGIC_COOKIE[1]]);
+        let mask = MAGIC_COOKIE.iter().chain(&self.transaction_id);
+        let (family, address) = match source.ip() {
+            IpAddr::V4(ip) => (1, ip.octets().to_vec()),
+            IpAddr::V6(ip) => (2, ip.octets().to_vec()),
+        };
+        let mut value = vec![0, family];
+        value.extend_from_slice(&port.to_be_bytes());
+        value.extend(address.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
+        value
+    }
+}
+
+/// The key that `pwd` makes (RFC 8489 §9.1.1).
+pub fn integrity_key(pwd: &str) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, pwd.as_bytes())
+}
+
+/// Type and value of the attribute at `at`.
+fn attribute(bytes: &[u8], at: usize) -> Option<(u16, &[u8])> {
+    let head: &[u8; 4] = bytes.get(at..)?.first_chunk()?;
+    let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+    let value = bytes.get(at + 4..at + 4 + length.next_multiple_of(4))?;
+    Some((u16::from_be_bytes([head[0], head[1]]), &value[..length]))
+}
+
+fn put(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    out.extend_from_slice(&kind.to_be_bytes());
+    out.extend_from_slice(&(value.len() as u16).to_be_bytes());
+    out.extend_from_slice(value);
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+/// HMAC-SHA1 over `signed`, as if the message ended with MESSAGE-INTEGRITY.
+fn integrity(signed: &[u8], pwd: &hmac::Key) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(pwd);
+    let (head, rest) = signed.split_at(signed.len().min(4));
+    let length = (signed.len() + 24).saturating_sub(HEADER) as u16;
+    context.update(head.get(..2).unwrap_or_default());
+    context.update(&length.to_be_bytes());
+    context.update(rest);
+    context.sign()
+}
+
+/// CRC-32 (ITU-T V.42) over what stands before FINGERPRINT, XORed.
+fn fingerprint(before: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = crc_table();
+    let step = |crc: u32, byte: &u8| TABLE[((crc ^ u32::from(*byte)) & 0xff) as usize] ^ (crc >> 8);
+    !before.iter().fold(u32::MAX, step) ^ FINGERPRINT_XOR
+}
+
+const fn crc_table() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let (mut crc, mut bit) = (i as u32, 0);
+        while bit < 8 {
+            crc = if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
+            bit += 1;
+        }
+        table[i] = crc;
+        i += 1;
+    }
+    table
+}
