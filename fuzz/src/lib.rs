@@ -8,6 +8,21 @@ pub mod signalling {
     pub mod sdpfrag;
 }
 
-/// `interactive_sfu::media::codec`.
-#[path = "../../interactive-sfu/src/media/codec/mod.rs"]
-pub mod codec;
+/// `interactive_sfu::media`.
+#[path = "../../interactive-sfu/src/media"]
+pub mod media {
+    pub mod codec;
+    pub mod rtcp;
+    pub mod rtp;
+}
+
+/// `interactive_sfu::transport`.
+#[path = "../../interactive-sfu/src/transport"]
+pub mod transport {
+    pub mod framing;
+    pub mod hello;
+    pub mod profile;
+    pub mod stun;
+}
+
+pub use media::codec;

@@ -11,7 +11,7 @@ use super::subscriber::Stamp;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
 use crate::transport::srtp::Refused;
-use crate::transport::stun::BindingRequest;
+use crate::transport::stun::{BindingRequest, is_indication};
 
 impl Shard {
     /// A datagram from `source`, or a packet of a TCP connection.
@@ -32,13 +32,16 @@ impl Shard {
     }
 
     fn stun(&mut self, origin: Origin, source: SocketAddr, bytes: &[u8]) -> Result<(), &'static str> {
+        if is_indication(bytes) {
+            return Ok(());
+        }
         let request = BindingRequest::parse(bytes).ok_or("stun_malformed")?;
-        let (slot, key) = self.peers.authenticate(&request)?;
+        let (slot, password) = self.peers.authenticate(&request)?;
         self.peers.bind(slot, origin, request.nominates, self.now);
         if let Origin::Tcp(connection) = origin {
             self.net.connections.belongs_to(connection, slot);
         }
-        self.net.push(&origin.path(), &request.success(source, &key));
+        self.net.push(&origin.path(), &request.success(source, |message| password.sign(message)));
         Ok(())
     }
 
@@ -57,7 +60,7 @@ impl Shard {
         let (len, index) = opener.open_rtp(bytes, header.len, header.ssrc, header.sequence).map_err(reason)?;
         peer.heard = now;
         let Role::Publisher(publisher) = &mut peer.role else { return Err("not_publishing") };
-        let received = publisher.receive(&header, &bytes[..len], index, now)?;
+        let Some(received) = publisher.receive(&header, &bytes[..len], index, now)? else { return Ok(()) };
         let Some(track) = publisher.tracks.get(received.track) else { return Ok(()) };
         let id = track.id();
         for shard in &track.followers {

@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use aws_lc_rs::hmac;
-
 use super::inbox::{LocalIce, NewPeer, NewRole, PeerId};
 use super::net::{Origin, Path};
 use super::publisher::Publisher;
 use super::subscriber::{Link, Subscriber, Subscription};
 use crate::config::Config;
+use crate::transport::password::Password;
 use crate::transport::srtp::{Opener, Sealer};
-use crate::transport::stun::{BindingRequest, integrity_key};
+use crate::transport::stun::BindingRequest;
 
 /// Addresses a peer may use at a time: its candidate pairs while ICE decides.
 const ORIGINS_MAX: usize = 16;
@@ -19,12 +18,12 @@ const ORIGINS_MAX: usize = 16;
 /// One side of an ICE session, ours.
 struct Ice {
     ufrag: String,
-    key: hmac::Key,
+    password: Password,
 }
 
 impl From<LocalIce> for Ice {
     fn from(ice: LocalIce) -> Self {
-        Self { key: integrity_key(&ice.pwd), ufrag: ice.ufrag }
+        Self { password: Password::new(&ice.pwd), ufrag: ice.ufrag }
     }
 }
 
@@ -126,19 +125,19 @@ impl Peers {
     }
 
     /// Checks a binding request. `Err`: why it is dropped.
-    pub(crate) fn authenticate(&mut self, request: &BindingRequest<'_>) -> Result<(usize, hmac::Key), &'static str> {
+    pub(crate) fn authenticate(&mut self, request: &BindingRequest<'_>) -> Result<(usize, Password), &'static str> {
         let serial = serial_of(request.local_ufrag).ok_or("unknown_ufrag")?;
         let slot = self.by_serial.get(&serial).copied().ok_or("unknown_ufrag")?;
         let peer = self.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_ufrag")?;
         if peer.ice.ufrag == request.local_ufrag {
-            if !request.is_authentic(&peer.ice.key) {
+            if !peer.ice.password.made(request) {
                 return Err("stun_unauthenticated");
             }
             peer.ice_before = None;
-            return Ok((slot, peer.ice.key.clone()));
+            return Ok((slot, peer.ice.password.clone()));
         }
         let before = peer.ice_before.as_ref().filter(|ice| ice.ufrag == request.local_ufrag).ok_or("unknown_ufrag")?;
-        if request.is_authentic(&before.key) { Ok((slot, before.key.clone())) } else { Err("stun_unauthenticated") }
+        if before.password.made(request) { Ok((slot, before.password.clone())) } else { Err("stun_unauthenticated") }
     }
 
     pub(crate) fn restart_ice(&mut self, slot: usize, ice: LocalIce) {

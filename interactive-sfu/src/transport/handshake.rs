@@ -20,7 +20,8 @@ use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 
 use super::hello::{Peek, peek};
-use super::srtp::{Opener, Profile, Sealer, server_contexts};
+use super::profile::Profile;
+use super::srtp::{Opener, Sealer, server_contexts};
 use crate::error::StartError;
 use crate::shard::inbox::{Inboxes, Order, PeerId};
 use crate::signalling::sdp::Fingerprint;

@@ -3,7 +3,7 @@
 //! The DTLS library follows the client's order of profiles, and browsers put AES-CM first. So we look, and then configure one
 //! profile alone: GCM where it is offered. A ClientHello may come in pieces over several datagrams. Takes any bytes.
 
-use super::srtp::Profile;
+use super::profile::Profile;
 
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -16,7 +16,7 @@ const HELLO_BYTES_MAX: usize = 8 * 1024;
 
 /// What is known so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peek {
+pub enum Peek {
     /// Pieces are missing.
     Incomplete,
     /// The profile to configure.
@@ -26,7 +26,7 @@ pub(crate) enum Peek {
 }
 
 /// Looks at the datagrams received so far.
-pub(crate) fn peek<'a>(datagrams: impl Iterator<Item = &'a [u8]>) -> Peek {
+pub fn peek<'a>(datagrams: impl Iterator<Item = &'a [u8]>) -> Peek {
     let mut hello: Option<Assembly> = None;
     for datagram in datagrams {
         for (header, fragment) in Fragments(datagram) {

@@ -5,8 +5,10 @@
 
 pub mod framing;
 pub(crate) mod handshake;
-mod hello;
+pub mod hello;
 pub(crate) mod interfaces;
+pub(crate) mod password;
+pub mod profile;
 pub(crate) mod srtp;
 pub mod stun;
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The one STUN exchange an ICE-lite agent has: binding requests in, answers out (RFC 8489, RFC 8445 §2.5, §7.3).
 //!
 //! Takes any bytes, allocates nothing to refuse one, and is exact about order: whatever stands after MESSAGE-INTEGRITY, other
-//! than FINGERPRINT, is not covered by it and spoils the request. No I/O, no clock. Driven by a shard's demultiplexer.
+//! than FINGERPRINT, is not covered by it and spoils the request. No I/O, no clock, no keys: see `password`. Driven by a shard's demultiplexer.
 
 use std::net::{IpAddr, SocketAddr};
 
-use aws_lc_rs::hmac;
-
 const HEADER: usize = 20;
+/// The attribute MESSAGE-INTEGRITY.
+const INTEGRITY: usize = 24;
 const MAGIC_COOKIE: [u8; 4] = 0x2112_a442_u32.to_be_bytes();
 const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+const BINDING_INDICATION: [u8; 2] = [0x00, 0x11];
 const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 /// XORed into FINGERPRINT (RFC 8489 §14.7).
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
@@ -22,7 +23,7 @@ const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 const USE_CANDIDATE: u16 = 0x0025;
 const FINGERPRINT: u16 = 0x8028;
 
-/// A binding request, well-formed and with a valid FINGERPRINT. Not to be trusted before [`BindingRequest::is_authentic`].
+/// A binding request, well-formed and with a valid FINGERPRINT. Not to be trusted before its tag is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindingRequest<'a> {
     bytes: &'a [u8],
@@ -71,26 +72,31 @@ impl<'a> BindingRequest<'a> {
         None
     }
 
-    /// Whether MESSAGE-INTEGRITY (RFC 8489 §14.5) was made with `pwd`.
-    pub fn is_authentic(&self, pwd: &hmac::Key) -> bool {
-        let tag = self.bytes.get(self.integrity_at + 4..self.integrity_at + 24).unwrap_or_default();
-        let signed = self.bytes.get(..self.integrity_at).unwrap_or_default();
-        let own = integrity(signed, pwd);
-        aws_lc_rs::constant_time::verify_slices_are_equal(own.as_ref(), tag).is_ok()
+    /// What MESSAGE-INTEGRITY (RFC 8489 §14.5) is made over: the start of the header, as if the message ended with it, and what
+    /// follows.
+    pub fn covered(&self) -> ([u8; 4], &'a [u8]) {
+        let length = (self.integrity_at + INTEGRITY - HEADER) as u16;
+        let [high, low] = length.to_be_bytes();
+        ([BINDING_REQUEST[0], BINDING_REQUEST[1], high, low], self.bytes.get(4..self.integrity_at).unwrap_or_default())
     }
 
-    /// The answer to a request from `source`.
-    pub fn success(&self, source: SocketAddr, pwd: &hmac::Key) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEADER + 24 + 24 + 8);
+    /// The value of MESSAGE-INTEGRITY.
+    pub fn tag(&self) -> &'a [u8] {
+        self.bytes.get(self.integrity_at + 4..self.integrity_at + INTEGRITY).unwrap_or_default()
+    }
+
+    /// The answer to a request from `source`. `sign` makes the HMAC-SHA1 of what it is given.
+    pub fn success(&self, source: SocketAddr, sign: impl FnOnce(&[u8]) -> [u8; 20]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEADER + 24 + INTEGRITY + 8);
         out.extend_from_slice(&BINDING_SUCCESS);
         out.extend_from_slice(&[0, 0]);
         out.extend_from_slice(&MAGIC_COOKIE);
         out.extend_from_slice(&self.transaction_id);
         put(&mut out, XOR_MAPPED_ADDRESS, &self.xor_mapped(source));
-        let tag = integrity(&out, pwd);
-        put(&mut out, MESSAGE_INTEGRITY, tag.as_ref());
-        let length = out.len() + 8 - HEADER;
-        out[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+        set_length(&mut out, INTEGRITY);
+        let tag = sign(&out);
+        put(&mut out, MESSAGE_INTEGRITY, &tag);
+        set_length(&mut out, 8);
         let crc = fingerprint(&out);
         put(&mut out, FINGERPRINT, &crc.to_be_bytes());
         out
@@ -111,9 +117,9 @@ impl<'a> BindingRequest<'a> {
     }
 }
 
-/// The key that `pwd` makes (RFC 8489 §9.1.1).
-pub fn integrity_key(pwd: &str) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, pwd.as_bytes())
+/// Whether this keeps a NAT's mapping open, and asks nothing (RFC 8445 §11).
+pub fn is_indication(bytes: &[u8]) -> bool {
+    bytes.len() >= HEADER && bytes[..2] == BINDING_INDICATION && bytes[4..8] == MAGIC_COOKIE
 }
 
 /// Type and value of the attribute at `at`.
@@ -131,15 +137,10 @@ fn put(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
     out.resize(out.len().next_multiple_of(4), 0);
 }
 
-/// HMAC-SHA1 over `signed`, as if the message ended with MESSAGE-INTEGRITY.
-fn integrity(signed: &[u8], pwd: &hmac::Key) -> hmac::Tag {
-    let mut context = hmac::Context::with_key(pwd);
-    let (head, rest) = signed.split_at(signed.len().min(4));
-    let length = (signed.len() + 24).saturating_sub(HEADER) as u16;
-    context.update(head.get(..2).unwrap_or_default());
-    context.update(&length.to_be_bytes());
-    context.update(rest);
-    context.sign()
+/// The header's length, with `more` bytes of attributes to come.
+fn set_length(out: &mut [u8], more: usize) {
+    let length = (out.len() + more - HEADER) as u16;
+    out[2..4].copy_from_slice(&length.to_be_bytes());
 }
 
 /// CRC-32 (ITU-T V.42) over what stands before FINGERPRINT, XORed.

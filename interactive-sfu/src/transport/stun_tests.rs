@@ -8,6 +8,7 @@ use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter as _, Message, 
 use rtc_stun::textattrs::TextAttribute;
 use rtc_stun::xoraddr::XorMappedAddress;
 
+use super::password::Password;
 use super::stun::*;
 
 const PWD: &str = "abcdefghijklmnopqrstuvwx";
@@ -49,10 +50,10 @@ fn a_browsers_request_is_understood_and_its_answer_too() {
     let bytes = request("ours:theirs", PWD);
     let parsed = BindingRequest::parse(&bytes).unwrap();
     assert_eq!((parsed.local_ufrag, parsed.nominates), ("ours", true));
-    assert!(parsed.is_authentic(&integrity_key(PWD)));
-    assert!(!parsed.is_authentic(&integrity_key("another-password-of-24--")));
+    assert!(Password::new(PWD).made(&parsed));
+    assert!(!Password::new("another-password-of-24--").made(&parsed));
     for source in ["192.0.2.1:4711", "[2001:db8::5]:9"] {
-        let answer = parsed.success(source.parse().unwrap(), &integrity_key(PWD));
+        let answer = parsed.success(source.parse().unwrap(), |m| Password::new(PWD).sign(m));
         let mut m = Message::new();
         m.unmarshal_binary(&answer).unwrap();
         assert_eq!((m.typ, m.transaction_id.0), (BINDING_SUCCESS, parsed.transaction_id));

@@ -5,7 +5,8 @@ use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipher
 use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 
-use super::{ENCRYPTED, Profile, Refused};
+use super::{ENCRYPTED, Refused};
+use crate::transport::profile::Profile;
 
 /// Bytes of a GCM tag.
 const GCM_TAG: usize = 16;

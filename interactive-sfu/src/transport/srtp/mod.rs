@@ -9,6 +9,7 @@ mod cipher;
 mod tests;
 mod window;
 
+use super::profile::Profile;
 use cipher::Cipher;
 use window::Window;
 
@@ -18,30 +19,6 @@ pub(crate) const OVERHEAD_MAX: usize = 16 + 4;
 const SSRCS_MAX: usize = 16;
 /// Set in SRTCP's index word: the packet is encrypted (RFC 3711 §3.4).
 const ENCRYPTED: u32 = 1 << 31;
-
-/// A protection profile (RFC 5764 §4.1.2, RFC 7714 §14.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Profile {
-    /// AEAD_AES_128_GCM, 0x0007.
-    AeadAes128Gcm,
-    /// AES_CM_128_HMAC_SHA1_80, 0x0001.
-    Aes128CmSha1_80,
-}
-
-impl Profile {
-    /// Bytes of the master salt.
-    pub(crate) fn salt_len(self) -> usize {
-        match self {
-            Self::AeadAes128Gcm => 12,
-            Self::Aes128CmSha1_80 => 14,
-        }
-    }
-
-    /// Bytes to export from DTLS (RFC 5764 §4.2): two keys and two salts.
-    pub(crate) fn keying_material_len(self) -> usize {
-        2 * (16 + self.salt_len())
-    }
-}
 
 /// Both directions of a session, from the DTLS exporter's bytes. Ours is the server's side.
 pub(crate) fn server_contexts(profile: Profile, material: &[u8]) -> Option<(Sealer, Opener)> {

@@ -1,0 +1,32 @@
+//! An ICE password at work: STUN's short-term credential (RFC 8489 §9.1).
+
+use aws_lc_rs::hmac;
+
+use super::stun::BindingRequest;
+
+/// The key that a password makes.
+#[derive(Clone)]
+pub(crate) struct Password(hmac::Key);
+
+impl Password {
+    pub(crate) fn new(pwd: &str) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, pwd.as_bytes()))
+    }
+
+    /// Whether `request` was made with it.
+    pub(crate) fn made(&self, request: &BindingRequest<'_>) -> bool {
+        let (head, rest) = request.covered();
+        let own = self.mac(&[&head, rest]);
+        aws_lc_rs::constant_time::verify_slices_are_equal(&own, request.tag()).is_ok()
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 20] {
+        self.mac(&[message])
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 20] {
+        let mut context = hmac::Context::with_key(&self.0);
+        parts.iter().for_each(|part| context.update(part));
+        context.sign().as_ref().try_into().unwrap_or_default()
+    }
+}
