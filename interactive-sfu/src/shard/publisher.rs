@@ -96,14 +96,15 @@ impl Publisher {
         self.tracks.iter_mut().find(|t| t.negotiated.id == id)
     }
 
-    /// An authentic RTP packet, decrypted, with its 48-bit index. `Err`: why it is dropped.
+    /// An authentic RTP packet, decrypted, with its 48-bit index. `None`: it was for the path's sake alone. `Err`: why it is
+    /// dropped.
     pub(crate) fn receive(
         &mut self,
         header: &Header,
         packet: &[u8],
         index: u64,
         now: Instant,
-    ) -> Result<Received, &'static str> {
+    ) -> Result<Option<Received>, &'static str> {
         let route = self.route(header, packet).ok_or("unknown_ssrc")?;
         let payload = header.payload(packet).ok_or("malformed_rtp")?;
         let Some(track) = self.tracks.get_mut(route.track) else { return Err("unknown_ssrc") };
@@ -115,7 +116,7 @@ impl Publisher {
         let Some(layer) = track.layers.get_mut(route.layer) else { return Err("unknown_ssrc") };
         let (sequence, payload) = if route.rtx {
             // RFC 4588 §4. Without an original number it is padding, to probe with.
-            let (original, payload) = payload.split_first_chunk::<2>().ok_or("padding")?;
+            let Some((original, payload)) = payload.split_first_chunk::<2>() else { return Ok(None) };
             let highest = layer.reception.highest().ok_or("duplicate")?;
             (nearest(highest, u16::from_be_bytes(*original)).ok_or("duplicate")?, payload)
         } else {
@@ -139,7 +140,7 @@ impl Publisher {
             payload: payload.into(),
             arrived: now,
         };
-        Ok(Received { track: route.track, layer: route.layer, packet: Arc::new(packet) })
+        Ok(Some(Received { track: route.track, layer: route.layer, packet: Arc::new(packet) }))
     }
 
     /// By SSRC, or by what the first packets of one say of themselves: RID, repaired RID, or payload type alone.
