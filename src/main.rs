@@ -1,2 +1,88 @@
 //! The binary: settings, wiring, demo. The only place that knows all parts.
-fn main() {}
+//!
+//! `spillway serve` is [`wiring::start`] with the operator's settings, `spillway demo` the same with development keys, a room and
+//! synthetic speakers. Both end in [`wiring::Running::end`].
+
+mod broadcasts;
+mod cli;
+mod demo;
+mod error;
+mod logging;
+mod programme;
+mod progress;
+mod settings;
+mod shutdown;
+mod studio;
+mod token;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command, ConfigCommand};
+use error::Error;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::failed(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Serve { config } => {
+            let settings = Settings::load(config.as_deref())?;
+            settings.validate(false)?;
+            in_runtime(serve(settings, None))
+        }
+        Command::Demo(demo) => {
+            let settings = demo::settings(&demo)?;
+            settings.validate(true)?;
+            in_runtime(serve(settings, Some(demo)))
+        }
+        Command::Token(request) => token::print(request),
+        Command::Config { command: ConfigCommand::Check { file } } => {
+            Settings::load(Some(&file))?.validate(false)?;
+            println!("{} is good", file.display());
+            Ok(())
+        }
+    }
+}
+
+fn in_runtime(server: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|source| Error::System { doing: "starting the async runtime", source })?.block_on(server)
+}
+
+/// From the first line of output to the last.
+async fn serve(settings: Settings, demo: Option<cli::Demo>) -> Result<(), Error> {
+    logging::start(&settings.log);
+    let mut signals = shutdown::Signals::catch()?;
+    progress::starting(&settings, demo.is_some());
+    let running = wiring::start(settings, demo.is_some()).await?;
+    let speakers = match &demo {
+        Some(demo) => Some(demo::begin(demo, &running).await?),
+        None => None,
+    };
+    progress::started(&running, demo.is_some());
+
+    let signal = signals.next().await;
+    progress::ending(signal);
+    tokio::select! {
+        () = async {
+            if let Some(speakers) = speakers {
+                speakers.leave().await;
+            }
+            running.end().await;
+        } => {}
+        _ = signals.end_at_once_on_next() => {}
+    }
+    progress::ended();
+    Ok(())
+}

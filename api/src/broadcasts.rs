@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use packager::Origin;
@@ -50,10 +51,10 @@ pub(crate) struct Entry {
 }
 
 impl Broadcasts {
-    /// From now on `playback` answers for `room`.
-    pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: DateTime<Utc>) {
+    /// From now on `playback` answers for `room`, which went on the air at `since`.
+    pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: SystemTime) {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
-        by_room.insert(room.to_owned(), Entry { playback, since });
+        by_room.insert(room.to_owned(), Entry { playback, since: since.into() });
     }
 
     /// The room has no broadcast any more, not even a recording.

@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
-        let table: [(fn(&mut Config), &str); 6] = [
+        type Spoil = fn(&mut Config);
+        let table: [(Spoil, &str); 6] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
             (|c| c.rooms_max = 0, "rooms_max"),
             (|c| c.playlist_base_url = Some("cdn.example".into()), "playlist_base_url"),

@@ -1,12 +1,11 @@
 //! What this crate's tests share: an SFU and a broadcast that answer what the test wants, and a router over them.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use http::{HeaderMap, Request, StatusCode};
 use interactive_sfu::signalling::token::{Keys, TokenSpec};
 use interactive_sfu::{JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
@@ -187,7 +186,7 @@ impl Rig {
     }
 
     pub(crate) fn broadcast(&self, answer: Option<Result<Served, NotServed>>) {
-        self.broadcasts.insert("demo", Arc::new(FakePlayback(answer)), DateTime::<Utc>::UNIX_EPOCH);
+        self.broadcasts.insert("demo", Arc::new(FakePlayback(answer)), SystemTime::UNIX_EPOCH);
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {

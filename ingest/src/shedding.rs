@@ -1,0 +1,185 @@
+//! What to give up when the encoders fall behind, and when to take it back.
+//!
+//! Pure: the worst encode lag and the time come in, the number of rungs to encode comes out. One step down at a time, from
+//! the top of the ladder; the last rung always stays. A step that had to be taken again soon after it was undone doubles
+//! the calm that the next undoing waits for, so that a machine at its limit does not flap. Driven by `composer.rs`.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+/// When to shed and when to restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Shed a rung when a frame spends longer than this in an encoder, milliseconds. Default 200 (one part).
+    pub lag_high_ms: u32,
+    /// Lag below this counts as calm, milliseconds. Default 60.
+    pub lag_low_ms: u32,
+    /// Calm this long brings a rung back, milliseconds. Doubles on relapse, up to 16 times. Default 10000.
+    pub calm_ms: u32,
+    /// Least time between two steps down, milliseconds: a step must have its effect before the next. Default 2000.
+    pub dwell_ms: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { lag_high_ms: 200, lag_low_ms: 60, calm_ms: 10_000, dwell_ms: 2_000 }
+    }
+}
+
+impl Config {
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        if self.lag_low_ms == 0 || self.lag_low_ms >= self.lag_high_ms {
+            return Err(format!(
+                "shedding.lag_low_ms = {} must lie between 0 and shedding.lag_high_ms = {}",
+                self.lag_low_ms, self.lag_high_ms
+            ));
+        }
+        if self.calm_ms < self.dwell_ms || self.calm_ms == 0 {
+            return Err(format!(
+                "shedding.calm_ms = {} must be positive and not less than shedding.dwell_ms = {}",
+                self.calm_ms, self.dwell_ms
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A change of what is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// One rung fewer; this many are shed now.
+    Shed(usize),
+    /// One rung more; this many are shed now.
+    Restored(usize),
+}
+
+/// How many rungs from the top are shed.
+#[derive(Debug)]
+pub struct Shedding {
+    config: Config,
+    rungs: usize,
+    shed: usize,
+    changed_at: Option<Instant>,
+    restored_at: Option<Instant>,
+    calm_since: Option<Instant>,
+    caution: u32,
+}
+
+const CAUTION_MAX: u32 = 16;
+
+impl Shedding {
+    /// Nothing shed of `rungs` rungs.
+    pub fn new(config: Config, rungs: usize) -> Self {
+        Self { config, rungs, shed: 0, changed_at: None, restored_at: None, calm_since: None, caution: 1 }
+    }
+
+    /// Rungs shed, counted from the top of the ladder.
+    pub fn shed(&self) -> usize {
+        self.shed
+    }
+
+    /// The worst lag of any rung now; what changes, if anything.
+    pub fn observe(&mut self, lag: Duration, now: Instant) -> Option<Change> {
+        let ms = |value: u32| Duration::from_millis(u64::from(value));
+        if lag >= ms(self.config.lag_high_ms) {
+            self.calm_since = None;
+            let settled = self.changed_at.is_none_or(|at| now.duration_since(at) >= ms(self.config.dwell_ms));
+            if !settled || self.shed + 1 >= self.rungs {
+                return None;
+            }
+            let calm = self.calm();
+            if self.restored_at.take().is_some_and(|at| now.duration_since(at) < calm) {
+                self.caution = (self.caution * 2).min(CAUTION_MAX);
+            }
+            self.shed += 1;
+            self.changed_at = Some(now);
+            return Some(Change::Shed(self.shed));
+        }
+        if lag > ms(self.config.lag_low_ms) {
+            self.calm_since = None;
+            return None;
+        }
+        let since = *self.calm_since.get_or_insert(now);
+        if now.duration_since(since) < self.calm() {
+            return None;
+        }
+        self.calm_since = None;
+        if self.shed == 0 {
+            self.caution = 1;
+            return None;
+        }
+        self.shed -= 1;
+        self.changed_at = Some(now);
+        self.restored_at = Some(now);
+        Some(Change::Restored(self.shed))
+    }
+
+    fn calm(&self) -> Duration {
+        Duration::from_millis(u64::from(self.config.calm_ms)) * self.caution
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATE: Duration = Duration::from_millis(250);
+    const MIDDLING: Duration = Duration::from_millis(100);
+    const CALM: Duration = Duration::from_millis(10);
+
+    struct Run {
+        shedding: Shedding,
+        now: Instant,
+    }
+
+    impl Run {
+        fn new() -> Self {
+            Self { shedding: Shedding::new(Config::default(), 3), now: Instant::now() }
+        }
+
+        /// Observes `lag` ten times a second for `seconds`; the changes with their second.
+        fn observe(&mut self, lag: Duration, seconds: u64) -> Vec<(u64, Change)> {
+            let start = self.now;
+            let mut changes = vec![];
+            for _ in 0..seconds * 10 {
+                let change = self.shedding.observe(lag, self.now);
+                changes.extend(change.map(|c| ((self.now - start).as_secs(), c)));
+                self.now += Duration::from_millis(100);
+            }
+            changes
+        }
+    }
+
+    #[test]
+    fn lag_sheds_one_rung_a_dwell_and_keeps_the_last() {
+        assert_eq!(Run::new().observe(LATE, 20), [(0, Change::Shed(1)), (2, Change::Shed(2))]);
+    }
+
+    #[test]
+    fn calm_restores_one_rung_at_a_time() {
+        let mut run = Run::new();
+        run.observe(LATE, 3);
+        assert_eq!(run.observe(CALM, 25), [(10, Change::Restored(1)), (20, Change::Restored(0))]);
+    }
+
+    #[test]
+    fn middling_lag_changes_nothing_and_breaks_the_calm() {
+        let mut run = Run::new();
+        run.observe(LATE, 1);
+        assert_eq!(run.observe(CALM, 9), []);
+        assert_eq!(run.observe(MIDDLING, 60), []);
+        assert_eq!(run.observe(CALM, 9), []);
+    }
+
+    #[test]
+    fn a_relapse_doubles_the_calm_that_is_waited_for() {
+        let mut run = Run::new();
+        run.observe(LATE, 1);
+        run.observe(CALM, 11);
+        assert_eq!(run.observe(LATE, 2), [(1, Change::Shed(1))]);
+        assert_eq!(run.observe(CALM, 19), []);
+        assert_eq!(run.observe(CALM, 3).len(), 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Speakers on WebRTC, everyone else on LL-HLS.
+#[derive(Debug, Parser)]
+#[command(name = "spillway", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server.
+    Serve {
+        /// Settings, TOML. Every key can also be set by the environment: SPILLWAY__SECTION__KEY.
+        #[arg(long, env = "SPILLWAY_CONFIG")]
+        config: Option<PathBuf>,
+    },
+    /// Run the server with development keys, a room `demo` and synthetic speakers.
+    Demo(Demo),
+    /// Print an access token.
+    Token(Token),
+    /// Look at settings without running anything.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where HTTP is served.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) http: SocketAddr,
+    /// Where database and recordings are kept.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Synthetic speakers, who publish over WebRTC like anybody else.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=8))]
+    pub(crate) speakers: u32,
+    /// The renditions: default, data-saver, full-hd or small.
+    #[arg(long, value_parser = ladder)]
+    pub(crate) ladder: Option<ingest::ladder::Ladder>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The room it opens.
+    #[arg(long)]
+    pub(crate) room: String,
+    /// Who bears it.
+    #[arg(long)]
+    pub(crate) identity: String,
+    /// What to call them.
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    /// Seat class.
+    #[arg(long)]
+    pub(crate) class: Option<String>,
+    /// May speak, not only watch.
+    #[arg(long)]
+    pub(crate) publish: bool,
+    /// May change the room.
+    #[arg(long)]
+    pub(crate) admin: bool,
+    /// May create, delete and list rooms.
+    #[arg(long)]
+    pub(crate) create: bool,
+    /// How long it is good: 90s, 15m, 1h, 7d.
+    #[arg(long, default_value = "1h", value_parser = duration)]
+    pub(crate) ttl: Duration,
+    /// The key that signs.
+    #[arg(long, requires = "secret", conflicts_with = "config")]
+    pub(crate) key: Option<String>,
+    /// Its secret.
+    #[arg(long, requires = "key", env = "SPILLWAY_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// Settings to take key and secret from; without, the environment's SPILLWAY__AUTH__….
+    #[arg(long, env = "SPILLWAY_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the server would accept these settings.
+    Check {
+        /// Settings, TOML.
+        file: PathBuf,
+    },
+}
+
+/// The preset is spelt as in the settings file.
+fn ladder(text: &str) -> Result<ingest::ladder::Ladder, String> {
+    use serde::Deserialize as _;
+    use serde::de::IntoDeserializer as _;
+    use serde::de::value::{Error, StrDeserializer};
+    let text: StrDeserializer<'_, Error> = text.into_deserializer();
+    ingest::ladder::Ladder::deserialize(text).map_err(|error| error.to_string())
+}
+
+/// `90s`, `15m`, `1h`, `7d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("{text:?} is not a duration such as 90s, 15m, 1h or 7d");
+    let unit = text.chars().last().ok_or_else(expected)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(expected()),
+    };
+    let count: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| expected())?;
+    match count.checked_mul(seconds) {
+        Some(seconds @ 1..=31_536_000) => Ok(Duration::from_secs(seconds)),
+        _ => Err("a token lives between a second and a year".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lifetimes_are_read_with_their_unit() {
+        for (text, seconds) in [("90s", Some(90)), ("15m", Some(900)), ("1h", Some(3_600)), ("7d", Some(604_800))] {
+            assert_eq!(duration(text).ok().map(|d| d.as_secs()), seconds, "{text}");
+        }
+        for text in ["", "h", "1", "1w", "-1h", "0s", "400d", "99999999999999999999d", "1ä"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn presets_are_spelt_as_in_the_settings() {
+        assert!(ladder("data-saver").is_ok() && ladder("small").is_ok());
+        let error = ladder("huge").unwrap_err();
+        assert!(error.contains("data-saver"), "{error}");
+    }
+}

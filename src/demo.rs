@@ -1,0 +1,44 @@
+//! `spillway demo`: the server with development keys, a room, and speakers who come in over WebRTC like anybody else.
+
+use std::time::SystemTime;
+
+use api::rooms::Room;
+use api::{Error as ApiError, Layout};
+
+use crate::cli;
+use crate::error::Error;
+use crate::settings::{Auth, Settings};
+use crate::studio::{self, Guests};
+use crate::wiring::Running;
+
+/// The demo's room.
+pub(crate) const ROOM: &str = "demo";
+
+/// Defaults and environment, then what the command line says.
+pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
+    let mut settings = Settings::load(None)?;
+    settings.auth = Auth::development();
+    settings.api.http = demo.http;
+    settings.api.database = demo.data.join("spillway.db");
+    settings.broadcast.folder = demo.data.join("media");
+    if let Some(ladder) = demo.ladder {
+        settings.ingest.ladder = ladder;
+    }
+    Ok(settings)
+}
+
+/// Makes the room, unless an earlier run did, and sends the speakers on stage. They leave when the result is dropped.
+pub(crate) async fn begin(demo: &cli::Demo, running: &Running) -> Result<Guests, Error> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let room = Room {
+        name: ROOM.into(),
+        title: "Demo".into(),
+        layout: Layout::Grid,
+        created_at_utc_ms: i64::try_from(now.as_millis()).unwrap_or_default(),
+    };
+    match running.rooms.create(&room, u32::MAX).await {
+        Ok(()) | Err(ApiError::RoomExists) => {}
+        Err(error) => return Err(error.into()),
+    }
+    studio::guests(ROOM, demo.speakers, &running.loopback_url(), &running.keys)
+}

@@ -1,0 +1,16 @@
+//! Logs, to standard error: standard output is for people.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{Log, LogFormat};
+
+/// Once, before anything is logged. The filter was validated with the settings.
+pub(crate) fn start(log: &Log) {
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&log.filter)).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,256 @@
+//! When a room is on the air: the policy of one room, pure.
+//!
+//! The first speaker starts the broadcast. It stays, with its slate, when the last one leaves, until nobody has spoken for
+//! `idle_end` or the room is deleted. A broadcast that ends by itself while somebody is on stage is started again, with growing
+//! pauses. `now` comes in, [`Order`]s come out. Driven by `broadcasts.rs`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// The first pause before a broadcast that failed is started again; doubles up to [`RETRY_MAX`].
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+/// A broadcast that ran this long had begun well: the next failure pauses shortly again.
+const RAN_WELL: Duration = Duration::from_secs(60);
+
+/// Somebody on stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Speaker {
+    pub(crate) identity: String,
+    pub(crate) name: String,
+    pub(crate) session: String,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Start the broadcast with these speakers.
+    Start(Vec<Speaker>),
+    /// Tell the broadcast of one more.
+    Join(Speaker),
+    /// Tell the broadcast of one fewer.
+    Leave(Speaker),
+    /// End the broadcast. [`Programme::ended`] is expected in answer.
+    End,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Off,
+    OnAir { since: Instant, silent_since: Option<Instant> },
+    Ending,
+    Pausing { until: Instant },
+}
+
+/// One room's programme.
+#[derive(Debug)]
+pub(crate) struct Programme {
+    idle_end: Duration,
+    /// By session, so that an old session's end does not take a new one off the stage.
+    stage: BTreeMap<String, Speaker>,
+    phase: Phase,
+    deleted: bool,
+    retry: Duration,
+}
+
+impl Programme {
+    pub(crate) fn new(idle_end: Duration) -> Self {
+        Self { idle_end, stage: BTreeMap::new(), phase: Phase::Off, deleted: false, retry: RETRY_FIRST }
+    }
+
+    pub(crate) fn joined(&mut self, speaker: Speaker, now: Instant) -> Option<Order> {
+        if self.deleted || self.stage.insert(speaker.session.clone(), speaker.clone()).is_some() {
+            return None;
+        }
+        match &mut self.phase {
+            Phase::Off => Some(self.start(now)),
+            Phase::OnAir { silent_since, .. } => {
+                *silent_since = None;
+                Some(Order::Join(speaker))
+            }
+            Phase::Ending | Phase::Pausing { .. } => None,
+        }
+    }
+
+    pub(crate) fn left(&mut self, session: &str, now: Instant) -> Option<Order> {
+        let speaker = self.stage.remove(session)?;
+        let empty = self.stage.is_empty();
+        let Phase::OnAir { silent_since, .. } = &mut self.phase else { return None };
+        *silent_since = empty.then_some(now);
+        Some(Order::Leave(speaker))
+    }
+
+    /// The stage as the SFU has it, after some of its events were missed.
+    pub(crate) fn resync(&mut self, stage: Vec<Speaker>, now: Instant) -> Vec<Order> {
+        let gone: Vec<String> =
+            self.stage.keys().filter(|session| !stage.iter().any(|s| s.session == **session)).cloned().collect();
+        let mut orders: Vec<Order> = gone.iter().filter_map(|session| self.left(session, now)).collect();
+        orders.extend(stage.into_iter().filter_map(|speaker| self.joined(speaker, now)));
+        orders
+    }
+
+    /// The room is gone.
+    pub(crate) fn deleted(&mut self) -> Option<Order> {
+        self.deleted = true;
+        self.stage.clear();
+        match self.phase {
+            Phase::OnAir { .. } => {
+                self.phase = Phase::Ending;
+                Some(Order::End)
+            }
+            Phase::Ending => None,
+            Phase::Off | Phase::Pausing { .. } => {
+                self.phase = Phase::Off;
+                None
+            }
+        }
+    }
+
+    /// The broadcast is over: as ordered, or by itself, or it could not be started at all.
+    pub(crate) fn ended(&mut self, now: Instant) -> Option<Order> {
+        match self.phase {
+            Phase::Ending => {
+                self.phase = Phase::Off;
+                (!self.stage.is_empty()).then(|| self.start(now))
+            }
+            Phase::OnAir { since, .. } if !self.stage.is_empty() => {
+                if now - since >= RAN_WELL {
+                    self.retry = RETRY_FIRST;
+                }
+                self.phase = Phase::Pausing { until: now + self.retry };
+                self.retry = (self.retry * 2).min(RETRY_MAX);
+                None
+            }
+            Phase::OnAir { .. } | Phase::Off | Phase::Pausing { .. } => {
+                self.phase = Phase::Off;
+                None
+            }
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::OnAir { silent_since, .. } => silent_since.map(|since| since + self.idle_end),
+            Phase::Pausing { until } => Some(until),
+            Phase::Off | Phase::Ending => None,
+        }
+    }
+
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Order> {
+        if now < self.poll_timeout()? {
+            return None;
+        }
+        match self.phase {
+            Phase::OnAir { .. } => {
+                self.phase = Phase::Ending;
+                Some(Order::End)
+            }
+            Phase::Pausing { .. } if self.stage.is_empty() => {
+                self.phase = Phase::Off;
+                None
+            }
+            Phase::Pausing { .. } => Some(self.start(now)),
+            Phase::Off | Phase::Ending => None,
+        }
+    }
+
+    /// Nothing is left to remember.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Off) && self.stage.is_empty()
+    }
+
+    fn start(&mut self, now: Instant) -> Order {
+        self.phase = Phase::OnAir { since: now, silent_since: None };
+        Order::Start(self.stage.values().cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDLE_END: Duration = Duration::from_secs(300);
+
+    fn speaker(session: &str) -> Speaker {
+        Speaker { identity: "ann".into(), name: "Ann".into(), session: session.into() }
+    }
+
+    fn second(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_first_speaker_starts_the_broadcast_and_others_join_it() {
+        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+        assert_eq!(programme.joined(speaker("1"), now), Some(Order::Start(vec![speaker("1")])));
+        assert_eq!(programme.joined(speaker("2"), now), Some(Order::Join(speaker("2"))));
+        assert_eq!(programme.joined(speaker("2"), now), None, "told twice");
+        assert_eq!(programme.left("1", now), Some(Order::Leave(speaker("1"))));
+        assert_eq!(programme.left("1", now), None);
+        assert_eq!(programme.poll_timeout(), None, "somebody is still there");
+    }
+
+    #[test]
+    fn silence_is_borne_until_it_lasts_too_long() {
+        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+        programme.joined(speaker("1"), now);
+        programme.left("1", now);
+        assert_eq!(programme.poll(now + second(299)), None);
+        programme.joined(speaker("2"), now + second(299));
+        assert_eq!(programme.poll(now + second(600)), None, "the silence was broken");
+        programme.left("2", now + second(600));
+        assert_eq!(programme.poll(now + second(900)), Some(Order::End));
+        assert_eq!(programme.poll(now + second(901)), None, "once");
+        assert!(!programme.is_over());
+        assert_eq!(programme.ended(now + second(902)), None);
+        assert!(programme.is_over());
+    }
+
+    #[test]
+    fn who_comes_while_it_ends_starts_the_next_one() {
+        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+        programme.joined(speaker("1"), now);
+        programme.left("1", now);
+        programme.poll(now + IDLE_END);
+        assert_eq!(programme.joined(speaker("2"), now + IDLE_END), None);
+        assert_eq!(programme.ended(now + IDLE_END), Some(Order::Start(vec![speaker("2")])));
+    }
+
+    #[test]
+    fn a_deleted_room_ends_and_stays_off() {
+        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+        programme.joined(speaker("1"), now);
+        assert_eq!(programme.deleted(), Some(Order::End));
+        assert_eq!(programme.joined(speaker("2"), now), None);
+        assert_eq!(programme.ended(now), None);
+        assert!(programme.is_over());
+    }
+
+    #[test]
+    fn a_broadcast_that_fails_is_tried_again_with_growing_pauses() {
+        let (mut programme, mut now) = (Programme::new(IDLE_END), Instant::now());
+        programme.joined(speaker("1"), now);
+        for pause_s in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(programme.ended(now), None);
+            assert_eq!(programme.poll(now + second(pause_s) - Duration::from_millis(1)), None, "{pause_s}");
+            now += second(pause_s);
+            assert_eq!(programme.poll(now), Some(Order::Start(vec![speaker("1")])), "{pause_s}");
+        }
+        now += RAN_WELL;
+        programme.ended(now);
+        assert_eq!(programme.poll_timeout(), Some(now + second(1)), "it had run well");
+        programme.left("1", now);
+        assert_eq!(programme.poll(now + second(1)), None, "nobody is waiting for it");
+        assert!(programme.is_over());
+    }
+
+    #[test]
+    fn missed_events_are_made_up_for() {
+        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+        programme.joined(speaker("1"), now);
+        programme.joined(speaker("2"), now);
+        let orders = programme.resync(vec![speaker("2"), speaker("3")], now);
+        assert_eq!(orders, [Order::Leave(speaker("1")), Order::Join(speaker("3"))]);
+        assert_eq!(programme.resync(vec![speaker("2"), speaker("3")], now), []);
+    }
+}

@@ -1,0 +1,105 @@
+//! What a person at the terminal is told, on standard output.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use interactive_sfu::signalling::token::TokenSpec;
+
+use crate::demo;
+use crate::error::Error;
+use crate::settings::Settings;
+use crate::wiring::Running;
+
+/// Good for a long evening.
+const PRINTED_TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) fn starting(settings: &Settings, is_demo: bool) {
+    println!(
+        "Spillway {} is starting{}.",
+        env!("CARGO_PKG_VERSION"),
+        if is_demo { ", with development keys" } else { "" }
+    );
+    println!("  database    {}", settings.api.database.display());
+    match settings.broadcast.record {
+        true => println!("  recordings  {}", settings.broadcast.folder.display()),
+        false => println!("  recordings  none"),
+    }
+}
+
+pub(crate) fn started(running: &Running, is_demo: bool) {
+    let base = running.base_url();
+    println!("\n  lobby       {base}/");
+    if is_demo {
+        let room = demo::ROOM;
+        println!("  watch       {base}/watch/{room}");
+        println!("  stage       {base}/stage/{room}");
+        println!("  playlist    {base}/live/{room}/index.m3u8");
+        println!("  WHIP (OBS)  {base}/whip/{room}");
+        let spec = TokenSpec {
+            room: room.into(),
+            identity: "obs".into(),
+            name: "OBS".into(),
+            publish: true,
+            subscribe: true,
+            admin: false,
+            create: false,
+            list: false,
+            hidden: false,
+            class: None,
+            ttl: PRINTED_TOKEN_TTL,
+        };
+        match running.keys.mint(&spec) {
+            Ok(token) => println!("  its token   {token}"),
+            Err(error) => println!("  its token   none: {error}"),
+        }
+        println!("\nThe picture comes a few seconds after the first speaker. Ctrl-C ends everything.");
+    } else {
+        println!("\nReady. `spillway token --help` makes tokens; `POST {base}/v1/rooms` makes rooms.");
+    }
+}
+
+pub(crate) fn ending(signal: &str) {
+    println!("\n{signal}: writing the broadcasts' ends. Once more ends at once.");
+}
+
+pub(crate) fn ended() {
+    println!("Ended.");
+}
+
+/// The error and why, a line each.
+pub(crate) fn failed(error: &Error) {
+    eprintln!("spillway: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        eprintln!("  because: {error}");
+        cause = error.source();
+    }
+}
+
+/// What a browser on this machine calls the address.
+pub(crate) fn local_url(scheme: &str, address: SocketAddr) -> String {
+    let host = match address.ip() {
+        ip if ip.is_unspecified() || ip.is_loopback() => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    format!("{scheme}://{host}:{}", address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_what_a_browser_on_this_machine_can_open() {
+        for (address, url) in [
+            ("0.0.0.0:8080", "http://localhost:8080"),
+            ("127.0.0.1:80", "http://localhost:80"),
+            ("[::]:80", "http://localhost:80"),
+            ("192.0.2.1:80", "http://192.0.2.1:80"),
+            ("[2001:db8::1]:80", "http://[2001:db8::1]:80"),
+        ] {
+            assert_eq!(local_url("http", address.parse().unwrap()), url);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! One broadcast, from the stage to the origin: `ingest` encodes, `packager` packages, `api` hands out.
+//!
+//! The only file that touches `ingest`'s pipelines. [`Studio::go_live`] starts the two; a task owns them until they end: when
+//! told to, or when one of them fails.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ingest::synthetic;
+use ingest::{TokenProvider, WhepSource};
+use interactive_sfu::signalling::token::{Keys, TokenSpec};
+use object_store::ObjectStore;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::programme::Speaker;
+
+/// Access units on their way from the encoders to the packager: over two seconds of the largest ladder. When full, `ingest`
+/// drops and counts.
+const DELIVERIES_MAX: usize = 1024;
+/// Changes on their way to a broadcast. A broadcast that does not take them is stuck: it is ended, and started anew.
+const CHANGES_MAX: usize = 256;
+/// How long a token of our own is good; each connection gets a new one.
+const TOKEN_TTL: Duration = Duration::from_secs(600);
+/// Who our own subscriber is. Hidden, so nobody meets it.
+const INGEST_IDENTITY: &str = "spillway-ingest";
+
+/// What every broadcast is made with.
+pub(crate) struct Studio {
+    pub(crate) ingest: ingest::Config,
+    pub(crate) packager: packager::Config,
+    pub(crate) store: Option<Arc<dyn ObjectStore>>,
+    pub(crate) keys: Keys,
+    /// Our own HTTP address, over loopback.
+    pub(crate) base_url: String,
+    /// Where viewers find it.
+    pub(crate) on_air: api::Broadcasts,
+}
+
+/// The handle of a running broadcast.
+pub(crate) struct OnAir {
+    changes: mpsc::Sender<Change>,
+    stop: CancellationToken,
+}
+
+enum Change {
+    Joined(Speaker),
+    Left(Speaker),
+    Layout(api::Layout),
+}
+
+impl Studio {
+    /// Starts a broadcast. The future is done when it has ended, its recording complete or given up; it must be polled.
+    pub(crate) fn go_live(
+        &self,
+        room: &str,
+        layout: api::Layout,
+        speakers: Vec<Speaker>,
+    ) -> Result<(OnAir, impl Future<Output = ()> + Send + use<>), Error> {
+        let now = SystemTime::now();
+        let config = ingest::Config { layout: to_ingest(layout), ..self.ingest.clone() };
+        let spec = config.spec(room, epoch(now));
+        let (deliveries, deliveries_rx) = mpsc::channel(DELIVERIES_MAX);
+        let source =
+            WhepSource { base_url: self.base_url.clone(), token: tokens(&self.keys, room, INGEST_IDENTITY, "", false) };
+        // Pipelines take their time to start.
+        let broadcast = tokio::task::block_in_place(|| ingest::start(config, &spec, source, deliveries))?;
+        let packaging = packager::start(spec, self.packager.clone(), self.store.clone(), deliveries_rx);
+        self.on_air.insert(room, Arc::new(packaging.origin.clone()), now);
+
+        let (changes, changes_rx) = mpsc::channel(CHANGES_MAX);
+        let stop = CancellationToken::new();
+        let on_air = OnAir { changes, stop: stop.clone() };
+        speakers.into_iter().for_each(|speaker| on_air.speaker_joined(speaker));
+        Ok((on_air, run(room.to_owned(), broadcast, packaging, changes_rx, stop)))
+    }
+}
+
+impl OnAir {
+    pub(crate) fn speaker_joined(&self, speaker: Speaker) {
+        self.change(Change::Joined(speaker));
+    }
+
+    pub(crate) fn speaker_left(&self, speaker: Speaker) {
+        self.change(Change::Left(speaker));
+    }
+
+    pub(crate) fn set_layout(&self, layout: api::Layout) {
+        self.change(Change::Layout(layout));
+    }
+
+    /// Writes the end. The broadcast's future tells when it is written.
+    pub(crate) fn end(&self) {
+        self.stop.cancel();
+    }
+
+    fn change(&self, change: Change) {
+        if self.changes.try_send(change).is_err() {
+            self.stop.cancel();
+        }
+    }
+}
+
+async fn run(
+    room: String,
+    broadcast: ingest::Broadcast,
+    mut packaging: packager::Running,
+    mut changes: mpsc::Receiver<Change>,
+    stop: CancellationToken,
+) {
+    let mut summary = None;
+    loop {
+        tokio::select! {
+            Some(change) = changes.recv() => apply(&broadcast, change),
+            () = stop.cancelled() => break,
+            ended = &mut packaging.done => {
+                tracing::error!(room, "the packager ended before the broadcast");
+                summary = Some(ended);
+                break;
+            }
+        }
+    }
+    if !broadcast.stop().await {
+        tracing::warn!(room, "the encoders' last pictures were not delivered");
+    }
+    let summary = match summary {
+        Some(summary) => summary,
+        None => packaging.done.await,
+    };
+    match summary {
+        Ok(summary) => tracing::info!(
+            room,
+            parts = summary.parts,
+            gaps = summary.gaps,
+            segments = summary.segments,
+            units_dropped = summary.units_dropped,
+            stored = summary.stored,
+            store_failed = summary.store_failed,
+            "the broadcast is over"
+        ),
+        Err(error) => tracing::error!(room, %error, "the packager failed"),
+    }
+}
+
+fn apply(broadcast: &ingest::Broadcast, change: Change) {
+    match change {
+        Change::Joined(Speaker { identity, name, session }) => {
+            if let Err(error) = broadcast.speaker_joined(ingest::Speaker { identity, name, session }) {
+                tracing::error!(error = &error as &dyn std::error::Error, "taking a speaker into the picture");
+            }
+        }
+        Change::Left(speaker) => broadcast.speaker_left(&speaker.identity, &speaker.session),
+        Change::Layout(layout) => broadcast.set_layout(to_ingest(layout)),
+    }
+}
+
+fn to_ingest(layout: api::Layout) -> ingest::Layout {
+    match layout {
+        api::Layout::Grid => ingest::Layout::Grid,
+        api::Layout::ActiveSpeaker => ingest::Layout::ActiveSpeaker,
+        api::Layout::Single(identity) => ingest::Layout::Single(identity),
+    }
+}
+
+/// Marks this run's media: the time in base 36, so that later runs sort later.
+fn epoch(now: SystemTime) -> String {
+    let mut rest = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let mut digits = Vec::new();
+    while rest > 0 || digits.len() < 8 {
+        digits.push(char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize]));
+        rest /= 36;
+    }
+    digits.iter().rev().collect()
+}
+
+/// A new token for every connection.
+fn tokens(keys: &Keys, room: &str, identity: &str, name: &str, publish: bool) -> TokenProvider {
+    let keys = keys.clone();
+    let spec = TokenSpec {
+        room: room.to_owned(),
+        identity: identity.to_owned(),
+        name: name.to_owned(),
+        publish,
+        subscribe: true,
+        admin: false,
+        create: false,
+        list: false,
+        hidden: !publish,
+        class: None,
+        ttl: TOKEN_TTL,
+    };
+    Arc::new(move || {
+        keys.mint(&spec).unwrap_or_else(|error| {
+            tracing::error!(%error, "making a token for ourselves");
+            String::new()
+        })
+    })
+}
+
+/// Synthetic speakers on stage.
+pub(crate) struct Guests(Vec<synthetic::Speaker>);
+
+/// Sends `count` synthetic speakers on the stage of `room`.
+pub(crate) fn guests(room: &str, count: u32, base_url: &str, keys: &Keys) -> Result<Guests, Error> {
+    let speakers = (0..count).map(|number| {
+        let (identity, name) = (format!("speaker-{}", number + 1), format!("Speaker {}", number + 1));
+        let token = tokens(keys, room, &identity, &name, true);
+        synthetic::Speaker::start(synthetic::Config { name, ..synthetic::Config::new(base_url, room, token, number) })
+    });
+    Ok(Guests(speakers.collect::<Result<_, _>>()?))
+}
+
+impl Guests {
+    /// They leave, all at once: a second or so.
+    pub(crate) async fn leave(self) {
+        let mut leaving = JoinSet::new();
+        for speaker in self.0 {
+            leaving.spawn_blocking(move || speaker.stop());
+        }
+        while leaving.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_fit_into_uris_and_sort_by_time() {
+        let at = |ms| epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
+        for ms in [0, 1, 1_700_000_000_000, 4_000_000_000_000] {
+            let epoch = at(ms);
+            assert!(
+                (6..=16).contains(&epoch.len()) && epoch.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            );
+        }
+        assert!(at(1_700_000_000_000) < at(1_700_000_000_001) && at(35) < at(36));
+    }
+}

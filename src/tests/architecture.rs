@@ -1,0 +1,75 @@
+//! Dependencies point one way. Read from `cargo metadata`, so that no edge slips in unseen.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Crate → what it depends on for its own build (not for tests).
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .output()
+        .unwrap();
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let package = |package: &Value| {
+        let own = package["dependencies"].as_array().unwrap().iter().filter(|edge| edge["kind"] != "dev");
+        (text(&package["name"]), own.map(|edge| text(&edge["name"])).collect())
+    };
+    metadata["packages"].as_array().unwrap().iter().map(package).collect()
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(name == pattern, |start| name.starts_with(start))
+}
+
+#[test]
+fn only_these_crates_may_depend_on_these() {
+    let table: [(&str, &[&str]); 12] = [
+        ("gstreamer*", &["ingest"]),
+        ("sqlx", &["api"]),
+        ("axum*", &["api"]),
+        ("hyper*", &["api"]),
+        ("rusqlite", &[]),
+        ("m3u8-rs", &["packager"]),
+        ("mp4-atom", &["packager"]),
+        ("ingest", &["spillway"]),
+        ("api", &["spillway"]),
+        ("interactive-sfu", &["spillway", "api"]),
+        ("packager", &["spillway", "api", "ingest"]),
+        ("cdn-config", &["spillway", "api"]),
+    ];
+    for (name, dependencies) in dependencies() {
+        for dependency in dependencies {
+            for (pattern, allowed) in table {
+                let fine = !matches(pattern, &dependency) || allowed.contains(&name.as_str());
+                assert!(fine, "{name} must not depend on {dependency}; only {allowed:?} may");
+            }
+        }
+    }
+}
+
+#[test]
+fn these_crates_know_nothing_of_these() {
+    let table: [(&str, &[&str]); 4] = [
+        ("packager", &["http", "http-body*", "hyper*", "axum*", "tower*", "gstreamer*", "ingest", "api"]),
+        (
+            "interactive-sfu",
+            &["m3u8-rs", "mp4-atom", "sqlx", "gstreamer*", "axum*", "hyper*", "packager", "api", "object_store"],
+        ),
+        ("ingest", &["axum*", "hyper*", "m3u8-rs", "mp4-atom", "object_store", "sqlx", "interactive-sfu"]),
+        ("cdn-config", &["*"]),
+    ];
+    let dependencies = dependencies();
+    for (name, forbidden) in table {
+        for dependency in &dependencies[name] {
+            let fine = !forbidden.iter().any(|pattern| matches(pattern, dependency));
+            assert!(fine, "{name} must know nothing of {dependency}");
+        }
+    }
+}
