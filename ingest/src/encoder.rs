@@ -172,11 +172,10 @@ impl AudioEncoder {
                 "appsrc name=source ! avenc_aac bitrate={bits_per_second} ! appsink name=sink sync=false async=false"
             ),
         )?;
-        let caps = gst_audio::AudioCapsBuilder::new()
+        let caps = gst_audio::AudioCapsBuilder::new_interleaved()
             .format(gst_audio::AUDIO_FORMAT_F32)
             .rate(AUDIO_TIMESCALE as i32)
             .channels(2)
-            .layout(gst_audio::AudioLayout::NonInterleaved)
             .build();
         let source = pipeline.source(&caps)?;
         pipeline.on_unit(move |sample| deliver_sound(&outlet, rendition, sample))?;
@@ -186,19 +185,12 @@ impl AudioEncoder {
 
     /// Encodes the AAC frame number `index`, stereo. False if the pipeline is dead.
     pub(crate) fn push(&self, index: u64, sound: &[[f32; 2]]) -> bool {
-        let planes = [0, 1].map(|channel| sound.iter().map(move |sample| sample[channel]));
-        let bytes: Vec<u8> = planes.into_iter().flatten().flat_map(f32::to_ne_bytes).collect();
+        let bytes: Vec<u8> = sound.iter().flatten().flat_map(|sample| sample.to_ne_bytes()).collect();
         let mut buffer = gst::Buffer::from_mut_slice(bytes);
         if let Some(buffer) = buffer.get_mut() {
             let time = |index: u64| index * u64::from(AAC_FRAME_SAMPLES) * 1_000_000_000 / u64::from(AUDIO_TIMESCALE);
             buffer.set_pts(gst::ClockTime::from_nseconds(time(index)));
             buffer.set_duration(gst::ClockTime::from_nseconds(time(index + 1) - time(index)));
-            let info = gst_audio::AudioInfo::builder(gst_audio::AUDIO_FORMAT_F32, AUDIO_TIMESCALE, 2)
-                .layout(gst_audio::AudioLayout::NonInterleaved)
-                .build();
-            if let Ok(info) = info {
-                let _ = gst_audio::AudioMeta::add(buffer, &info, sound.len(), &[]);
-            }
         }
         self.source.push_buffer(buffer).is_ok() && !self.pipeline.has_failed()
     }

@@ -65,8 +65,7 @@ fn description(config: &Config) -> String {
         Codec::H264 => format!(
             "x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate={} key-int-max=300 aud=false ! \
              video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200 ! \
-             application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,packetization-mode=(string)1,\
-             profile-level-id=(string)42e01f",
+             application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,packetization-mode=(string)1",
             bits_per_second / 1000
         ),
         Codec::Vp8 => format!(
