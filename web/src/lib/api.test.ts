@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { roomDetail } from "./api";
+
+test("a sparse or hostile answer becomes a harmless room", () => {
+  expect(roomDetail(null, "demo")).toEqual({
+    room: "demo", title: "demo", live: false, liveSince: null, speakers: 0, playlist: null, stage: [],
+  });
+  expect(roomDetail({ live: "yes", stage: [{ name: "x" }, 7], speakers: "9" }, "demo").stage).toEqual([]);
+});
+
+test("a participant without a name goes by the identity", () => {
+  const room = roomDetail({ room: "demo", title: "Demo", live: true, stage: [{ identity: "ada", audio: true }] }, "x");
+  expect(room.title).toBe("Demo");
+  expect(room.stage).toEqual([{ identity: "ada", name: "ada", audio: true, video: false }]);
+  expect(room.speakers).toBe(1);
+});

@@ -1,0 +1,67 @@
+//! The lobby: rooms, those on the air first.
+
+import { useEffect } from "react";
+import { type RoomRow, fetchRooms } from "../../lib/api";
+import { count, formatDuration, hueOf, initials } from "../../lib/format";
+import { usePoll } from "../../lib/poll";
+import { stagePath, watchPath } from "../../lib/route";
+import { Link } from "../../ui/link";
+import { Notice } from "../../ui/notice";
+
+const POLL_MS = 4_000;
+
+export function Lobby() {
+  const { data, error } = usePoll(fetchRooms, POLL_MS);
+  useEffect(() => void (document.title = "Spillway"), []);
+  if (!data) {
+    return error ? (
+      <Notice title="The server does not answer">{error.message} Trying again…</Notice>
+    ) : (
+      <Notice title="Looking for rooms…" busy />
+    );
+  }
+  const rooms = [...data].sort((a, b) => Number(b.live) - Number(a.live) || a.title.localeCompare(b.title));
+  return (
+    <section className="lobby">
+      <div className="lobby-head">
+        <h1>Rooms</h1>
+        {error && <p className="badge warn">Connection lost, trying again…</p>}
+      </div>
+      {rooms.length === 0 ? (
+        <Notice title="No rooms yet">
+          Create one: <code>POST /v1/rooms</code> with <code>{'{"room": "my-room"}'}</code>.
+        </Notice>
+      ) : (
+        <ul className="cards">
+          {rooms.map((room) => (
+            <Card key={room.room} room={room} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Card({ room }: { room: RoomRow }) {
+  const since = room.liveSince ? Date.now() - Date.parse(room.liveSince) : Number.NaN;
+  return (
+    <li className="card">
+      <Link href={watchPath(room.room)} className="card-art" aria-label={`Watch ${room.title}`} tabIndex={-1}>
+        <span style={{ "--hue": hueOf(room.room) } as React.CSSProperties}>{initials(room.title)}</span>
+        <b className={room.live ? "badge live" : "badge"}>{room.live ? "Live" : "Off air"}</b>
+      </Link>
+      <div className="card-text">
+        <h2>
+          <Link href={watchPath(room.room)}>{room.title}</Link>
+        </h2>
+        <p>
+          {count(room.speakers, "speaker")}
+          {room.live && Number.isFinite(since) && ` · on the air ${since < 60_000 ? "since just now" : `for ${formatDuration(since)}`}`}
+        </p>
+        <Link href={stagePath(room.room)} className="quiet">
+          Go on stage
+        </Link>
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,104 @@
+//! The green room: name, devices and a look at oneself.
+
+import { type FormEvent, useState } from "react";
+import type { Participant } from "../../lib/api";
+import { count } from "../../lib/format";
+import { type Kind, type Media, useLevel } from "./media";
+import { Picture } from "./picture";
+
+const NAME_KEY = "spillway.name";
+
+interface Props {
+  media: Media;
+  codec: "VP8" | "H264";
+  onCodec: (codec: "VP8" | "H264") => void;
+  onJoin: (name: string) => Promise<void>;
+  stage: Participant[];
+}
+
+export function Green({ media, codec, onCodec, onJoin, stage }: Props) {
+  const [name, setName] = useState(() => localStorage.getItem(NAME_KEY) ?? "");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const level = useLevel(media.stream);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    try {
+      localStorage.setItem(NAME_KEY, name.trim());
+      await onJoin(name.trim());
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <form className="green" onSubmit={(event) => void submit(event)}>
+      <div>
+        <Picture stream={media.stream} mirrored muted label="You" off={!media.on.video} />
+        <meter className="level" min={0} max={1} value={media.on.audio ? level : 0} aria-label="Microphone level" />
+        <Toggles media={media} />
+      </div>
+      <div className="fields">
+        {media.problem && <p className="problem">{media.problem}</p>}
+        <label>
+          Your name
+          <input value={name} onChange={(event) => setName(event.target.value)} maxLength={40} required autoComplete="name" placeholder="What shall we call you?" />
+        </label>
+        <Devices media={media} kind="video" label="Camera" />
+        <Devices media={media} kind="audio" label="Microphone" />
+        <label>
+          Picture
+          <select value={codec} onChange={(event) => onCodec(event.target.value as "VP8" | "H264")}>
+            <option value="VP8">VP8, three sizes (recommended)</option>
+            <option value="H264">H.264, one size</option>
+          </select>
+        </label>
+        {problem && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <button className="button primary" disabled={busy || !media.stream}>
+          {busy ? "Going on stage…" : "Go on stage"}
+        </button>
+        <p className="muted">{stage.length === 0 ? "Nobody else is on stage." : `On stage now: ${count(stage.length, "speaker")}.`}</p>
+      </div>
+    </form>
+  );
+}
+
+export function Toggles({ media }: { media: Media }) {
+  const words: [Kind, string, string][] = [
+    ["video", "Camera", "📷"],
+    ["audio", "Microphone", "🎙"],
+  ];
+  return (
+    <div className="toggles">
+      {words.map(([kind, label, sign]) => (
+        <button key={kind} type="button" aria-pressed={media.on[kind]} onClick={() => media.toggle(kind)}>
+          <span aria-hidden="true">{sign}</span> {label} {media.on[kind] ? "on" : "off"}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Devices({ media, kind, label }: { media: Media; kind: Kind; label: string }) {
+  const devices = media.devices.filter((device) => device.kind === `${kind}input` && device.deviceId);
+  if (devices.length === 0) return null;
+  const active = media.stream?.getTracks().find((track) => track.kind === kind)?.getSettings().deviceId ?? "";
+  return (
+    <label>
+      {label}
+      <select value={media.chosen[kind] || active} onChange={(event) => media.choose(kind, event.target.value)}>
+        {devices.map((device, i) => (
+          <option key={device.deviceId} value={device.deviceId}>
+            {device.label || `${label} ${i + 1}`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,96 @@
+//! The watch page: the picture first, then who is on stage and where the time goes.
+
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { hueOf, initials } from "../../lib/format";
+import { stagePath } from "../../lib/route";
+import { Player, type Snapshot } from "../../player/player";
+import { Link } from "../../ui/link";
+import { Budget } from "./budget";
+import { Controls } from "./controls";
+import { Overlay } from "./overlay";
+
+declare global {
+  interface Window {
+    /** For tests and the curious: the player of the watch page. */
+    __spillway?: Player;
+  }
+}
+
+export default function Watch({ room }: { room: string }) {
+  const video = useRef<HTMLVideoElement>(null);
+  const [player, setPlayer] = useState<Player | null>(null);
+  useEffect(() => {
+    if (!video.current) return;
+    const made = new Player(video.current, room);
+    window.__spillway = made;
+    setPlayer(made);
+    return () => {
+      made.destroy();
+      if (window.__spillway === made) delete window.__spillway;
+      setPlayer(null);
+    };
+  }, [room]);
+  return (
+    <article className="watch">
+      <Screen video={video} player={player} />
+      {player && <Details player={player} room={room} />}
+    </article>
+  );
+}
+
+function Screen({ video, player }: { video: React.RefObject<HTMLVideoElement | null>; player: Player | null }) {
+  const frame = useRef<HTMLDivElement>(null);
+  return (
+    <div className="screen" ref={frame}>
+      <video ref={video} autoPlay muted playsInline onClick={() => player?.togglePlay()} />
+      {player && <Shown player={player} frame={frame} />}
+    </div>
+  );
+}
+
+function Shown({ player, frame }: { player: Player; frame: React.RefObject<HTMLDivElement | null> }) {
+  const shot = useSyncExternalStore(player.subscribe, player.snapshot);
+  return (
+    <>
+      <Overlay player={player} shot={shot} />
+      <Controls player={player} shot={shot} frame={frame} />
+    </>
+  );
+}
+
+function Details({ player, room }: { player: Player; room: string }) {
+  const shot = useSyncExternalStore(player.subscribe, player.snapshot);
+  const title = shot.room?.title ?? room;
+  useEffect(() => void (document.title = `${title} · Spillway`), [title]);
+  return (
+    <div className="details">
+      <div className="details-head">
+        <h1>{title}</h1>
+        <Link href={stagePath(room)} className="button">
+          Go on stage
+        </Link>
+      </div>
+      <OnStage shot={shot} />
+      <Budget player={player} shot={shot} />
+    </div>
+  );
+}
+
+function OnStage({ shot }: { shot: Snapshot }) {
+  const stage = shot.room?.stage ?? [];
+  if (stage.length === 0) return <p className="muted">Nobody is on stage right now.</p>;
+  return (
+    <ul className="people" aria-label="On stage">
+      {stage.map((one) => (
+        <li key={one.identity}>
+          <span className="face" style={{ "--hue": hueOf(one.identity) } as React.CSSProperties} aria-hidden="true">
+            {initials(one.name)}
+          </span>
+          {one.name}
+          {!one.video && <small>sound only</small>}
+          {!one.audio && <small>no sound</small>}
+        </li>
+      ))}
+    </ul>
+  );
+}

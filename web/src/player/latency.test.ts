@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { isAtEdge, latencySeconds, smooth } from "./latency";
+
+test("latency is the server's time minus the programme time on the screen", () => {
+  expect(latencySeconds(10_000, 8_800)).toBeCloseTo(1.2);
+  expect(latencySeconds(10_000, null)).toBeNull();
+  expect(latencySeconds(10_000, Number.NaN)).toBeNull();
+  expect(latencySeconds(0, 1e12)).toBeNull();
+});
+
+test("small changes glide, jumps are taken at once", () => {
+  expect(smooth(1, 1.4)).toBeCloseTo(1.1);
+  expect(smooth(9, 1.2)).toBe(1.2);
+  expect(smooth(null, 1.2)).toBe(1.2);
+  expect(smooth(1.2, null)).toBeNull();
+});
+
+test("at the edge means within two seconds of the target", () => {
+  expect(isAtEdge(1.2, 0.75)).toBe(true);
+  expect(isAtEdge(4, 0.75)).toBe(false);
+  expect(isAtEdge(null, null)).toBe(true);
+});

@@ -1,0 +1,205 @@
+//! What the player does next, as a pure machine.
+//!
+//! Events and the time come in, a new state and commands come out; nothing here touches the network, a clock or a video
+//! element. Driven by `player.ts`. The one rule behind it: a broadcast that went away is asked for again through the
+//! room, and played from a fresh multivariant playlist, because a restarted origin has a new epoch and every URI of the
+//! old one answers 404 for ever.
+
+export type Phase = "waiting" | "connecting" | "playing" | "reconnecting" | "ended" | "unsupported";
+
+export interface PlayerState {
+  phase: Phase;
+  /** A playlist has been handed to the player and pictures are awaited (connecting or reconnecting). */
+  loading: boolean;
+  /** The server did not answer the last question. */
+  offline: boolean;
+  /** Failures since pictures last moved for a while: sets the backoff. */
+  attempt: number;
+  /** When to ask about the room next; `null`: not at all. */
+  pollAtMs: number | null;
+  /** Give up on the present load at this time. */
+  loadDeadlineMs: number | null;
+  /** When pictures last began to move; `null` before the first. */
+  playingSinceMs: number | null;
+  /** When reconnecting began. */
+  lostAtMs: number | null;
+  /** Which broadcast was loaded last (its `live_since`). */
+  broadcast: string | null;
+  /** The room was seen off the air since the last broadcast ended. */
+  sawOffAir: boolean;
+  /** Times of the last 404s on media and the last decoder recovery. */
+  mediaMissingAtMs: number | null;
+  mediaRecoveredAtMs: number | null;
+}
+
+export type PlayerEvent =
+  | { type: "room"; live: boolean; broadcast: string | null }
+  | { type: "room-unreachable" }
+  | { type: "progress" }
+  | { type: "stalled"; forMs: number }
+  | { type: "trouble"; kind: Trouble }
+  | { type: "end-of-stream" }
+  | { type: "tick" };
+
+/** `playlist-missing` and `media-missing` are 404 or 410; `network` is anything else that hls.js gave up on. */
+export type Trouble = "playlist-missing" | "media-missing" | "network" | "media";
+
+/** `load`: start afresh from the multivariant playlist. `halt`: fetch nothing more, keep the picture. */
+export type Command = "load" | "halt" | "recover-media";
+
+export interface Step {
+  state: PlayerState;
+  commands: Command[];
+}
+
+const LOAD_TIMEOUT_MS = 12_000;
+const STALL_MS = 6_000;
+const MEDIA_MISSING_WINDOW_MS = 5_000;
+const MEDIA_RECOVERY_WINDOW_MS = 10_000;
+const STEADY_MS = 10_000;
+const ENDED_AFTER_MS = 20_000;
+const POLL_MS = { waiting: 2_000, playing: 30_000, ended: 4_000 };
+
+export function initialState(nowMs: number, supported: boolean): PlayerState {
+  return {
+    phase: supported ? "waiting" : "unsupported",
+    loading: false,
+    offline: false,
+    attempt: 0,
+    pollAtMs: supported ? nowMs : null,
+    loadDeadlineMs: null,
+    playingSinceMs: null,
+    lostAtMs: null,
+    broadcast: null,
+    sawOffAir: false,
+    mediaMissingAtMs: null,
+    mediaRecoveredAtMs: null,
+  };
+}
+
+/** How long to wait before attempt `attempt`, milliseconds: 0.3 s doubling to 5 s. */
+export function backoffMs(attempt: number): number {
+  return Math.min(5_000, 300 * 2 ** Math.min(attempt, 10));
+}
+
+export function step(state: PlayerState, event: PlayerEvent, nowMs: number): Step {
+  if (state.phase === "unsupported") return { state, commands: [] };
+  switch (event.type) {
+    case "room":
+      return onRoom({ ...state, offline: false }, event.live, event.broadcast, nowMs);
+    case "room-unreachable":
+      return onUnreachable(state, nowMs);
+    case "progress":
+      return onProgress(state, nowMs);
+    case "stalled":
+      return state.phase === "playing" && event.forMs >= STALL_MS ? lose(state, nowMs) : { state, commands: [] };
+    case "trouble":
+      return onTrouble(state, event.kind, nowMs);
+    case "end-of-stream":
+      return state.phase === "ended" ? { state, commands: [] } : end(state, nowMs);
+    case "tick":
+      return state.loading && state.loadDeadlineMs !== null && nowMs >= state.loadDeadlineMs
+        ? lose(state, nowMs)
+        : { state, commands: [] };
+  }
+}
+
+function onRoom(state: PlayerState, live: boolean, broadcast: string | null, nowMs: number): Step {
+  const another = broadcast !== null && broadcast !== state.broadcast;
+  switch (state.phase) {
+    case "waiting":
+      return live ? load(state, broadcast, nowMs) : pollAt(state, nowMs + POLL_MS.waiting);
+    case "ended":
+      if (live && (another || state.sawOffAir)) return load(state, broadcast, nowMs);
+      return pollAt({ ...state, sawOffAir: state.sawOffAir || !live }, nowMs + POLL_MS.ended);
+    case "reconnecting":
+      if (state.loading) return { state, commands: [] };
+      if (live) return load(state, broadcast, nowMs);
+      if (nowMs - (state.lostAtMs ?? nowMs) >= ENDED_AFTER_MS) return end({ ...state, sawOffAir: true }, nowMs);
+      return pollAt(state, nowMs + 1_000);
+    case "playing":
+      // A room that is off the air still has a buffer to play out: the end of the playlist says when it is over.
+      if (live && another && state.broadcast !== null) return load(lose(state, nowMs).state, broadcast, nowMs);
+      return pollAt(state, nowMs + POLL_MS.playing);
+    case "connecting":
+    case "unsupported":
+      return { state, commands: [] };
+  }
+}
+
+function onUnreachable(state: PlayerState, nowMs: number): Step {
+  if (state.phase === "playing") return pollAt(state, nowMs + POLL_MS.playing);
+  const attempt = state.attempt + 1;
+  return pollAt({ ...state, offline: true, attempt }, nowMs + backoffMs(attempt));
+}
+
+function onProgress(state: PlayerState, nowMs: number): Step {
+  if (state.phase === "playing") {
+    const steady = state.attempt > 0 && nowMs - (state.playingSinceMs ?? nowMs) >= STEADY_MS;
+    return { state: steady ? { ...state, attempt: 0 } : state, commands: [] };
+  }
+  // Pictures that still move out of the old buffer while the server is being asked again prove nothing.
+  if (!state.loading) return { state, commands: [] };
+  return pollAt(
+    { ...state, phase: "playing", loading: false, offline: false, loadDeadlineMs: null, playingSinceMs: nowMs, lostAtMs: null },
+    nowMs + POLL_MS.playing,
+  );
+}
+
+function onTrouble(state: PlayerState, kind: Trouble, nowMs: number): Step {
+  if (state.phase === "waiting" || state.phase === "ended") return { state, commands: [] };
+  if (state.phase === "reconnecting" && !state.loading) return { state, commands: [] };
+  if (kind === "media-missing") {
+    // One can be a fragment that just left the window; a second one so soon is an epoch that is gone.
+    const again = state.mediaMissingAtMs !== null && nowMs - state.mediaMissingAtMs < MEDIA_MISSING_WINDOW_MS;
+    const next = { ...state, mediaMissingAtMs: nowMs };
+    return again ? lose(next, nowMs) : { state: next, commands: [] };
+  }
+  if (kind === "media") {
+    const again = state.mediaRecoveredAtMs !== null && nowMs - state.mediaRecoveredAtMs < MEDIA_RECOVERY_WINDOW_MS;
+    const next = { ...state, mediaRecoveredAtMs: nowMs };
+    return again ? lose(next, nowMs) : { state: next, commands: ["recover-media"] };
+  }
+  if (kind === "playlist-missing" && state.phase === "connecting") {
+    // Announced, but not a single part out yet.
+    return halted({ ...state, phase: "waiting" }, nowMs + POLL_MS.waiting / 2);
+  }
+  return lose(state, nowMs);
+}
+
+function load(state: PlayerState, broadcast: string | null, nowMs: number): Step {
+  return {
+    state: {
+      ...state,
+      phase: state.phase === "reconnecting" ? "reconnecting" : "connecting",
+      loading: true,
+      offline: false,
+      pollAtMs: null,
+      loadDeadlineMs: nowMs + LOAD_TIMEOUT_MS,
+      broadcast,
+      sawOffAir: false,
+      mediaMissingAtMs: null,
+      mediaRecoveredAtMs: null,
+    },
+    commands: ["load"],
+  };
+}
+
+function lose(state: PlayerState, nowMs: number): Step {
+  const phase = state.phase === "connecting" ? "connecting" : "reconnecting";
+  const attempt = state.attempt + 1;
+  const lostAtMs = state.lostAtMs ?? nowMs;
+  return halted({ ...state, phase: phase === "connecting" ? "waiting" : phase, attempt, lostAtMs }, nowMs + backoffMs(state.attempt));
+}
+
+function end(state: PlayerState, nowMs: number): Step {
+  return halted({ ...state, phase: "ended", attempt: 0, lostAtMs: null }, nowMs + POLL_MS.ended);
+}
+
+function halted(state: PlayerState, pollAtMs: number): Step {
+  return { state: { ...state, loading: false, loadDeadlineMs: null, pollAtMs }, commands: ["halt"] };
+}
+
+function pollAt(state: PlayerState, pollAtMs: number): Step {
+  return { state: { ...state, pollAtMs }, commands: [] };
+}

@@ -1,0 +1,292 @@
+//! The watch page's player: the thin edge around `machine.ts`.
+//!
+//! Owns one video element, one hls.js instance at a time and one timer. React reads it through `subscribe` and
+//! `snapshot` (`useSyncExternalStore`); tests read `window.__spillway`.
+
+import Hls, { Events, type Level } from "hls.js";
+import { ApiError, type Room, fetchRoom } from "../lib/api";
+import { ServerClock } from "../lib/clock-sync";
+import { createHls, hlsSupported, troubleOf } from "./hls";
+import { isAtEdge, latencySeconds, smooth } from "./latency";
+import { type Phase, type PlayerEvent, type PlayerState, initialState, step } from "./machine";
+
+const TICK_MS = 250;
+const NATIVE_TYPE = "application/vnd.apple.mpegurl";
+
+export interface Rendition {
+  index: number;
+  height: number;
+  frameRate: number;
+  bitrate: number;
+}
+
+/** Everything the page shows. A new object whenever anything changed. */
+export interface Snapshot {
+  phase: Phase;
+  offline: boolean;
+  room: Room | null;
+  /** No such room (404), as far as the server knows. */
+  unknownRoom: boolean;
+  renditions: Rendition[];
+  /** The rendition on the screen, and whether it is chosen by hand (−1: automatic). */
+  playing: number;
+  chosen: number;
+  latencySeconds: number | null;
+  targetSeconds: number | null;
+  clockUncertaintyMs: number;
+  playbackRate: number;
+  bufferSeconds: number;
+  bandwidth: number | null;
+  droppedFrames: number;
+  atEdge: boolean;
+  paused: boolean;
+  muted: boolean;
+  volume: number;
+  /** Even muted playback was refused: a click is needed. */
+  blocked: boolean;
+}
+
+export class Player {
+  hls: Hls | null = null;
+  #state: PlayerState;
+  #snapshot: Snapshot;
+  #listeners = new Set<() => void>();
+  #clock = new ServerClock("/v1/rooms");
+  #timer: ReturnType<typeof setInterval>;
+  #abort = new AbortController();
+  #asking = false;
+  #room: Room | null = null;
+  #unknownRoom = false;
+  #chosenHeight: number | null = null;
+  #lastTime = 0;
+  #movedAtMs = Date.now();
+  #smoothed: number | null = null;
+  #blocked = false;
+
+  constructor(
+    readonly video: HTMLVideoElement,
+    readonly roomName: string,
+  ) {
+    const supported = hlsSupported() || video.canPlayType(NATIVE_TYPE) !== "";
+    this.#state = initialState(Date.now(), supported);
+    this.#snapshot = this.#look();
+    const { signal } = this.#abort;
+    for (const name of ["volumechange", "play", "pause", "ratechange", "resize"]) {
+      video.addEventListener(name, () => this.#publish(), { signal });
+    }
+    video.addEventListener("ended", () => this.#dispatch({ type: "end-of-stream" }), { signal });
+    video.addEventListener("error", () => !this.hls && this.#dispatch({ type: "trouble", kind: "network" }), { signal });
+    document.addEventListener("visibilitychange", () => this.#onShown(), { signal });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#tick();
+  }
+
+  get phase(): Phase {
+    return this.#state.phase;
+  }
+
+  /** Glass to screen now, seconds, unsmoothed. */
+  latency(): number | null {
+    if (this.hls) return latencySeconds(this.#clock.nowMs(), this.hls.playingDate?.getTime() ?? null);
+    const start = (this.video as { getStartDate?: () => Date }).getStartDate?.().getTime() ?? Number.NaN;
+    return latencySeconds(this.#clock.nowMs(), start + this.video.currentTime * 1000);
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  snapshot = (): Snapshot => this.#snapshot;
+
+  togglePlay(): void {
+    if (this.video.paused) {
+      if (this.#state.phase === "playing" && !this.#snapshot.atEdge) this.goLive();
+      this.#play();
+    } else this.video.pause();
+  }
+
+  /** To the live edge, at once. */
+  goLive(): void {
+    const edge = this.hls ? this.hls.liveSyncPosition : this.#seekableEnd();
+    if (edge !== null) this.video.currentTime = edge;
+    this.#play();
+  }
+
+  /** −1 is automatic. The choice survives a reconnect by its picture height. */
+  choose(index: number): void {
+    if (!this.hls) return;
+    this.#chosenHeight = index < 0 ? null : (this.hls.levels[index]?.height ?? null);
+    this.hls.nextLevel = index;
+    this.#publish();
+  }
+
+  setVolume(volume: number): void {
+    this.video.volume = Math.min(1, Math.max(0, volume));
+    this.video.muted = volume <= 0;
+  }
+
+  setMuted(muted: boolean): void {
+    this.video.muted = muted;
+    if (!muted && this.video.volume === 0) this.video.volume = 0.6;
+  }
+
+  destroy(): void {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+    this.#clock.close();
+    this.hls?.destroy();
+    this.hls = null;
+    this.#listeners.clear();
+  }
+
+  #tick(): void {
+    const nowMs = Date.now();
+    this.#watchProgress(nowMs);
+    this.#dispatch({ type: "tick" });
+    if (this.#state.pollAtMs !== null && nowMs >= this.#state.pollAtMs) void this.#ask();
+    this.#smoothed = smooth(this.#smoothed, this.#state.phase === "playing" ? this.latency() : null);
+    this.#publish();
+  }
+
+  #watchProgress(nowMs: number): void {
+    const { video } = this;
+    const moved = video.currentTime !== this.#lastTime && video.readyState >= 2 && !video.seeking;
+    this.#lastTime = video.currentTime;
+    if (moved || video.paused || document.hidden) this.#movedAtMs = nowMs;
+    if (moved) this.#dispatch({ type: "progress" });
+    else if (nowMs - this.#movedAtMs > 1_000) this.#dispatch({ type: "stalled", forMs: nowMs - this.#movedAtMs });
+    // A player that may not start by itself is connected all the same once it has a picture.
+    if (video.paused && this.#state.loading && video.readyState >= 2) this.#dispatch({ type: "progress" });
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      this.#room = await fetchRoom(this.roomName, this.#abort.signal);
+      this.#unknownRoom = false;
+      this.#dispatch({ type: "room", live: this.#room.live, broadcast: this.#room.liveSince });
+    } catch (error) {
+      this.#unknownRoom = error instanceof ApiError && error.status === 404;
+      if (this.#unknownRoom) this.#dispatch({ type: "room", live: false, broadcast: null });
+      else this.#dispatch({ type: "room-unreachable" });
+    }
+    this.#asking = false;
+  }
+
+  #dispatch(event: PlayerEvent): void {
+    if (this.#abort.signal.aborted) return;
+    const { state, commands } = step(this.#state, event, Date.now());
+    this.#state = state;
+    for (const command of commands) {
+      if (command === "load") this.#load();
+      else if (command === "halt") this.hls?.stopLoad();
+      else this.hls?.recoverMediaError();
+    }
+  }
+
+  #load(): void {
+    const url = this.#room?.playlist ?? `/live/${encodeURIComponent(this.roomName)}/index.m3u8`;
+    this.#movedAtMs = Date.now();
+    this.hls?.destroy();
+    this.hls = null;
+    if (!hlsSupported()) {
+      this.video.src = url;
+      this.#play();
+      return;
+    }
+    const hls = createHls();
+    this.hls = hls;
+    hls.on(Events.MANIFEST_PARSED, () => this.#onManifest(hls));
+    hls.on(Events.LEVEL_SWITCHED, () => this.#publish());
+    hls.on(Events.ERROR, (_, data) => {
+      const kind = troubleOf(data);
+      if (kind && this.hls === hls) this.#dispatch({ type: "trouble", kind });
+    });
+    hls.loadSource(url);
+    hls.attachMedia(this.video);
+  }
+
+  #onManifest(hls: Hls): void {
+    if (this.#chosenHeight !== null) {
+      const index = hls.levels.findIndex((level) => level.height === this.#chosenHeight);
+      if (index >= 0) hls.nextLevel = index;
+    }
+    this.#play();
+  }
+
+  #play(): void {
+    this.video.play().then(
+      () => (this.#blocked = false),
+      (error: DOMException) => {
+        if (error.name !== "NotAllowedError") return;
+        if (this.video.muted) this.#blocked = true;
+        else {
+          this.video.muted = true;
+          this.#play();
+        }
+      },
+    );
+  }
+
+  #onShown(): void {
+    if (document.hidden || this.#state.phase !== "playing" || this.video.paused) return;
+    this.#movedAtMs = Date.now();
+    if (!isAtEdge(this.latency(), this.hls?.targetLatency ?? null)) this.goLive();
+  }
+
+  #seekableEnd(): number | null {
+    const { seekable } = this.video;
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
+  }
+
+  #publish(): void {
+    if (this.#abort.signal.aborted) return;
+    const next = this.#look();
+    if (same(this.#snapshot, next)) return;
+    this.#snapshot = next;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #look(): Snapshot {
+    const { hls, video } = this;
+    const target = hls?.targetLatency ?? null;
+    const { buffered } = video;
+    const end = buffered.length > 0 ? buffered.end(buffered.length - 1) : video.currentTime;
+    return {
+      phase: this.#state.phase,
+      offline: this.#state.offline,
+      room: this.#room,
+      unknownRoom: this.#unknownRoom,
+      renditions: same(this.#snapshot?.renditions, renditionsOf(hls)) ? this.#snapshot.renditions : renditionsOf(hls),
+      playing: hls?.currentLevel ?? -1,
+      chosen: hls && !hls.autoLevelEnabled ? hls.nextLevel : -1,
+      latencySeconds: this.#smoothed,
+      targetSeconds: target,
+      clockUncertaintyMs: Math.round(this.#clock.uncertaintyMs()),
+      playbackRate: video.playbackRate,
+      bufferSeconds: Math.max(0, end - video.currentTime),
+      bandwidth: hls ? Math.round(hls.bandwidthEstimate) : null,
+      droppedFrames: video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0,
+      atEdge: isAtEdge(this.#smoothed, target),
+      paused: video.paused,
+      muted: video.muted,
+      volume: video.volume,
+      blocked: this.#blocked,
+    };
+  }
+}
+
+function renditionsOf(hls: Hls | null): Rendition[] {
+  return (hls?.levels ?? []).map((level: Level, index) => ({
+    index,
+    height: level.height,
+    frameRate: level.frameRate,
+    bitrate: level.bitrate,
+  }));
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

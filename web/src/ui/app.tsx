@@ -1,0 +1,38 @@
+//! Which page is shown, and the frame around it.
+
+import { Suspense, lazy } from "react";
+import { matchRoute } from "../lib/route";
+import { Lobby } from "../pages/lobby/lobby";
+import icon from "./icon.svg";
+import { Link, usePath } from "./link";
+import { Notice } from "./notice";
+
+// The player and the stage bring much code of their own.
+const Watch = lazy(() => import("../pages/watch/watch"));
+const Stage = lazy(() => import("../pages/stage/stage"));
+
+export function App() {
+  const route = matchRoute(usePath());
+  return (
+    <>
+      <header className="top">
+        <Link href="/" className="brand">
+          <img src={icon} alt="" width="26" height="26" />
+          Spillway
+        </Link>
+      </header>
+      <main>
+        <Suspense fallback={<Notice title="Loading…" />}>
+          {route.page === "lobby" && <Lobby />}
+          {route.page === "watch" && <Watch key={route.room} room={route.room} />}
+          {route.page === "stage" && <Stage key={route.room} room={route.room} />}
+          {route.page === "missing" && (
+            <Notice title="There is no such page">
+              <Link href="/">Back to the lobby</Link>
+            </Notice>
+          )}
+        </Suspense>
+      </main>
+    </>
+  );
+}
