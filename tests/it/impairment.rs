@@ -23,9 +23,7 @@ fn relay(server: &Server) -> Relay {
     let token = Some(server.speaker_token("probe"));
     let request = Request::vp8(&format!("/whip/{}", server.room), token, Direction::Publish);
     let signalled = signal(&server.http, &credentials, &request).unwrap();
-    if let Some(location) = &signalled.location {
-        server.http.request("DELETE", location, &[], None).unwrap();
-    }
+    signalled.session.leave(&server.http).unwrap();
     Relay::start(signalled.answer.udp).unwrap()
 }
 

@@ -170,9 +170,9 @@ impl Rig<'_> {
     }
 
     fn leave(&self, peers: impl Iterator<Item = Peer>) {
-        for location in peers.filter_map(|peer| peer.location) {
+        for peer in peers {
             // A server that forgets a session sooner than we end it has done no wrong.
-            let _ = self.http.request("DELETE", &location, &[], None);
+            let _ = peer.session.leave(&self.http);
         }
     }
 }

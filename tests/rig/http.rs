@@ -1,5 +1,7 @@
 //! HTTP as the tests need it: any status is an answer, only silence is an error.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -77,6 +79,21 @@ impl Http {
         let mut answer = sent.map_err(fail)?;
         let body = answer.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(fail)?;
         Ok(Reply { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
+    }
+
+    /// Sends bytes as they are, over a connection of their own; the status answered. For requests that no client library sends,
+    /// and for answers that come before the request is complete.
+    pub fn raw_status(&self, request: &[u8]) -> Result<u16> {
+        let address = self.origin.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).map_err(Error::io("connecting for a raw request"))?;
+        stream.set_read_timeout(Some(TIMEOUT)).map_err(Error::io("setting up a raw request"))?;
+        // The server may have answered and closed already.
+        let _ = stream.write_all(request);
+        let mut line = [0; 12];
+        stream.read_exact(&mut line).map_err(Error::io("reading the status of a raw request"))?;
+        let line = String::from_utf8_lossy(&line);
+        let status = line.strip_prefix("HTTP/1.1 ").and_then(|status| status.parse().ok());
+        status.ok_or_else(|| Error::Malformed { what: "status line", detail: line.into_owned() })
     }
 
     /// POST of an SDP offer with a bearer token.

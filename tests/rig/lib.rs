@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`server`] | the server's process: free ports, data folder, readiness, its end |
 //! | [`http`], [`prometheus`], [`token`] | its HTTP surface |
-//! | [`sdp`], [`ice`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
+//! | [`sdp`], [`session`], [`ice`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
 //! | [`vp8`], [`rtcp`] | packets for it to send |
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
@@ -30,6 +30,7 @@ pub mod relay;
 pub mod rtcp;
 pub mod sdp;
 pub mod server;
+pub mod session;
 pub mod stats;
 pub mod token;
 pub mod vp8;

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::ice;
 use crate::sdp::{Answer, Direction, Offer, Video};
+use crate::session::Session;
 
 /// A connectivity check is repeated after this.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
@@ -114,10 +115,11 @@ impl Request {
 pub struct Signalled {
     /// The server's answer.
     pub answer: Answer,
-    /// Path or URL of the session, to DELETE.
-    pub location: Option<String>,
+    /// The session, to leave.
+    pub session: Session,
+    /// Where to send instead of to the answer's candidate.
+    pub via: Option<SocketAddr>,
     ufrag: String,
-    via: Option<SocketAddr>,
 }
 
 /// Posts the offer; only a 201 is taken.
@@ -136,16 +138,17 @@ pub fn signal(http: &Http, credentials: &Credentials, request: &Request) -> Resu
     if reply.status != 201 {
         return Err(reply.unexpected(&http.url(&request.path)));
     }
-    let location = reply.header("location").map(str::to_owned);
-    Ok(Signalled { answer: Answer::parse(&reply.text())?, location, ufrag, via: request.via })
+    let location = reply.header("location").ok_or(Error::Answer("Location"))?.to_owned();
+    let session = Session::new(location, request.token.clone());
+    Ok(Signalled { answer: Answer::parse(&reply.text())?, session, ufrag, via: request.via })
 }
 
 /// A connected peer.
 pub struct Peer {
     /// Connected to the server; blocking.
     pub socket: UdpSocket,
-    /// The session, to DELETE.
-    pub location: Option<String>,
+    /// The session, to leave.
+    pub session: Session,
     /// What the server answered.
     pub answer: Answer,
     /// The profile that the server chose.
@@ -166,9 +169,10 @@ impl Peer {
 
     /// ICE, then DTLS, then SRTP keys.
     pub fn connect(credentials: &Credentials, signalled: Signalled) -> Result<Self> {
-        let Signalled { answer, location, ufrag, via } = signalled;
+        let Signalled { answer, session, ufrag, via } = signalled;
         let server = via.unwrap_or(answer.udp);
-        let socket = UdpSocket::bind(("127.0.0.1", 0)).map_err(Error::io("binding a peer's socket"))?;
+        let local = if server.is_ipv4() { "127.0.0.1" } else { "::1" };
+        let socket = UdpSocket::bind((local, 0)).map_err(Error::io("binding a peer's socket"))?;
         socket.connect(server).map_err(Error::io("connecting a peer's socket"))?;
         socket.set_read_timeout(Some(Duration::from_millis(50))).map_err(Error::io("setting up a peer's socket"))?;
         let username = format!("{}:{ufrag}", answer.ufrag);
@@ -177,7 +181,7 @@ impl Peer {
         nominate(&socket, server, until, check)?;
         let (profile, tx, rx) = handshake(&socket, server, until, credentials, check)?;
         let provider = credentials.provider.clone();
-        Ok(Self { socket, location, answer, profile, tx, rx, username, provider })
+        Ok(Self { socket, session, answer, profile, tx, rx, username, provider })
     }
 
     /// A connectivity check, which is also the consent to go on sending (RFC 7675 §5.1).

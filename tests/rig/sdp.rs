@@ -109,8 +109,10 @@ pub struct Answer {
     pub ufrag: String,
     /// The server's ICE password.
     pub pwd: String,
-    /// Its first UDP candidate.
+    /// Its first UDP candidate of IPv4.
     pub udp: SocketAddr,
+    /// All its UDP candidates.
+    pub candidates: Vec<SocketAddr>,
     /// SHA-256 of its certificate.
     pub fingerprint: String,
     /// Payload type of video; ours unless the server chose another.
@@ -127,10 +129,13 @@ impl Answer {
         let value = |key: &'static str, name: &'static str| {
             text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim).ok_or(Error::Answer(name))
         };
+        let candidates: Vec<SocketAddr> = text.lines().filter_map(udp_candidate).collect();
+        let ipv4 = candidates.iter().copied().find(SocketAddr::is_ipv4);
         Ok(Self {
             ufrag: value("a=ice-ufrag:", "ICE user name fragment")?.to_owned(),
             pwd: value("a=ice-pwd:", "ICE password")?.to_owned(),
-            udp: text.lines().find_map(udp_candidate).ok_or(Error::Answer("UDP candidate"))?,
+            udp: ipv4.ok_or(Error::Answer("UDP candidate"))?,
+            candidates,
             fingerprint: value("a=fingerprint:sha-256 ", "SHA-256 fingerprint")?.to_owned(),
             video_pt: value("m=video ", "video section").ok().and_then(first_format).unwrap_or(VIDEO_PT),
             video_ssrc: text.split("m=video ").nth(1).and_then(first_ssrc),
@@ -139,12 +144,11 @@ impl Answer {
     }
 }
 
-/// `a=candidate:<foundation> <component> udp <priority> <address> <port> typ host` (RFC 8839 §5.1); IPv4 only.
+/// `a=candidate:<foundation> <component> udp <priority> <address> <port> typ host` (RFC 8839 §5.1).
 fn udp_candidate(line: &str) -> Option<SocketAddr> {
     let words: Vec<&str> = line.strip_prefix("a=candidate:")?.split_whitespace().collect();
     let [_, _, transport, _, address, port, ..] = words[..] else { return None };
-    let address = address.parse().ok().filter(std::net::IpAddr::is_ipv4)?;
-    transport.eq_ignore_ascii_case("udp").then_some(SocketAddr::new(address, port.parse().ok()?))
+    transport.eq_ignore_ascii_case("udp").then_some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
 }
 
 /// The first `a=ssrc` (RFC 5576 §4.1) of a section that other sections may follow.

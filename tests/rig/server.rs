@@ -39,7 +39,7 @@ pub struct Demo {
     pub ladder: Option<String>,
     /// Further arguments.
     pub arguments: Vec<String>,
-    /// Environment variables.
+    /// Environment variables; they go before the rig's own.
     pub environment: Vec<(String, String)>,
 }
 
@@ -52,6 +52,10 @@ impl Default for Demo {
 
 /// The preset that costs least.
 const LADDER_SMALL: &str = "small";
+
+/// Media on free ports of the loopback interface, which relays stand in front of and other servers do not fight for.
+const MEDIA_ENVIRONMENT: [(&str, &str); 2] =
+    [("SPILLWAY__SFU__PORT", "0"), ("SPILLWAY__SFU__ADDRESSES", "[\"127.0.0.1\"]")];
 
 /// A running server.
 pub struct Server {
@@ -243,7 +247,7 @@ fn spawn(demo: &Demo, port: u16, folder: &Path) -> Result<Child> {
     if let Some(ladder) = &demo.ladder {
         command.args(["--ladder", ladder]);
     }
-    command.args(&demo.arguments).envs(demo.environment.iter().cloned());
+    command.args(&demo.arguments).envs(MEDIA_ENVIRONMENT).envs(demo.environment.iter().cloned());
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     let hint = "build it first, `cargo build -p spillway`".to_owned();
     end_with_us(&mut command).spawn().map_err(|source| Error::Program { program, hint, source })

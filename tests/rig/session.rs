@@ -1,0 +1,32 @@
+//! What a WHIP or WHEP client does with its session after the answer.
+
+use crate::error::Result;
+use crate::http::{Http, Reply};
+
+/// The server's side of a peer over HTTP (RFC 9725 §4.2).
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its path or URL.
+    pub location: String,
+    token: Option<String>,
+}
+
+impl Session {
+    /// The session at `location`, made with `token`.
+    pub(crate) fn new(location: String, token: Option<String>) -> Self {
+        Self { location, token }
+    }
+
+    /// A request to the session, or to what lies `below` it, with the token that it was made with.
+    pub fn request(&self, http: &Http, method: &str, below: &str, kind: &str, body: &[u8]) -> Result<Reply> {
+        let bearer = format!("Bearer {}", self.token.as_deref().unwrap_or_default());
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+        http.request(method, &format!("{}{below}", self.location), &headers, (!body.is_empty()).then_some(body))
+    }
+
+    /// Ends it.
+    pub fn leave(&self, http: &Http) -> Result<()> {
+        let reply = self.request(http, "DELETE", "", "application/sdp", &[])?;
+        if (200..300).contains(&reply.status) { Ok(()) } else { Err(reply.unexpected(&self.location)) }
+    }
+}
