@@ -21,6 +21,12 @@ pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
     settings.api.http = demo.http;
     settings.api.database = demo.data.join("spillway.db");
     settings.broadcast.folder = demo.data.join("media");
+    let media = &mut settings.sfu;
+    if demo.http.ip().is_loopback() && media.addresses.is_empty() {
+        // A demo of this machine alone: its media too, and beside whatever else runs here.
+        media.addresses.push(demo.http.ip());
+        media.port = 0;
+    }
     if let Some(ladder) = demo.ladder {
         settings.ingest.ladder = ladder;
     }

@@ -75,7 +75,7 @@ pub(crate) struct Broadcast {
     /// speaker's line breaks; shorter frees the encoders' CPU. Seconds; default 300.
     pub(crate) idle_end_seconds: u32,
     /// Rooms on the air at once. A ladder costs one to two cores; a room above this limit has its stage, and no broadcast.
-    /// Default 4.
+    /// 0: none at all. Default 4.
     pub(crate) rooms_on_air_max: u32,
     /// Keep segments and a playlist of the whole broadcast, so that it can be rewound and watched afterwards. Default true.
     pub(crate) record: bool,
@@ -168,8 +168,8 @@ impl Settings {
         if !(1..=86_400).contains(&self.broadcast.idle_end_seconds) {
             return refuse("broadcast", "idle_end_seconds must lie between 1 and 86400".into());
         }
-        if !(1..=1_000).contains(&self.broadcast.rooms_on_air_max) {
-            return refuse("broadcast", "rooms_on_air_max must lie between 1 and 1000".into());
+        if self.broadcast.rooms_on_air_max > 1_000 {
+            return refuse("broadcast", "rooms_on_air_max must be at most 1000".into());
         }
         if let Err(error) = self.log.filter.parse::<tracing_subscriber::filter::Targets>() {
             return refuse("log", format!("filter = {:?} cannot be read: {error}", self.log.filter));

@@ -23,6 +23,9 @@ use crate::studio::Studio;
 
 /// Changes of rooms that may await the broadcasts' task; a further one is refused with 503.
 const ORDERS_MAX: usize = 64;
+/// Upper bounds of every histogram: latencies, seconds.
+const LATENCY_BUCKETS: [f64; 16] =
+    [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.007, 0.01, 0.02, 0.04, 0.07, 0.1, 0.2, 0.4, 0.7, 1.0, 3.0];
 /// How often the metrics recorder tidies its histograms.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -44,7 +47,8 @@ pub(crate) struct Running {
 
 /// Starts everything. `settings` are validated. `development`: give publisher's tokens to anybody who asks.
 pub(crate) async fn start(settings: Settings, development: bool) -> Result<Running, Error> {
-    let metrics = PrometheusBuilder::new().install_recorder().map_err(|error| Error::Metrics(Box::new(error)))?;
+    let metrics = PrometheusBuilder::new().set_buckets(&LATENCY_BUCKETS).and_then(PrometheusBuilder::install_recorder);
+    let metrics = metrics.map_err(|error| Error::Metrics(Box::new(error)))?;
     let keys = settings.auth.keys();
     // Whatever can be missing or taken first, so that nothing half runs.
     let store = store(&settings.broadcast)?;

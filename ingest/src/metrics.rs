@@ -8,7 +8,7 @@ use metrics::{counter, gauge, histogram};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stage {
     /// Capture (the sender report's NTP time) to arrival at the depayloader. Only where the clocks agree.
-    Arrival,
+    Capture,
     /// A frame's last packet in, picture decoded.
     Decode,
     /// A picture's nominal arrival to the tick that shows it: jitter buffer plus playout delay.
@@ -21,7 +21,7 @@ pub(crate) enum Stage {
 
 pub(crate) fn latency(stage: Stage, took: Duration) {
     let label = match stage {
-        Stage::Arrival => "arrival",
+        Stage::Capture => "capture",
         Stage::Decode => "decode",
         Stage::Playout => "playout",
         Stage::Compose => "compose",

@@ -171,7 +171,7 @@ impl Arrivals {
                     let ms = utc_ms() - captured;
                     // Outside of this the sender's clock is not ours.
                     if (0..10_000).contains(&ms) {
-                        metrics::latency(Stage::Arrival, Duration::from_millis(ms as u64));
+                        metrics::latency(Stage::Capture, Duration::from_millis(ms as u64));
                     }
                 });
                 gst::PadProbeReturn::Ok

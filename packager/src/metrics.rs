@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-const PART_LATENCY: &str = "spillway_packager_part_latency_seconds";
-const PUBLISH: &str = "spillway_packager_publish_seconds";
+/// Stages of the way of a frame; this crate sees `part` (last frame of a part out of the encoder to the part published) and
+/// `playlist` (rendering the playlists of one change and waking who waits for it).
+const LATENCY: &str = "spillway_latency_seconds";
 const PARTS: &str = "spillway_packager_parts_total";
 const GAPS: &str = "spillway_packager_gap_parts_total";
 const SEGMENTS: &str = "spillway_packager_segments_total";
@@ -18,8 +19,7 @@ const STORE_FAILED: &str = "spillway_packager_store_failed_total";
 const STORE_RETRIED: &str = "spillway_packager_store_retried_total";
 
 pub(crate) fn describe() {
-    describe_histogram!(PART_LATENCY, Unit::Seconds, "Last frame of a part out of the encoder to the part published");
-    describe_histogram!(PUBLISH, Unit::Seconds, "Rendering the playlists of one change and waking who waits for it");
+    describe_histogram!(LATENCY, Unit::Seconds, "Where a frame spends its time, by stage");
     describe_counter!(PARTS, "Parts published");
     describe_counter!(GAPS, "Parts published as gaps");
     describe_counter!(SEGMENTS, "Segments completed");
@@ -35,7 +35,7 @@ pub(crate) fn describe() {
 pub(crate) fn part_published(bytes: usize, latency: Duration) {
     counter!(PARTS).increment(1);
     counter!(BYTES).increment(bytes as u64);
-    histogram!(PART_LATENCY).record(latency);
+    histogram!(LATENCY, "stage" => "part").record(latency);
 }
 
 pub(crate) fn gap_published() {
@@ -51,7 +51,7 @@ pub(crate) fn unit_dropped() {
 }
 
 pub(crate) fn published(took: Duration) {
-    histogram!(PUBLISH).record(took);
+    histogram!(LATENCY, "stage" => "playlist").record(took);
 }
 
 pub(crate) fn waiting(change: f64) {

@@ -78,6 +78,8 @@ struct Broadcast {
     programme: Programme,
     control: Control,
     codecs: Vec<Option<String>>,
+    /// Renditions whose parts are gaps at present.
+    absent: Vec<bool>,
     publisher: Option<Publisher>,
     summary: Summary,
     /// Bytes of the parts that were cut but not published yet, and when their last frame left the encoder.
@@ -93,6 +95,7 @@ impl Broadcast {
             programme: Programme::new(spec.clone(), config.gap_after_parts),
             control: Control::new(spec, config.part_hold_back_parts, 0),
             codecs: vec![None; spec.renditions.len()],
+            absent: vec![false; spec.renditions.len()],
             publisher,
             summary: Summary::default(),
             cut_since: Vec::new(),
@@ -130,9 +133,7 @@ impl Broadcast {
                 Output::Init { rendition, map, bytes, rfc6381 } => {
                     self.shared.renditions[rendition.0].write().add_init(map, bytes.clone());
                     self.codecs[rendition.0] = Some(rfc6381);
-                    let prefix = format!("{}/", self.shared.spec.epoch);
-                    let text = Rendered::new(master::render(&self.shared.spec, &self.codecs, &prefix));
-                    *self.shared.multivariant.write().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                    self.list_renditions();
                     if let Some(publisher) = &self.publisher {
                         publisher.init(rendition, map, bytes);
                     }
@@ -147,6 +148,8 @@ impl Broadcast {
                             metrics::gap_published();
                         }
                     }
+                    let whole = completed.as_ref().is_some_and(|segment| !segment.has_gap());
+                    self.note_presence(rendition, cut.media.is_some(), whole);
                     changed.insert(rendition);
                     self.completed(rendition, completed);
                 }
@@ -162,6 +165,34 @@ impl Broadcast {
             }
         }
         changed
+    }
+
+    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again: who comes
+    /// meanwhile must not start on it. Who watches it sees the gaps and switches.
+    fn note_presence(&mut self, rendition: RenditionId, media: bool, whole_segment: bool) {
+        let absent = if media { self.absent[rendition.0] && !whole_segment } else { true };
+        if absent != self.absent[rendition.0] {
+            self.absent[rendition.0] = absent;
+            self.list_renditions();
+        }
+    }
+
+    /// Renders the multivariant playlist.
+    fn list_renditions(&self) {
+        let spec = &self.shared.spec;
+        let listed = |leave_out_absent: bool| -> Vec<Option<String>> {
+            let each = self.codecs.iter().zip(&self.absent).zip(&spec.renditions);
+            each.map(|((codec, absent), r)| codec.clone().filter(|_| !(leave_out_absent && *absent && !r.is_audio())))
+                .collect()
+        };
+        let mut codecs = listed(true);
+        let has_picture =
+            |codecs: &[Option<String>]| codecs.iter().zip(&spec.renditions).any(|(c, r)| c.is_some() && !r.is_audio());
+        if !has_picture(&codecs) {
+            codecs = listed(false);
+        }
+        let text = Rendered::new(master::render(spec, &codecs, &format!("{}/", spec.epoch)));
+        *self.shared.multivariant.write().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
     fn completed(&mut self, rendition: RenditionId, segment: Option<Segment>) {

@@ -181,6 +181,22 @@ async fn playlists_name_only_what_can_be_fetched_and_parse_everywhere() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shed_rung_is_not_offered_until_it_is_whole_again() {
+    let mut rig = Rig::start(Config::default(), None).await;
+    let mut listed = Vec::new();
+    for step in 0..14 {
+        rig.play(30, if (4..8).contains(&step) { &[1] } else { &[0, 1] }).await;
+        let Ok(master) = rig.origin().get("index.m3u8", None).await else { continue };
+        let text = String::from_utf8(master.body.to_vec()).unwrap();
+        assert!(text.contains("480p.m3u8"), "{text}");
+        listed.push(text.contains("720p.m3u8"));
+    }
+    assert_eq!(listed.first(), Some(&true));
+    assert_eq!(listed.last(), Some(&true));
+    assert!(listed.contains(&false), "{listed:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_segment_is_its_parts_end_to_end() {
     let mut rig = Rig::start(Config::default(), None).await;
     rig.play(240, &[0, 1]).await;

@@ -1,0 +1,82 @@
+# What people type. Everything here installs what it needs first (deploy/dependencies.sh).
+
+SHELL := /bin/sh
+export PATH := $(CURDIR)/target/tools/bin:$(PATH)
+FUZZ_SECONDS ?= 5
+
+.PHONY: help run build test unit e2e check bench fuzz soak screenshot dependencies test-dependencies web clean
+
+help:
+	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
+	@echo "make build       target/release/spillway, web pages in it"
+	@echo "make test        all tests: unit, web, fuzzing for a moment, end to end"
+	@echo "make check       formatting, lints, documentation, spelling, types"
+	@echo "make bench       every figure of the README's table, measured on this machine"
+	@echo "make soak        lip sync, memory and latency over ten minutes"
+	@echo "make screenshot  docs/watch.png anew"
+
+dependencies:
+	@deploy/dependencies.sh run
+
+test-dependencies:
+	@deploy/dependencies.sh test
+
+web/dist/assets: $(shell find web/src web/index.html web/package-lock.json web/vite.config.ts -type f)
+	@echo "building the web pages"
+	@cd web && npm run --silent build
+	@touch web/dist/assets
+
+web: dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+
+run: web
+	@echo "building the server; the first time takes some minutes"
+	cargo build --release --locked -p spillway
+	target/release/spillway demo $(ARGS)
+
+build: web
+	cargo build --release --locked -p spillway
+
+test: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	@$(MAKE) --no-print-directory unit e2e
+
+unit:
+	cd web && npm run --silent check && npm test --silent
+	cargo test --locked --workspace --exclude spillway-tests
+	cargo test --locked -p spillway-tests --lib --bins
+	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh $(FUZZ_SECONDS)
+
+e2e:
+	cargo build --locked -p spillway -p spillway-tests --bins
+	cargo test --locked -p spillway-tests --tests -- --test-threads=1
+
+fuzz: test-dependencies
+	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh 300
+
+check: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	target/tools/typos/bin/typos
+	cd web && npm run --silent check
+
+bench: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --release --locked -p spillway -p spillway-tests --bins
+	tests/bench.sh
+
+soak: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --release --locked -p spillway -p spillway-tests --bins
+	target/release/spillway-glass lipsync --seconds 600
+
+screenshot: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --locked -p spillway -p spillway-tests --bins
+	target/debug/spillway-glass screenshot --out docs/watch.png
+
+clean:
+	cargo clean
+	rm -rf web/dist/assets

