@@ -70,7 +70,7 @@ bench: test-dependencies
 soak: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --release --locked -p spillway -p spillway-tests --bins
-	target/release/spillway-glass lipsync --seconds 600
+	GLASS_SECONDS=600 LADDERS=small tests/bench.sh glass
 
 screenshot: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
