@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import type { Participant } from "../../lib/api";
 import { count } from "../../lib/format";
 import { type Kind, type Media, useLevel } from "./media";
+import { Icon } from "../../ui/icon";
 import { Picture } from "./picture";
 
 const NAME_KEY = "spillway.name";
@@ -70,15 +71,15 @@ export function Green({ media, codec, onCodec, onJoin, stage }: Props) {
 }
 
 export function Toggles({ media }: { media: Media }) {
-  const words: [Kind, string, string][] = [
-    ["video", "Camera", "📷"],
-    ["audio", "Microphone", "🎙"],
+  const words: [Kind, string, "camera" | "microphone"][] = [
+    ["video", "Camera", "camera"],
+    ["audio", "Microphone", "microphone"],
   ];
   return (
     <div className="toggles">
-      {words.map(([kind, label, sign]) => (
+      {words.map(([kind, label, icon]) => (
         <button key={kind} type="button" aria-pressed={media.on[kind]} onClick={() => media.toggle(kind)}>
-          <span aria-hidden="true">{sign}</span> {label} {media.on[kind] ? "on" : "off"}
+          <Icon name={icon} off={!media.on[kind]} /> {label} {media.on[kind] ? "on" : "off"}
         </button>
       ))}
     </div>

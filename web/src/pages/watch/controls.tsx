@@ -3,6 +3,7 @@
 import { type RefObject, useEffect } from "react";
 import { formatSeconds, renditionLabel } from "../../lib/format";
 import type { Player, Snapshot } from "../../player/player";
+import { Icon } from "../../ui/icon";
 
 export function Controls({ player, shot, frame }: { player: Player; shot: Snapshot; frame: RefObject<HTMLDivElement | null> }) {
   const fullscreen = () => {
@@ -14,10 +15,10 @@ export function Controls({ player, shot, frame }: { player: Player; shot: Snapsh
   return (
     <div className="controls">
       <button type="button" onClick={() => player.togglePlay()} aria-label={shot.paused ? "Play" : "Pause"} disabled={!playing}>
-        {shot.paused ? "▶" : "❚❚"}
+        <Icon name={shot.paused ? "play" : "pause"} />
       </button>
       <button type="button" onClick={() => player.setMuted(!shot.muted)} aria-label={shot.muted ? "Sound on" : "Sound off"}>
-        {shot.muted ? "🔇" : "🔊"}
+        <Icon name={shot.muted ? "muted" : "sound"} />
       </button>
       <input
         type="range"
@@ -50,7 +51,7 @@ export function Controls({ player, shot, frame }: { player: Player; shot: Snapsh
         </label>
       )}
       <button type="button" onClick={fullscreen} aria-label="Full screen">
-        ⛶
+        <Icon name="fullscreen" />
       </button>
     </div>
   );

@@ -1,6 +1,7 @@
 //! What lies over the picture: why there is none, or what to click for more.
 
 import type { Player, Snapshot } from "../../player/player";
+import { Icon } from "../../ui/icon";
 
 interface Words {
   title: string;
@@ -41,12 +42,12 @@ export function Overlay({ player, shot }: { player: Player; shot: Snapshot }) {
       )}
       {shot.phase === "playing" && shot.blocked && (
         <button type="button" className="overlay big" onClick={() => player.togglePlay()}>
-          ▶ Play
+          <Icon name="play" /> Play
         </button>
       )}
       {shot.phase === "playing" && shot.muted && !shot.blocked && (
         <button type="button" className="unmute" onClick={() => player.setMuted(false)}>
-          🔇 Tap for sound
+          <Icon name="muted" /> Tap for sound
         </button>
       )}
     </>
