@@ -1,2 +1,180 @@
-//! placeholder
-fn main() {}
+//! CPU of a broadcast of one 720p30 speaker against one ffmpeg that makes the same ladder with the same presets.
+//!
+//! Both decode the same H.264 file at its own pace, scale, and encode three rungs and AAC; ours composes besides, and delivers
+//! access units as it does to the packager. `cargo bench -p ingest`. Needs ffmpeg.
+
+#![allow(clippy::unwrap_used)] // A benchmark that unwraps says where it failed.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+use ingest::ladder::Ladder;
+use ingest::{Config, Input, Speaker, TokenProvider, WhepSource};
+use packager::delivery::Delivery;
+
+const SECONDS: u64 = 15;
+const RUNS: usize = 3;
+/// Before the clock starts: pipelines load, encoders warm up.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Moving pictures with detail and grain: neither the easiest to encode nor noise.
+fn make_speaker(file: &Path) {
+    let picture = format!("testsrc2=size=1280x720:rate=30:duration={}", SECONDS + 5);
+    let status = Command::new("ffmpeg")
+        .args([
+            "-loglevel",
+            "error",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            &picture,
+            "-vf",
+            "noise=alls=6:allf=t",
+            "-c:v",
+            "libx264",
+        ])
+        .args(["-preset", "veryfast", "-tune", "zerolatency", "-profile:v", "baseline", "-b:v", "2500k", "-g", "300"])
+        .arg(file)
+        .status();
+    assert!(status.unwrap().success(), "ffmpeg could not make the speaker's picture");
+}
+
+fn cpu(who: libc::c_int) -> Duration {
+    // SAFETY: rusage is plain integers, and is written to.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(who, &raw mut usage);
+        usage
+    };
+    let of = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+    of(usage.ru_utime) + of(usage.ru_stime)
+}
+
+/// Plays the file in real time, as a decoded speaker.
+fn play(file: &Path, input: Input, programme_ns: i64) -> gst::Pipeline {
+    let description = format!(
+        "filesrc location={} ! qtdemux ! h264parse ! avdec_h264 max-threads=1 ! appsink name=out sync=true max-buffers=2",
+        file.display()
+    );
+    let pipeline = gst::parse::launch(&description).unwrap().downcast::<gst::Pipeline>().unwrap();
+    let sink = pipeline.by_name("out").unwrap().downcast::<gst_app::AppSink>().unwrap();
+    let began = Instant::now();
+    let sound = vec![[0.1f32; 2]; 1600];
+    let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
+        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        let info =
+            sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).ok_or(gst::FlowError::Error)?;
+        let now_ns = programme_ns + began.elapsed().as_nanos() as i64;
+        input.push_picture(now_ns, sample.buffer_owned().ok_or(gst::FlowError::Error)?, &info);
+        input.push_sound(now_ns, &sound);
+        Ok(gst::FlowSuccess::Ok)
+    });
+    sink.set_callbacks(callbacks.build());
+    pipeline.set_state(gst::State::Playing).unwrap();
+    pipeline
+}
+
+/// Seconds of CPU a second of programme.
+fn ours(file: &Path) -> f64 {
+    let config = Config { ladder: Ladder::Default, ..Config::default() };
+    let spec = config.spec("bench", "epoch1");
+    let token: TokenProvider = std::sync::Arc::new(String::new);
+    let source = WhepSource { base_url: "http://127.0.0.1:1".into(), token };
+    let (deliveries, mut units) = tokio::sync::mpsc::channel(1024);
+    let broadcast = ingest::start(config, &spec, source, deliveries).unwrap();
+    let taken = std::thread::spawn(move || {
+        let mut bytes = 0;
+        while let Some(delivery) = units.blocking_recv() {
+            if let Delivery::Unit(unit) = delivery {
+                bytes += unit.data.len();
+            }
+        }
+        bytes
+    });
+    let speaker = Speaker { identity: "ann".into(), name: "Ann".into(), session: "1".into() };
+    let pipeline = play(file, broadcast.feed(speaker).unwrap(), broadcast.programme_now_ns());
+    std::thread::sleep(WARM_UP);
+    let (before, began) = (cpu(libc::RUSAGE_SELF), Instant::now());
+    std::thread::sleep(Duration::from_secs(SECONDS));
+    let used = (cpu(libc::RUSAGE_SELF) - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let status = broadcast.status();
+    pipeline.set_state(gst::State::Null).unwrap();
+    broadcast.stop_blocking();
+    let kilobits = taken.join().unwrap() as f64 * 8.0 / 1000.0 / (SECONDS as f64 + 2.0);
+    println!(
+        "  ours   {used:.3} s/s   {kilobits:.0} kbit/s, {} frames skipped, {} rungs shed",
+        status.frames_skipped, status.rungs_shed
+    );
+    used
+}
+
+fn ffmpeg(file: &Path) -> f64 {
+    let rungs = Ladder::Default.rungs();
+    let split: String = (0..rungs.len()).map(|i| format!("[s{i}]")).collect();
+    let scale =
+        |(i, r): (usize, &ingest::ladder::Rung)| format!(";[s{i}]scale={}:{}:flags=bilinear[v{i}]", r.width, r.height);
+    let graph = format!("[0:v]split={}{split}{}", rungs.len(), rungs.iter().enumerate().map(scale).collect::<String>());
+    let mut command = Command::new("ffmpeg");
+    command.args(["-loglevel", "error", "-re", "-threads", "1", "-i"]).arg(file);
+    command.args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-filter_complex", &graph]);
+    command.args(["-t", &SECONDS.to_string()]);
+    for (i, rung) in rungs.iter().enumerate() {
+        let kilobits = format!("{}k", rung.bits_per_second / 1000);
+        command.args([
+            "-map",
+            &format!("[v{i}]"),
+            "-map",
+            "1:a",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "superfast",
+            "-tune",
+            "zerolatency",
+        ]);
+        command.args([
+            "-profile:v",
+            "high",
+            "-threads",
+            "1",
+            "-b:v",
+            &kilobits,
+            "-maxrate",
+            &kilobits,
+            "-bufsize",
+            &kilobits,
+        ]);
+        command.args(["-g", "60", "-keyint_min", "60", "-sc_threshold", "0"]);
+        // Sound once: the others copy nothing.
+        command.args(if i == 0 { ["-c:a", "aac", "-b:a", "128k"].as_slice() } else { ["-an"].as_slice() });
+        command.args(["-t", &SECONDS.to_string(), "-f", "mpegts", "/dev/null"]);
+    }
+    command.arg("-y").stdin(Stdio::null());
+    let before = cpu(libc::RUSAGE_CHILDREN);
+    let began = Instant::now();
+    assert!(command.status().unwrap().success());
+    let used = (cpu(libc::RUSAGE_CHILDREN) - before).as_secs_f64() / began.elapsed().as_secs_f64().max(SECONDS as f64);
+    println!("  ffmpeg {used:.3} s/s");
+    used
+}
+
+fn main() {
+    gst::init().unwrap();
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|l| l.strip_prefix("model name\t: ")).unwrap_or("unknown CPU");
+    println!(
+        "machine: {name}; one 720p30 H.264 speaker → 720p, 480p, 240p superfast + AAC; {SECONDS} s a run; CPU seconds a second"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("speaker.mp4");
+    make_speaker(&file);
+    let mut ratios: Vec<f64> = (0..RUNS).map(|_| ours(&file) / ffmpeg(&file)).collect();
+    ratios.sort_by(f64::total_cmp);
+    println!("ours / ffmpeg: least {:.2}, median {:.2}, most {:.2}", ratios[0], ratios[RUNS / 2], ratios[RUNS - 1]);
+}
