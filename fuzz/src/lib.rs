@@ -25,4 +25,10 @@ pub mod transport {
     pub mod stun;
 }
 
+/// `packager`.
+#[path = "../../packager/src"]
+pub mod packager {
+    pub mod query;
+}
+
 pub use media::codec;
