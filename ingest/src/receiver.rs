@@ -154,10 +154,13 @@ fn hear(sink: &gst_app::AppSink, input: Input) {
     sink.set_callbacks(callbacks.build());
 }
 
+/// A frame on its way into the decoder: its timestamp, and when it was complete.
+type Arrival = (Option<gst::ClockTime>, Instant);
+
 /// When frames came in, to tell how long they took to get here and to be decoded.
 #[derive(Clone, Default)]
 struct Arrivals {
-    pending: Arc<Mutex<VecDeque<(Option<gst::ClockTime>, Instant)>>>,
+    pending: Arc<Mutex<VecDeque<Arrival>>>,
 }
 
 /// Frames that a decoder may hold; older entries are forgotten.
