@@ -37,6 +37,7 @@ pub(crate) struct VideoEncoder {
 
 #[derive(Default)]
 struct Progress {
+    begun: bool,
     in_flight: VecDeque<Instant>,
     worst: Duration,
 }
@@ -93,7 +94,14 @@ impl VideoEncoder {
             buffer.set_dts(gst::ClockTime::NONE);
             buffer.set_duration(gst::ClockTime::from_nseconds(self.clock.frame_ns(1)));
         }
-        if keyframe {
+        let first = {
+            let mut progress = locked(&self.progress);
+            progress.in_flight.push_back(Instant::now());
+            !std::mem::replace(&mut progress.begun, true)
+        };
+        // The first picture is a keyframe by itself. Asked for one, x264enc would note the time at which it was asked before its
+        // shift by 1000 hours is known, and take every later request for one of the past.
+        if keyframe && !first {
             let event = gst_video::DownstreamForceKeyUnitEvent::builder()
                 .timestamp(time)
                 .stream_time(time)
@@ -103,7 +111,6 @@ impl VideoEncoder {
                 .build();
             self.source.send_event(event);
         }
-        locked(&self.progress).in_flight.push_back(Instant::now());
         self.source.push_buffer(picture).is_ok() && !self.pipeline.has_failed()
     }
 

@@ -155,7 +155,7 @@ impl Reception {
         let (expected_now, received_now) = (expected - self.expected_before, self.received - self.received_before);
         (self.expected_before, self.received_before) = (expected, self.received);
         let lost_now = expected_now.saturating_sub(received_now);
-        let fraction = if expected_now == 0 { 0 } else { (lost_now * 256 / expected_now).min(255) };
+        let fraction = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255);
         let lost = expected as i64 - self.received as i64;
         Some(ReportBlock {
             ssrc,

@@ -8,7 +8,6 @@
 
 use std::collections::VecDeque;
 
-use super::codec::vp8;
 use super::ring::Packet;
 
 /// Epochs remembered.
@@ -97,7 +96,7 @@ impl Rewriter {
     pub(crate) fn switch(&mut self, layer: usize, packet: &Packet, timestamp: Option<u32>) {
         let first = self.highest.map_or(u64::from(self.origin.sequence), |h| h + 1);
         let timestamp = timestamp.unwrap_or(self.origin.timestamp);
-        let descriptor = packet.vp8.unwrap_or(vp8::Descriptor::default());
+        let descriptor = packet.vp8.unwrap_or_default();
         if self.epochs.len() == EPOCHS_MAX {
             self.epochs.pop_front();
         }

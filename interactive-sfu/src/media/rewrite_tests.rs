@@ -4,6 +4,7 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::*;
+use crate::media::codec::vp8;
 
 fn packet(sequence: u64, timestamp: u32) -> Packet {
     Packet {

@@ -21,7 +21,7 @@ impl Shard {
         self.ask_publishers();
         self.pass_on_keyframe_requests();
         self.phase = (self.phase + 1) % (TICKS_PER_GROUP * GROUPS);
-        if self.phase % TICKS_PER_GROUP == 0 {
+        if self.phase.is_multiple_of(TICKS_PER_GROUP) {
             self.look_after_group(self.phase / TICKS_PER_GROUP);
             let (sent, tcp_full) = self.net.take_sent();
             self.counters.drop_many("tcp_full", tcp_full);

@@ -52,7 +52,7 @@ impl<'a> BindingRequest<'a> {
         let (mut username, mut nominates, mut integrity_at) = (None, false, None);
         let mut at = HEADER;
         for _ in 0..ATTRIBUTES_MAX {
-            let Some((kind, value)) = attribute(bytes, at) else { return None };
+            let (kind, value) = attribute(bytes, at)?;
             let next = at + 4 + value.len().next_multiple_of(4);
             match (kind, integrity_at) {
                 (FINGERPRINT, Some(integrity_at)) => {

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 /// A keyframe's first packet of each codec, and the size it tells.
-const KEYFRAMES: [(VideoCodec, &[u8], Option<(u32, u32)>); 9] = [
+type Case = (VideoCodec, &'static [u8], Option<(u32, u32)>);
+const KEYFRAMES: [Case; 9] = [
     (VideoCodec::Vp8, &[0x10, 0x10, 0, 0, 0x9d, 1, 0x2a, 0x00, 0x45, 0xd0, 0x02, 0], Some((1280, 720))),
     (VideoCodec::Vp8, &[0x90, 0xe0, 0x81, 2, 3, 0x20, 0x10, 0, 0, 0x9d, 1, 0x2a, 0x80, 2, 0x68, 1], Some((640, 360))),
     // Constrained baseline, 1920 × 1088 cropped by 8 lines, alone, aggregated, fragmented.

@@ -27,7 +27,7 @@ pub(super) struct Salts {
 /// One direction of one session.
 pub(super) enum Cipher {
     Gcm { rtp: LessSafeKey, rtcp: LessSafeKey, salts: Salts },
-    Cm { rtp: CmKeys, rtcp: CmKeys, salts: Salts },
+    Cm { rtp: Box<CmKeys>, rtcp: Box<CmKeys>, salts: Salts },
 }
 
 pub(super) struct CmKeys {
@@ -58,10 +58,8 @@ impl Cipher {
             Profile::Aes128CmSha1_80 => {
                 let keys = |encryption, authentication| {
                     let mac = derive_array::<20>(&derive, authentication)?;
-                    Some(CmKeys {
-                        encryption: ctr_key(&key(encryption)?)?,
-                        authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &mac),
-                    })
+                    let authentication = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &mac);
+                    Some(Box::new(CmKeys { encryption: ctr_key(&key(encryption)?)?, authentication }))
                 };
                 Self::Cm { rtp: keys(0, 1)?, rtcp: keys(3, 4)?, salts }
             }
