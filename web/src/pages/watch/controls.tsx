@@ -34,7 +34,11 @@ export function Controls({ player, shot, frame }: { player: Player; shot: Snapsh
         {shot.atEdge ? "Live" : "Go live"}
       </button>
       <output className="latency" title="From the camera to this screen">
-        {playing && shot.latencySeconds !== null ? `${formatSeconds(shot.latencySeconds)} behind` : ""}
+        {playing && shot.latencySeconds !== null && (
+          <>
+            {formatSeconds(shot.latencySeconds)} <span className="wide">behind</span>
+          </>
+        )}
       </output>
       <span className="spacer" />
       {shot.renditions.length > 1 && (
