@@ -13,6 +13,8 @@
 //! | `lipsync.rs` | pictures and sound → offsets between flash and beep |
 //! | `report.rs` | the table |
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod cli;
 mod latency;
 mod lipsync;

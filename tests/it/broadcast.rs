@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use rig::gst::{Publisher, Speaker};
-use rig::hls::{media_playlist, renditions};
+use rig::hls::{MediaPlaylist, media_playlist, renditions};
 use rig::recorder::{Recorder, Recording};
 use rig::server::{Demo, Server, pass};
 use rig::wait::wait_for;
@@ -62,10 +62,18 @@ fn check_playlists(server: &Server) {
     }
 }
 
+/// A viewer can begin with any segment: its first part is independent, and says so.
+fn check_entries(playlist: &MediaPlaylist) {
+    let first_of_segment = |path: &&(String, f64)| path.0.ends_with(".0.m4s");
+    let firsts: Vec<&String> = playlist.parts.iter().filter(first_of_segment).map(|(path, _)| path).collect();
+    assert!(!firsts.is_empty() && firsts.iter().all(|path| playlist.independent.contains(path)), "{}", playlist.text);
+}
+
 /// Every listed part is there, lies where the last one ended, and lasts as long as the playlist says.
 fn check_parts(server: &Server) {
     for rendition in renditions(&server.http, &server.playlist()).unwrap() {
         let playlist = media_playlist(&server.http, &rendition.path).unwrap();
+        check_entries(&playlist);
         let init = server.http.get(playlist.map.as_deref().unwrap()).unwrap().body;
         let timescale = f64::from(fmp4::timescale(&init).unwrap());
         let mut end = None;
@@ -101,8 +109,14 @@ fn check_recording(recording: &Recording) {
         let power = sound.iter().map(|sample| sample * sample).sum::<f32>() / sound.len().max(1) as f32;
         assert!(power > 1e-4, "the speaker's tone is not heard: mean square {power}");
     } else {
+        for first in 0..recording.segments.len() {
+            recording.write_from(&file, first).unwrap();
+            let keyframes = ffprobe::keyframes(&file).unwrap();
+            assert_eq!(keyframes.first(), Some(&true), "segment {first} of {}", recording.rendition.path);
+        }
         let height = u64::from(recording.rendition.height);
         assert_eq!(stream["height"].as_u64(), Some(height), "{stream}");
+        recording.write(&file).unwrap();
         // Half of what 25 frames a second would give: a busy machine may shed, but not that much.
         let pictures = ffprobe::packet_times(&file, "v:0").unwrap().len();
         assert!(pictures as f64 > recording.seconds().unwrap() * 12.0, "{pictures} pictures");

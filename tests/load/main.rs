@@ -17,6 +17,8 @@
 //! | `measure.rs` | what was used between two moments |
 //! | `report.rs` | the table, and whether it may be believed |
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod cli;
 mod measure;
 mod publisher;

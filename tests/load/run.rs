@@ -172,7 +172,7 @@ impl Rig<'_> {
     fn leave(&self, peers: impl Iterator<Item = Peer>) {
         for peer in peers {
             // A server that forgets a session sooner than we end it has done no wrong.
-            let _ = peer.session.leave(&self.http);
+            let _ = peer.session.leave(self.http);
         }
     }
 }

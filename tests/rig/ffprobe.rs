@@ -36,6 +36,14 @@ pub fn packet_times(media: &Path, stream: &str) -> Result<Vec<f64>> {
     Ok(text.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect())
 }
 
+/// Whether each packet of a file's picture can be decoded without others, in file order.
+pub fn keyframes(media: &Path) -> Result<Vec<bool>> {
+    let file = media.to_string_lossy();
+    let arguments = ["-v", "error", "-select_streams", "v:0", "-show_entries", "packet=flags", "-of", "csv=p=0", &file];
+    let text = String::from_utf8_lossy(&judge("ffprobe", &arguments)?).into_owned();
+    Ok(text.lines().map(|line| line.contains('K')).collect())
+}
+
 /// The pictures of a file as gray bytes, `width` × `height` each, one after another.
 pub fn decode_gray(media: &Path, width: u32, height: u32) -> Result<Vec<u8>> {
     let (file, size) = (media.to_string_lossy(), format!("scale={width}:{height}:flags=area"));

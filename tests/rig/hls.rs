@@ -27,6 +27,8 @@ pub struct MediaPlaylist {
     pub segments: Vec<(String, f64)>,
     /// Parts: URL path, and duration in seconds.
     pub parts: Vec<(String, f64)>,
+    /// Those of `parts` that are INDEPENDENT.
+    pub independent: Vec<String>,
     /// EXT-X-ENDLIST.
     pub ended: bool,
 }
@@ -77,7 +79,11 @@ fn media_playlist_of(text: &str, path: &str) -> MediaPlaylist {
             playlist.map = attribute(map, "URI").map(|uri| resolve(path, uri));
         } else if let Some(part) = line.strip_prefix("#EXT-X-PART:") {
             let seconds = attribute(part, "DURATION").and_then(|seconds| seconds.parse().ok()).unwrap_or(0.0);
-            playlist.parts.extend(attribute(part, "URI").map(|uri| (resolve(path, uri), seconds)));
+            let uri = attribute(part, "URI").map(|uri| resolve(path, uri));
+            if attribute(part, "INDEPENDENT") == Some("YES") {
+                playlist.independent.extend(uri.clone());
+            }
+            playlist.parts.extend(uri.map(|uri| (uri, seconds)));
         } else if let Some(info) = line.strip_prefix("#EXTINF:") {
             duration = info.split(',').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0.0);
         } else if line == "#EXT-X-ENDLIST" {
@@ -146,11 +152,12 @@ mod tests {
         let [audio, video] = &renditions_of(text, "/live/r/index.m3u8")[..] else { panic!() };
         assert_eq!((audio.path.as_str(), audio.audio), ("/live/r/e/a.m3u8", true));
         assert_eq!((video.path.as_str(), video.height), ("/live/r/e/v.m3u8", 360));
-        let text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-MAP:URI=\"v/i.mp4\"\n#EXT-X-PART:DURATION=0.2,URI=\"v/7.0.m4s\"\n\
+        let text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-MAP:URI=\"v/i.mp4\"\n#EXT-X-PART:DURATION=0.2,URI=\"v/7.0.m4s\",INDEPENDENT=YES\n\
             #EXTINF:2.00000,\nv/7.m4s\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"v/8.0.m4s\"\n";
         let playlist = media_playlist_of(text, "/e/v.m3u8");
         assert_eq!((playlist.first, playlist.map.as_deref(), playlist.ended), (7, Some("/e/v/i.mp4"), false));
         assert_eq!(playlist.segments, [("/e/v/7.m4s".to_owned(), 2.0)]);
         assert_eq!(playlist.parts, [("/e/v/7.0.m4s".to_owned(), 0.2)]);
+        assert_eq!(playlist.independent, ["/e/v/7.0.m4s"]);
     }
 }

@@ -14,6 +14,8 @@
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`] | what is written, judged by others' and by independent code |
 //! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod browser;
 mod error;
 pub mod ffprobe;

@@ -118,7 +118,12 @@ impl Recording {
 
     /// Writes initialization and segments into one file.
     pub fn write(&self, file: &Path) -> Result<()> {
-        let media = [self.init.clone(), self.segments.concat()].concat();
+        self.write_from(file, 0)
+    }
+
+    /// As [`Recording::write`], without the first segments: what a viewer gets who begins with segment number `first`.
+    pub fn write_from(&self, file: &Path, first: usize) -> Result<()> {
+        let media = [self.init.clone(), self.segments.get(first..).unwrap_or_default().concat()].concat();
         std::fs::write(file, media).map_err(Error::io("writing a recording"))
     }
 }

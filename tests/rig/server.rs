@@ -150,10 +150,12 @@ impl Server {
         })
     }
 
-    /// Waits until its room is broadcast; what there is to watch.
+    /// Waits until its room is broadcast with picture and sound; what there is to watch.
     pub fn wait_for_broadcast(&self) -> Result<Vec<Rendition>> {
         wait_for_or("the broadcast", BROADCAST_MAX_S, || {
-            renditions(&self.http, &self.playlist()).map_err(|error| error.to_string())
+            let found = renditions(&self.http, &self.playlist()).map_err(|error| error.to_string())?;
+            let whole = [true, false].iter().all(|audio| found.iter().any(|one| one.audio == *audio));
+            if whole { Ok(found) } else { Err(format!("{found:?}")) }
         })
     }
 
