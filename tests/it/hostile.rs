@@ -10,6 +10,7 @@ use rig::peer::{Credentials, Peer, Request, SrtpOffer, signal};
 use rig::sdp::{Direction, Offer, Video};
 use rig::server::{Demo, Server};
 use rig::token::KeyPair;
+use rig::vp8::Vp8Stream;
 use rig::wait::wait_for_or;
 
 /// Counts datagrams that the SFU threw away, by reason.
@@ -160,5 +161,50 @@ fn unauthenticated_truncated_and_random_datagrams_are_dropped_and_counted() {
     let reasons: Vec<&str> =
         counted.series(DROPPED).filter(|(_, value)| *value > 0.0).map(|(labels, _)| labels).collect();
     assert!(reasons.len() >= 2 && reasons.iter().all(|labels| labels.contains("reason=")), "{reasons:?}");
+    still_serves(&server);
+}
+
+/// Makes something bad of a sealed packet.
+type Spoil = fn(Vec<u8>) -> Vec<u8>;
+
+/// What is sent in place of a packet, and the reason that its drop is counted for; empty: whichever.
+const SPOILT: [(&str, Spoil); 5] = [
+    ("srtp_short", |sealed| sealed[..20].to_vec()),
+    // Fifteen contributing sources that are not there.
+    ("malformed_rtp", |sealed| [&[0x8f], &sealed[1..16]].concat()),
+    ("srtp_unauthenticated", |sealed| [&sealed[..sealed.len() - 1], &[sealed[sealed.len() - 1] ^ 1]].concat()),
+    ("", |sealed| [sealed, vec![0; 60_000]].concat()),
+    ("srtp_replayed", |sealed| sealed),
+];
+
+#[test]
+fn truncated_oversized_forged_and_replayed_packets_of_a_speaker_are_dropped_and_counted() {
+    let server = Server::start(Demo::default()).unwrap();
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let request =
+        Request::vp8(&format!("/whip/{}", server.room), Some(server.speaker_token("bad")), Direction::Publish);
+    let mut peer = Peer::join(&server.http, &credentials, &request).unwrap();
+    let mut stream = Vp8Stream::new(request.ssrc, peer.answer.video_pt, 200);
+    let mut packet = vec![];
+    for (reason, spoil) in SPOILT {
+        let label = format!("reason=\"{reason}");
+        let dropped = |server: &Server| server.metrics().unwrap().sum(DROPPED, &[&label]);
+        let before = dropped(&server);
+        for _ in 0..20 {
+            stream.next_frame(3000);
+            stream.packet(&mut packet, true, true, true, 1);
+            let sealed = peer.tx.encrypt_rtp(&packet).unwrap().to_vec();
+            if reason == "srtp_replayed" {
+                peer.socket.send(&sealed).unwrap();
+            }
+            peer.socket.send(&spoil(sealed)).unwrap();
+        }
+        wait_for_or(&format!("the count of {label}"), 5, || match dropped(&server) - before {
+            20.0.. => Ok(()),
+            fewer => Err(format!("{fewer} of 20")),
+        })
+        .unwrap();
+    }
+    server.wait_for_speakers(1).unwrap();
     still_serves(&server);
 }

@@ -17,6 +17,9 @@ use serde_json::Value;
 /// The SFU asks a publisher for a keyframe at most so often.
 const KEYFRAME_INTERVAL_MIN: Duration = Duration::from_millis(400);
 
+/// Counts the keyframe requests that publishers were sent.
+const KEYFRAME_REQUESTS: &str = "spillway_sfu_keyframe_requests_sent_total";
+
 /// A relay to the server's media port.
 fn relay(server: &Server) -> Relay {
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
@@ -53,18 +56,19 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
     let frames = |browser: &mut Browser| number(&browser.evaluate(viewer, "window.rig.stats()").unwrap(), "frames");
     browser.wait_until(viewer, "pictures", 20, "window.rig.stats()", |s| number(s, "frames") > 20).unwrap();
 
-    speaker_leg.impair(Impairment::lossy(0.03));
-    viewer_leg.impair(Impairment {
-        loss: 0.05,
-        reorder: 0.05,
-        reorder_by_max: Duration::from_millis(30),
-        duplicate: 0.02,
-    });
-    let before = frames(&mut browser);
+    let by_ms = Duration::from_millis;
+    speaker_leg.impair(Impairment { loss: 0.03, reorder: 0.03, reorder_by_max: by_ms(20), duplicate: 0.02 });
+    viewer_leg.impair(Impairment { loss: 0.05, reorder: 0.05, reorder_by_max: by_ms(30), duplicate: 0.02 });
+    let requests = || server.metrics().unwrap().sum(KEYFRAME_REQUESTS, &[]) as u64;
+    let (before, requests_before) = (frames(&mut browser), requests());
     pass(10);
     let during = frames(&mut browser) - before;
+    let requested = requests() - requests_before;
     let stats = browser.evaluate(speaker, "window.rig.stats()").unwrap();
     assert!(during > 60, "{during} frames in ten bad seconds");
+    // The viewer's and the programme's together.
+    let most = 10_000 / KEYFRAME_INTERVAL_MIN.as_millis() as u64 + 1;
+    assert!(requested <= most, "{requested} keyframe requests in ten bad seconds");
     assert!(number(&stats, "nacks") > 0, "nothing was asked for again: {stats}");
 
     // A second of nothing at all, then a perfect network: the picture is back at full rate.
@@ -97,7 +101,8 @@ fn any_number_of_keyframe_requests_becomes_a_few() {
         .collect();
     pass(1);
     let plis = |browser: &mut Browser| number(&browser.evaluate(speaker, "window.rig.stats()").unwrap(), "plis");
-    let (before, start) = (plis(&mut browser), Instant::now());
+    let counted = || server.metrics().unwrap().sum(KEYFRAME_REQUESTS, &[]) as u64;
+    let (before, counted_before, start) = (plis(&mut browser), counted(), Instant::now());
     let mut sent = 0;
     while start.elapsed() < Duration::from_secs(4) {
         for viewer in &mut viewers {
@@ -111,6 +116,7 @@ fn any_number_of_keyframe_requests_becomes_a_few() {
     let (got, time) = (plis(&mut browser) - before, start.elapsed());
     let most = time.as_millis() as u64 / KEYFRAME_INTERVAL_MIN.as_millis() as u64 + 1;
     assert!((1..=most).contains(&got), "{sent} requests became {got}, at most {most} may");
+    assert_eq!(counted() - counted_before, got, "the server's own count");
 }
 
 #[test]

@@ -99,7 +99,8 @@ impl Http {
     /// POST of an SDP offer with a bearer token.
     pub fn offer(&self, path: &str, token: Option<&str>, sdp: &[u8]) -> Result<Reply> {
         let bearer = token.map(|token| format!("Bearer {token}"));
-        let mut headers = vec![("Content-Type", "application/sdp")];
+        // A refusal may come before the body was read, and then nothing more can be asked over its connection.
+        let mut headers = vec![("Content-Type", "application/sdp"), ("Connection", "close")];
         if let Some(bearer) = &bearer {
             headers.push(("Authorization", bearer));
         }

@@ -88,16 +88,18 @@ impl Server {
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
-        let (http, child) = (&self.http, &mut self.child);
-        wait_for_or("the server's /readyz", READY_MAX_S, || {
+        let (http, child, room) = (&self.http, &mut self.child, format!("/v1/rooms/{}", self.room));
+        wait_for_or("the server and its room", READY_MAX_S, || {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(format!("it ended with {status}"));
             }
-            match http.get("/readyz") {
-                Ok(reply) if reply.status == 200 => Ok(()),
-                Ok(reply) => Err(format!("{} {}", reply.status, reply.text())),
-                Err(error) => Err(error.to_string()),
+            for path in ["/readyz", &room] {
+                let reply = http.get(path).map_err(|error| error.to_string())?;
+                if reply.status != 200 {
+                    return Err(format!("{path}: {} {}", reply.status, reply.text()));
+                }
             }
+            Ok(())
         })
     }
 
