@@ -34,8 +34,8 @@ const browser = await chromium.launch({
 const pages = new Map();
 
 const commands = {
-  async open({ page: id, url }) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  async open({ page: id, url, colors }) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: colors ?? "light" });
     const page = await context.newPage();
     pages.set(id, page);
     page.on("console", (message) => console.error(`[${id}] ${message.type()}: ${message.text()}`));
@@ -50,6 +50,9 @@ const commands = {
   },
   evaluate: ({ page, expression }) => pages.get(page).evaluate(expression),
   click: ({ page, selector }) => pages.get(page).locator(selector).first().click({ timeout: 10_000 }),
+  async screenshot({ page, file }) {
+    await pages.get(page).screenshot({ path: file });
+  },
   async close({ page }) {
     await pages.get(page).context().close();
     pages.delete(page);

@@ -12,6 +12,7 @@
 //! | `latency.rs` | samples → figures |
 //! | `lipsync.rs` | pictures and sound → offsets between flash and beep |
 //! | `report.rs` | the table |
+//! | `screenshot.rs` | the README's picture, of a demo of its own |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -19,6 +20,7 @@ mod cli;
 mod latency;
 mod lipsync;
 mod report;
+mod screenshot;
 mod watch;
 
 use std::process::ExitCode;
@@ -26,12 +28,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let options = cli::Options::parse();
-    match watch::run(&options) {
-        Ok(report) => {
-            print!("{report}");
-            ExitCode::SUCCESS
-        }
+    let cli = cli::Cli::parse();
+    let done = match &cli.command {
+        Some(cli::Command::Screenshot(options)) => screenshot::take(options),
+        None => watch::run(&cli.options).map(|report| print!("{report}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spillway-glass: {error}");
             ExitCode::FAILURE

@@ -59,6 +59,19 @@ impl Browser {
         Ok(Page(self.pages))
     }
 
+    /// As [`Browser::open`], for a user who prefers dark pages.
+    pub fn open_dark(&mut self, url: &str) -> Result<Page> {
+        self.pages += 1;
+        self.ask(&json!({ "do": "open", "page": self.pages, "url": url, "colors": "dark" }))?;
+        Ok(Page(self.pages))
+    }
+
+    /// Saves what a page shows as a PNG.
+    pub fn screenshot(&mut self, page: Page, file: &Path) -> Result<()> {
+        let file = std::path::absolute(file).map_err(Error::io("naming a screenshot"))?;
+        self.ask(&json!({ "do": "screenshot", "page": page.0, "file": file })).map(drop)
+    }
+
     /// Evaluates an expression (or awaits a promise) in a page.
     pub fn evaluate(&mut self, page: Page, expression: &str) -> Result<Value> {
         self.ask(&json!({ "do": "evaluate", "page": page.0, "expression": expression }))
