@@ -1,14 +1,22 @@
 // Injected into the watch page: reads the burned counter off every frame shown. `window.glass.take()` gives and forgets the
 // samples; `window.glass.state()` what else is known of the player.
 (() => {
-  // How the synthetic speaker burns its counter in: one row of square cells, the most significant bit first, white for 1.
-  // Positions are shares of the picture's width and height. The counter counts ticks of `tickMs` since 1970, modulo 2^bits.
+  // How the synthetic speaker burns its counter in: one row of cells, the most significant bit first, white for 1; before it a
+  // cell that is always white, behind it one that is white if the number of ones is odd. Positions are shares of the speaker's
+  // picture. The counter counts ticks of `tickMs` since 1970, modulo 2^bits.
   const LAYOUT = { left: 0.05, top: 0.05, width: 0.9, height: 0.05, bits: 24, tickMs: 1 };
+  // Where the first speaker's picture may stand in the grid, as shares of the programme's: alone, of two, of four, of nine.
+  const TILES = [
+    { left: 0, top: 0, side: 1 },
+    { left: 0, top: 0.25, side: 0.5 },
+    { left: 0, top: 0, side: 0.5 },
+    { left: 0, top: 0, side: 1 / 3 },
+  ];
 
   const video = document.querySelector("video");
   if (!video) return false;
   const canvas = document.createElement("canvas");
-  canvas.width = LAYOUT.bits;
+  canvas.width = LAYOUT.bits + 2;
   canvas.height = 1;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   let samples = [];
@@ -16,23 +24,35 @@
   video.addEventListener("waiting", () => (waiting += 1));
 
   // The middle of each cell, scaled to one pixel.
+  function read(tile) {
+    const cells = LAYOUT.bits + 2;
+    const cell = (LAYOUT.width * tile.side * video.videoWidth) / LAYOUT.bits;
+    const left = (tile.left + LAYOUT.left * tile.side) * video.videoWidth - cell;
+    const middle = (tile.top + (LAYOUT.top + LAYOUT.height / 2) * tile.side) * video.videoHeight;
+    for (let at = 0; at < cells; at += 1) context.drawImage(video, left + (at + 0.5) * cell - 1, middle - 1, 2, 2, at, 0, 1, 1);
+    const { data } = context.getImageData(0, 0, cells, 1);
+    const bits = Array.from({ length: cells }, (_, at) => data[at * 4 + 1]);
+    // Neither black nor white: no counter, or a frame on its way from one to another.
+    if (bits.some((light) => light > 96 && light < 160)) return null;
+    const [marker, ...rest] = bits.map((light) => (light >= 160 ? 1 : 0));
+    const parity = rest.pop();
+    const ones = rest.reduce((sum, bit) => sum + bit, 0);
+    return marker === 1 && ones % 2 === parity ? rest.reduce((value, bit) => value * 2 + bit, 0) : null;
+  }
+
+  // Speakers come and go: the tile is looked for again whenever it is lost.
+  let tile = TILES[0];
   function counter() {
-    const { videoWidth, videoHeight } = video;
-    const cell = (LAYOUT.width * videoWidth) / LAYOUT.bits;
-    const middle = (LAYOUT.top + LAYOUT.height / 2) * videoHeight;
-    let value = 0;
-    for (let bit = 0; bit < LAYOUT.bits; bit += 1) {
-      const x = LAYOUT.left * videoWidth + (bit + 0.5) * cell;
-      context.drawImage(video, x - 1, middle - 1, 2, 2, bit, 0, 1, 1);
+    const value = read(tile);
+    if (value !== null) return value;
+    for (const other of TILES) {
+      const there = read(other);
+      if (there !== null) {
+        tile = other;
+        return there;
+      }
     }
-    const { data } = context.getImageData(0, 0, LAYOUT.bits, 1);
-    for (let bit = 0; bit < LAYOUT.bits; bit += 1) {
-      const light = data[bit * 4 + 1];
-      // Neither black nor white: no counter, or a frame on its way from one to another.
-      if (light > 96 && light < 160) return null;
-      value = value * 2 + (light >= 160 ? 1 : 0);
-    }
-    return value;
+    return null;
   }
 
   // The counter wraps: it means the last time it stood at this value.
