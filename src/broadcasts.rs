@@ -1,7 +1,8 @@
 //! Who is on the air: takes what the SFU tells and what `api` orders to each room's [`Programme`], and does what it says.
 //!
 //! One task. It owns every broadcast; their ends come back to it. The SFU's events may overtake its queue: then it asks the SFU
-//! how every stage stands. At the end it ends all broadcasts and waits for them, for a bounded time.
+//! how every stage stands. A room is forgotten once its programme is over. At the end it ends all broadcasts and waits for them,
+//! for a bounded time.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use api::{Layout, RoomOrder};
 use interactive_sfu::{Event, Sfu};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::programme::{Order, Programme, Speaker};
@@ -28,9 +29,24 @@ pub(crate) struct Broadcasts {
 
 #[derive(Default)]
 struct Programmes {
-    by_room: HashMap<String, (Programme, Option<OnAir>)>,
-    /// Each ends with the name of its room.
-    ends: JoinSet<String>,
+    by_room: HashMap<String, Slot>,
+    /// Each waits for the end of a broadcast.
+    ends: JoinSet<()>,
+    /// Whose end it is. By task, so that one that panics is missed too.
+    rooms_by_end: HashMap<Id, String>,
+}
+
+struct Slot {
+    programme: Programme,
+    on_air: Option<OnAir>,
+    /// The room was deleted while on the air: its broadcast is not to be found once it has ended.
+    deleted: bool,
+}
+
+impl Programmes {
+    fn on_air(&self, room: &str) -> Option<&OnAir> {
+        self.by_room.get(room)?.on_air.as_ref()
+    }
 }
 
 impl Broadcasts {
@@ -39,7 +55,7 @@ impl Broadcasts {
         let mut events = self.sfu.events();
         let mut all = Programmes::default();
         loop {
-            let timeout = all.by_room.values().filter_map(|(programme, _)| programme.poll_timeout()).min();
+            let timeout = all.by_room.values().filter_map(|slot| slot.programme.poll_timeout()).min();
             tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) => self.heard(&mut all, event).await,
@@ -50,7 +66,7 @@ impl Broadcasts {
                     Err(RecvError::Closed) => break,
                 },
                 Some(order) = orders.recv() => self.ordered(&mut all, order).await,
-                Some(ended) = all.ends.join_next() => self.ended(&mut all, ended.ok()).await,
+                Some(ended) = all.ends.join_next_with_id() => self.ended(&mut all, ended).await,
                 () = sleep_until(timeout), if timeout.is_some() => self.poll(&mut all).await,
                 () = stop.cancelled() => break,
             }
@@ -66,8 +82,8 @@ impl Broadcasts {
                 self.follow(all, &room, order).await;
             }
             Event::SpeakerLeft { room, session, .. } => {
-                let Some((programme, _)) = all.by_room.get_mut(&room) else { return };
-                let order = programme.left(session.as_str(), Instant::now());
+                let Some(slot) = all.by_room.get_mut(&room) else { return };
+                let order = slot.programme.left(session.as_str(), Instant::now());
                 self.follow(all, &room, order).await;
             }
         }
@@ -76,13 +92,17 @@ impl Broadcasts {
     async fn ordered(&self, all: &mut Programmes, order: RoomOrder) {
         match order {
             RoomOrder::Layout { room, layout } => {
-                if let Some((_, Some(on_air))) = all.by_room.get(&room) {
+                if let Some(on_air) = all.on_air(&room) {
                     on_air.set_layout(layout);
                 }
             }
             RoomOrder::Deleted { room } => {
-                let Some((programme, _)) = all.by_room.get_mut(&room) else { return self.on_air.remove(&room) };
-                let order = programme.deleted();
+                let Some(slot) = all.by_room.get_mut(&room) else { return self.on_air.remove(&room) };
+                slot.deleted = slot.on_air.is_some();
+                if !slot.deleted {
+                    self.on_air.remove(&room);
+                }
+                let order = slot.programme.deleted();
                 self.follow(all, &room, order).await;
             }
         }
@@ -103,92 +123,91 @@ impl Broadcasts {
         }
     }
 
-    /// `room` is `None` when the task that waited for the end was lost; the programme then never learns, so all are asked.
-    async fn ended(&self, all: &mut Programmes, room: Option<String>) {
-        let Some(room) = room else { return };
-        let Some((programme, on_air)) = all.by_room.get_mut(&room) else { return };
-        *on_air = None;
-        let order = programme.ended(Instant::now());
+    async fn ended(&self, all: &mut Programmes, ended: Result<(Id, ()), JoinError>) {
+        let task = match ended {
+            Ok((task, ())) => task,
+            Err(error) => {
+                tracing::error!(%error, "a broadcast's task was lost");
+                error.id()
+            }
+        };
+        let Some(room) = all.rooms_by_end.remove(&task) else { return };
+        let Some(slot) = all.by_room.get_mut(&room) else { return };
+        slot.on_air = None;
+        if std::mem::take(&mut slot.deleted) {
+            self.on_air.remove(&room);
+        }
+        let order = slot.programme.ended(Instant::now());
         self.follow(all, &room, order).await;
-        self.forget_if_over(all, &room).await;
     }
 
     async fn poll(&self, all: &mut Programmes) {
         let now = Instant::now();
-        let due: Vec<_> =
-            all.by_room.iter_mut().map(|(room, (programme, _))| (room.clone(), programme.poll(now))).collect();
+        let due: Vec<_> = all.by_room.iter_mut().map(|(room, slot)| (room.clone(), slot.programme.poll(now))).collect();
         for (room, order) in due {
             self.follow(all, &room, order).await;
         }
     }
 
     fn programme<'a>(&self, all: &'a mut Programmes, room: &str) -> &'a mut Programme {
-        let new = || (Programme::new(self.idle_end), None);
-        &mut all.by_room.entry(room.to_owned()).or_insert_with(new).0
+        let new = || Slot { programme: Programme::new(self.idle_end), on_air: None, deleted: false };
+        &mut all.by_room.entry(room.to_owned()).or_insert_with(new).programme
     }
 
     async fn follow(&self, all: &mut Programmes, room: &str, order: Option<Order>) {
-        match order {
-            None => {}
-            Some(Order::Start(speakers)) => self.go_live(all, room, speakers).await,
-            Some(Order::Join(speaker)) => {
-                if let Some((_, Some(on_air))) = all.by_room.get(room) {
-                    on_air.speaker_joined(speaker);
-                }
-            }
-            Some(Order::Leave(speaker)) => {
-                if let Some((_, Some(on_air))) = all.by_room.get(room) {
-                    on_air.speaker_left(speaker);
-                }
-            }
-            Some(Order::End) => {
-                if let Some((_, Some(on_air))) = all.by_room.get(room) {
-                    on_air.end();
-                }
-            }
+        match (order, all.on_air(room)) {
+            (Some(Order::Start(speakers)), _) => self.go_live(all, room, speakers).await,
+            (Some(Order::Join(speaker)), Some(on_air)) => on_air.speaker_joined(speaker),
+            (Some(Order::Leave(speaker)), Some(on_air)) => on_air.speaker_left(speaker),
+            (Some(Order::End), Some(on_air)) => on_air.end(),
+            (Some(Order::Join(_) | Order::Leave(_) | Order::End) | None, _) => {}
+        }
+        if all.by_room.get(room).is_some_and(|slot| slot.programme.is_over()) {
+            all.by_room.remove(room);
         }
     }
 
     async fn go_live(&self, all: &mut Programmes, room: &str, speakers: Vec<Speaker>) {
-        let running = all.by_room.values().filter(|(_, on_air)| on_air.is_some()).count();
-        let started = if running >= self.rooms_on_air_max {
-            tracing::warn!(room, running, "no broadcast: rooms_on_air_max is reached");
-            None
-        } else {
-            let layout = self.rooms.get(room).await.map_or(Layout::Grid, |room| room.layout);
-            match self.studio.go_live(room, layout, speakers) {
-                Ok(started) => Some(started),
-                Err(error) => {
-                    tracing::error!(room, error = &error as &dyn std::error::Error, "starting the broadcast");
-                    None
-                }
-            }
-        };
-        let Some((programme, on_air)) = all.by_room.get_mut(room) else { return };
+        let started = self.start(all, room, speakers).await;
+        let Some(slot) = all.by_room.get_mut(room) else { return };
         match started {
-            Some((handle, end)) => {
-                *on_air = Some(handle);
-                let room = room.to_owned();
-                all.ends.spawn(async move {
-                    end.await;
-                    room
-                });
+            Some((on_air, end)) => {
+                slot.on_air = Some(on_air);
+                all.rooms_by_end.insert(all.ends.spawn(end).id(), room.to_owned());
             }
-            None => drop(programme.ended(Instant::now())),
+            // It is tried again later: `ended` orders nothing while somebody is on stage.
+            None => drop(slot.programme.ended(Instant::now())),
         }
     }
 
-    async fn forget_if_over(&self, all: &mut Programmes, room: &str) {
-        if all.by_room.get(room).is_some_and(|(programme, _)| programme.is_over()) {
-            all.by_room.remove(room);
-            if matches!(self.rooms.get(room).await, Err(api::Error::UnknownRoom)) {
-                self.on_air.remove(room);
+    async fn start(
+        &self,
+        all: &Programmes,
+        room: &str,
+        speakers: Vec<Speaker>,
+    ) -> Option<(OnAir, impl Future<Output = ()> + Send + use<>)> {
+        let running = all.ends.len();
+        if running >= self.rooms_on_air_max {
+            tracing::warn!(room, running, "no broadcast: rooms_on_air_max is reached");
+            return None;
+        }
+        let layout = match self.rooms.get(room).await {
+            Ok(room) => room.layout,
+            // Whoever came in while it was being deleted.
+            Err(api::Error::UnknownRoom) => return None,
+            Err(_) => Layout::Grid,
+        };
+        match self.studio.go_live(room, layout, speakers) {
+            Ok(started) => Some(started),
+            Err(error) => {
+                tracing::error!(room, error = &error as &dyn std::error::Error, "starting the broadcast");
+                None
             }
         }
     }
 
     async fn end_all(&self, mut all: Programmes, end_max: Duration) {
-        let on_air: Vec<_> = all.by_room.values().filter_map(|(_, on_air)| on_air.as_ref()).collect();
+        let on_air: Vec<_> = all.by_room.values().filter_map(|slot| slot.on_air.as_ref()).collect();
         tracing::info!(broadcasts = on_air.len(), "ending the broadcasts");
         on_air.into_iter().for_each(OnAir::end);
         let ends = async { while all.ends.join_next().await.is_some() {} };

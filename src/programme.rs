@@ -49,17 +49,16 @@ pub(crate) struct Programme {
     /// By session, so that an old session's end does not take a new one off the stage.
     stage: BTreeMap<String, Speaker>,
     phase: Phase,
-    deleted: bool,
     retry: Duration,
 }
 
 impl Programme {
     pub(crate) fn new(idle_end: Duration) -> Self {
-        Self { idle_end, stage: BTreeMap::new(), phase: Phase::Off, deleted: false, retry: RETRY_FIRST }
+        Self { idle_end, stage: BTreeMap::new(), phase: Phase::Off, retry: RETRY_FIRST }
     }
 
     pub(crate) fn joined(&mut self, speaker: Speaker, now: Instant) -> Option<Order> {
-        if self.deleted || self.stage.insert(speaker.session.clone(), speaker.clone()).is_some() {
+        if self.stage.insert(speaker.session.clone(), speaker.clone()).is_some() {
             return None;
         }
         match &mut self.phase {
@@ -89,9 +88,8 @@ impl Programme {
         orders
     }
 
-    /// The room is gone.
+    /// The room is gone, and everybody with it. Who comes now comes to a new room of the same name.
     pub(crate) fn deleted(&mut self) -> Option<Order> {
-        self.deleted = true;
         self.stage.clear();
         match self.phase {
             Phase::OnAir { .. } => {
@@ -217,12 +215,31 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_room_ends_and_stays_off() {
+    fn a_deleted_room_ends_and_leaves_nothing() {
         let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
         programme.joined(speaker("1"), now);
         assert_eq!(programme.deleted(), Some(Order::End));
-        assert_eq!(programme.joined(speaker("2"), now), None);
+        assert_eq!(programme.deleted(), None, "once");
+        assert_eq!(programme.left("1", now), None, "everybody had gone with it");
         assert_eq!(programme.ended(now), None);
+        assert!(programme.is_over());
+    }
+
+    #[test]
+    fn a_room_made_again_has_a_broadcast_of_its_own() {
+        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+        programme.joined(speaker("1"), now);
+        programme.deleted();
+        assert_eq!(programme.joined(speaker("2"), now), None, "the old one is still ending");
+        assert_eq!(programme.ended(now), Some(Order::Start(vec![speaker("2")])));
+    }
+
+    #[test]
+    fn a_room_deleted_while_its_broadcast_pauses_is_over_at_once() {
+        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+        programme.joined(speaker("1"), now);
+        programme.ended(now);
+        assert_eq!(programme.deleted(), None);
         assert!(programme.is_over());
     }
 
