@@ -50,6 +50,7 @@ const commands = {
   },
   evaluate: ({ page, expression }) => pages.get(page).evaluate(expression),
   click: ({ page, selector }) => pages.get(page).locator(selector).first().click({ timeout: 10_000 }),
+  fill: ({ page, selector, text }) => pages.get(page).locator(selector).first().fill(text, { timeout: 10_000 }),
   async screenshot({ page, file }) {
     await pages.get(page).screenshot({ path: file });
   },

@@ -85,3 +85,25 @@ fn an_h264_speaker_is_watched_from_a_seat_and_in_the_audience() {
     check_seat(&mut browser, &server);
     check_watch_page(&mut browser, &server);
 }
+
+/// Pictures that each video of the stage page has shown.
+const STAGE_FRAMES: &str =
+    "Array.from(document.querySelectorAll('video'), (video) => video.getVideoPlaybackQuality().totalVideoFrames)";
+
+#[test]
+fn a_user_goes_on_stage_by_the_stage_page_sees_the_others_and_leaves() {
+    let server = Server::start(Demo { speakers: 1, ..Demo::default() }).unwrap();
+    server.wait_for_speakers(1).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let page = browser.open(&server.http.url(&format!("/stage/{}", server.room))).unwrap();
+    browser.fill(page, "input[autocomplete=name]", "Eve").unwrap();
+    browser.click(page, "button:has-text('Go on stage'):enabled").unwrap();
+    server.wait_for_speakers(2).unwrap();
+    let both = |frames: &Value| {
+        let frames = frames.as_array().map_or(&[][..], Vec::as_slice);
+        frames.len() == 2 && frames.iter().all(|count| count.as_u64() > Some(30))
+    };
+    browser.wait_until(page, "one's own picture and the other speaker's", 20, STAGE_FRAMES, both).unwrap();
+    browser.click(page, "button:has-text('Leave the stage')").unwrap();
+    server.wait_for_speakers(1).unwrap();
+}

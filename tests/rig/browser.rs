@@ -98,6 +98,11 @@ impl Browser {
         self.ask(&json!({ "do": "click", "page": page.0, "selector": selector })).map(drop)
     }
 
+    /// Types a text into the first element that matches a Playwright selector.
+    pub fn fill(&mut self, page: Page, selector: &str, text: &str) -> Result<()> {
+        self.ask(&json!({ "do": "fill", "page": page.0, "selector": selector, "text": text })).map(drop)
+    }
+
     /// Closes a page as a user does.
     pub fn close(&mut self, page: Page) -> Result<()> {
         self.ask(&json!({ "do": "close", "page": page.0 })).map(drop)
