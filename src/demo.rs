@@ -33,8 +33,8 @@ pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Makes the room, unless an earlier run did, and sends the speakers on stage. They leave when the result is dropped.
-pub(crate) async fn begin(demo: &cli::Demo, running: &Running) -> Result<Guests, Error> {
+/// Makes the room, unless an earlier run did. To be called before anybody can ask for it.
+pub(crate) async fn make_room(rooms: &api::Rooms) -> Result<(), Error> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let room = Room {
         name: ROOM.into(),
@@ -42,9 +42,13 @@ pub(crate) async fn begin(demo: &cli::Demo, running: &Running) -> Result<Guests,
         layout: Layout::Grid,
         created_at_utc_ms: i64::try_from(now.as_millis()).unwrap_or_default(),
     };
-    match running.rooms.create(&room, u32::MAX).await {
-        Ok(()) | Err(ApiError::RoomExists) => {}
-        Err(error) => return Err(error.into()),
+    match rooms.create(&room, u32::MAX).await {
+        Ok(()) | Err(ApiError::RoomExists) => Ok(()),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Sends the speakers on stage. They leave when the result is dropped.
+pub(crate) fn begin(demo: &cli::Demo, running: &Running) -> Result<Guests, Error> {
     studio::guests(ROOM, demo.speakers, &running.loopback_url(), &running.keys)
 }

@@ -67,7 +67,7 @@ async fn serve(settings: Settings, demo: Option<cli::Demo>) -> Result<(), Error>
     progress::starting(&settings, demo.is_some());
     let running = wiring::start(settings, demo.is_some()).await?;
     let speakers = match &demo {
-        Some(demo) => Some(demo::begin(demo, &running).await?),
+        Some(demo) => Some(demo::begin(demo, &running)?),
         None => None,
     };
     progress::started(&running, demo.is_some());

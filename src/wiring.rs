@@ -45,7 +45,7 @@ pub(crate) struct Running {
     shutdown: settings::Shutdown,
 }
 
-/// Starts everything. `settings` are validated. `development`: give publisher's tokens to anybody who asks.
+/// Starts everything. `settings` are validated. `development`: there is a demo room, and publisher's tokens for anybody who asks.
 pub(crate) async fn start(settings: Settings, development: bool) -> Result<Running, Error> {
     let metrics = PrometheusBuilder::new().set_buckets(&LATENCY_BUCKETS).and_then(PrometheusBuilder::install_recorder);
     let metrics = metrics.map_err(|error| Error::Metrics(Box::new(error)))?;
@@ -54,6 +54,9 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
     let store = store(&settings.broadcast)?;
     let server = Server::bind(&settings.api).await?;
     let rooms = Rooms::open(&settings.api.database).await?;
+    if development {
+        crate::demo::make_room(&rooms).await?;
+    }
     let sfu = Sfu::start(settings.sfu.clone()).map_err(|error| Error::Sfu(Box::new(error)))?;
 
     let (http_address, https_address) = (server.http_address(), server.https_address());

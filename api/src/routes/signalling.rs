@@ -83,13 +83,15 @@ async fn join(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    // First of all, and bounded: an answer before the body has been read would end a connection that the client keeps alive.
+    let offer = extract::text(&app.config, &headers, body, SDP).await;
     let grants = auth::grants(&app.keys, &headers)?;
     match side {
         Side::Whip => auth::may_publish(&grants, &room)?,
         Side::Whep => auth::may_subscribe(&grants, &room)?,
     }
     must_exist(&app.rooms, &room).await?;
-    let offer = extract::text(&app.config, &headers, body, SDP).await?;
+    let offer = offer?;
     let participant = query.participant.filter(|_| side == Side::Whep);
     let request = JoinRequest { room: room.clone(), identity: grants.identity, name: grants.name, participant, offer };
     let joined = match side {

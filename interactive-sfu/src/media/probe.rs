@@ -1,15 +1,15 @@
 //! Whether a subscriber's path carries more than it is given.
 //!
-//! A receiver's estimate grows to some one and a half times what it receives, which is less than the next layer needs. So now and
-//! then, for a second, more is sent: packets it already has. If the estimate follows, the layer choice steps up; if not, the next
+//! A receiver's estimate grows to some one and a half times what it receives, which is less than the next layer needs, and by some
+//! eight percent a second. So now and then, for some seconds, more is sent: packets it already has. If the estimate follows, the layer choice steps up; if not, the next
 //! attempt waits longer. No I/O and no clock. Driven by the shard for each subscriber.
 
 use std::time::{Duration, Instant};
 
 /// How long one attempt takes.
-const ATTEMPT: Duration = Duration::from_millis(1000);
+const ATTEMPT: Duration = Duration::from_secs(8);
 /// Between attempts: at first, and at most.
-const PAUSE_MIN: Duration = Duration::from_secs(6);
+const PAUSE_MIN: Duration = Duration::from_secs(4);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Never more than so much on top.
 const EXTRA_BITS_PER_SECOND_MAX: u64 = 3_000_000;
@@ -70,12 +70,12 @@ mod tests {
 
     #[test]
     fn attempts_fill_the_difference_and_grow_rare() {
-        let sent = run(&mut Probe::default(), 60, Some(1_300_000));
-        let attempts: Vec<usize> = sent.iter().enumerate().filter(|(_, bytes)| **bytes > 0).map(|(s, _)| s).collect();
-        assert_eq!((attempts[0], sent[..6].iter().sum::<usize>()), (6, 0));
-        assert!(attempts.len() <= 8, "{attempts:?}");
-        let first: usize = sent[6..8].iter().sum();
-        assert!((90_000..=100_000).contains(&first), "{first} bytes for 800 kbit/s over a second");
+        let sent = run(&mut Probe::default(), 120, Some(1_300_000));
+        let attempts: Vec<usize> = (1..120).filter(|s| sent[*s] > 0 && sent[s - 1] == 0).collect();
+        assert_eq!((attempts[0], attempts[1]), (4, 16), "pauses of 4 and 4 seconds, then longer ones");
+        assert_eq!(attempts.len(), 5, "{attempts:?}");
+        let first: usize = sent[4..13].iter().sum();
+        assert!((780_000..=800_000).contains(&first), "{first} bytes for 800 kbit/s over eight seconds");
     }
 
     #[test]

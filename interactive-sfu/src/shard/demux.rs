@@ -90,6 +90,9 @@ impl Shard {
                 Message::SenderReport { ssrc, ntp, rtp } if publishes => self.sender_report(slot, ssrc, ntp, rtp),
                 Message::Nack { ssrc, items } if !publishes => self.nack(slot, ssrc, items),
                 Message::KeyframeRequest { ssrc } if !publishes => self.keyframe_request(slot, ssrc),
+                Message::ReceptionReport { fraction_lost, .. } if !publishes => {
+                    self.subscriber_lost(slot, fraction_lost)
+                }
                 Message::Remb(bits_per_second) if !publishes => self.estimate(slot, bits_per_second),
                 // A bye ends a source; the session ends by DTLS or HTTP.
                 _ => {}
@@ -131,8 +134,15 @@ impl Shard {
 
     fn estimate(&mut self, slot: usize, bits_per_second: u64) {
         let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
-        subscriber.estimate_bits_per_second = Some(bits_per_second);
+        subscriber.estimated(bits_per_second);
         self.choose_layers(slot);
+    }
+
+    fn subscriber_lost(&mut self, slot: usize, fraction: u8) {
+        let now = self.now;
+        if let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) {
+            subscriber.lost(fraction, now);
+        }
     }
 
     fn section_of(&mut self, slot: usize, ssrc: u32) -> Option<usize> {

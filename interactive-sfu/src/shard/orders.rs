@@ -47,6 +47,9 @@ impl Shard {
     fn connected(&mut self, slot: usize, (sealer, opener): (Sealer, Opener)) {
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         (peer.sealer, peer.opener) = (Some(sealer), Some(opener));
+        if let Role::Subscriber(subscriber) = &mut peer.role {
+            subscriber.connected(self.now);
+        }
         let id = peer.id;
         let _ = self.reports.send(Report::Connected(id));
         // What was attached before can be sent from now on, beginning with a keyframe.
@@ -192,7 +195,7 @@ impl Shard {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
         let Role::Subscriber(subscriber) = &mut peer.role else { return };
-        let (limit, budget) = (subscriber.limit, subscriber.budget());
+        let (limit, budget) = (subscriber.limit, subscriber.budget(now));
         for subscription in &mut subscriber.sections {
             let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else {
                 continue;

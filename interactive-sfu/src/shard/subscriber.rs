@@ -373,10 +373,16 @@ pub(crate) struct Subscriber {
     pub sections: Vec<Subscription>,
     pub limit: SizeLimit,
     /// What its path carries, as it says itself.
-    pub estimate_bits_per_second: Option<u64>,
+    estimate_bits_per_second: Option<u64>,
+    /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they receive.
+    trusted_from: Option<Instant>,
     pub probe: crate::media::probe::Probe,
 }
 
+/// See [`Subscriber::trusted_from`].
+const ESTIMATE_SETTLES: Duration = Duration::from_secs(7);
+/// A tenth.
+const LOSS_OF_A_FULL_PATH: u8 = 26;
 /// What sound takes of an estimate.
 const AUDIO_BITS_PER_SECOND: u64 = 64_000;
 
@@ -386,12 +392,33 @@ impl Subscriber {
             sections: sections.into_iter().map(Subscription::new).collect(),
             limit: None,
             estimate_bits_per_second: None,
+            trusted_from: None,
             probe: crate::media::probe::Probe::default(),
         }
     }
 
-    /// Each picture's share of the estimate.
-    pub(crate) fn budget(&self) -> Option<u64> {
+    /// Its path is up.
+    pub(crate) fn connected(&mut self, now: Instant) {
+        self.trusted_from = Some(now + ESTIMATE_SETTLES);
+    }
+
+    /// It estimates so much.
+    pub(crate) fn estimated(&mut self, bits_per_second: u64) {
+        self.estimate_bits_per_second = Some(bits_per_second);
+    }
+
+    /// It has lost so much, of 256: a path that loses is full, whatever the age of the estimate.
+    pub(crate) fn lost(&mut self, fraction: u8, now: Instant) {
+        if fraction > LOSS_OF_A_FULL_PATH {
+            self.trusted_from = self.trusted_from.map(|from| from.min(now));
+        }
+    }
+
+    /// Each picture's share of the estimate; `None` while there is none to be trusted.
+    pub(crate) fn budget(&self, now: Instant) -> Option<u64> {
+        if self.trusted_from.is_none_or(|from| now < from) {
+            return None;
+        }
         let of = |video| self.sections.iter().filter(|s| s.video == video && s.source.is_some()).count() as u64;
         let pictures = self.estimate_bits_per_second?.saturating_sub(of(false) * AUDIO_BITS_PER_SECOND);
         Some(pictures / of(true).max(1))

@@ -135,7 +135,7 @@ impl Shard {
         else {
             return;
         };
-        let Some(budget) = subscriber.budget() else { return };
+        let Some(budget) = subscriber.budget(now) else { return };
         let limit = subscriber.limit;
         let wanted = subscriber.sections.iter_mut().filter(|s| s.video).find_map(|subscription| {
             let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
