@@ -247,7 +247,9 @@ fn blocked(origin: &mut Origin, viewers: &mut [TcpStream], buffer: &mut [u8]) ->
     let waiting = HEAP_BYTES.load(Relaxed).saturating_sub(heap) as f64 / viewers.len() as f64;
     let at = Instant::now();
     origin.play(FRAMES_PER_PART);
-    viewers.iter_mut().for_each(|viewer| drop(answer(viewer, buffer)));
+    for viewer in viewers.iter_mut() {
+        answer(viewer, buffer);
+    }
     let last_ms = at.elapsed().as_secs_f64() * 1000.0;
     (viewers.len() as f64 / (origin.cpu() - before).as_secs_f64(), last_ms, waiting)
 }
