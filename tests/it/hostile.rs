@@ -4,6 +4,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
+use rig::flow::flow;
 use rig::http::Reply;
 use rig::ice::binding_request;
 use rig::peer::{Credentials, Peer, Request, SrtpOffer, signal};
@@ -206,5 +207,60 @@ fn truncated_oversized_forged_and_replayed_packets_of_a_speaker_are_dropped_and_
         .unwrap();
     }
     server.wait_for_speakers(1).unwrap();
+    still_serves(&server);
+}
+
+/// Joins as a publisher or viewer.
+fn join(server: &Server, identity: &str, direction: Direction) -> (Peer, Vp8Stream) {
+    let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
+    let (side, token) = match direction {
+        Direction::Publish => ("whip", server.speaker_token(identity)),
+        Direction::Watch => ("whep", server.viewer_token(identity)),
+    };
+    let request = Request::vp8(&format!("/{side}/{}", server.room), Some(token), direction);
+    let peer = Peer::join(&server.http, &credentials, &request).unwrap();
+    let stream = Vp8Stream::new(request.ssrc, peer.answer.video_pt, 300);
+    (peer, stream)
+}
+
+#[test]
+fn peers_that_send_well_sealed_nonsense_cost_the_others_nothing() {
+    let server = Server::start(Demo::default()).unwrap();
+    let (mut speaker, mut stream) = join(&server, "good", Direction::Publish);
+    let watch = Request {
+        path: format!("/whep/{}?participant=good", server.room),
+        ..Request::vp8("", Some(server.viewer_token("seat")), Direction::Watch)
+    };
+    let mut viewer = Peer::join(&server.http, &Credentials::new(SrtpOffer::Gcm).unwrap(), &watch).unwrap();
+    flow(&mut speaker, &mut stream, &mut viewer, 20, 8).unwrap();
+
+    let (mut mad_speaker, mut mad_stream) = join(&server, "mad", Direction::Publish);
+    let (mut mad_viewer, _) = join(&server, "mad-too", Direction::Watch);
+    let mut noise = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(2);
+    let mut packet = vec![];
+    for n in 0..3000 {
+        // A header that is right, or nearly so, and anything behind it.
+        mad_stream.next_frame(900);
+        mad_stream.packet(&mut packet, true, true, true, 1);
+        packet.truncate(rand::Rng::random_range(&mut noise, 12..80));
+        packet.iter_mut().skip(12).for_each(|byte| *byte = rand::Rng::random(&mut noise));
+        packet[0] |= [0, 0x10, 0x20][n % 3];
+        let _ = mad_speaker.send_rtp(&packet);
+        // A report's header, and lengths and contents that are anything.
+        let mut report: Vec<u8> =
+            (0..rand::Rng::random_range(&mut noise, 8..120)).map(|_| rand::Rng::random(&mut noise)).collect();
+        report[0] = 0x80 | report[0] & 0x3f;
+        report[1] = 200 + report[1] % 8;
+        for peer in [&mut mad_speaker, &mut mad_viewer] {
+            let _ = peer.send_rtcp(&report);
+        }
+        // DTLS records of no sense.
+        report[0] = 20 + report[0] % 44;
+        mad_viewer.socket.send(&report).unwrap();
+        if n % 100 == 0 {
+            flow(&mut speaker, &mut stream, &mut viewer, 2, 4).unwrap();
+        }
+    }
+    flow(&mut speaker, &mut stream, &mut viewer, 50, 8).unwrap();
     still_serves(&server);
 }

@@ -8,7 +8,7 @@
 //! | [`server`] | the server's process: free ports, data folder, readiness, its end |
 //! | [`http`], [`prometheus`], [`token`] | its HTTP surface |
 //! | [`sdp`], [`session`], [`ice`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
-//! | [`vp8`], [`rtcp`] | packets for it to send |
+//! | [`vp8`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`] | what is written, judged by others' and by independent code |
@@ -19,6 +19,7 @@
 pub mod browser;
 mod error;
 pub mod ffprobe;
+pub mod flow;
 pub mod fmp4;
 pub mod gst;
 pub mod hls;

@@ -50,6 +50,14 @@ impl Default for Demo {
     }
 }
 
+impl Demo {
+    /// With one thread for media, and so one port, that a relay can stand in front of: with several, which port a session will
+    /// have is not known before its answer.
+    pub fn with_one_port() -> Self {
+        Self { environment: vec![("SPILLWAY__SFU__SHARDS".into(), "1".into())], ..Self::default() }
+    }
+}
+
 /// The preset that costs least.
 const LADDER_SMALL: &str = "small";
 
