@@ -58,7 +58,7 @@ check: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 	target/tools/typos/bin/typos
 	cd web && npm run --silent check
 

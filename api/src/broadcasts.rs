@@ -38,7 +38,7 @@ impl Playback for Origin {
     }
 }
 
-/// Room → its broadcast. Clonable; every clone sees the same. Holds as many entries as there are rooms.
+/// Room → its broadcast. Cloneable; every clone sees the same. Holds as many entries as there are rooms.
 #[derive(Clone, Default)]
 pub struct Broadcasts {
     by_room: Arc<RwLock<HashMap<String, Entry>>>,

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// Serving, then draining, then closing. Clonable; every clone sees the same.
+/// Serving, then draining, then closing. Cloneable; every clone sees the same.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
     draining: CancellationToken,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::start::{self, Running};
 
-/// A clonable handle. Every call is answered by the room's authority; none blocks media.
+/// A cloneable handle. Every call is answered by the room's authority; none blocks media.
 #[derive(Clone)]
 pub struct Sfu {
     running: Arc<Running>,

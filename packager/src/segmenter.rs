@@ -2,7 +2,7 @@
 //!
 //! A part leaves with its LAST frame: whether another frame belongs to it follows from the grid, never from the next frame's
 //! arrival. Every part lies on the grid; where the units do not, the segmenter bends their times by less than a part, so that
-//! decode times never leap: tfdt[n+1] = tfdt[n] + Σ durations.
+//! decode times never leap: each tfdt is the one before plus the durations between.
 //!
 //! What did not come becomes a gap; after a gap video resumes at a keyframe. A keyframe that comes early opens nothing, a
 //! keyframe that comes late is tolerated: the segment starts on the grid all the same, and its first part is then not called
