@@ -1,7 +1,8 @@
 //! CPU of a broadcast of one 720p30 speaker against one ffmpeg that makes the same ladder with the same presets.
 //!
 //! Both decode the same H.264 file at its own pace, scale, and encode three rungs and AAC; ours composes besides, and delivers
-//! access units as it does to the packager. `cargo bench -p ingest`. Needs ffmpeg.
+//! access units as it does to the packager. Needs ffmpeg. `cargo bench -p ingest --bench ladder [-- LADDER]`, a name as in the
+//! settings.
 
 #![allow(clippy::unwrap_used)] // A benchmark that unwraps says where it failed.
 
@@ -19,6 +20,8 @@ use packager::delivery::Delivery;
 
 const SECONDS: u64 = 15;
 const RUNS: usize = 3;
+/// Runs in which the machine was too busy are made again, so many in all.
+const TRIES_MAX: usize = 8;
 /// Before the clock starts: pipelines load, encoders warm up.
 const WARM_UP: Duration = Duration::from_secs(2);
 
@@ -64,8 +67,10 @@ fn play(file: &Path, input: Input, programme_ns: i64) -> gst::Pipeline {
     );
     let pipeline = gst::parse::launch(&description).unwrap().downcast::<gst::Pipeline>().unwrap();
     let sink = pipeline.by_name("out").unwrap().downcast::<gst_app::AppSink>().unwrap();
+    take_padded_frames(&sink);
     let began = Instant::now();
-    let sound = vec![[0.1f32; 2]; 1600];
+    let tone = |n: usize| 0.1 * (n as f32 / 48_000.0 * 440.0 * std::f32::consts::TAU).sin();
+    let sound: Vec<[f32; 2]> = (0..1600).map(|n| [tone(n); 2]).collect();
     let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         let info =
@@ -80,9 +85,20 @@ fn play(file: &Path, input: Input, programme_ns: i64) -> gst::Pipeline {
     pipeline
 }
 
-/// Seconds of CPU a second of programme.
-fn ours(file: &Path) -> f64 {
-    let config = Config { ladder: Ladder::Default, ..Config::default() };
+/// As a speaker's receiver does: the decoder hands over its padded frames instead of copying them.
+fn take_padded_frames(sink: &gst_app::AppSink) {
+    sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {
+        if let Some(gst::QueryViewMut::Allocation(query)) = info.query_mut().map(gst::QueryRef::view_mut) {
+            query.add_allocation_meta::<gst_video::VideoMeta>(None);
+            return gst::PadProbeReturn::Handled;
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Seconds of CPU a second of programme; `None` if the machine was too busy for the whole ladder.
+fn ours(file: &Path, ladder: Ladder) -> Option<f64> {
+    let config = Config { ladder, ..Config::default() };
     let spec = config.spec("bench", "epoch1");
     let token: TokenProvider = std::sync::Arc::new(String::new);
     let source = WhepSource { base_url: "http://127.0.0.1:1".into(), token };
@@ -111,11 +127,12 @@ fn ours(file: &Path) -> f64 {
         "  ours   {used:.3} s/s   {kilobits:.0} kbit/s, {} frames skipped, {} rungs shed",
         status.frames_skipped, status.rungs_shed
     );
-    used
+    // Less than one frame in a hundred skipped, none of a rung.
+    (status.rungs_shed == 0 && status.frames_skipped * 100 <= status.frames).then_some(used)
 }
 
-fn ffmpeg(file: &Path) -> f64 {
-    let rungs = Ladder::Default.rungs();
+fn ffmpeg(file: &Path, ladder: Ladder) -> f64 {
+    let rungs = ladder.rungs();
     let split: String = (0..rungs.len()).map(|i| format!("[s{i}]")).collect();
     let scale =
         |(i, r): (usize, &ingest::ladder::Rung)| format!(";[s{i}]scale={}:{}:flags=bilinear[v{i}]", r.width, r.height);
@@ -168,13 +185,24 @@ fn main() {
     gst::init().unwrap();
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|l| l.strip_prefix("model name\t: ")).unwrap_or("unknown CPU");
+    let ladder = std::env::args()
+        .skip(1)
+        .find(|word| !word.starts_with('-'))
+        .map_or(Ladder::Default, |name| serde_json::from_str(&format!("{name:?}")).unwrap());
+    let rungs: Vec<_> = ladder.rungs().iter().map(|rung| rung.name).collect();
     println!(
-        "machine: {name}; one 720p30 H.264 speaker → 720p, 480p, 240p superfast + AAC; {SECONDS} s a run; CPU seconds a second"
+        "machine: {name}; one 720p30 H.264 speaker → {} superfast + AAC; {SECONDS} s a run; CPU seconds a second",
+        rungs.join(", ")
     );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("speaker.mp4");
     make_speaker(&file);
-    let mut ratios: Vec<f64> = (0..RUNS).map(|_| ours(&file) / ffmpeg(&file)).collect();
+    let pair = || Some(ours(&file, ladder)? / ffmpeg(&file, ladder));
+    let mut ratios: Vec<f64> = std::iter::repeat_with(pair).take(TRIES_MAX).flatten().take(RUNS).collect();
+    if ratios.len() < RUNS {
+        println!("disturbed: {} undisturbed runs of {TRIES_MAX}", ratios.len());
+        return;
+    }
     ratios.sort_by(f64::total_cmp);
     println!("ours / ffmpeg: least {:.2}, median {:.2}, most {:.2}", ratios[0], ratios[RUNS / 2], ratios[RUNS - 1]);
 }

@@ -217,8 +217,8 @@ impl Broadcast {
         self.clock.now_ns() as i64
     }
 
-    /// Encodes what has been composed, delivers it and [`Delivery::End`]. Takes at most some five seconds; false if the
-    /// end could not be delivered.
+    /// Encodes what has been composed, delivers it and [`Delivery::End`], which takes at most some five seconds, and takes
+    /// leave of the media server, which may take longer if that no longer answers. False if the end could not be delivered.
     pub async fn stop(self) -> bool {
         // The channel's receiver may live on this thread: it must go on while the encoders drain.
         tokio::task::spawn_blocking(move || self.stop_blocking()).await.unwrap_or(false)
@@ -240,6 +240,8 @@ impl Broadcast {
 impl Drop for Broadcast {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // All at once: each is waited for when it is dropped.
+        locked(&self.supervisors).values().for_each(Supervisor::stop);
         metrics::broadcasts(-1);
         let panicked = self.composer.take().is_some_and(|thread| thread.join().is_err())
             || self.mixer.take().is_some_and(|thread| thread.join().is_err());

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
+use gstreamer_video::prelude::*;
 use packager::delivery::RenditionId;
 
 use crate::canvas::{Placer, Planes};
@@ -18,6 +19,7 @@ use crate::clock::{FrameClock, ProgrammeClock};
 use crate::config::Config;
 use crate::encoder::VideoEncoder;
 use crate::error::IngestError;
+use crate::layout::Rect;
 use crate::line::{Canvases, Line};
 use crate::metrics;
 use crate::metrics::Stage as Latency;
@@ -198,10 +200,14 @@ fn paint(
     canvas: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
     placers: &mut HashMap<String, Placer>,
 ) -> bool {
-    lay_plate(&plan.plate, canvas);
-    for (n, (picture, seat)) in pictures.iter().zip(&plan.view.seats).enumerate() {
-        let Some(Picture { buffer, info }) = picture else { continue };
-        let Some(place) = plan.place(n, (info.width(), info.height())) else { continue };
+    let whole = Rect { x: 0, y: 0, width: canvas.width(), height: canvas.height() };
+    let places: Vec<_> =
+        pictures.iter().enumerate().map(|(n, picture)| plan.place(n, picture.as_ref()?.size())).collect();
+    if !places.contains(&Some(whole)) {
+        lay_plate(&plan.plate, canvas);
+    }
+    for ((picture, place), seat) in pictures.iter().zip(places).zip(&plan.view.seats) {
+        let (Some(Picture { buffer, info }), Some(place)) = (picture, place) else { continue };
         let Ok(frame) = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info) else { continue };
         placers.entry(seat.speaker.identity.clone()).or_default().draw(&frame, canvas, place);
     }

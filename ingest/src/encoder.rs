@@ -1,8 +1,8 @@
 //! One encoder: pictures or sound in, access units out, in a pipeline of its own.
 //!
 //! A pipeline holds nothing but `appsrc ! encoder ! appsink`, so that a rung can fail, be shed or be rebuilt without the
-//! others noticing. No more than [`IN_FLIGHT_MAX`] pictures wait in a video encoder: the caller asks [`VideoEncoder::has_room`]
-//! first, so an overload never grows a backlog.
+//! others noticing. No more than a third of a second of pictures waits in a video encoder: the caller asks
+//! [`VideoEncoder::has_room`] first, so an overload never grows a backlog.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -22,16 +22,19 @@ use crate::error::IngestError;
 use crate::ladder::Rung;
 use crate::metrics::Stage;
 use crate::outlet::Outlet;
+use crate::pipeline::EncoderPipeline;
 use crate::{locked, metrics};
 
-/// Pictures that may wait in a video encoder: 100 ms at 30 a second.
-const IN_FLIGHT_MAX: usize = 3;
+/// Of a second of pictures, what may wait in a video encoder. Enough to outlast a moment in which the machine does something
+/// else (a picture too many costs the rest of a segment), and less than the parts that players hold back.
+const IN_FLIGHT_SHARE: u32 = 3;
 
 /// An H.264 rung.
 pub(crate) struct VideoEncoder {
     pipeline: EncoderPipeline,
     source: gst_app::AppSrc,
     clock: FrameClock,
+    in_flight_max: usize,
     progress: Arc<Mutex<Progress>>,
 }
 
@@ -70,12 +73,13 @@ impl VideoEncoder {
             deliver_picture(&outlet, rendition, clock, sample);
         })?;
         pipeline.play()?;
-        Ok(Self { pipeline, source, clock, progress })
+        let in_flight_max = fps.div_ceil(IN_FLIGHT_SHARE) as usize;
+        Ok(Self { pipeline, source, clock, in_flight_max, progress })
     }
 
     /// Whether a picture may be pushed now.
     pub(crate) fn has_room(&self) -> bool {
-        locked(&self.progress).in_flight.len() < IN_FLIGHT_MAX
+        locked(&self.progress).in_flight.len() < self.in_flight_max
     }
 
     /// The worst time a picture took since the last call, or has taken so far.
@@ -226,78 +230,4 @@ fn deliver_sound(outlet: &Outlet, rendition: RenditionId, sample: &gst::Sample) 
         data: Bytes::copy_from_slice(&data),
         encoded_at: Instant::now(),
     });
-}
-
-/// `appsrc name=source ! … ! appsink name=sink`, and how it fares.
-struct EncoderPipeline {
-    what: &'static str,
-    pipeline: gst::Pipeline,
-    ended: Arc<(Mutex<bool>, std::sync::Condvar)>,
-}
-
-impl EncoderPipeline {
-    fn build(what: &'static str, description: &str) -> Result<Self, IngestError> {
-        let pipeline = gst::parse::launch(description)
-            .map_err(|e| IngestError::pipeline(what, e))?
-            .downcast::<gst::Pipeline>()
-            .map_err(|_| IngestError::pipeline(what, "not a pipeline"))?;
-        Ok(Self { what, pipeline, ended: Arc::default() })
-    }
-
-    fn element<T: IsA<gst::Element>>(&self, name: &str) -> Result<T, IngestError> {
-        let element = self.pipeline.by_name(name).and_then(|element| element.downcast::<T>().ok());
-        element.ok_or_else(|| IngestError::pipeline(self.what, format!("no {name}")))
-    }
-
-    fn source(&self, caps: &gst::Caps) -> Result<gst_app::AppSrc, IngestError> {
-        let source: gst_app::AppSrc = self.element("source")?;
-        source.set_caps(Some(caps));
-        source.set_format(gst::Format::Time);
-        Ok(source)
-    }
-
-    fn on_unit(&self, unit: impl Fn(&gst::Sample) + Send + Sync + 'static) -> Result<(), IngestError> {
-        let ended = self.ended.clone();
-        let callbacks = gst_app::AppSinkCallbacks::builder()
-            .new_sample(move |sink| {
-                unit(&sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);
-                Ok(gst::FlowSuccess::Ok)
-            })
-            .eos(move |_| {
-                *locked(&ended.0) = true;
-                ended.1.notify_all();
-            })
-            .build();
-        self.element::<gst_app::AppSink>("sink")?.set_callbacks(callbacks);
-        Ok(())
-    }
-
-    fn play(&self) -> Result<(), IngestError> {
-        let change = self.pipeline.set_state(gst::State::Playing);
-        change.map(drop).map_err(|source| IngestError::State { what: self.what, source })
-    }
-
-    /// An error has been posted. Drains the bus: nothing else listens on it.
-    fn has_failed(&self) -> bool {
-        let Some(bus) = self.pipeline.bus() else { return true };
-        std::iter::from_fn(|| bus.pop()).any(|message| {
-            let gst::MessageView::Error(error) = message.view() else { return false };
-            tracing::error!(what = self.what, error = %error.error(), "an encoder failed");
-            true
-        })
-    }
-
-    fn drain(self, until: Instant) {
-        let mut ended = locked(&self.ended.0);
-        while !*ended {
-            let Some(left) = until.checked_duration_since(Instant::now()) else { return };
-            ended = self.ended.1.wait_timeout(ended, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
-        }
-    }
-}
-
-impl Drop for EncoderPipeline {
-    fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
-    }
 }

@@ -26,6 +26,7 @@ mod metrics;
 mod mixer;
 mod outlet;
 mod peer;
+mod pipeline;
 mod plan;
 mod receiver;
 pub mod samples;

@@ -92,7 +92,7 @@ impl Line {
     }
 
     fn scaled(&mut self, source: &Picture) -> Option<Picture> {
-        if (source.info.width(), source.info.height()) == (self.rung.width, self.rung.height) {
+        if source.size() == (self.rung.width, self.rung.height) {
             return Some(source.clone());
         }
         let from = gst_video::VideoFrameRef::from_buffer_ref_readable(&source.buffer, &source.info).ok()?;

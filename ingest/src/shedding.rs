@@ -1,9 +1,11 @@
 //! What to give up when the encoders fall behind, and when to take it back.
 //!
 //! Pure: the worst encode lag and the time come in, the number of rungs to encode comes out. One step down at a time, from
-//! the top of the ladder; the last rung always stays. A step that had to be taken again soon after it was undone doubles
+//! the top of the ladder; the last rung always stays. Lag counts only when it keeps coming back: a machine that stands still
+//! for a moment is not one that is too slow. A step that had to be taken again soon after it was undone doubles
 //! the calm that the next undoing waits for, so that a machine at its limit does not flap. Driven by `composer.rs`.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +14,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Shed a rung when a frame spends longer than this in an encoder, milliseconds. Default 200 (one part).
+    /// Shed a rung when frames spend longer than this in an encoder, in three parts within five seconds, milliseconds.
+    /// Default 200 (one part).
     pub lag_high_ms: u32,
-    /// Lag below this counts as calm, milliseconds. Default 60.
+    /// Lag up to this counts as calm, milliseconds. Default 60.
     pub lag_low_ms: u32,
     /// Calm this long brings a rung back, milliseconds. Doubles on relapse, up to 16 times. Default 10000.
     pub calm_ms: u32,
@@ -55,6 +58,24 @@ pub enum Change {
     Restored(usize),
 }
 
+/// Lag that comes back so often within [`STRIKES_WITHIN`] is no accident.
+const STRIKES: usize = 3;
+const STRIKES_WITHIN: Duration = Duration::from_secs(5);
+
+/// When something happened lately.
+#[derive(Debug, Default)]
+struct Strikes(VecDeque<Instant>);
+
+impl Strikes {
+    /// Once more; whether that is too often.
+    fn strike(&mut self, now: Instant) -> bool {
+        self.0.retain(|at| now.duration_since(*at) < STRIKES_WITHIN);
+        self.0.truncate(STRIKES - 1);
+        self.0.push_front(now);
+        self.0.len() == STRIKES
+    }
+}
+
 /// How many rungs from the top are shed.
 #[derive(Debug)]
 pub struct Shedding {
@@ -65,6 +86,8 @@ pub struct Shedding {
     restored_at: Option<Instant>,
     calm_since: Option<Instant>,
     caution: u32,
+    late: Strikes,
+    restless: Strikes,
 }
 
 const CAUTION_MAX: u32 = 16;
@@ -72,7 +95,17 @@ const CAUTION_MAX: u32 = 16;
 impl Shedding {
     /// Nothing shed of `rungs` rungs.
     pub fn new(config: Config, rungs: usize) -> Self {
-        Self { config, rungs, shed: 0, changed_at: None, restored_at: None, calm_since: None, caution: 1 }
+        Self {
+            config,
+            rungs,
+            shed: 0,
+            changed_at: None,
+            restored_at: None,
+            calm_since: None,
+            caution: 1,
+            late: Strikes::default(),
+            restless: Strikes::default(),
+        }
     }
 
     /// Rungs shed, counted from the top of the ladder.
@@ -80,13 +113,15 @@ impl Shedding {
         self.shed
     }
 
-    /// The worst lag of any rung now; what changes, if anything.
+    /// The worst lag of any rung in a part; what changes, if anything.
     pub fn observe(&mut self, lag: Duration, now: Instant) -> Option<Change> {
         let ms = |value: u32| Duration::from_millis(u64::from(value));
-        if lag >= ms(self.config.lag_high_ms) {
+        if lag > ms(self.config.lag_low_ms) && self.restless.strike(now) {
             self.calm_since = None;
+        }
+        if lag >= ms(self.config.lag_high_ms) {
             let settled = self.changed_at.is_none_or(|at| now.duration_since(at) >= ms(self.config.dwell_ms));
-            if !settled || self.shed + 1 >= self.rungs {
+            if !self.late.strike(now) || !settled || self.shed + 1 >= self.rungs {
                 return None;
             }
             let calm = self.calm();
@@ -95,10 +130,10 @@ impl Shedding {
             }
             self.shed += 1;
             self.changed_at = Some(now);
+            self.late = Strikes::default();
             return Some(Change::Shed(self.shed));
         }
         if lag > ms(self.config.lag_low_ms) {
-            self.calm_since = None;
             return None;
         }
         let since = *self.calm_since.get_or_insert(now);
@@ -141,9 +176,13 @@ mod tests {
 
         /// Observes `lag` ten times a second for `seconds`; the changes with their second.
         fn observe(&mut self, lag: Duration, seconds: u64) -> Vec<(u64, Change)> {
+            self.parts(lag, seconds * 10)
+        }
+
+        fn parts(&mut self, lag: Duration, count: u64) -> Vec<(u64, Change)> {
             let start = self.now;
             let mut changes = vec![];
-            for _ in 0..seconds * 10 {
+            for _ in 0..count {
                 let change = self.shedding.observe(lag, self.now);
                 changes.extend(change.map(|c| ((self.now - start).as_secs(), c)));
                 self.now += Duration::from_millis(100);
@@ -155,6 +194,19 @@ mod tests {
     #[test]
     fn lag_sheds_one_rung_a_dwell_and_keeps_the_last() {
         assert_eq!(Run::new().observe(LATE, 20), [(0, Change::Shed(1)), (2, Change::Shed(2))]);
+    }
+
+    #[test]
+    fn a_moment_of_standstill_sheds_nothing_and_keeps_no_rung_away() {
+        let mut run = Run::new();
+        // A standstill of 300 ms makes two parts late.
+        for _ in 0..20 {
+            assert_eq!((run.observe(CALM, 5), run.parts(LATE, 2)), (vec![], vec![]));
+        }
+        run.observe(CALM, 5);
+        assert_eq!(run.parts(LATE, 3), [(0, Change::Shed(1))]);
+        let changes = [run.observe(CALM, 5), run.parts(LATE, 2), run.observe(CALM, 5), run.parts(LATE, 2)].concat();
+        assert_eq!(changes, [(4, Change::Restored(0))]);
     }
 
     #[test]

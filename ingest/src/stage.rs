@@ -34,6 +34,13 @@ pub(crate) struct Picture {
     pub(crate) info: gst_video::VideoInfo,
 }
 
+impl Picture {
+    /// Width and height, pixels.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        (self.info.width(), self.info.height())
+    }
+}
+
 /// One speaker's place: what has been decoded and not yet shown.
 #[derive(Debug)]
 pub(crate) struct Seat {

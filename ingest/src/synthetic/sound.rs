@@ -1,7 +1,7 @@
 //! The sound of a synthetic speaker: silence, and a beep whenever the square in the picture flashes.
 
 /// From one beep to the next, milliseconds of UTC.
-pub const BEEP_EVERY_MS: i64 = 2000;
+pub const BEEP_EVERY_MS: i64 = 1000;
 /// How long a beep and a flash last, milliseconds.
 pub const BEEP_MS: i64 = 100;
 
@@ -31,12 +31,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_beeps_on_every_even_second_for_a_tenth_of_one() {
-        let mut sound = vec![[0.0; 2]; 48_000 * 4];
-        beep(0, 1_999_000_000, &mut sound);
+    fn it_beeps_on_every_second_for_a_tenth_of_one() {
+        let mut sound = vec![[0.0; 2]; 48_000 * 2];
+        beep(0, 999_000_000, &mut sound);
         let loud: Vec<_> = sound.iter().enumerate().filter(|(_, s)| s[0].abs() > 0.01).map(|(n, _)| n).collect();
         assert!((48..52).contains(&loud[0]), "{}", loud[0]);
-        let second = loud.iter().find(|n| **n > 48_000);
-        assert!(second.is_some_and(|n| (96_048..96_052).contains(n)), "{second:?}");
+        let end = loud.windows(2).find(|pair| pair[1] - pair[0] > 1000).map(|pair| pair[0]);
+        assert!(end.is_some_and(|n| (4_830..4_848).contains(&n)), "{end:?}");
+        let second = loud.iter().find(|n| **n > 40_000);
+        assert!(second.is_some_and(|n| (48_048..48_052).contains(n)), "{second:?}");
     }
 }

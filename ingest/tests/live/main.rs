@@ -13,13 +13,15 @@ use gstreamer_video as gst_video;
 use ingest::layout::{Arrangement, tiles};
 use ingest::signalling::{Answer, Exchange, SignalError};
 use ingest::{Broadcast, Config, Input, Speaker, X264Preset, ladder::Ladder, start_with};
-use packager::delivery::{BroadcastSpec, Delivery, RenditionId};
+use packager::delivery::{BroadcastSpec, Delivery};
 use programme::Programme;
 use tokio::sync::mpsc;
 
 const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 15);
 /// Samples of sound while a frame lasts.
 const SAMPLES: usize = 48_000 / 15;
+/// Shorter than anything that matters.
+const NAP: Duration = Duration::from_millis(5);
 /// What a moment needs to get from an input to the picture, with room for a busy machine.
 const SETTLED: Duration = Duration::from_millis(600);
 /// Light of the stage's background, and of the card of somebody whose picture stands still.
@@ -50,10 +52,27 @@ fn live(
     let (sender, mut deliveries) = mpsc::channel(1024);
     let broadcast = start_with(config.clone(), &spec, Arc::new(move |_| exchange.clone()), sender).unwrap();
     let recorder = std::thread::spawn(move || {
-        let all: Vec<Delivery> = std::iter::from_fn(|| deliveries.blocking_recv()).collect();
-        Programme::of(all)
+        let over = AtomicBool::new(false);
+        let (deliveries, standstill) = std::thread::scope(|scope| {
+            let standstill = scope.spawn(|| standstill(&over));
+            let all: Vec<Delivery> = std::iter::from_fn(|| deliveries.blocking_recv()).collect();
+            over.store(true, Ordering::Relaxed);
+            (all, standstill.join().unwrap())
+        });
+        Programme::of(deliveries, standstill)
     });
     (broadcast, spec, recorder)
+}
+
+/// The longest time for which this machine did not let a thread run that wanted to.
+fn standstill(over: &AtomicBool) -> Duration {
+    let mut longest = Duration::ZERO;
+    while !over.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        std::thread::sleep(NAP);
+        longest = longest.max(began.elapsed().saturating_sub(NAP));
+    }
+    longest
 }
 
 fn speaker(identity: &str) -> Speaker {
@@ -156,8 +175,6 @@ fn speakers_come_freeze_return_and_go_and_the_programme_never_halts() {
 
     let programme = recorder.join().unwrap();
     programme.check(&spec);
-    let gap = programme.longest_step(RenditionId(0));
-    assert!(gap <= 90_000 / 5, "{gap} ticks without a picture; {} frames skipped", status.frames_skipped);
     assert_eq!(status.renditions.iter().map(|rendition| rendition.dropped).sum::<u64>(), 0);
     for (at_ns, wanted) in [
         (nobody, &[SLATE][..]),
@@ -233,5 +250,4 @@ fn a_speaker_who_cannot_be_reached_is_tried_again_and_costs_the_others_nothing()
     assert!(broadcast.stop_blocking());
     let programme = recorder.join().unwrap();
     programme.check(&spec);
-    assert!(programme.longest_step(RenditionId(0)) <= 90_000 / 5);
 }

@@ -1,5 +1,7 @@
 //! What a broadcast has delivered: the rules of [`packager::delivery`], and what can be seen and heard.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -10,8 +12,15 @@ use packager::delivery::{
     AAC_FRAME_SAMPLES, AUDIO_TIMESCALE, AccessUnit, BroadcastSpec, CodecConfig, Delivery, RenditionId, VIDEO_TIMESCALE,
 };
 
+/// From one picture to the next, 90 kHz ticks: 200 ms.
+const STEP_MAX: u64 = 18_000;
+/// A machine that stands still for longer than this is too busy to judge by it.
+const STANDSTILL_MAX: Duration = Duration::from_millis(50);
+
 /// A whole broadcast.
 pub(crate) struct Programme {
+    /// The longest time for which the machine did not let anybody work.
+    standstill: Duration,
     deliveries: Vec<Delivery>,
     /// Start (nanoseconds) and luma of every picture of the smallest rung, row by row without padding.
     pictures: Vec<(i64, Vec<u8>)>,
@@ -22,9 +31,9 @@ pub(crate) struct Programme {
 
 impl Programme {
     /// Decodes what was delivered.
-    pub(crate) fn of(deliveries: Vec<Delivery>) -> Self {
+    pub(crate) fn of(deliveries: Vec<Delivery>, standstill: Duration) -> Self {
         let renditions = units(&deliveries).map(|unit| unit.rendition.0).max().unwrap();
-        let mut programme = Self { deliveries, pictures: vec![], width: 0, sound: (0, vec![]) };
+        let mut programme = Self { standstill, deliveries, pictures: vec![], width: 0, sound: (0, vec![]) };
         programme.see(RenditionId(renditions - 1));
         programme.hear(RenditionId(renditions));
         programme
@@ -89,11 +98,6 @@ impl Programme {
         units(&self.deliveries).filter(|unit| unit.rendition == rendition).map(|unit| unit.time).collect()
     }
 
-    /// The most ticks from one unit to the next.
-    pub(crate) fn longest_step(&self, rendition: RenditionId) -> u64 {
-        self.times(rendition).windows(2).map(|pair| pair[1] - pair[0]).max().unwrap()
-    }
-
     /// The luma at a place of the picture shown at a time.
     pub(crate) fn light(&self, at_ns: i64, x: u32, y: u32) -> u8 {
         let (_, luma) = self.pictures.iter().rev().find(|(start, _)| *start <= at_ns).unwrap();
@@ -137,6 +141,14 @@ impl Programme {
     fn check_video(&self, rendition: RenditionId, spec: &BroadcastSpec) {
         let frame_ticks = u64::from(VIDEO_TIMESCALE / spec.frames_per_second);
         let segment_ticks = frame_ticks * u64::from(spec.segment_frames);
+        let steps = self.times(rendition).windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        // Who is not let on the CPU must leave frames out: up to the next segment, if an encoder is full.
+        let steps_max = if self.standstill < STANDSTILL_MAX { STEP_MAX } else { segment_ticks };
+        assert!(
+            steps <= steps_max,
+            "{steps} ticks without a picture; the machine stood still for {:?}",
+            self.standstill
+        );
         let mut last = None;
         for unit in units(&self.deliveries).filter(|unit| unit.rendition == rendition) {
             assert!(last.is_none_or(|last| unit.time > last), "{} after {last:?}", unit.time);
