@@ -9,7 +9,7 @@ use crate::settings::Settings;
 pub(crate) fn print(request: cli::Token) -> Result<(), Error> {
     let keys = match (&request.key, &request.secret) {
         (Some(key), Some(secret)) => Keys::new(key, secret),
-        _ => Settings::load(request.config.as_deref())?.auth.keys(),
+        _ => Settings::load(request.config.as_deref())?.auth.signing_keys()?,
     };
     println!("{}", keys.mint(&spec(request))?);
     Ok(())
