@@ -227,6 +227,7 @@ fn join(server: &Server, identity: &str, direction: Direction) -> (Peer, Vp8Stre
 fn peers_that_send_well_sealed_nonsense_cost_the_others_nothing() {
     let server = Server::start(Demo::default()).unwrap();
     let (mut speaker, mut stream) = join(&server, "good", Direction::Publish);
+    server.wait_for_speakers(1).unwrap();
     let watch = Request {
         path: format!("/whep/{}?participant=good", server.room),
         ..Request::vp8("", Some(server.viewer_token("seat")), Direction::Watch)
@@ -235,6 +236,7 @@ fn peers_that_send_well_sealed_nonsense_cost_the_others_nothing() {
     flow(&mut speaker, &mut stream, &mut viewer, 20, 8).unwrap();
 
     let (mut mad_speaker, mut mad_stream) = join(&server, "mad", Direction::Publish);
+    server.wait_for_speakers(2).unwrap();
     let (mut mad_viewer, _) = join(&server, "mad-too", Direction::Watch);
     let mut noise = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(2);
     let mut packet = vec![];

@@ -56,6 +56,10 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
     let frames = |browser: &mut Browser| number(&browser.evaluate(viewer, "window.rig.stats()").unwrap(), "frames");
     browser.wait_until(viewer, "pictures", 20, "window.rig.stats()", |s| number(s, "frames") > 20).unwrap();
 
+    // What this machine shows on a perfect network, against which the bad one is held.
+    let before = frames(&mut browser);
+    pass(4);
+    let good = frames(&mut browser) - before;
     let by_ms = Duration::from_millis;
     speaker_leg.impair(Impairment { loss: 0.03, reorder: 0.03, reorder_by_max: by_ms(20), duplicate: 0.02 });
     viewer_leg.impair(Impairment { loss: 0.05, reorder: 0.05, reorder_by_max: by_ms(30), duplicate: 0.02 });
@@ -65,7 +69,7 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
     let during = frames(&mut browser) - before;
     let requested = requests() - requests_before;
     let stats = browser.evaluate(speaker, "window.rig.stats()").unwrap();
-    assert!(during > 60, "{during} frames in ten bad seconds");
+    assert!(during > good, "{during} frames in ten bad seconds, {good} in four good ones");
     // The viewer's and the programme's together.
     let most = 10_000 / KEYFRAME_INTERVAL_MIN.as_millis() as u64 + 1;
     assert!(requested <= most, "{requested} keyframe requests in ten bad seconds");
@@ -80,7 +84,7 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
     let before = frames(&mut browser);
     pass(4);
     let after = frames(&mut browser) - before;
-    assert!(after > 40, "{after} frames in four good seconds");
+    assert!(after * 2 > good, "{after} frames in four good seconds, {good} before the bad ones");
     let (_, lost) = viewer_leg.relayed_and_lost();
     assert!(lost > 20, "the relay did not disturb anything");
 }

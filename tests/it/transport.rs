@@ -74,6 +74,7 @@ fn media_goes_over_ipv6() {
     };
     let publish = request("whip", server.speaker_token("eve"), Direction::Publish);
     let mut publisher = join_over_ipv6(&server, &credentials, &publish);
+    server.wait_for_speakers(1).unwrap();
     let watch = request("whep", server.viewer_token("seat"), Direction::Watch);
     let mut viewer = join_over_ipv6(&server, &credentials, &watch);
     assert!(viewer.socket.peer_addr().is_ok_and(|address| address.is_ipv6()));
@@ -89,6 +90,7 @@ fn a_client_without_gcm_speaks_to_one_that_has_it() {
         (Peer::join(&server.http, &credentials, &request).unwrap(), request.ssrc)
     };
     let (mut publisher, ssrc) = join(SrtpOffer::CmOnly, "whip", server.speaker_token("old"), Direction::Publish);
+    server.wait_for_speakers(1).unwrap();
     let (mut viewer, _) = join(SrtpOffer::Gcm, "whep", server.viewer_token("seat"), Direction::Watch);
     assert_eq!(format!("{:?}", publisher.profile), "Aes128CmHmacSha1_80");
     assert_eq!(format!("{:?}", viewer.profile), "AeadAes128Gcm");
