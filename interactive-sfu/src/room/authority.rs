@@ -3,7 +3,6 @@
 //! Calls of the control handle and reports of the shards come here, one at a time; what follows from them is decided by
 //! [`super::stage`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
@@ -14,6 +13,7 @@ use super::session::{
     transport_section,
 };
 use super::stage::{OnStage, assign, track_of};
+use super::state::State;
 use crate::config::Config;
 use crate::control::{Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
 use crate::metrics;
@@ -28,26 +28,6 @@ use crate::transport::handshake::{Handshakes, Task};
 const EVENTS: usize = 1024;
 /// Characters of a session's id: what it takes to be unguessable.
 const SESSION_ID_LEN: usize = 22;
-
-/// One room with a session in it.
-#[derive(Default)]
-struct Room {
-    home: u16,
-    /// Sessions that publish; connected ones in order of joining the stage, others anywhere.
-    publishers: Vec<SessionId>,
-    watchers: Vec<SessionId>,
-}
-
-struct State {
-    rooms: HashMap<String, Room>,
-    sessions: HashMap<SessionId, Session>,
-    by_serial: HashMap<u32, SessionId>,
-    peers: Vec<u32>,
-    next_serial: u32,
-    next_track: u32,
-    publishing: usize,
-    closed: bool,
-}
 
 /// See the module.
 pub(crate) struct Authority {
@@ -69,16 +49,7 @@ impl Authority {
         fingerprint: Fingerprint,
         candidates: Vec<Vec<Candidate>>,
     ) -> Self {
-        let state = State {
-            rooms: HashMap::new(),
-            sessions: HashMap::new(),
-            by_serial: HashMap::new(),
-            peers: vec![0; candidates.len()],
-            next_serial: 0,
-            next_track: 0,
-            publishing: 0,
-            closed: false,
-        };
+        let state = State::new(candidates.len());
         let (events, _) = broadcast::channel(EVENTS);
         Self { state: Mutex::new(state), config, inboxes, handshakes, fingerprint, candidates, events }
     }
@@ -341,80 +312,5 @@ impl Authority {
                 self.inboxes.order(peer.shard, Order::Attach(peer, i, source.map(Box::new)));
             }
         }
-    }
-}
-
-impl Session {
-    fn is_on_stage(&self) -> bool {
-        matches!(self.kind, Kind::Publish { connected: true, .. })
-    }
-
-    fn speaker(&self) -> Option<Speaker> {
-        let Kind::Publish { speaker, connected: true } = &self.kind else { return None };
-        Some(Speaker {
-            identity: self.identity.clone(),
-            name: self.name.clone(),
-            session: self.id.clone(),
-            audio: speaker.audio.is_some(),
-            video: speaker.video.is_some(),
-        })
-    }
-}
-
-impl State {
-    fn session(&mut self, room: &str, id: &SessionId) -> Result<&mut Session, SfuError> {
-        self.sessions.get_mut(id).filter(|s| s.room == room).ok_or(SfuError::UnknownSession)
-    }
-
-    fn connected<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Session> + 'a {
-        let ids = self.rooms.get(room).map(|r| r.publishers.as_slice()).unwrap_or_default();
-        ids.iter().filter_map(|id| self.sessions.get(id)).filter(|s| s.is_on_stage())
-    }
-
-    fn stage(&self, room: &str) -> Vec<OnStage> {
-        let speakers = self.connected(room).filter_map(|s| match &s.kind {
-            Kind::Publish { speaker, .. } => Some(speaker.clone()),
-            Kind::Watch { .. } => None,
-        });
-        speakers.collect()
-    }
-
-    /// Who publishes under this identity.
-    fn sessions_of(&self, room: &str, identity: &str) -> Vec<SessionId> {
-        let ids = self.rooms.get(room).map(|r| r.publishers.as_slice()).unwrap_or_default();
-        ids.iter().filter(|id| self.sessions.get(*id).is_some_and(|s| s.identity == identity)).cloned().collect()
-    }
-
-    fn add(&mut self, session: Session) {
-        let room = self
-            .rooms
-            .entry(session.room.clone())
-            .or_insert_with(|| Room { home: session.peer.shard, ..Room::default() });
-        match session.kind {
-            Kind::Publish { .. } => {
-                self.publishing += 1;
-                room.publishers.push(session.id.clone());
-            }
-            Kind::Watch { .. } => room.watchers.push(session.id.clone()),
-        }
-        if let Some(n) = self.peers.get_mut(usize::from(session.peer.shard)) {
-            *n += 1;
-        }
-        self.by_serial.insert(session.peer.serial, session.id.clone());
-        self.sessions.insert(session.id.clone(), session);
-    }
-
-    fn remove(&mut self, id: &SessionId) -> Option<Session> {
-        let session = self.sessions.remove(id)?;
-        self.by_serial.remove(&session.peer.serial);
-        self.publishing -= usize::from(matches!(session.kind, Kind::Publish { .. }));
-        if let Some(room) = self.rooms.get_mut(&session.room) {
-            room.publishers.retain(|s| s != id);
-            room.watchers.retain(|s| s != id);
-            if room.publishers.is_empty() && room.watchers.is_empty() {
-                self.rooms.remove(&session.room);
-            }
-        }
-        Some(session)
     }
 }

@@ -1,6 +1,7 @@
-//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`stage`] and [`place`] decide, `authority` acts.
+//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`stage`] and [`place`] decide, `state` knows, `authority` acts.
 
 pub(crate) mod authority;
 mod place;
 mod session;
 mod stage;
+mod state;

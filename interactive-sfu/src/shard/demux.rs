@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use super::Shard;
+use super::head::Stamp;
 use super::inbox::Relayed;
 use super::net::Origin;
 use super::peers::Role;
 use super::publisher::wall_clock_ntp;
-use super::subscriber::Stamp;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
 use crate::transport::srtp::Refused;

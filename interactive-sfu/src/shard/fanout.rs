@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::head::Stamp;
 use super::inbox::{Source, TrackId};
 use super::net::Net;
 use super::peers::Peers;
-use super::subscriber::Stamp;
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
 use crate::media::report::ClockMapping;

@@ -7,12 +7,14 @@
 mod counters;
 mod demux;
 mod fanout;
+mod head;
 pub(crate) mod inbox;
 mod net;
 mod orders;
 pub(crate) mod peers;
 mod publisher;
 mod subscriber;
+mod subscription;
 mod timers;
 
 use std::collections::HashMap;
@@ -32,11 +34,11 @@ use crate::transport::tcp::Connections;
 use crate::transport::udp::{Inlet, Outlet};
 use counters::Counters;
 use fanout::Fanout;
+use head::Stamp;
 use inbox::{Inbox, Inboxes, PeerId, TrackId};
 use net::{Net, Origin};
 use peers::Peers;
 use publisher::wall_clock_ntp;
-use subscriber::Stamp;
 
 /// The waker's token; sockets and listeners follow.
 pub(crate) const WAKER: Token = Token(0);

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::head::Link;
 use super::inbox::{LocalIce, NewPeer, NewRole, PeerId};
 use super::net::{Origin, Path};
 use super::publisher::Publisher;
-use super::subscriber::{Link, Subscriber, Subscription};
+use super::subscriber::Subscriber;
+use super::subscription::Subscription;
 use crate::config::Config;
 use crate::transport::password::Password;
 use crate::transport::srtp::{Opener, Sealer};

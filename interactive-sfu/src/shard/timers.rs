@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::head::Stamp;
 use super::inbox::{Order, Relayed, TrackId};
 use super::peers::Role;
 use super::publisher::wall_clock_ntp;
-use super::subscriber::Stamp;
 use super::{Shard, TICK};
 use crate::media::rtcp::Writer;
 
@@ -150,7 +150,7 @@ impl Shard {
         let bytes = subscriber.probe.poll(Some(needed).filter(|n| *n > budget), sent, now);
         if bytes > 0 {
             let stamp = Stamp::new(now, wall_clock_ntp());
-            let link = super::subscriber::Link { path, sealer };
+            let link = super::head::Link { path, sealer };
             self.counters.retransmitted += subscription.probe(bytes, &fanout.layers, &link, &mut self.net, &stamp);
         }
     }
