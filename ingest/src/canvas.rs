@@ -1,17 +1,14 @@
 //! Drawing into I420 pictures: rectangles, masks of text, and pictures scaled into place.
 //!
-//! What has the right size and format already is copied row by row; other I420 is scaled plane by plane (bilinear, with the
-//! filter as wide as the shrinking asks for, so that nothing flickers); only other formats go through GStreamer's converter,
-//! which takes three times as long.
+//! What has the right size and format already is copied row by row, what shrinks by a simple ratio goes through `shrink.rs`;
+//! only the rest goes through GStreamer's converter.
 
-use fast_image_resize::images::{TypedCroppedImageMut, TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
 use crate::layout::Rect;
+use crate::shrink::{Rows, Shrink};
 use crate::text::Mask;
 
 /// A colour in studio-range Y, Cb, Cr.
@@ -95,7 +92,6 @@ pub(crate) fn i420(width: u32, height: u32, fps: u32) -> Option<gst_video::Video
 /// Puts pictures of one source into one place; remembers what it needs for that.
 #[derive(Default)]
 pub(crate) struct Placer {
-    resizer: Resizer,
     converter: Option<(Key, gst_video::VideoConverter)>,
 }
 
@@ -121,7 +117,10 @@ impl Placer {
                 copy(picture, canvas, place);
                 return true;
             }
-            return self.scale(picture, canvas, place).is_some();
+            if let Some(ratio) = Shrink::between(source, (place.width, place.height)) {
+                shrink(ratio, picture, canvas, place);
+                return true;
+            }
         }
         let key = Key { format: picture.format(), source, canvas: (canvas.width(), canvas.height()), place };
         if self.converter.as_ref().is_none_or(|(made_for, _)| *made_for != key) {
@@ -133,32 +132,22 @@ impl Placer {
         }
         true
     }
+}
 
-    fn scale(
-        &mut self,
-        picture: &gst_video::VideoFrameRef<&gst::BufferRef>,
-        canvas: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
-        place: Rect,
-    ) -> Option<()> {
-        let sources = picture.planes_data();
-        let Planes { planes, strides } = Planes::of(canvas);
-        for (n, (plane, to_stride)) in planes.into_iter().zip(strides).enumerate() {
-            let half = u32::from(n != 0);
-            // Odd sides have as much chroma as the next even ones.
-            let (width, height) = ((picture.width() + half) >> half, (picture.height() + half) >> half);
-            let stride = picture.plane_stride()[n].unsigned_abs();
-            let from = TypedImageRef::<U8>::from_buffer(stride, height, sources[n]).ok()?;
-            let rows = (plane.len() / to_stride) as u32;
-            let to = TypedImage::<U8>::from_buffer(to_stride as u32, rows, plane).ok()?;
-            let (left, top) = (place.x >> half, place.y >> half);
-            let mut to = TypedCroppedImageMut::new(to, left, top, place.width >> half, place.height >> half).ok()?;
-            let options = ResizeOptions::new()
-                .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-                .crop(0.0, 0.0, width.into(), height.into())
-                .use_alpha(false);
-            self.resizer.resize_typed(&from, &mut to, &options).ok()?;
-        }
-        Some(())
+fn shrink(
+    ratio: Shrink,
+    picture: &gst_video::VideoFrameRef<&gst::BufferRef>,
+    canvas: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
+    place: Rect,
+) {
+    let strides = [0, 1, 2].map(|n| picture.plane_stride()[n].unsigned_abs() as usize);
+    let width = picture.width() as usize;
+    let widths = [width, width.div_ceil(2), width.div_ceil(2)];
+    let sources = picture.planes_data();
+    let mut planes = Planes::of(canvas);
+    for n in 0..3 {
+        let from = Rows { pixels: sources[n], stride: strides[n], width: widths[n] };
+        ratio.plane(from, planes.rows(n, place));
     }
 }
 

@@ -31,6 +31,7 @@ mod plan;
 mod receiver;
 pub mod samples;
 pub mod shedding;
+mod shrink;
 pub mod signalling;
 mod speaker;
 mod stage;
