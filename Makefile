@@ -9,7 +9,9 @@ FUZZ_SECONDS ?= 5
 help:
 	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
 	@echo "make build       target/release/spillway, web pages in it"
-	@echo "make test        all tests: unit, web, fuzzing for a moment, end to end"
+	@echo "make test        all tests: unit, web, end to end, fuzzing for a moment"
+	@echo "make unit        the quick ones alone"
+	@echo "make e2e         all but the web's, with browsers and other clients"
 	@echo "make check       formatting, lints, documentation, spelling, types"
 	@echo "make bench       every figure of the README's table, measured on this machine"
 	@echo "make soak        lip sync, memory and latency over ten minutes"
@@ -37,18 +39,23 @@ run: web
 build: web
 	cargo build --release --locked -p spillway
 
+# One cargo command for everything: another choice of packages would unify features differently, and compile all of it again.
 test: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
-	@$(MAKE) --no-print-directory unit e2e
-
-# Both select the whole workspace: any other selection gives the shared crates other features, and builds them anew.
-unit:
 	cd web && npm run --silent check && npm test --silent
-	cargo test --locked --workspace --lib --bins
+	cargo test --locked --workspace --no-fail-fast
 	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh $(FUZZ_SECONDS)
 
-e2e:
-	cargo test --locked --workspace --test '*' -- --test-threads=1
+# The quick ones.
+unit: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cd web && npm run --silent check && npm test --silent
+	cargo test --locked --workspace --lib --bins
+
+# The whole server, with browsers and other clients.
+e2e: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo test --locked --workspace --tests --no-fail-fast
 
 fuzz: test-dependencies
 	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh 300
