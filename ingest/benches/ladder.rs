@@ -8,6 +8,8 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
@@ -37,10 +39,21 @@ fn make_speaker(file: &Path) {
             "lavfi",
             "-i",
             &picture,
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=frequency=440:sample_rate=48000",
             "-vf",
             "noise=alls=6:allf=t",
             "-c:v",
             "libx264",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-ac",
+            "2",
+            "-shortest",
         ])
         .args(["-preset", "veryfast", "-tune", "zerolatency", "-profile:v", "baseline", "-b:v", "2500k", "-g", "300"])
         .arg(file)
@@ -59,30 +72,48 @@ fn cpu(who: libc::c_int) -> Duration {
     of(usage.ru_utime) + of(usage.ru_stime)
 }
 
-/// Plays the file in real time, as a decoded speaker.
-fn play(file: &Path, input: Input, programme_ns: i64) -> gst::Pipeline {
+/// Plays the file in real time, as a decoded speaker. `now_ns` is the programme's time.
+fn play(file: &Path, input: Input, now_ns: impl Fn() -> i64) -> gst::Pipeline {
     let description = format!(
-        "filesrc location={} ! qtdemux ! h264parse ! avdec_h264 max-threads=1 ! appsink name=out sync=true max-buffers=2",
+        "filesrc location={} ! qtdemux name=demux demux.video_0 ! queue ! h264parse ! avdec_h264 max-threads=1 ! \
+         appsink name=picture demux.audio_0 ! queue ! avdec_aac ! audioconvert ! \
+         audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=sound",
         file.display()
     );
     let pipeline = gst::parse::launch(&description).unwrap().downcast::<gst::Pipeline>().unwrap();
-    let sink = pipeline.by_name("out").unwrap().downcast::<gst_app::AppSink>().unwrap();
-    take_padded_frames(&sink);
-    let began = Instant::now();
-    let tone = |n: usize| 0.1 * (n as f32 / 48_000.0 * 440.0 * std::f32::consts::TAU).sin();
-    let sound: Vec<[f32; 2]> = (0..1600).map(|n| [tone(n); 2]).collect();
+    let sink = |name| pipeline.by_name(name).unwrap().downcast::<gst_app::AppSink>().unwrap();
+    let (picture, sound) = (sink("picture"), sink("sound"));
+    take_padded_frames(&picture);
+    // Programme time of the file's beginning, known once it can begin.
+    let began = Arc::new(AtomicI64::new(0));
+    let (seen, heard, hearer) = (began.clone(), began.clone(), input.clone());
+    on_sample(&picture, move |sample, time_ns| {
+        let info = gst_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
+        input.push_picture(seen.load(Ordering::Relaxed) + time_ns, sample.buffer_owned().unwrap(), &info);
+    });
+    on_sample(&sound, move |sample, time_ns| {
+        let data = sample.buffer().unwrap().map_readable().unwrap();
+        let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().unwrap());
+        let sound: Vec<[f32; 2]> = data.chunks_exact(8).map(|b| [number(&b[..4]), number(&b[4..])]).collect();
+        hearer.push_sound(heard.load(Ordering::Relaxed) + time_ns, &sound);
+    });
+    pipeline.set_state(gst::State::Paused).unwrap();
+    pipeline.state(gst::ClockTime::from_seconds(5)).0.unwrap();
+    began.store(now_ns(), Ordering::Relaxed);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    pipeline
+}
+
+fn on_sample(sink: &gst_app::AppSink, take: impl Fn(&gst::Sample, i64) + Send + 'static) {
     let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-        let info =
-            sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).ok_or(gst::FlowError::Error)?;
-        let now_ns = programme_ns + began.elapsed().as_nanos() as i64;
-        input.push_picture(now_ns, sample.buffer_owned().ok_or(gst::FlowError::Error)?, &info);
-        input.push_sound(now_ns, &sound);
+        let segment = sample.segment().unwrap().downcast_ref::<gst::ClockTime>().unwrap();
+        if let Some(time) = segment.to_running_time(sample.buffer().unwrap().pts()) {
+            take(&sample, time.nseconds() as i64);
+        }
         Ok(gst::FlowSuccess::Ok)
     });
     sink.set_callbacks(callbacks.build());
-    pipeline.set_state(gst::State::Playing).unwrap();
-    pipeline
 }
 
 /// As a speaker's receiver does: the decoder hands over its padded frames instead of copying them.
@@ -114,7 +145,7 @@ fn ours(file: &Path, ladder: Ladder) -> Option<f64> {
         bytes
     });
     let speaker = Speaker { identity: "ann".into(), name: "Ann".into(), session: "1".into() };
-    let pipeline = play(file, broadcast.feed(speaker).unwrap(), broadcast.programme_now_ns());
+    let pipeline = play(file, broadcast.feed(speaker).unwrap(), || broadcast.programme_now_ns());
     std::thread::sleep(WARM_UP);
     let (before, began) = (cpu(libc::RUSAGE_SELF), Instant::now());
     std::thread::sleep(Duration::from_secs(SECONDS));
@@ -139,7 +170,7 @@ fn ffmpeg(file: &Path, ladder: Ladder) -> f64 {
     let graph = format!("[0:v]split={}{split}{}", rungs.len(), rungs.iter().enumerate().map(scale).collect::<String>());
     let mut command = Command::new("ffmpeg");
     command.args(["-loglevel", "error", "-re", "-threads", "1", "-i"]).arg(file);
-    command.args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-filter_complex", &graph]);
+    command.args(["-filter_complex", &graph]);
     command.args(["-t", &SECONDS.to_string()]);
     for (i, rung) in rungs.iter().enumerate() {
         let kilobits = format!("{}k", rung.bits_per_second / 1000);
@@ -147,7 +178,7 @@ fn ffmpeg(file: &Path, ladder: Ladder) -> f64 {
             "-map",
             &format!("[v{i}]"),
             "-map",
-            "1:a",
+            "0:a",
             "-c:v",
             "libx264",
             "-preset",
