@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { fragment, headOf, restarted } from "./fragment";
-import { resolve } from "./resource";
 
 const offer = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=ice-ufrag:abcd\r\na=ice-pwd:secretsecretsecretsecret\r\na=mid:0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n";
 
@@ -20,9 +19,4 @@ test("an answer takes over what a restart brings", () => {
     "v=0\r\no=- 7 2 IN IP4 127.0.0.1\r\nm=audio 9 X 0\r\na=ice-ufrag:new\r\na=ice-pwd:newnew\r\na=candidate:9 1 udp 1 192.0.2.1 7 typ host\r\na=end-of-candidates\r\n",
   );
   expect(() => restarted(answer, "a=candidate:1")).toThrow(/credentials/);
-});
-
-test("a relative Location is resolved against the endpoint", () => {
-  expect(resolve("/whip/r/abc", "https://example.org/whip/r?x=1")).toBe("https://example.org/whip/r/abc");
-  expect(resolve("https://other/abc", "https://example.org/whip/r")).toBe("https://other/abc");
 });

@@ -1,7 +1,7 @@
 //! On stage: our own picture, the others', and how our connection is doing.
 
 import { useEffect, useState } from "react";
-import type { Participant } from "../../lib/api";
+import { fetchRoom, type Participant } from "../../lib/api";
 import { formatBitrate, formatSeconds } from "../../lib/format";
 import { Connection, type Status } from "../../webrtc/connection";
 import { Toggles } from "./green";
@@ -77,6 +77,7 @@ function usePublisher(room: string, pass: Pass, codec: "VP8" | "H264", media: Me
       token: pass.token,
       prepare: (peer) => addTracks(peer, stream, codec),
       onStatus,
+      replaced: async () => (await fetchRoom(room)).stage.some((one) => one.identity === pass.identity),
     });
     setConnection(made);
     return () => made.close();
