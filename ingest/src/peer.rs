@@ -145,7 +145,12 @@ impl Peer {
         }
         use gst_webrtc::WebRTCPeerConnectionState as State;
         match self.webrtc.property::<State>("connection-state") {
-            State::Connected => self.connected = true,
+            State::Connected => {
+                if !std::mem::replace(&mut self.connected, true) {
+                    // webrtcbin's session must hear the latency after it was linked, or its reports lack running time.
+                    drop(self.pipeline.recalculate_latency());
+                }
+            }
             State::Failed => return Health::Dead("the connection failed"),
             State::Closed => return Health::Dead("the connection was closed"),
             _ if !self.connected && self.negotiated_at.elapsed() > CONNECT_MAX => {

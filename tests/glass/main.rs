@@ -10,7 +10,6 @@
 //! | `cli.rs` | options |
 //! | `watch.rs`, `sampler.js` | sampling in the page |
 //! | `latency.rs` | samples → figures |
-//! | `lipsync.rs` | pictures and sound → offsets between flash and beep |
 //! | `report.rs` | the table |
 //! | `screenshot.rs` | the README's picture, of a demo of its own |
 
@@ -18,7 +17,6 @@
 
 mod cli;
 mod latency;
-mod lipsync;
 mod report;
 mod screenshot;
 mod watch;

@@ -7,12 +7,11 @@ use rig::http::Http;
 use rig::process::{cpu_time, resident_bytes};
 use rig::prometheus::Metrics;
 use rig::recorder::{Recorder, Recording};
-use rig::{Error, Result};
+use rig::{Error, Result, lipsync};
 use serde::Deserialize;
 
 use crate::cli::Options;
 use crate::latency::{Sample, summarize};
-use crate::lipsync;
 use crate::report::Report;
 
 const SAMPLER: &str = include_str!("sampler.js");

@@ -20,13 +20,14 @@ from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 PIPELINE = """
 webrtcbin name=peer bundle-policy=max-bundle latency=0
-videotestsrc is-live=true pattern={pattern} ! video/x-raw,width={width},height={height},framerate=30/1
+videotestsrc name=camera is-live=true {picture} ! video/x-raw,width={width},height={height},framerate=30/1
   ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=800
-  ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200
+  ! queue min-threshold-time={late} max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200
   ! application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! peer.
-audiotestsrc is-live=true wave=sine freq={tone} volume=0.3 ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! opusenc
+audiotestsrc name=microphone is-live=true wave={wave} freq={tone} volume=0.3 ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! opusenc
   ! rtpopuspay ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000 ! peer.
 """
+BLACK, WHITE = 0xFF000000, 0xFFFFFFFF
 
 
 def request(method, url, token, body=None):
@@ -39,8 +40,21 @@ class Publisher:
     def __init__(self, options, token, loop):
         self.options, self.token, self.loop, self.session = options, token, loop, None
         width, height = options.size.split("x")
-        text = PIPELINE.format(pattern=options.pattern, tone=options.tone, width=width, height=height)
+        text = PIPELINE.format(
+            picture="pattern=solid-color" if options.flash else f"pattern={options.pattern}",
+            wave="ticks samplesperbuffer=480" if options.flash else "sine",
+            tone=options.tone,
+            width=width,
+            height=height,
+            late=options.picture_late * Gst.MSECOND,
+        )
         self.pipeline = Gst.parse_launch(text)
+        if options.flash:
+            self.camera = self.pipeline.get_by_name("camera")
+            self.camera.set_property("foreground-color", WHITE)
+            self.camera.get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, self.on_frame)
+            # It ticks a block of samples early.
+            self.pipeline.get_by_name("microphone").get_static_pad("src").set_offset(10 * Gst.MSECOND)
         self.peer = self.pipeline.get_by_name("peer")
         # libnice leaves the loopback interface out unless it is told of it.
         self.ice = self.peer.get_property("ice-agent")
@@ -54,6 +68,14 @@ class Publisher:
         bus = self.pipeline.get_bus()
         bus.add_signal_watch()
         bus.connect("message::error", self.on_error)
+        bus.connect("message::latency", lambda *_: self.pipeline.recalculate_latency())
+
+    def on_frame(self, _, info):
+        # The colour set now is the next frame's, whose time is rounded down.
+        buffer = info.get_buffer()
+        into = (buffer.pts + buffer.duration + Gst.USECOND) % Gst.SECOND
+        self.camera.set_property("foreground-color", WHITE if into < Gst.SECOND // 10 else BLACK)
+        return Gst.PadProbeReturn.OK
 
     def start(self):
         self.pipeline.set_state(Gst.State.PLAYING)
@@ -108,6 +130,9 @@ class Publisher:
     def on_connection_state(self, peer, _):
         state = peer.get_property("connection-state")
         print(state.value_nick, flush=True)
+        if state == GstWebRTC.WebRTCPeerConnectionState.CONNECTED:
+            # Linked after the last time: without the latency there is no running time in sender reports.
+            self.pipeline.recalculate_latency()
         if state == GstWebRTC.WebRTCPeerConnectionState.FAILED:
             self.loop.quit()
 
@@ -123,6 +148,8 @@ def main():
     parser.add_argument("--tone", type=int, default=440)
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--via-port", type=int)
+    parser.add_argument("--flash", action="store_true", help="flash and tick once a second instead of picture and tone")
+    parser.add_argument("--picture-late", type=int, default=0, metavar="MS", help="hold the picture back, not the sound")
     options = parser.parse_args()
     Gst.init(None)
     loop = GLib.MainLoop()

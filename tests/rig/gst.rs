@@ -24,6 +24,8 @@ pub struct Speaker {
     pub tone_hz: u32,
     /// Width and height.
     pub size: (u32, u32),
+    /// Flash and tick once a second instead of picture and tone; the picture sent so much later than the sound, milliseconds.
+    pub flash: Option<u32>,
     /// Send everything to this port of 127.0.0.1 instead of to the server's candidate: a relay.
     pub via_port: Option<u16>,
 }
@@ -32,7 +34,7 @@ impl Speaker {
     /// A ball on black and a 440 Hz tone, 640 × 360.
     pub fn new(whip: &str, token: &str) -> Self {
         let (whip, token, pattern) = (whip.to_owned(), token.to_owned(), "ball".to_owned());
-        Self { whip, token, pattern, tone_hz: 440, size: (640, 360), via_port: None }
+        Self { whip, token, pattern, tone_hz: 440, size: (640, 360), flash: None, via_port: None }
     }
 }
 
@@ -96,6 +98,9 @@ fn python(script: &Path, speaker: &Speaker, log: File) -> Result<Child> {
     command.arg(script).args(["--whip", &speaker.whip, "--pattern", &speaker.pattern]);
     command.args(["--tone", &speaker.tone_hz.to_string()]);
     command.args(["--size", &format!("{}x{}", speaker.size.0, speaker.size.1)]);
+    if let Some(late_ms) = speaker.flash {
+        command.args(["--flash", "--picture-late", &late_ms.to_string()]);
+    }
     if let Some(port) = speaker.via_port {
         command.args(["--via-port", &port.to_string()]);
     }

@@ -23,14 +23,25 @@ pub struct MediaPlaylist {
     pub first: u64,
     /// URL path of the last EXT-X-MAP.
     pub map: Option<String>,
-    /// Whole segments: URL path, and duration in seconds.
-    pub segments: Vec<(String, f64)>,
+    /// Whole segments.
+    pub segments: Vec<Segment>,
     /// Parts: URL path, and duration in seconds.
     pub parts: Vec<(String, f64)>,
     /// Those of `parts` that are INDEPENDENT.
     pub independent: Vec<String>,
     /// EXT-X-ENDLIST.
     pub ended: bool,
+}
+
+/// A whole segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// URL path.
+    pub path: String,
+    /// Duration in seconds.
+    pub seconds: f64,
+    /// EXT-X-GAP: it cannot be fetched.
+    pub gap: bool,
 }
 
 /// Fetches and reads a multivariant playlist.
@@ -71,7 +82,7 @@ pub fn media_playlist(http: &Http, path: &str) -> Result<MediaPlaylist> {
 
 fn media_playlist_of(text: &str, path: &str) -> MediaPlaylist {
     let mut playlist = MediaPlaylist { text: text.to_owned(), ..MediaPlaylist::default() };
-    let mut duration = 0.0;
+    let (mut seconds, mut gap) = (0.0, false);
     for line in text.lines() {
         if let Some(value) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
             playlist.first = value.parse().unwrap_or(0);
@@ -85,11 +96,14 @@ fn media_playlist_of(text: &str, path: &str) -> MediaPlaylist {
             }
             playlist.parts.extend(uri.map(|uri| (uri, seconds)));
         } else if let Some(info) = line.strip_prefix("#EXTINF:") {
-            duration = info.split(',').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0.0);
+            seconds = info.split(',').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0.0);
+        } else if line == "#EXT-X-GAP" {
+            gap = true;
         } else if line == "#EXT-X-ENDLIST" {
             playlist.ended = true;
         } else if !line.starts_with('#') && !line.is_empty() {
-            playlist.segments.push((resolve(path, line), duration));
+            playlist.segments.push(Segment { path: resolve(path, line), seconds, gap });
+            gap = false;
         }
     }
     playlist
@@ -153,10 +167,11 @@ mod tests {
         assert_eq!((audio.path.as_str(), audio.audio), ("/live/r/e/a.m3u8", true));
         assert_eq!((video.path.as_str(), video.height), ("/live/r/e/v.m3u8", 360));
         let text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-MAP:URI=\"v/i.mp4\"\n#EXT-X-PART:DURATION=0.2,URI=\"v/7.0.m4s\",INDEPENDENT=YES\n\
-            #EXTINF:2.00000,\nv/7.m4s\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"v/8.0.m4s\"\n";
+            #EXTINF:2.00000,\nv/7.m4s\n#EXT-X-GAP\n#EXTINF:2.00000,\nv/8.m4s\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"v/9.0.m4s\"\n";
         let playlist = media_playlist_of(text, "/e/v.m3u8");
         assert_eq!((playlist.first, playlist.map.as_deref(), playlist.ended), (7, Some("/e/v/i.mp4"), false));
-        assert_eq!(playlist.segments, [("/e/v/7.m4s".to_owned(), 2.0)]);
+        let segments: Vec<_> = playlist.segments.iter().map(|s| (s.path.as_str(), s.seconds, s.gap)).collect();
+        assert_eq!(segments, [("/e/v/7.m4s", 2.0, false), ("/e/v/8.m4s", 2.0, true)]);
         assert_eq!(playlist.parts, [("/e/v/7.0.m4s".to_owned(), 0.2)]);
         assert_eq!(playlist.independent, ["/e/v/7.0.m4s"]);
     }

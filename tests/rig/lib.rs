@@ -11,7 +11,7 @@
 //! | [`vp8`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
-//! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`] | what is written, judged by others' and by independent code |
+//! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
 //! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -25,6 +25,7 @@ pub mod gst;
 pub mod hls;
 pub mod http;
 pub mod ice;
+pub mod lipsync;
 pub mod peer;
 pub mod process;
 pub mod prometheus;

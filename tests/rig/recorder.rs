@@ -75,13 +75,18 @@ impl Recording {
         if let (true, Some(map)) = (self.init.is_empty(), &playlist.map) {
             self.init = fetch(http, map)?;
         }
-        for (msn, (path, _)) in (playlist.first..).zip(&playlist.segments) {
+        for (msn, segment) in (playlist.first..).zip(&playlist.segments) {
+            if segment.gap && self.next.is_none_or(|next| next == msn) {
+                // A rung that begins late begins with gaps. One in the middle shows as a torn timeline.
+                self.next = self.next.map(|next| next + 1);
+                continue;
+            }
             let next = *self.next.get_or_insert(msn);
             if msn > next {
                 return Err(Error::Malformed { what: "recording", detail: format!("segment {next} left unseen") });
             }
             if msn == next {
-                self.segments.push(fetch(http, path)?);
+                self.segments.push(fetch(http, &segment.path)?);
                 self.next = Some(msn + 1);
             }
         }

@@ -57,6 +57,12 @@ impl Peer {
         self.opener.is_some() && !self.leaving
     }
 
+    /// Whether a section of it awaits its first sender report.
+    pub(crate) fn awaits_report(&self) -> bool {
+        let Role::Subscriber(subscriber) = &self.role else { return false };
+        self.is_connected() && subscriber.sections.iter().any(Subscription::awaits_report)
+    }
+
     /// The parts that sending RTCP takes.
     pub(crate) fn seal_rtcp(&mut self, mut packet: Vec<u8>) -> Option<(Path, Vec<u8>)> {
         let path = self.path.filter(|_| !self.leaving)?;

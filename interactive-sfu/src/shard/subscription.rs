@@ -40,6 +40,7 @@ pub(crate) struct Subscription {
     last_arrival: Option<Instant>,
     /// Which layer's clock the timestamps follow, since the last switch.
     clock: Option<ClockMapping>,
+    reported: bool,
     packets: u32,
     octets: u32,
     resends: f64,
@@ -71,6 +72,7 @@ impl Subscription {
             target: None,
             last_arrival: None,
             clock: None,
+            reported: false,
             packets: 0,
             octets: 0,
             resends: RESENDS_BURST,
@@ -82,7 +84,7 @@ impl Subscription {
     pub(crate) fn attach(&mut self, source: Option<Box<Source>>) {
         self.rewriter.leave_source();
         self.choice.reset();
-        (self.target, self.clock) = (None, None);
+        (self.target, self.clock, self.reported) = (None, None, false);
         // Without RTX a packet is sent again under its own number, and must then be the same to the bit: no sending time in it.
         let stamped = source.as_ref().is_some_and(|s| s.rtx_payload_type.is_some());
         let mid = self.mid.as_ref().map(|(id, mid)| (*id, mid.as_str()));
@@ -269,13 +271,19 @@ impl Subscription {
         sent
     }
 
+    /// Whether its receiver has not been told yet what its timestamps mean.
+    pub(crate) fn awaits_report(&self) -> bool {
+        !self.reported && self.rewriter.last_timestamp().is_some()
+    }
+
     /// The sender report of what is being sent, true for this instant. `None`: nothing is, or the publisher has not reported.
-    pub(crate) fn report(&self, layers: &[FanoutLayer], now: Instant, out: &mut Writer) -> Option<()> {
+    pub(crate) fn report(&mut self, layers: &[FanoutLayer], now: Instant) -> Option<Writer> {
         let source = self.source.as_ref()?;
         let clock = layers.get(self.rewriter.layer()?)?.clock?;
         self.rewriter.last_timestamp()?;
         let (ntp, rtp) = clock.at(now, source.clock_hz);
         let rtp = rtp.wrapping_add(self.rewriter.timestamp_offset()?);
+        let mut out = Writer::default();
         out.sender_report(&SenderReport {
             ssrc: self.ssrc,
             ntp,
@@ -284,7 +292,8 @@ impl Subscription {
             octets: self.octets,
             cname: &self.cname,
         });
-        Some(())
+        self.reported = true;
+        Some(out)
     }
 
     /// The layer's clock became known after the switch to it.

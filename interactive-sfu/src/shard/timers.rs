@@ -6,6 +6,7 @@ use super::head::Stamp;
 use super::inbox::{Order, Relayed, TrackId};
 use super::peers::Role;
 use super::publisher::wall_clock_ntp;
+use super::subscription::Subscription;
 use super::{Shard, TICK};
 use crate::media::rtcp::Writer;
 
@@ -87,6 +88,9 @@ impl Shard {
         for slot in 0..self.peers.slots() {
             if slot % GROUPS == group {
                 self.look_after(slot);
+            } else if self.peers.get_mut(slot).is_some_and(|peer| peer.awaits_report()) {
+                // Sound and picture are in step only once both were reported: not a second late.
+                self.report(slot, Subscription::awaits_report);
             }
             self.probe(slot);
             self.net.flush_if_full();
@@ -106,25 +110,36 @@ impl Shard {
         if now.saturating_duration_since(peer.heard) > silence_max {
             return self.leave(slot, "silent");
         }
-        let mut out = Writer::default();
-        match &mut peer.role {
-            Role::Publisher(publisher) => publisher.report(now, &mut out),
-            Role::Subscriber(subscriber) => {
-                for subscription in &subscriber.sections {
-                    if let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get(&s.track)) {
-                        // Nothing to report is no fault.
-                        let _ = subscription.report(&fanout.layers, now, &mut out);
-                    }
-                }
-            }
-        }
-        if !out.0.is_empty()
-            && let Some((path, packet)) = peer.seal_rtcp(out.0)
-        {
-            self.net.push(&path, &packet);
-        }
+        self.report(slot, |_| true);
         // Estimates age, keyframe requests get lost.
         self.choose_layers(slot);
+    }
+
+    /// Tells a publisher what came of its media, and a subscriber what the timestamps of its due sections mean.
+    fn report(&mut self, slot: usize, is_due: fn(&Subscription) -> bool) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
+        let mut reports = Vec::new();
+        match &mut peer.role {
+            Role::Publisher(publisher) => {
+                let mut out = Writer::default();
+                publisher.report(now, &mut out);
+                reports.push(out);
+            }
+            // A compound packet each: GStreamer's receiver looks for one sender report, at the beginning.
+            Role::Subscriber(subscriber) => {
+                let due = subscriber.sections.iter_mut().filter(|section| is_due(section));
+                reports.extend(due.filter_map(|subscription| {
+                    let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
+                    subscription.report(&fanout.layers, now)
+                }));
+            }
+        }
+        for report in reports.into_iter().filter(|report| !report.0.is_empty()) {
+            if let Some((path, packet)) = peer.seal_rtcp(report.0) {
+                self.net.push(&path, &packet);
+            }
+        }
     }
 
     /// Whether a subscriber's path carries the next larger layer.

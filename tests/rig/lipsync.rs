@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use rig::recorder::Recording;
-use rig::{Result, ffprobe};
+use crate::error::Result;
+use crate::ffprobe;
+use crate::recorder::Recording;
 
 /// The picture is judged at this size.
 const WIDTH: u32 = 64;
@@ -25,7 +26,7 @@ const SILENCE_WINDOWS: usize = 100;
 const APART_MAX_S: f64 = 0.4;
 
 /// When each flash begins, seconds. `times` are those of the frames in `gray`.
-pub(crate) fn flashes(gray: &[u8], times: &[f64]) -> Vec<f64> {
+pub fn flashes(gray: &[u8], times: &[f64]) -> Vec<f64> {
     let frames: Vec<&[u8]> = gray.chunks_exact((WIDTH * HEIGHT) as usize).collect();
     let is_flash = |pair: &[&[u8]]| {
         let brighter = |(new, old): &(&u8, &u8)| i16::from(**new) - i16::from(**old) > BRIGHTER;
@@ -36,7 +37,7 @@ pub(crate) fn flashes(gray: &[u8], times: &[f64]) -> Vec<f64> {
 }
 
 /// When each beep begins, seconds after the first of `sound`'s 48,000 samples a second.
-pub(crate) fn beeps(sound: &[f32]) -> Vec<f64> {
+pub fn beeps(sound: &[f32]) -> Vec<f64> {
     let (mut found, mut silent) = (vec![], 0);
     for (i, window) in sound.chunks_exact(WINDOW).enumerate() {
         let power = window.iter().map(|sample| sample * sample).sum::<f32>() / WINDOW as f32;
@@ -55,7 +56,7 @@ pub(crate) fn beeps(sound: &[f32]) -> Vec<f64> {
 }
 
 /// By how much each beep comes after the flash that is nearest to it, milliseconds; negative: before.
-pub(crate) fn offsets_ms(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
+pub fn offsets_ms(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
     let nearest = |beep: &f64| {
         let offsets = flashes.iter().map(|flash| beep - flash);
         offsets.min_by(|a, b| a.abs().total_cmp(&b.abs())).filter(|offset| offset.abs() < APART_MAX_S)
@@ -64,7 +65,7 @@ pub(crate) fn offsets_ms(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
 }
 
 /// Offsets in what was recorded of a picture and of its sound.
-pub(crate) fn measure(recordings: &[Recording], folder: &Path) -> Result<Vec<f64>> {
+pub fn measure(recordings: &[Recording], folder: &Path) -> Result<Vec<f64>> {
     let video = recordings.iter().filter(|one| !one.rendition.audio).max_by_key(|one| one.rendition.height);
     let audio = recordings.iter().find(|one| one.rendition.audio);
     let (Some(video), Some(audio)) = (video, audio) else { return Ok(vec![]) };
