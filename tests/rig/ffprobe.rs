@@ -44,12 +44,28 @@ pub fn keyframes(media: &Path) -> Result<Vec<bool>> {
     Ok(text.lines().map(|line| line.contains('K')).collect())
 }
 
-/// The pictures of a file as gray bytes, `width` × `height` each, one after another.
+/// The pictures of a file as gray bytes, `width` × `height` each, one for each packet: FFmpeg must not fill in what is missing.
 pub fn decode_gray(media: &Path, width: u32, height: u32) -> Result<Vec<u8>> {
     let (file, size) = (media.to_string_lossy(), format!("scale={width}:{height}:flags=area"));
     judge(
         "ffmpeg",
-        &["-v", "error", "-nostdin", "-i", &file, "-an", "-vf", &size, "-f", "rawvideo", "-pix_fmt", "gray", "-"],
+        &[
+            "-v",
+            "error",
+            "-nostdin",
+            "-i",
+            &file,
+            "-an",
+            "-vf",
+            &size,
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray",
+            "-",
+        ],
     )
 }
 
