@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::programme::{Order, Programme, Speaker};
 use crate::studio::{OnAir, Studio};
 
+/// How long players of a deleted room can still fetch that its broadcast is over, and the last of it.
+const FAREWELL: Duration = Duration::from_secs(60);
+
 /// The task's state.
 pub(crate) struct Broadcasts {
     pub(crate) studio: Studio,
@@ -34,13 +37,13 @@ struct Programmes {
     ends: JoinSet<()>,
     /// Whose end it is. By task, so that one that panics is missed too.
     rooms_by_end: HashMap<Id, String>,
+    /// Each forgets the broadcast of a deleted room.
+    farewells: JoinSet<()>,
 }
 
 struct Slot {
     programme: Programme,
     on_air: Option<OnAir>,
-    /// The room was deleted while on the air: its broadcast is not to be found once it has ended.
-    deleted: bool,
 }
 
 impl Programmes {
@@ -67,6 +70,7 @@ impl Broadcasts {
                 },
                 Some(order) = orders.recv() => self.ordered(&mut all, order).await,
                 Some(ended) = all.ends.join_next_with_id() => self.ended(&mut all, ended).await,
+                Some(_) = all.farewells.join_next() => {}
                 () = sleep_until(timeout), if timeout.is_some() => self.poll(&mut all).await,
                 () = stop.cancelled() => break,
             }
@@ -97,15 +101,21 @@ impl Broadcasts {
                 }
             }
             RoomOrder::Deleted { room } => {
-                let Some(slot) = all.by_room.get_mut(&room) else { return self.on_air.remove(&room) };
-                slot.deleted = slot.on_air.is_some();
-                if !slot.deleted {
-                    self.on_air.remove(&room);
-                }
+                self.retire(all, &room);
+                let Some(slot) = all.by_room.get_mut(&room) else { return };
                 let order = slot.programme.deleted();
                 self.follow(all, &room, order).await;
             }
         }
+    }
+
+    fn retire(&self, all: &mut Programmes, room: &str) {
+        let Some(retired) = self.on_air.retire(room) else { return };
+        let (on_air, room) = (self.on_air.clone(), room.to_owned());
+        all.farewells.spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            on_air.forget(&room, &retired);
+        });
     }
 
     async fn resync(&self, all: &mut Programmes) {
@@ -134,9 +144,6 @@ impl Broadcasts {
         let Some(room) = all.rooms_by_end.remove(&task) else { return };
         let Some(slot) = all.by_room.get_mut(&room) else { return };
         slot.on_air = None;
-        if std::mem::take(&mut slot.deleted) {
-            self.on_air.remove(&room);
-        }
         let order = slot.programme.ended(Instant::now());
         self.follow(all, &room, order).await;
     }
@@ -150,7 +157,7 @@ impl Broadcasts {
     }
 
     fn programme<'a>(&self, all: &'a mut Programmes, room: &str) -> &'a mut Programme {
-        let new = || Slot { programme: Programme::new(self.idle_end), on_air: None, deleted: false };
+        let new = || Slot { programme: Programme::new(self.idle_end), on_air: None };
         &mut all.by_room.entry(room.to_owned()).or_insert_with(new).programme
     }
 

@@ -123,13 +123,15 @@ pub(crate) struct Shutdown {
     pub(crate) notice_ms: u32,
     /// How long broadcasts may take to write their ends and store what is queued. Milliseconds; default 10000.
     pub(crate) broadcasts_ms_max: u32,
+    /// How long players can then still fetch that it is over, and the last of it. Milliseconds; default 1000.
+    pub(crate) farewell_ms: u32,
     /// How long answers under way may take. Milliseconds; default 3000.
     pub(crate) http_ms_max: u32,
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self { notice_ms: 0, broadcasts_ms_max: 10_000, http_ms_max: 3_000 }
+        Self { notice_ms: 0, broadcasts_ms_max: 10_000, farewell_ms: 1_000, http_ms_max: 3_000 }
     }
 }
 
@@ -180,7 +182,10 @@ impl Settings {
         }
         let waits = [self.shutdown.notice_ms, self.shutdown.broadcasts_ms_max, self.shutdown.http_ms_max];
         if waits.into_iter().any(|ms| ms > 600_000) {
-            return refuse("shutdown", "notice_ms, broadcasts_ms_max and http_ms_max must be at most 600000".into());
+            return refuse(
+                "shutdown",
+                "notice_ms, broadcasts_ms_max, farewell_ms and http_ms_max must be at most 600000".into(),
+            );
         }
         Ok(())
     }

@@ -34,6 +34,7 @@ pub(crate) struct Running {
     pub(crate) keys: Keys,
     pub(crate) rooms: Rooms,
     sfu: Sfu,
+    on_air: api::Broadcasts,
     lifecycle: Lifecycle,
     stop_broadcasts: CancellationToken,
     broadcasts: JoinSet<()>,
@@ -89,7 +90,7 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
         config: settings.api,
         stage: Arc::new(sfu.clone()),
         keys: keys.clone(),
-        broadcasts: on_air,
+        broadcasts: on_air.clone(),
         rooms: rooms.clone(),
         orders,
         metrics: Arc::new(move || metrics.render()),
@@ -104,6 +105,7 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
         keys,
         rooms,
         sfu,
+        on_air,
         lifecycle,
         stop_broadcasts,
         broadcasts: broadcasts_task,
@@ -129,14 +131,18 @@ impl Running {
         loopback_url(self.http_address)
     }
 
-    /// Ends everything: balancers are told, broadcasts write their ends while players still get them, sessions and waiting
-    /// requests are answered, the database closes. Each step is bounded by the settings.
+    /// Ends everything: balancers are told, broadcasts write their ends, players get them, sessions and waiting requests are
+    /// answered, the database closes. Each step is bounded by the settings.
     pub(crate) async fn end(mut self) {
         self.lifecycle.drain();
         tokio::time::sleep(Duration::from_millis(self.shutdown.notice_ms.into())).await;
         self.stop_broadcasts.cancel();
         while self.broadcasts.join_next().await.is_some() {}
         self.sfu.shutdown().await;
+        if !self.on_air.is_empty() {
+            // A player may be between two requests.
+            tokio::time::sleep(Duration::from_millis(self.shutdown.farewell_ms.into())).await;
+        }
         self.lifecycle.close();
         while self.http.join_next().await.is_some() {}
         self.rooms.close().await;

@@ -1,6 +1,7 @@
 //! Which rooms have a broadcast. Filled by whoever runs the broadcasts, asked by the origin's routes and the lobby.
 //!
-//! An ended broadcast stays listed (its playlists are the recording's) until another takes its place or the room goes.
+//! An ended broadcast stays (its playlists are the recording's) until another takes its place. That of a deleted room is listed
+//! nowhere any more, and can still be fetched until it is forgotten: players learn from its playlists that it is over.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -48,21 +49,70 @@ pub struct Broadcasts {
 pub(crate) struct Entry {
     pub(crate) playback: Arc<dyn Playback>,
     pub(crate) since: DateTime<Utc>,
+    retired: bool,
 }
+
+/// The broadcast of a deleted room; see [`Broadcasts::retire`].
+pub struct Retired(Entry);
 
 impl Broadcasts {
     /// From now on `playback` answers for `room`, which went on the air at `since`.
     pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: SystemTime) {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
-        by_room.insert(room.to_owned(), Entry { playback, since: since.into() });
+        by_room.insert(room.to_owned(), Entry { playback, since: since.into(), retired: false });
     }
 
-    /// The room has no broadcast any more, not even a recording.
-    pub fn remove(&self, room: &str) {
-        self.by_room.write().unwrap_or_else(PoisonError::into_inner).remove(room);
+    /// The room was deleted: nobody is shown its broadcast any more, but who has it can fetch its end. `None`: it had none.
+    pub fn retire(&self, room: &str) -> Option<Retired> {
+        let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = by_room.get_mut(room)?;
+        entry.retired = true;
+        Some(Retired(entry.clone()))
     }
 
+    /// From now on a retired broadcast cannot be fetched either, if none has taken its place yet.
+    pub fn forget(&self, room: &str, Retired(old): &Retired) {
+        let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
+        if by_room.get(room).is_some_and(|entry| Arc::ptr_eq(&entry.playback, &old.playback)) {
+            by_room.remove(room);
+        }
+    }
+
+    /// Whether there is nothing that anybody could be watching.
+    pub fn is_empty(&self) -> bool {
+        self.by_room.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// What to list for a room.
+    pub(crate) fn listed(&self, room: &str) -> Option<Entry> {
+        self.get(room).filter(|entry| !entry.retired)
+    }
+
+    /// What can be fetched of a room.
     pub(crate) fn get(&self, room: &str) -> Option<Entry> {
         self.by_room.read().unwrap_or_else(PoisonError::into_inner).get(room).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakePlayback;
+
+    #[test]
+    fn a_deleted_rooms_broadcast_is_listed_no_more_and_fetched_until_it_is_forgotten() {
+        let broadcasts = Broadcasts::default();
+        let insert = || broadcasts.insert("demo", Arc::new(FakePlayback(None)), SystemTime::UNIX_EPOCH);
+        assert!(broadcasts.retire("demo").is_none());
+        insert();
+        let old = broadcasts.retire("demo").unwrap();
+        assert!(broadcasts.listed("demo").is_none() && broadcasts.get("demo").is_some());
+        // The room was made again and has gone on the air.
+        insert();
+        broadcasts.forget("demo", &old);
+        assert!(broadcasts.listed("demo").is_some());
+        let new = broadcasts.retire("demo").unwrap();
+        broadcasts.forget("demo", &new);
+        assert!(broadcasts.get("demo").is_none() && broadcasts.is_empty());
     }
 }

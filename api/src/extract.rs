@@ -1,14 +1,28 @@
 //! What handlers take in: names and bodies, checked and bounded.
 
+use std::net::SocketAddr;
+
 use axum::body::{Body, Bytes};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, FORWARDED};
 use serde::de::DeserializeOwned;
 
 use crate::{Config, Error};
 
 /// A longer body is refused with 413. SDP of a dozen simulcast sections is a fifth of it.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The other end of a request's connection; put into its extensions by [`crate::server`].
+#[derive(Clone, Copy)]
+pub(crate) struct Caller(pub(crate) SocketAddr);
+
+impl Caller {
+    /// Whether whoever asks is on this machine, and not just a proxy that asks for somebody else.
+    pub(crate) fn is_local(self, headers: &HeaderMap) -> bool {
+        let forwarded = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
+        self.0.ip().to_canonical().is_loopback() && !forwarded
+    }
+}
 
 /// Whether a room may be called so: `[A-Za-z0-9_-]{1,64}`.
 pub(crate) fn is_room_name(name: &str) -> bool {
@@ -66,6 +80,18 @@ fn is_length_limit(error: &axum::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_on_this_machine_is_not_who_it_asks_for() {
+        let caller = |ip: &str| Caller(SocketAddr::new(ip.parse().unwrap(), 1));
+        let proxied =
+            |name: &'static str| HeaderMap::from_iter([(name.parse().unwrap(), "for=192.0.2.1".parse().unwrap())]);
+        assert!(
+            caller("127.0.0.1").is_local(&HeaderMap::new()) && caller("::ffff:127.0.0.1").is_local(&HeaderMap::new())
+        );
+        assert!(!caller("192.0.2.1").is_local(&HeaderMap::new()));
+        assert!(!caller("::1").is_local(&proxied("forwarded")) && !caller("::1").is_local(&proxied("x-forwarded-for")));
+    }
 
     #[test]
     fn room_names_are_what_fits_into_every_url_and_file_name() {

@@ -17,6 +17,8 @@ use crate::{locked, metrics};
 const FRAME: u64 = AAC_FRAME_SAMPLES as u64;
 /// Further behind than this, frames are left out rather than made up for: 1 s.
 const BEHIND_MAX_NS: u64 = 1_000_000_000;
+/// An encoder that failed is built anew at most once in so many frames: a second.
+const RESTART_FRAMES: u64 = AUDIO_TIMESCALE as u64 / FRAME;
 
 /// Programme time at which AAC frame `index` begins, nanoseconds.
 fn frame_ns(index: u64) -> u64 {
@@ -35,7 +37,7 @@ impl Mixer {
     /// Mixes until `stop`; the encoder, told to finish.
     pub(crate) fn run(self, encoder: AudioEncoder, stop: &AtomicBool) -> Option<AudioEncoder> {
         let mut encoder = Some(encoder);
-        let mut index = 0;
+        let (mut index, mut restart_from) = (0, 0);
         let mut powers = vec![];
         while !stop.load(Ordering::Relaxed) {
             let due = frame_ns(index + 1) + self.delay_ns;
@@ -47,8 +49,12 @@ impl Mixer {
             std::thread::sleep(Duration::from_nanos(due.saturating_sub(now)));
             let sound = self.mix(index, &mut powers);
             if !encoder.as_ref().is_some_and(|encoder| encoder.push(index, &sound)) {
-                metrics::encoder_restarted();
-                encoder = (self.restart)();
+                encoder = None;
+                if index >= restart_from {
+                    metrics::encoder_restarted();
+                    encoder = (self.restart)();
+                    restart_from = index + RESTART_FRAMES;
+                }
             }
             index += 1;
         }

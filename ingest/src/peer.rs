@@ -145,11 +145,10 @@ impl Peer {
         }
         use gst_webrtc::WebRTCPeerConnectionState as State;
         match self.webrtc.property::<State>("connection-state") {
-            State::Connected => {
-                if !std::mem::replace(&mut self.connected, true) {
-                    // webrtcbin's session must hear the latency after it was linked, or its reports lack running time.
-                    drop(self.pipeline.recalculate_latency());
-                }
+            State::Connected if !self.connected => {
+                self.connected = true;
+                // webrtcbin's session must hear the latency after it was linked, or its reports lack running time.
+                drop(self.pipeline.recalculate_latency());
             }
             State::Failed => return Health::Dead("the connection failed"),
             State::Closed => return Health::Dead("the connection was closed"),

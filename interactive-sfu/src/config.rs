@@ -15,7 +15,8 @@ pub struct Config {
     /// Local addresses for media, IPv4 and IPv6. Default none given: every address of this machine's interfaces that are up,
     /// loopback only where there is nothing else.
     pub addresses: Vec<IpAddr>,
-    /// What answers name instead of `addresses`: the public addresses of a machine behind 1:1 NAT. Default none.
+    /// What answers name instead of `addresses`: the public addresses of a machine behind 1:1 NAT. Clients on
+    /// this machine are told both. Default none.
     pub announced_addresses: Vec<IpAddr>,
     /// The first media port, UDP and TCP; each further thread takes the next one. Open all of them in the firewall.
     /// 0: free ports, whichever. Default 7882.

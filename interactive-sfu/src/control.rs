@@ -43,6 +43,8 @@ pub struct JoinRequest {
     pub name: String,
     /// WHEP only: watch this participant alone; `None` follows the stage, in order of joining.
     pub participant: Option<String>,
+    /// The request came from this machine: the answer names its own addresses too, beside those announced.
+    pub local: bool,
     /// The SDP offer.
     pub offer: String,
 }

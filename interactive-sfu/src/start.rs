@@ -11,10 +11,10 @@ use mio::{Poll, Waker};
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::room::address::{OurEnd, ShardCandidates};
 use crate::room::authority::Authority;
 use crate::shard::inbox::{Inbox, Inboxes, Order};
 use crate::shard::{Parts, Report, Runner, WAKER};
-use crate::signalling::sdp::{Candidate, host_candidates};
 use crate::transport::handshake::{self, Handshakes, Identity, Task};
 use crate::transport::{interfaces, udp};
 
@@ -69,18 +69,17 @@ pub(crate) fn start(config: Config) -> Result<Running, StartError> {
     };
     let count = config.shard_count();
     let sockets = (0..count).map(|i| bind(&config, &addresses, i)).collect::<Result<Vec<_>, _>>()?;
-    let candidates = sockets.iter().map(|s| candidates(&config, &addresses, s)).collect();
+    let shards = sockets.iter().map(|s| ShardCandidates::new(&config, &addresses, s.port)).collect();
 
     let polls =
         (0..count).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>().map_err(system("making an event queue"))?;
     let wakers = polls.iter().map(|p| Waker::new(p.registry(), WAKER)).collect::<io::Result<Vec<_>>>();
     let (inboxes, inbox_ends) = Inboxes::new(wakers.map_err(system("making an event queue"))?);
     let identity = Arc::new(Identity::generate()?);
-    let fingerprint = identity.fingerprint;
+    let our_end = OurEnd { fingerprint: identity.fingerprint, shards };
     let (handshakes, handshake_thread) = handshake::start(identity, inboxes.clone())?;
     let config = Arc::new(config);
-    let authority =
-        Arc::new(Authority::new(config.clone(), inboxes.clone(), handshakes.clone(), fingerprint, candidates));
+    let authority = Arc::new(Authority::new(config.clone(), inboxes.clone(), handshakes.clone(), our_end));
 
     let (reports, reports_end) = channel();
     let mut media_threads = vec![listen(authority.clone(), reports_end)?];
@@ -172,12 +171,6 @@ fn bind_port(config: &Config, addresses: &[IpAddr], mut port: u16) -> Result<Soc
         }
     }
     Ok(Sockets { udp, tcp, port })
-}
-
-fn candidates(config: &Config, addresses: &[IpAddr], sockets: &Sockets) -> Vec<Candidate> {
-    let announced = if config.announced_addresses.is_empty() { addresses } else { &config.announced_addresses };
-    let at: Vec<SocketAddr> = announced.iter().map(|ip| SocketAddr::new(*ip, sockets.port)).collect();
-    host_candidates(&at, if config.tcp { &at } else { &[] })
 }
 
 /// Keeps this thread on a core.

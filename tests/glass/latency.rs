@@ -38,9 +38,10 @@ pub(crate) struct Summary {
     pub glass: Latency,
     pub hls: Latency,
     pub date: Latency,
-    /// How many frames stayed too long, and the longest, milliseconds.
-    pub gaps: usize,
-    pub gap_ms_max: f64,
+    /// Frames that stayed too long: when, seconds from the first sample, and how long, milliseconds.
+    pub gaps: Vec<(f64, f64)>,
+    /// The longest that a frame stayed, milliseconds.
+    pub stay_ms_max: f64,
     pub frames_per_second: f64,
 }
 
@@ -57,10 +58,15 @@ pub(crate) fn summarize(samples: &[Sample]) -> Summary {
         glass: by(|sample| Some(sample.shown_ms - sample.made_ms?)),
         hls: by(|sample| sample.hls_latency_ms),
         date: by(|sample| sample.date_latency_ms),
-        gaps: stays.iter().filter(|stay| **stay > GAP_MS).count(),
-        gap_ms_max: stays.iter().copied().fold(0.0, f64::max),
+        gaps: samples.windows(2).filter_map(|pair| gap(samples[0].shown_ms, pair)).collect(),
+        stay_ms_max: stays.iter().copied().fold(0.0, f64::max),
         frames_per_second: if lasted_ms > 0.0 { stays.len() as f64 * 1000.0 / lasted_ms } else { f64::NAN },
     }
+}
+
+fn gap(start_ms: f64, pair: &[Sample]) -> Option<(f64, f64)> {
+    let stay_ms = pair[1].shown_ms - pair[0].shown_ms;
+    (stay_ms > GAP_MS).then_some(((pair[0].shown_ms - start_ms) / 1000.0, stay_ms))
 }
 
 /// `points`: wall clock and latency, both in milliseconds.
@@ -88,7 +94,7 @@ mod tests {
         let samples: Vec<Sample> =
             (0..100).map(|i| sample(f64::from(i) * 40.0, (i % 10 != 0).then_some(1000.0))).collect();
         let summary = summarize(&samples);
-        assert_eq!((summary.frames, summary.illegible, summary.gaps), (100, 10, 0));
+        assert_eq!((summary.frames, summary.illegible, summary.gaps.len()), (100, 10, 0));
         assert_eq!((summary.glass.p50, summary.glass.max, summary.hls.p95), (1000.0, 1000.0, 7.0));
         assert!(summary.date.p50.is_nan());
         assert!((summary.frames_per_second - 25.0).abs() < 0.01);
@@ -98,7 +104,7 @@ mod tests {
     fn a_gap_and_a_drift_are_seen() {
         let samples = [sample(0.0, Some(1000.0)), sample(60_000.0, Some(1012.0))];
         let summary = summarize(&samples);
-        assert_eq!((summary.gaps, summary.gap_ms_max), (1, 60_000.0));
+        assert_eq!((summary.gaps, summary.stay_ms_max), (vec![(0.0, 60_000.0)], 60_000.0));
         assert!((summary.glass.drift_per_minute - 12.0).abs() < 1e-9);
     }
 }

@@ -10,6 +10,8 @@ use crate::latency::{Latency, Summary};
 use crate::watch::{PlayerState, ServerUse};
 
 const MIB: f64 = 1024.0 * 1024.0;
+/// More gaps than this are not listed.
+const GAPS_SHOWN: usize = 10;
 
 /// All that a run found.
 pub(crate) struct Report {
@@ -19,14 +21,14 @@ pub(crate) struct Report {
     pub before: PlayerState,
     pub after: PlayerState,
     pub server: Vec<ServerUse>,
-    /// Each beep after its flash.
-    pub lip_sync_ms: Vec<f64>,
+    /// Each beep after its flash, at the beginning, and at the end of a long run.
+    pub lip_sync_ms: Vec<Vec<f64>>,
     pub ladder: Vec<(String, f64)>,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { frames, illegible, glass, hls, date, gaps, gap_ms_max, frames_per_second } = &self.summary;
+        let Summary { frames, illegible, glass, hls, date, gaps, stay_ms_max, frames_per_second } = &self.summary;
         writeln!(f, "machine   {}", cpu_model())?;
         writeln!(
             f,
@@ -46,8 +48,17 @@ impl fmt::Display for Report {
             self.after.decoded - self.before.decoded
         )?;
         let stalls = self.after.waiting - self.before.waiting;
-        writeln!(f, "stalls    {stalls} waiting events; {gaps} gaps over 250 ms, the longest {gap_ms_max:.0} ms")?;
-        self.fmt_lip_sync(f)?;
+        writeln!(
+            f,
+            "stalls    {stalls} waiting events; {} gaps over 250 ms, the longest stay of a frame {stay_ms_max:.0} ms",
+            gaps.len()
+        )?;
+        for (second, stay_ms) in gaps.iter().take(GAPS_SHOWN) {
+            writeln!(f, "gap       {stay_ms:.0} ms, {second:.0} s in")?;
+        }
+        for (when, offsets) in ["at first", "in the end"].iter().zip(&self.lip_sync_ms) {
+            fmt_lip_sync(f, when, offsets)?;
+        }
         self.fmt_server(f)?;
         for (name, value) in &self.ladder {
             writeln!(f, "ladder    {name} {value}")?;
@@ -57,21 +68,6 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn fmt_lip_sync(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let offsets = &self.lip_sync_ms;
-        if offsets.is_empty() {
-            return writeln!(f, "lip sync  no flash with its beep in what was recorded");
-        }
-        let apart: Vec<f64> = offsets.iter().map(|offset| offset.abs()).collect();
-        let [p50, p95] = [0.5, 0.95].map(|share| quantile(&apart, share));
-        let middle = quantile(offsets, 0.5);
-        writeln!(
-            f,
-            "lip sync  beep − flash median {middle:+.0} ms; apart p50 {p50:.0} p95 {p95:.0} ms; {} pairs, from the segments",
-            offsets.len()
-        )
-    }
-
     fn fmt_server(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(first), Some(last)) = (self.server.first(), self.server.last()) else { return Ok(()) };
         let (Some(from), Some(to)) = (first.resident, last.resident) else {
@@ -90,4 +86,18 @@ impl Report {
             100.0 * cpu_s / (last.at - first.at).as_secs_f64()
         )
     }
+}
+
+fn fmt_lip_sync(f: &mut fmt::Formatter<'_>, when: &str, offsets: &[f64]) -> fmt::Result {
+    if offsets.is_empty() {
+        return writeln!(f, "lip sync  {when}: no flash with its beep in what was recorded");
+    }
+    let apart: Vec<f64> = offsets.iter().map(|offset| offset.abs()).collect();
+    let [p50, p95] = [0.5, 0.95].map(|share| quantile(&apart, share));
+    let middle = quantile(offsets, 0.5);
+    writeln!(
+        f,
+        "lip sync  {when}: beep − flash median {middle:+.0} ms; apart p50 {p50:.0} p95 {p95:.0} ms; {} pairs, from the segments",
+        offsets.len()
+    )
 }

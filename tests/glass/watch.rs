@@ -1,5 +1,6 @@
 //! One run: the page, its samples, and what the server is doing meanwhile.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rig::browser::{Browser, Page};
@@ -51,18 +52,18 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     if browser.evaluate(page, SAMPLER)? != true {
         return Err(Error::Child("the watch page has no video".into()));
     }
-    let recorder = if options.record > 0 { Some(Recorder::start(&http, &playlist(options))?) } else { None };
     let before = state(&mut browser, page)?;
-    let (samples, server, recordings) = sample(options, &mut browser, page, recorder)?;
+    let (samples, server, recordings) = sample(options, &http, &mut browser, page)?;
     let after = state(&mut browser, page)?;
     let folder = tempfile::tempdir().map_err(Error::io("making a folder"))?;
+    let lip_sync = recordings.iter().map(|recordings| lipsync::measure(recordings, folder.path()));
     Ok(Report {
         options: options.clone(),
         summary: summarize(&samples),
         before,
         after,
         server,
-        lip_sync_ms: lipsync::measure(&recordings, folder.path())?,
+        lip_sync_ms: lip_sync.collect::<Result<_>>()?,
         ladder: ladder(&http)?,
     })
 }
@@ -76,11 +77,22 @@ fn state(browser: &mut Browser, page: Page) -> Result<PlayerState> {
     serde_json::from_value(value).map_err(|e| Error::Malformed { what: "player state", detail: e.to_string() })
 }
 
-type Sampled = (Vec<Sample>, Vec<ServerUse>, Vec<Recording>);
+type Sampled = (Vec<Sample>, Vec<ServerUse>, Vec<Vec<Recording>>);
 
-fn sample(options: &Options, browser: &mut Browser, page: Page, mut recorder: Option<Recorder>) -> Result<Sampled> {
+/// When to record: at the beginning, and in the end of a long run.
+fn to_record(options: &Options) -> Vec<Range<Duration>> {
+    let (length, until) =
+        (Duration::from_secs(options.record.min(options.seconds)), Duration::from_secs(options.seconds));
+    let mut spans = vec![Duration::ZERO..length];
+    spans.extend((until >= 4 * length).then(|| until - length..until));
+    spans.retain(|span| !span.is_empty());
+    spans
+}
+
+fn sample(options: &Options, http: &Http, browser: &mut Browser, page: Page) -> Result<Sampled> {
     let (start, mut samples, mut server, mut recordings) = (Instant::now(), vec![], vec![], vec![]);
     let until = Duration::from_secs(options.seconds);
+    let (mut spans, mut recorder) = (to_record(options).into_iter().peekable(), None);
     loop {
         let at = Instant::now();
         server.push(ServerUse {
@@ -93,10 +105,16 @@ fn sample(options: &Options, browser: &mut Browser, page: Page, mut recorder: Op
             serde_json::from_value(value).map_err(|e| Error::Malformed { what: "samples", detail: e.to_string() })?;
         samples.extend(taken);
         let ended = start.elapsed() >= until;
-        if (ended || start.elapsed().as_secs() >= options.record)
-            && let Some(recorder) = recorder.take()
-        {
-            recordings = recorder.finish()?;
+        if let Some(span) = spans.peek() {
+            if recorder.is_none() && start.elapsed() >= span.start {
+                recorder = Some(Recorder::start(http, &playlist(options))?);
+            }
+            if (ended || start.elapsed() >= span.end)
+                && let Some(recorder) = recorder.take()
+            {
+                recordings.push(recorder.finish()?);
+                spans.next();
+            }
         }
         if ended {
             return Ok((samples, server, recordings));

@@ -1,6 +1,6 @@
 """Publishes a test picture and a tone by WHIP with GStreamer's webrtcbin.
 
-Prints "connected" once the peer connection is up. Ends with a DELETE on SIGTERM. The bearer token comes from WHIP_TOKEN.
+Prints "connected" once the peer connection is up. Ends with a DELETE on SIGTERM, mutes and unmutes on SIGUSR1. The bearer token comes from WHIP_TOKEN.
 """
 
 import argparse
@@ -24,7 +24,8 @@ videotestsrc name=camera is-live=true {picture} ! video/x-raw,width={width},heig
   ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=800
   ! queue min-threshold-time={late} max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200
   ! application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! peer.
-audiotestsrc name=microphone is-live=true wave={wave} freq={tone} volume=0.3 ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! opusenc
+audiotestsrc name=microphone is-live=true wave={wave} freq={tone} volume=0.3 ! audio/x-raw,rate=48000,channels=2
+  ! valve name=mute drop-mode=transform-to-gap ! audioconvert ! opusenc
   ! rtpopuspay ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000 ! peer.
 """
 BLACK, WHITE = 0xFF000000, 0xFFFFFFFF
@@ -76,6 +77,11 @@ class Publisher:
         into = (buffer.pts + buffer.duration + Gst.USECOND) % Gst.SECOND
         self.camera.set_property("foreground-color", WHITE if into < Gst.SECOND // 10 else BLACK)
         return Gst.PadProbeReturn.OK
+
+    def toggle_mute(self):
+        mute = self.pipeline.get_by_name("mute")
+        mute.set_property("drop", not mute.get_property("drop"))
+        return GLib.SOURCE_CONTINUE
 
     def start(self):
         self.pipeline.set_state(Gst.State.PLAYING)
@@ -156,6 +162,7 @@ def main():
     publisher = Publisher(options, os.environ.get("WHIP_TOKEN", ""), loop)
     stopped = []
     GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGTERM, lambda: (stopped.append(True), loop.quit()))
+    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGUSR1, publisher.toggle_mute)
     publisher.start()
     loop.run()
     publisher.stop()

@@ -62,3 +62,15 @@ fn a_viewer_gets_the_size_it_asks_for_and_none_while_it_pauses() {
     limit(&mut browser, viewer, 480, 270);
     wait_for_height(&mut browser, viewer, 40, |height| height == 270);
 }
+
+#[test]
+fn a_viewer_climbs_to_the_larger_of_two_layers() {
+    let server = Server::start(Demo::default()).unwrap();
+    let mut browser = Browser::start().unwrap();
+    // Of so small a picture Chromium sends two layers, under the first two of the three names it was given.
+    let query = "kind=whip&codec=VP8&simulcast=1&size=640x360";
+    let _speaker = peer_page(&mut browser, &server, query, &server.speaker_token("eve"));
+    server.wait_for_speakers(1).unwrap();
+    let viewer = peer_page(&mut browser, &server, "kind=whep", &server.viewer_token("seat"));
+    wait_for_height(&mut browser, viewer, 40, |height| height == 360);
+}

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
+use std::path::Path;
+
+use rig::ffprobe;
 use rig::gst::{Publisher, Speaker};
 use rig::hls::{media_playlist, renditions};
-use rig::recorder::Recorder;
+use rig::recorder::{Recorder, Recording};
 use rig::server::{Demo, Server, pass};
 
 /// The longest hole that the programme may have.
@@ -29,6 +32,53 @@ fn newest_segment(server: &Server) -> u64 {
     let rendition = renditions(&server.http, &server.playlist()).unwrap().remove(0);
     let playlist = media_playlist(&server.http, &rendition.path).unwrap();
     playlist.first + playlist.segments.len() as u64
+}
+
+/// How long each stretch lasted in which nothing happened, in half seconds; shorter ones than a second and a half do not count.
+fn pauses(happens: &[bool]) -> Vec<usize> {
+    happens.split(|happens| *happens).map(<[bool]>::len).filter(|length| *length >= 3).collect()
+}
+
+/// Whether there is sound, in each half second.
+fn sounds(recordings: &[Recording], file: &Path) -> Vec<bool> {
+    recordings.iter().find(|one| one.rendition.audio).unwrap().write(file).unwrap();
+    let power = |stretch: &[f32]| stretch.iter().map(|s| s * s).sum::<f32>() / stretch.len() as f32;
+    ffprobe::decode_sound(file).unwrap().chunks_exact(24_000).map(|stretch| power(stretch) > 1e-4).collect()
+}
+
+/// Whether the picture moves, in each half second.
+fn motions(recordings: &[Recording], file: &Path) -> Vec<bool> {
+    recordings.iter().find(|one| !one.rendition.audio).unwrap().write(file).unwrap();
+    let gray = ffprobe::decode_gray(file, 64, 36).unwrap();
+    let frames: Vec<&[u8]> = gray.chunks_exact(64 * 36).collect();
+    let differ = |pair: &[&[u8]]| pair[0].iter().zip(pair[1]).any(|(a, b)| a.abs_diff(*b) > 40);
+    let moves: Vec<bool> = frames.windows(2).map(differ).collect();
+    moves.chunks_exact(15).map(|stretch| stretch.iter().filter(|moves| **moves).count() > 3).collect()
+}
+
+#[test]
+fn a_speaker_who_mutes_and_then_freezes_is_waited_for_and_comes_back() {
+    let server = Server::start(Demo::default()).unwrap();
+    let speaker = speaker(&server, "ann", "ball", 440);
+    server.wait_for_broadcast().unwrap();
+    let recorder = Recorder::start(&server.http, &server.playlist()).unwrap();
+    pass(3);
+    speaker.toggle_mute();
+    pass(3);
+    speaker.toggle_mute();
+    pass(3);
+    speaker.freeze();
+    pass(5);
+    speaker.thaw();
+    pass(6);
+    let recordings = recorder.finish().unwrap();
+    recordings.iter().for_each(|recording| recording.check_timeline(GAP_MS_MAX).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (sounds, motions) =
+        (sounds(&recordings, &folder.path().join("a.mp4")), motions(&recordings, &folder.path().join("v.mp4")));
+    assert_eq!(pauses(&sounds).len(), 2, "{sounds:?}");
+    assert_eq!(pauses(&motions).len(), 1, "{motions:?}");
+    assert!(sounds.ends_with(&[true, true]) && motions.ends_with(&[true, true]), "{sounds:?} {motions:?}");
 }
 
 #[test]

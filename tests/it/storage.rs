@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use rig::disk::Disk;
 use rig::hls::{media_playlist, renditions};
 use rig::recorder::Recorder;
 use rig::server::{Demo, Server, pass};
@@ -61,4 +62,33 @@ fn a_store_that_goes_away_costs_the_live_broadcast_nothing_and_catches_up_when_i
     }
     let live = renditions(&server.http, &server.playlist()).unwrap().remove(0);
     assert!(!media_playlist(&server.http, &live.path).unwrap().text.contains("#EXT-X-GAP"));
+}
+
+#[test]
+fn a_full_disk_costs_the_live_broadcast_nothing_and_the_recording_catches_up() {
+    let Some(disk) = Disk::mount(24 << 20).unwrap() else {
+        eprintln!("not run: only root may mount a disk of its own to fill");
+        return;
+    };
+    let data = Some(disk.path().join("data"));
+    let server = Server::start(Demo { speakers: 1, data, ..Demo::default() }).unwrap();
+    server.wait_for_broadcast().unwrap();
+    let recorder = Recorder::start(&server.http, &server.playlist()).unwrap();
+    let filler = disk.fill().unwrap();
+    wait_for_metric(&server, RETRIED, |retried| retried > 0.0);
+    pass(6);
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(server.http.get(path).unwrap().status, 200, "{path}");
+    }
+    let log = std::fs::read_to_string(server.log()).unwrap();
+    assert!(log.contains("No space left on device"), "{log}");
+    let stored = segments_below(&server.data());
+    std::fs::remove_file(filler).unwrap();
+
+    wait_for_metric(&server, QUEUED, |objects| objects == 0.0);
+    assert!(segments_below(&server.data()) >= stored + 6, "{} after {stored}", segments_below(&server.data()));
+    for recording in recorder.finish().unwrap() {
+        recording.check_timeline(200).unwrap();
+        assert!(recording.seconds().unwrap() > 6.0, "{}", recording.rendition.path);
+    }
 }

@@ -70,6 +70,21 @@ impl Publisher {
         })
     }
 
+    /// Sends no sound any more, or sends it again.
+    pub fn toggle_mute(&self) {
+        signal(self.child.id(), libc::SIGUSR1);
+    }
+
+    /// Stands still, as an overloaded machine does, until [`Publisher::thaw`].
+    pub fn freeze(&self) {
+        signal(self.child.id(), libc::SIGSTOP);
+    }
+
+    /// Goes on after [`Publisher::freeze`].
+    pub fn thaw(&self) {
+        signal(self.child.id(), libc::SIGCONT);
+    }
+
     /// Vanishes without a word, as a machine does that loses power.
     pub fn vanish(mut self) {
         let _ = self.child.kill();
@@ -78,6 +93,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
+        self.thaw();
         signal(self.child.id(), libc::SIGTERM);
         let child = &mut self.child;
         if wait_for_or("GStreamer's end", 5, || child.try_wait().ok().flatten().ok_or_else(String::new)).is_err() {

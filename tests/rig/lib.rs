@@ -12,11 +12,13 @@
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
+//! | [`disk`] | a disk that can be filled |
 //! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod browser;
+pub mod disk;
 mod error;
 pub mod ffprobe;
 pub mod flow;

@@ -39,6 +39,8 @@ pub struct Demo {
     pub ladder: Option<String>,
     /// Further arguments.
     pub arguments: Vec<String>,
+    /// Where its data go, instead of a folder of its own.
+    pub data: Option<PathBuf>,
     /// Environment variables; they go before the rig's own.
     pub environment: Vec<(String, String)>,
 }
@@ -46,7 +48,7 @@ pub struct Demo {
 impl Default for Demo {
     /// No speakers, and the ladder that costs least: the tests bring their own, and share two cores with browsers.
     fn default() -> Self {
-        Self { speakers: 0, ladder: Some(LADDER_SMALL.into()), arguments: vec![], environment: vec![] }
+        Self { speakers: 0, ladder: Some(LADDER_SMALL.into()), arguments: vec![], data: None, environment: vec![] }
     }
 }
 
@@ -118,7 +120,7 @@ impl Server {
 
     /// Where its data lie.
     pub fn data(&self) -> PathBuf {
-        self.folder().join("data")
+        data_of(&self.demo, self.folder())
     }
 
     /// Where its log is.
@@ -249,12 +251,16 @@ pub fn end_with_us(command: &mut Command) -> &mut Command {
     }
 }
 
+fn data_of(demo: &Demo, folder: &Path) -> PathBuf {
+    demo.data.clone().unwrap_or_else(|| folder.join("data"))
+}
+
 fn spawn(demo: &Demo, port: u16, folder: &Path) -> Result<Child> {
     let program = binary()?;
     let log = File::options().create(true).append(true).open(folder.join("log")).map_err(Error::io("opening a log"))?;
     let errors = log.try_clone().map_err(Error::io("opening a log"))?;
     let mut command = Command::new(&program);
-    command.arg("demo").args(["--http", &format!("127.0.0.1:{port}")]).arg("--data").arg(folder.join("data"));
+    command.arg("demo").args(["--http", &format!("127.0.0.1:{port}")]).arg("--data").arg(data_of(demo, folder));
     command.args(["--speakers", &demo.speakers.to_string()]);
     if let Some(ladder) = &demo.ladder {
         command.args(["--ladder", ladder]);

@@ -25,13 +25,23 @@ impl KeyPair {
         self.mint_expiring(room, identity, publish, 3600)
     }
 
+    /// A token that lets its bearer create and delete rooms.
+    pub fn mint_admin(&self) -> String {
+        self.sign("admin", 3600, json!({ "roomCreate": true }))
+    }
+
     /// As [`KeyPair::mint`], ending `ttl_s` seconds from now; negative: ended already.
     pub fn mint_expiring(&self, room: &str, identity: &str, publish: bool, ttl_s: i64) -> String {
+        let grants = json!({ "roomJoin": true, "room": room, "canPublish": publish, "canSubscribe": true });
+        self.sign(identity, ttl_s, grants)
+    }
+
+    fn sign(&self, identity: &str, ttl_s: i64, grants: serde_json::Value) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
         let claims = json!({
             "iss": self.key, "sub": identity, "name": identity,
             "nbf": now.min(now + ttl_s) - 10, "exp": now + ttl_s,
-            "video": { "roomJoin": true, "room": room, "canPublish": publish, "canSubscribe": true },
+            "video": grants,
         });
         let head = base64url(br#"{"alg":"HS256","typ":"JWT"}"#);
         let text = format!("{head}.{}", base64url(claims.to_string().as_bytes()));

@@ -66,7 +66,7 @@ struct RoomList {
 
 fn view(app: &App, room: Room, with_stage: bool) -> RoomView {
     let stage = app.stage.stage(&room.name);
-    let broadcast = app.broadcasts.get(&room.name);
+    let broadcast = app.broadcasts.listed(&room.name);
     let live = broadcast.as_ref().filter(|entry| entry.playback.is_live());
     let base = app.config.playlist_base_url.as_deref().unwrap_or_default();
     RoomView {
@@ -163,23 +163,40 @@ async fn change(
     let layout_changed = request.layout.is_some();
     room.layout = request.layout.unwrap_or(room.layout);
     check(&room)?;
-    // A place in the queue first: what is stored must also be told.
-    let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
-    app.rooms.update(&room).await?;
-    if layout_changed {
-        place.send(RoomOrder::Layout { room: room.name.clone(), layout: room.layout.clone() });
-    }
-    Ok(uncached(view(&app, room, true)))
+    to_the_end(async move {
+        // A place in the queue first: what is stored must also be told.
+        let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
+        app.rooms.update(&room).await?;
+        if layout_changed {
+            place.send(RoomOrder::Layout { room: room.name.clone(), layout: room.layout.clone() });
+        }
+        Ok(uncached(view(&app, room, true)))
+    })
+    .await
 }
 
 /// `DELETE /v1/rooms/{room}`: 204. Sessions and broadcast end.
 async fn delete(State(app): State<App>, Path(room): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
     auth::may_create(&auth::grants(&app.keys, &headers)?)?;
-    let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
-    app.rooms.delete(&room).await?;
-    app.stage.close_room(&room).await;
-    place.send(RoomOrder::Deleted { room });
-    Ok(StatusCode::NO_CONTENT)
+    to_the_end(async move {
+        let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
+        app.rooms.delete(&room).await?;
+        app.stage.close_room(&room).await;
+        place.send(RoomOrder::Deleted { room });
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// Does all of it, even if the client hangs up in the middle and its request is dropped.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Error::ShuttingDown.into()),
+    }
 }
 
 fn check(room: &rooms::Room) -> Result<(), Error> {

@@ -3,11 +3,11 @@
 //! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send it with
 //! all of them, so an overheard session URL alone ends nobody's session.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use interactive_sfu::{JoinRequest, Joined, Patched, SessionId};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::auth;
 use crate::config::IceServer;
-use crate::extract::{self, is_room_name};
+use crate::extract::{self, Caller, is_room_name};
 use crate::problem::Problem;
 use crate::{Error, rooms};
 
@@ -49,8 +49,8 @@ pub(crate) fn routes() -> Router<App> {
     let sides = [Side::Whip, Side::Whep];
     sides.into_iter().fold(Router::new(), |router, side| {
         let join =
-            move |state: State<App>, room: Path<String>, query: Query<JoinQuery>, headers: HeaderMap, body: Body| {
-                join(side, state, room, query, headers, body)
+            move |state: State<App>, to: Path<String>, how: Query<JoinQuery>, from: From, heads: HeaderMap, body| {
+                join(side, state, to, how, from, heads, body)
             };
         let patch = move |state: State<App>, session: Path<(String, String)>, headers: HeaderMap, body: Body| {
             patch(side, state, session, headers, body)
@@ -74,12 +74,16 @@ struct JoinQuery {
     participant: Option<String>,
 }
 
+/// Missing where no socket is.
+type From = Option<Extension<Caller>>;
+
 /// A POST with an offer: 201, the answer, and where the session is.
 async fn join(
     side: Side,
     State(app): State<App>,
     Path(room): Path<String>,
     Query(query): Query<JoinQuery>,
+    from: From,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -93,7 +97,9 @@ async fn join(
     must_exist(&app.rooms, &room).await?;
     let offer = offer?;
     let participant = query.participant.filter(|_| side == Side::Whep);
-    let request = JoinRequest { room: room.clone(), identity: grants.identity, name: grants.name, participant, offer };
+    let local = from.is_some_and(|Extension(caller)| caller.is_local(&headers));
+    let (identity, name) = (grants.identity, grants.name);
+    let request = JoinRequest { room: room.clone(), identity, name, participant, local, offer };
     let joined = match side {
         Side::Whip => app.stage.publish(request).await?,
         Side::Whep => app.stage.subscribe(request).await?,

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::extract::Caller;
 use crate::{Config, Error, Lifecycle, metrics};
 
 /// Wait after an accept that failed (out of file descriptors, mostly), so that it is not retried in a spin.
@@ -85,7 +86,7 @@ impl Serving {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => self.admit(&mut connections, socket, tls.clone()),
+                    Ok((socket, from)) => self.admit(&mut connections, socket, Caller(from), tls.clone()),
                     Err(error) => {
                         tracing::warn!(%error, "accepting a connection");
                         tokio::time::sleep(ACCEPT_RETRY).await;
@@ -103,7 +104,7 @@ impl Serving {
         }
     }
 
-    fn admit(&self, connections: &mut JoinSet<()>, socket: TcpStream, tls: Option<TlsAcceptor>) {
+    fn admit(&self, connections: &mut JoinSet<()>, socket: TcpStream, from: Caller, tls: Option<TlsAcceptor>) {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             metrics::connection_refused();
             return;
@@ -116,9 +117,9 @@ impl Serving {
         connections.spawn(async move {
             let (_place, _counted) = (place, metrics::Connection::open());
             match tls {
-                None => connection::serve(socket, router, timing, &lifecycle).await,
+                None => connection::serve(socket, from, router, timing, &lifecycle).await,
                 Some(tls) => match tokio::time::timeout(timing.header_read, tls.accept(socket)).await {
-                    Ok(Ok(socket)) => connection::serve(socket, router, timing, &lifecycle).await,
+                    Ok(Ok(socket)) => connection::serve(socket, from, router, timing, &lifecycle).await,
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
                     Err(_) => tracing::debug!("TLS handshake took too long"),
                 },

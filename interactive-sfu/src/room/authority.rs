@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
 
+use super::address::OurEnd;
 use super::place::place;
 use super::session::{
-    Kind, Session, answer, credentials, negotiate_publisher, negotiate_viewer, random_text, sections, tracks,
-    transport_section,
+    Kind, Session, negotiate_publisher, negotiate_viewer, random_text, sections, tracks, transport_section,
 };
 use super::stage::{OnStage, assign, track_of};
 use super::state::State;
@@ -20,8 +20,8 @@ use crate::metrics;
 use crate::shard::Report;
 use crate::shard::inbox::{Inboxes, NewPeer, NewRole, Order, PeerId, TrackId};
 use crate::shard::peers::local_ice;
-use crate::signalling::sdp::{Candidate, Fingerprint, Offer};
-use crate::signalling::sdpfrag::{SdpFragment, restart_answer};
+use crate::signalling::sdp::Offer;
+use crate::signalling::sdpfrag::SdpFragment;
 use crate::transport::handshake::{Handshakes, Task};
 
 /// Events that a slow receiver may be behind.
@@ -35,23 +35,15 @@ pub(crate) struct Authority {
     config: Arc<Config>,
     inboxes: Inboxes,
     handshakes: Handshakes,
-    fingerprint: Fingerprint,
-    /// Each shard's.
-    candidates: Vec<Vec<Candidate>>,
+    our_end: OurEnd,
     events: broadcast::Sender<Event>,
 }
 
 impl Authority {
-    pub(crate) fn new(
-        config: Arc<Config>,
-        inboxes: Inboxes,
-        handshakes: Handshakes,
-        fingerprint: Fingerprint,
-        candidates: Vec<Vec<Candidate>>,
-    ) -> Self {
-        let state = State::new(candidates.len());
+    pub(crate) fn new(config: Arc<Config>, inboxes: Inboxes, handshakes: Handshakes, our_end: OurEnd) -> Self {
+        let state = Mutex::new(State::new(our_end.shards.len()));
         let (events, _) = broadcast::channel(EVENTS);
-        Self { state: Mutex::new(state), config, inboxes, handshakes, fingerprint, candidates, events }
+        Self { state, config, inboxes, handshakes, our_end, events }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -139,10 +131,10 @@ impl Authority {
             remote_ufrag: offer.ice.ufrag.clone(),
             transport_section: transport_section(&negotiated),
             room: request.room,
+            local: request.local,
             kind,
         };
-        let candidates = self.candidates.get(usize::from(peer.shard)).map(Vec::as_slice).unwrap_or_default();
-        let answer = answer(&ice, self.fingerprint, candidates, negotiated);
+        let answer = self.our_end.answer(&ice, peer.shard, session.local, negotiated);
         let joined = Joined { session: session.id.clone(), etag: session.etag.clone(), answer };
         state.add(session);
         joined
@@ -170,12 +162,8 @@ impl Authority {
         session.remote_ufrag = remote.ufrag.clone();
         session.etag = random_text(16);
         self.inboxes.order(session.peer.shard, Order::RestartIce(session.peer, ice.clone()));
-        let candidates = self.candidates.get(usize::from(session.peer.shard)).map(Vec::as_slice).unwrap_or_default();
-        let (line, mid) = &session.transport_section;
-        Ok(Patched::Restarted {
-            etag: session.etag.clone(),
-            fragment: restart_answer(&credentials(&ice), line, mid, candidates),
-        })
+        let fragment = self.our_end.restart(&ice, session.peer.shard, session.local, &session.transport_section);
+        Ok(Patched::Restarted { etag: session.etag.clone(), fragment })
     }
 
     pub(crate) fn limit_layer(&self, room: &str, id: &SessionId, size: (u32, u32)) -> Result<(), SfuError> {
@@ -217,7 +205,7 @@ impl Authority {
 
     /// How many there are.
     pub(crate) fn shards(&self) -> u16 {
-        self.candidates.len() as u16
+        self.our_end.shards.len() as u16
     }
 
     /// Peers that shards still have.

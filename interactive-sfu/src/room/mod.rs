@@ -1,5 +1,6 @@
-//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`stage`] and [`place`] decide, `state` knows, `authority` acts.
+//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`stage`] and [`place`] decide, `state` knows, `address` says where we are, `authority` acts.
 
+pub(crate) mod address;
 pub(crate) mod authority;
 mod place;
 mod session;

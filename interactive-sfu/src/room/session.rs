@@ -4,10 +4,10 @@ use rand::Rng as _;
 
 use super::stage::{OnStage, Seat, TrackInfo};
 use crate::control::{SessionId, SfuError};
-use crate::shard::inbox::{LocalIce, NewSection, NewTrack, PeerId, TrackId};
+use crate::shard::inbox::{NewSection, NewTrack, PeerId, TrackId};
 use crate::signalling::sdp::{
-    Answer, Candidate, Direction, Extension, Fingerprint, IceCredentials, Msid, NegotiatedSection, Offer,
-    PublishPolicy, SdpError, SectionKind, SendStream, SubscribePolicy, negotiate_publish, negotiate_subscribe,
+    Direction, Extension, Msid, NegotiatedSection, Offer, PublishPolicy, SdpError, SectionKind, SendStream,
+    SubscribePolicy, negotiate_publish, negotiate_subscribe,
 };
 
 /// A session.
@@ -17,6 +17,8 @@ pub(crate) struct Session {
     pub room: String,
     pub identity: String,
     pub name: String,
+    /// It asked from this machine.
+    pub local: bool,
     pub kind: Kind,
     /// The ICE session.
     pub etag: String,
@@ -139,28 +141,6 @@ pub(crate) fn sections(negotiated: &[NegotiatedSection]) -> (Vec<NewSection>, Ve
         Some((new, Section { negotiated: section.clone(), seat, attached: None }))
     });
     pairs.unzip()
-}
-
-/// The answer's text.
-pub(crate) fn answer(
-    ice: &LocalIce,
-    fingerprint: Fingerprint,
-    candidates: &[Candidate],
-    sections: Vec<NegotiatedSection>,
-) -> String {
-    let answer = Answer {
-        session_id: u64::from(rand::random::<u32>()),
-        session_version: 1,
-        ice: credentials(ice),
-        fingerprint,
-        candidates: candidates.to_vec(),
-        sections,
-    };
-    answer.to_sdp()
-}
-
-pub(crate) fn credentials(ice: &LocalIce) -> IceCredentials {
-    IceCredentials { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() }
 }
 
 /// See [`Session::transport_section`].

@@ -16,6 +16,7 @@ mod publisher;
 mod subscriber;
 mod subscription;
 mod timers;
+mod track;
 
 use std::collections::HashMap;
 use std::io;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::inbox::{NewTrack, TrackId};
+use super::track::Track;
 use crate::config::Config;
-use crate::media::codec::{VideoCodec, is_keyframe_start, picture_size, vp8};
+use crate::media::codec::{VideoCodec, is_keyframe_start, vp8};
 use crate::media::estimate::UplinkEstimate;
-use crate::media::keyframes::KeyframeRequests;
-use crate::media::layers::LayerInfo;
 use crate::media::receive::{Arrival, Reception};
 use crate::media::report::{ClockMapping, middle, ntp};
 use crate::media::ring::Packet;
@@ -16,31 +15,10 @@ use crate::media::rtcp::{ReportBlock, Writer};
 use crate::media::rtp::Header;
 use crate::transport::srtp::nearest;
 
-/// A layer of which nothing came for so long is off.
-const LIVE_FOR: Duration = Duration::from_millis(1500);
 /// SSRCs whose place is known.
 const ROUTES_MAX: usize = 32;
 /// How we appear in our feedback.
 const OUR_SSRC: u32 = 1;
-
-/// One layer, as it arrives.
-struct Layer {
-    rid: String,
-    ssrc: Option<u32>,
-    reception: Reception,
-    clock: Option<ClockMapping>,
-    keyframes: KeyframeRequests,
-    info: LayerInfo,
-}
-
-/// One track.
-pub(crate) struct Track {
-    negotiated: NewTrack,
-    layers: Vec<Layer>,
-    /// Other shards that have subscribers of it.
-    pub followers: Vec<u16>,
-    infos_changed: bool,
-}
 
 /// Where packets of an SSRC go.
 #[derive(Clone, Copy)]
@@ -70,19 +48,7 @@ pub(crate) struct Publisher {
 impl Publisher {
     pub(crate) fn new(tracks: Vec<NewTrack>, config: &Config) -> Self {
         let interval = Duration::from_millis(config.keyframe_interval_ms_min.into());
-        let tracks = tracks.into_iter().map(|negotiated| {
-            let rids = if negotiated.rids.is_empty() { vec![String::new()] } else { negotiated.rids.clone() };
-            let layer = |rid| Layer {
-                rid,
-                ssrc: None,
-                reception: Reception::new(negotiated.clock_hz),
-                clock: None,
-                keyframes: KeyframeRequests::new(interval),
-                info: LayerInfo::default(),
-            };
-            let layers = rids.into_iter().map(layer).collect();
-            Track { negotiated, layers, followers: Vec::new(), infos_changed: false }
-        });
+        let tracks = tracks.into_iter().map(|negotiated| Track::new(negotiated, interval));
         let bits_per_second_max = config.publish_bits_per_second_max;
         Self {
             tracks: tracks.collect(),
@@ -260,48 +226,6 @@ impl Publisher {
         let estimate = self.estimate.update(received, worst, now).min(self.bits_per_second_max);
         out.receiver_report(OUR_SSRC, &blocks);
         out.remb(OUR_SSRC, estimate.into(), &ssrcs);
-    }
-}
-
-impl Track {
-    pub(crate) fn id(&self) -> TrackId {
-        self.negotiated.id
-    }
-
-    /// What is known of its layers, if that changed since the last call.
-    pub(crate) fn changed_infos(&mut self) -> Option<Arc<[LayerInfo]>> {
-        std::mem::take(&mut self.infos_changed).then(|| self.infos())
-    }
-
-    pub(crate) fn infos(&self) -> Arc<[LayerInfo]> {
-        self.layers.iter().map(|l| l.info).collect()
-    }
-
-    /// What a follower that comes late needs to know.
-    pub(crate) fn clocks(&self) -> impl Iterator<Item = (usize, ClockMapping)> + '_ {
-        self.layers.iter().enumerate().filter_map(|(i, l)| Some((i, l.clock?)))
-    }
-}
-
-impl Layer {
-    /// A packet came; `keyframe_of` when it begins a keyframe. Returns whether [`LayerInfo`] changed.
-    fn learn(&mut self, keyframe_of: Option<VideoCodec>, payload: &[u8]) -> bool {
-        let before = self.info;
-        self.info.live = true;
-        if let Some(codec) = keyframe_of {
-            self.keyframes.keyframe_came();
-            if let Some((width, height)) = picture_size(codec, payload) {
-                (self.info.width, self.info.height) = (width, height);
-            }
-        }
-        self.info != before
-    }
-
-    fn update(&mut self, now: Instant) -> bool {
-        let before = self.info;
-        self.info.live = self.reception.is_live(now, LIVE_FOR);
-        self.info.bits_per_second = self.reception.bits_per_second();
-        self.info != before
     }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isAtEdge, latencySeconds, smooth } from "./latency";
+import { isAtEdge, isLeftBehind, latencySeconds, smooth } from "./latency";
 
 test("latency is the server's time minus the programme time on the screen", () => {
   expect(latencySeconds(10_000, 8_800)).toBeCloseTo(1.2);
@@ -13,6 +13,13 @@ test("small changes glide, jumps are taken at once", () => {
   expect(smooth(9, 1.2)).toBe(1.2);
   expect(smooth(null, 1.2)).toBe(1.2);
   expect(smooth(1.2, null)).toBeNull();
+});
+
+test("left behind is further than hls.js catches up", () => {
+  expect(isLeftBehind(6.2, 0.9)).toBe(true);
+  expect(isLeftBehind(2.9, 0.9)).toBe(false);
+  expect(isLeftBehind(null, 0.9)).toBe(false);
+  expect(isLeftBehind(6, null)).toBe(false);
 });
 
 test("at the edge means within two seconds of the target", () => {

@@ -13,6 +13,14 @@ export function smooth(previous: number | null, next: number | null, weight = 0.
   return previous + (next - previous) * weight;
 }
 
+/** hls.js hurries only so far behind its target (one target duration); beyond, a viewer would stay behind for ever. */
+const JUMP_BEHIND_SECONDS = 2.5;
+
+/** Is it time to jump to the live edge instead of hurrying there? Both seconds. */
+export function isLeftBehind(latency: number | null, target: number | null): boolean {
+  return latency !== null && target !== null && latency - target > JUMP_BEHIND_SECONDS;
+}
+
 /** Is the viewer at the live edge, given what the playlist asks for? Both seconds. */
 export function isAtEdge(latency: number | null, target: number | null): boolean {
   if (latency === null) return true;

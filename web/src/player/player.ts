@@ -7,10 +7,12 @@ import Hls, { Events, type Level } from "hls.js";
 import { ApiError, type Room, fetchRoom } from "../lib/api";
 import { ServerClock } from "../lib/clock-sync";
 import { createHls, hlsSupported, troubleOf } from "./hls";
-import { isAtEdge, latencySeconds, smooth } from "./latency";
+import { isAtEdge, isLeftBehind, latencySeconds, smooth } from "./latency";
 import { type Phase, type PlayerEvent, type PlayerState, initialState, step } from "./machine";
 
 const TICK_MS = 250;
+/** After a jump to the live edge the next one waits: what it needs must be fetched first. */
+const JUMP_EVERY_MS = 5_000;
 const NATIVE_TYPE = "application/vnd.apple.mpegurl";
 
 export interface Rendition {
@@ -60,6 +62,7 @@ export class Player {
   #chosenHeight: number | null = null;
   #lastTime = 0;
   #movedAtMs = Date.now();
+  #jumpedAtMs = 0;
   #smoothed: number | null = null;
   #blocked = false;
 
@@ -144,6 +147,7 @@ export class Player {
     const nowMs = Date.now();
     this.#watchProgress(nowMs);
     this.#dispatch({ type: "tick" });
+    this.#keepUp(nowMs);
     if (this.#state.pollAtMs !== null && nowMs >= this.#state.pollAtMs) void this.#ask();
     this.#smoothed = smooth(this.#smoothed, this.#state.phase === "playing" ? this.latency() : null);
     this.#publish();
@@ -158,6 +162,15 @@ export class Player {
     else if (nowMs - this.#movedAtMs > 1_000) this.#dispatch({ type: "stalled", forMs: nowMs - this.#movedAtMs });
     // A player that may not start by itself is connected all the same once it has a picture.
     if (video.paused && this.#state.loading && video.readyState >= 2) this.#dispatch({ type: "progress" });
+  }
+
+  /** After a stall. Whoever wants to be behind has paused. */
+  #keepUp(nowMs: number): void {
+    const { hls, video } = this;
+    if (!hls || this.#state.phase !== "playing" || video.paused || video.seeking || document.hidden) return;
+    if (nowMs - this.#jumpedAtMs < JUMP_EVERY_MS || !isLeftBehind(hls.latency, hls.targetLatency)) return;
+    this.#jumpedAtMs = nowMs;
+    this.goLive();
   }
 
   async #ask(): Promise<void> {

@@ -1,7 +1,11 @@
 //! One section of a viewer: what it carries, how its packets are numbered, sent, and sent again.
 
+mod resend;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use resend::Allowance;
 
 use super::fanout::FanoutLayer;
 use super::head::{Head, Link, Stamp};
@@ -15,9 +19,6 @@ use crate::media::ring::Packet;
 use crate::media::rtcp::{SenderReport, Writer};
 use crate::transport::srtp::OVERHEAD_MAX;
 
-/// Retransmissions a second to one section, and how many at once: a receiver that asks for more has a path that carries less.
-const RESENDS_PER_SECOND: f64 = 400.0;
-const RESENDS_BURST: f64 = 200.0;
 /// A jump of timestamps at a switch that two layers of one picture do not have.
 const JUMP_MAX: Duration = Duration::from_secs(10);
 
@@ -43,8 +44,7 @@ pub(crate) struct Subscription {
     reported: bool,
     packets: u32,
     octets: u32,
-    resends: f64,
-    resends_at: Option<Instant>,
+    allowance: Allowance,
 }
 
 /// A number in 1024..32767, as the numbering wants it.
@@ -75,8 +75,7 @@ impl Subscription {
             reported: false,
             packets: 0,
             octets: 0,
-            resends: RESENDS_BURST,
-            resends_at: None,
+            allowance: Allowance::default(),
         }
     }
 
@@ -182,93 +181,6 @@ impl Subscription {
         let Some(len) = link.sealer.seal_rtp(slot, head.len, len, numbers.index) else { return false };
         net.commit(link.path, len);
         true
-    }
-
-    /// Answers a NACK of `sequence`. `true`: it was sent again.
-    pub(crate) fn resend(
-        &mut self,
-        sequence: u16,
-        layers: &[FanoutLayer],
-        link: &Link<'_>,
-        net: &mut Net,
-        stamp: &Stamp,
-    ) -> bool {
-        let elapsed =
-            self.resends_at.replace(stamp.now).map_or(Duration::ZERO, |at| stamp.now.saturating_duration_since(at));
-        self.resends = (self.resends + elapsed.as_secs_f64() * RESENDS_PER_SECOND).min(RESENDS_BURST);
-        if self.resends < 1.0 {
-            return false;
-        }
-        let Some((layer, source_sequence, index)) = self.rewriter.source_of(sequence) else { return false };
-        let Some(packet) =
-            layers.get(layer).and_then(|l| l.ring.get(source_sequence)).filter(|p| !p.payload.is_empty())
-        else {
-            return false;
-        };
-        let Some(numbers) = self.rewriter.again(index, packet) else { return false };
-        self.resends -= 1.0;
-        match self.source.as_ref().and_then(|s| s.rtx_payload_type) {
-            // The same bytes under the same number: no nonce is used for two contents.
-            None => self.send(packet, &numbers, link, net, stamp),
-            Some(payload_type) => self.send_rtx(packet, &numbers, payload_type, link, net, stamp),
-        }
-    }
-
-    /// RFC 4588 §4: the original number in front of the payload, in a stream of its own.
-    fn send_rtx(
-        &mut self,
-        packet: &Packet,
-        numbers: &Numbers,
-        payload_type: u8,
-        link: &Link<'_>,
-        net: &mut Net,
-        stamp: &Stamp,
-    ) -> bool {
-        let start = self.rtx_head.len + 2;
-        let len = start + packet.payload.len();
-        let slot = net.slot(link.path);
-        if slot.len() < len + OVERHEAD_MAX {
-            return false;
-        }
-        self.rtx_head.write(slot, packet.marker, payload_type, self.rtx_index as u16, numbers.timestamp, stamp);
-        slot[start - 2..start].copy_from_slice(&(numbers.index as u16).to_be_bytes());
-        slot[start..len].copy_from_slice(&packet.payload);
-        renumber(&mut slot[start..len], packet, numbers);
-        let index = self.rtx_index;
-        self.rtx_index += 1;
-        let Some(len) = link.sealer.seal_rtp(slot, self.rtx_head.len, len, index) else { return false };
-        net.commit(link.path, len);
-        true
-    }
-
-    /// Sends the newest packets again, as RTX, until `bytes` are sent: traffic that shows whether the path carries more. Returns the
-    /// packets sent.
-    pub(crate) fn probe(
-        &mut self,
-        bytes: usize,
-        layers: &[FanoutLayer],
-        link: &Link<'_>,
-        net: &mut Net,
-        stamp: &Stamp,
-    ) -> u64 {
-        let Some(payload_type) = self.source.as_ref().and_then(|s| s.rtx_payload_type) else { return 0 };
-        let Some(mut sequence) = self.rewriter.highest_sequence() else { return 0 };
-        let (mut left, mut sent) = (bytes as isize, 0);
-        for _ in 0..64 {
-            if left <= 0 {
-                break;
-            }
-            let Some((layer, source, index)) = self.rewriter.source_of(sequence) else { break };
-            if let Some(packet) = layers.get(layer).and_then(|l| l.ring.get(source)).filter(|p| !p.payload.is_empty())
-                && let Some(numbers) = self.rewriter.again(index, packet)
-                && self.send_rtx(packet, &numbers, payload_type, link, net, stamp)
-            {
-                left -= packet.payload.len() as isize;
-                sent += 1;
-            }
-            sequence = sequence.wrapping_sub(1);
-        }
-        sent
     }
 
     /// Whether its receiver has not been told yet what its timestamps mean.
