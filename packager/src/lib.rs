@@ -30,6 +30,7 @@ mod spec;
 mod store;
 #[cfg(test)]
 mod testing;
+mod upload;
 mod upload_queue;
 pub mod window;
 

@@ -9,18 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, path::Path};
+use object_store::{ObjectStore, PutMode};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::archive::{Archive, Fate};
 use crate::delivery::{BroadcastSpec, RenditionId};
+use crate::upload::Uploader;
 use crate::upload_queue::{Object, Queue, Upload};
 use crate::window::Segment;
 use crate::{Config, metrics};
-
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
 
 /// Read by the origin's status.
 #[derive(Debug, Default)]
@@ -46,10 +45,7 @@ struct Inner {
     root: String,
     names: Vec<String>,
     playlist_seconds: u32,
-    attempts_max: u32,
-    attempt_max: Duration,
-    backoff: Duration,
-    store: Arc<dyn ObjectStore>,
+    uploader: Uploader,
     state: Mutex<State>,
     wake: Notify,
     counters: Arc<StoreCounters>,
@@ -83,10 +79,7 @@ impl Publisher {
             root: format!("{}/{}", spec.room, spec.epoch),
             names: spec.renditions.iter().map(|rendition| rendition.name.clone()).collect(),
             playlist_seconds: config.playlist_seconds,
-            attempts_max: config.store_attempts_max,
-            attempt_max: Duration::from_millis(config.store_attempt_ms_max),
-            backoff: Duration::from_millis(config.store_backoff_ms),
-            store,
+            uploader: Uploader::new(store, config),
             state: Mutex::new(state),
             wake: Notify::new(),
             counters,
@@ -134,9 +127,9 @@ impl Publisher {
         let named = inner.names.iter().map(|name| format!("{}/{name}.m3u8", inner.root)).zip(playlists.iter().cloned());
         let all = named.chain([(format!("{}/index.m3u8", inner.root), master)]);
         // The playlists are what makes a recording: they get their attempts even when the segments used up the time.
-        let deadline = deadline.max(Instant::now() + inner.attempt_max);
+        let deadline = deadline.max(Instant::now() + inner.uploader.attempt_max);
         for (key, text) in all {
-            let put = inner.put_with_retries(&key, text.into(), PutMode::Overwrite);
+            let put = inner.uploader.put_with_retries(&key, text.into(), PutMode::Overwrite);
             if !matches!(timeout_at(deadline, put).await, Ok(true)) {
                 inner.counters.degraded.store(true, Relaxed);
                 tracing::warn!(key, "the recording's playlist could not be stored");
@@ -214,14 +207,12 @@ impl Inner {
             Object::Init(map) => format!("{}/{name}/init-{map}.mp4", self.root),
             Object::Segment(msn) => format!("{}/{name}/{msn}.m4s", self.root),
         };
-        if !self.put_with_retries(&key, upload.bytes.clone(), PutMode::Create).await {
+        if !self.uploader.put_with_retries(&key, upload.bytes.clone(), PutMode::Create).await {
             return self.give_up(&upload, "its uploads failed");
         }
         self.counters.stored.fetch_add(1, Relaxed);
         metrics::stored();
-        if self.counters.degraded.swap(false, Relaxed) {
-            tracing::info!(root = %self.root, "recording: the store answers again");
-        }
+        self.counters.degraded.store(false, Relaxed);
         if let Object::Segment(msn) = upload.object {
             self.settle(upload.rendition, msn, Fate::Stored);
             self.put_running_playlist(upload.rendition).await;
@@ -244,7 +235,7 @@ impl Inner {
         };
         let Some(text) = text else { return };
         let key = format!("{}/{}.m3u8", self.root, self.names[rendition.0]);
-        if !self.put(&key, text.into(), PutMode::Overwrite).await {
+        if !self.uploader.put(&key, text.into(), PutMode::Overwrite).await {
             tracing::debug!(key, "plain playlist not stored");
         }
     }
@@ -257,45 +248,6 @@ impl Inner {
         }
         if !self.counters.degraded.swap(true, Relaxed) {
             tracing::warn!(root = %self.root, object = ?upload.object, why, "recording is degraded; the broadcast goes on");
-        }
-    }
-
-    async fn put_with_retries(&self, key: &str, bytes: Bytes, mode: PutMode) -> bool {
-        let mut backoff = self.backoff;
-        for attempt in 1..=self.attempts_max {
-            if self.put(key, bytes.clone(), mode.clone()).await {
-                return true;
-            }
-            if attempt < self.attempts_max {
-                metrics::store_retried();
-                sleep(backoff).await;
-                backoff = (backoff * 2).min(BACKOFF_MAX);
-            }
-        }
-        false
-    }
-
-    /// One attempt. No attributes: not every store takes them, and the origin knows what it serves.
-    async fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> bool {
-        let path = Path::from(key);
-        let create = mode == PutMode::Create;
-        let put = |mode| {
-            self.store.put_opts(&path, PutPayload::from(bytes.clone()), PutOptions { mode, ..Default::default() })
-        };
-        match timeout(self.attempt_max, put(mode)).await {
-            Ok(Ok(_)) => true,
-            // Our own earlier attempt arrived after all: nobody else writes under this epoch.
-            Ok(Err(object_store::Error::AlreadyExists { .. })) if create => true,
-            Ok(Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }))
-                if create =>
-            {
-                matches!(timeout(self.attempt_max, put(PutMode::Overwrite)).await, Ok(Ok(_)))
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(key, %error, "upload failed");
-                false
-            }
-            Err(_) => false,
         }
     }
 }

@@ -67,10 +67,14 @@ fn a_viewer_gets_the_size_it_asks_for_and_none_while_it_pauses() {
 fn a_viewer_climbs_to_the_larger_of_two_layers() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
-    // Of so small a picture Chromium sends two layers, under the first two of the three names it was given.
     let query = "kind=whip&codec=VP8&simulcast=1&size=640x360";
-    let _speaker = peer_page(&mut browser, &server, query, &server.speaker_token("eve"));
+    let speaker = peer_page(&mut browser, &server, query, &server.speaker_token("eve"));
     server.wait_for_speakers(1).unwrap();
+    let both = |s: &Value| {
+        let layers = s["layers"].as_array().map_or(&[][..], Vec::as_slice);
+        layers.len() == 2 && layers.iter().all(|layer| layer["frames"].as_u64() > Some(10))
+    };
+    browser.wait_until(speaker, "two layers", 25, "window.rig.stats()", both).unwrap();
     let viewer = peer_page(&mut browser, &server, "kind=whep", &server.viewer_token("seat"));
     wait_for_height(&mut browser, viewer, 40, |height| height == 360);
 }

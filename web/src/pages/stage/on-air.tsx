@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { fetchRoom, type Participant } from "../../lib/api";
 import { formatBitrate, formatSeconds } from "../../lib/format";
 import { Connection, type Status } from "../../webrtc/connection";
+import { layersOf } from "../../webrtc/layers";
 import { Toggles } from "./green";
 import type { Media } from "./media";
 import { Picture } from "./picture";
@@ -17,13 +18,6 @@ interface Props {
   stage: Participant[];
   onLeave: () => void;
 }
-
-/** Sizes of a simulcast picture, the smallest first. */
-const LAYERS: RTCRtpEncodingParameters[] = [
-  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { rid: "f", maxBitrate: 1_700_000 },
-];
 
 export function OnAir({ room, pass, codec, media, stage, onLeave }: Props) {
   const [status, setStatus] = useState<Status>({ state: "connecting" });
@@ -97,7 +91,8 @@ function addTracks(peer: RTCPeerConnection, stream: MediaStream, codec: "VP8" | 
   const [audio, video] = [stream.getAudioTracks()[0], stream.getVideoTracks()[0]];
   if (audio) peer.addTransceiver(audio, { direction: "sendonly", streams: [stream] });
   if (!video) return;
-  const sendEncodings = codec === "VP8" ? LAYERS : [{ maxBitrate: 2_000_000 }];
+  const { width = 640, height = 360 } = video.getSettings();
+  const sendEncodings = codec === "VP8" ? layersOf(width, height) : [{ maxBitrate: 2_000_000 }];
   const transceiver = peer.addTransceiver(video, { direction: "sendonly", streams: [stream], sendEncodings });
   const known = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
   const named = (name: string) => known.filter((one) => one.mimeType.toUpperCase() === `VIDEO/${name}`);
