@@ -22,7 +22,8 @@ export function createHls(): Hls {
     // A stall moves the target away by a part or so, not by hls.js's whole second.
     liveSyncOnStallIncrease: 0.25,
     liveDurationInfinity: true,
-    backBufferLength: 30,
+    // Left to the browser, which evicts what is behind when it needs the room: see `isStuck` for what hls.js's own eviction does.
+    backBufferLength: Number.POSITIVE_INFINITY,
     maxBufferLength: 10,
     capLevelToPlayerSize: true,
     // CMAF needs no transmuxing, and a worker from a blob: URL would need a hole in the Content-Security-Policy.

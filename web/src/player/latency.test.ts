@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isAtEdge, isLeftBehind, latencySeconds, smooth } from "./latency";
+import { isAtEdge, isLeftBehind, isStuck, latencySeconds, smooth } from "./latency";
 
 test("latency is the server's time minus the programme time on the screen", () => {
   expect(latencySeconds(10_000, 8_800)).toBeCloseTo(1.2);
@@ -20,6 +20,14 @@ test("left behind is further than hls.js catches up", () => {
   expect(isLeftBehind(2.9, 0.9)).toBe(false);
   expect(isLeftBehind(null, 0.9)).toBe(false);
   expect(isLeftBehind(6, null)).toBe(false);
+});
+
+test("stuck is who starves, asks for nothing, and could", () => {
+  const stuck = { starving: true, fetching: false, idleMs: 500, listedAheadSeconds: 0.6 };
+  expect(isStuck(stuck)).toBe(true);
+  for (const other of [{ starving: false }, { fetching: true }, { idleMs: 300 }, { listedAheadSeconds: 0.2 }]) {
+    expect(isStuck({ ...stuck, ...other })).toBe(false);
+  }
 });
 
 test("at the edge means within two seconds of the target", () => {

@@ -21,6 +21,29 @@ export function isLeftBehind(latency: number | null, target: number | null): boo
   return latency !== null && target !== null && latency - target > JUMP_BEHIND_SECONDS;
 }
 
+/** What tells a player that has stopped asking from one whose network is slow. */
+export interface Hunger {
+  /** The picture waits for data. */
+  starving: boolean;
+  /** A request for the picture is under way. */
+  fetching: boolean;
+  /** Since the picture's last request began or was answered. */
+  idleMs: number;
+  /** How far what the playlist lists reaches beyond what is buffered. */
+  listedAheadSeconds: number;
+}
+
+const STUCK_AFTER_MS = 400;
+const STUCK_AHEAD_SECONDS = 0.3;
+
+/**
+ * Does hls.js starve beside a full table? When the back buffer is evicted while a part is appended, hls.js (1.7.4) forgets that it has
+ * the parts of that segment, and at the segment's end asks for nothing any more until they leave the playlist, seconds later.
+ */
+export function isStuck({ starving, fetching, idleMs, listedAheadSeconds }: Hunger): boolean {
+  return starving && !fetching && idleMs > STUCK_AFTER_MS && listedAheadSeconds > STUCK_AHEAD_SECONDS;
+}
+
 /** Is the viewer at the live edge, given what the playlist asks for? Both seconds. */
 export function isAtEdge(latency: number | null, target: number | null): boolean {
   if (latency === null) return true;

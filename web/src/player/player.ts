@@ -6,13 +6,12 @@
 import Hls, { Events, type Level } from "hls.js";
 import { ApiError, type Room, fetchRoom } from "../lib/api";
 import { ServerClock } from "../lib/clock-sync";
+import { EdgeWatch } from "./edge-watch";
 import { createHls, hlsSupported, troubleOf } from "./hls";
-import { isAtEdge, isLeftBehind, latencySeconds, smooth } from "./latency";
+import { isAtEdge, latencySeconds, smooth } from "./latency";
 import { type Phase, type PlayerEvent, type PlayerState, initialState, step } from "./machine";
 
-const TICK_MS = 250;
-/** After a jump to the live edge the next one waits: what it needs must be fetched first. */
-const JUMP_EVERY_MS = 5_000;
+const TICK_MS = 200;
 const NATIVE_TYPE = "application/vnd.apple.mpegurl";
 
 export interface Rendition {
@@ -62,7 +61,7 @@ export class Player {
   #chosenHeight: number | null = null;
   #lastTime = 0;
   #movedAtMs = Date.now();
-  #jumpedAtMs = 0;
+  #edge: EdgeWatch | null = null;
   #smoothed: number | null = null;
   #blocked = false;
 
@@ -166,11 +165,8 @@ export class Player {
 
   /** After a stall. Whoever wants to be behind has paused. */
   #keepUp(nowMs: number): void {
-    const { hls, video } = this;
-    if (!hls || this.#state.phase !== "playing" || video.paused || video.seeking || document.hidden) return;
-    if (nowMs - this.#jumpedAtMs < JUMP_EVERY_MS || !isLeftBehind(hls.latency, hls.targetLatency)) return;
-    this.#jumpedAtMs = nowMs;
-    this.goLive();
+    if (this.#state.phase !== "playing" || this.video.paused || this.video.seeking || document.hidden) return;
+    if (this.#edge?.shouldJump(this.video, nowMs)) this.goLive();
   }
 
   async #ask(): Promise<void> {
@@ -211,6 +207,7 @@ export class Player {
     }
     const hls = createHls();
     this.hls = hls;
+    this.#edge = new EdgeWatch(hls);
     hls.on(Events.MANIFEST_PARSED, () => this.#onManifest(hls));
     hls.on(Events.LEVEL_SWITCHED, () => this.#publish());
     hls.on(Events.ERROR, (_, data) => {
