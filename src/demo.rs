@@ -40,6 +40,7 @@ pub(crate) async fn make_room(rooms: &api::Rooms) -> Result<(), Error> {
         name: ROOM.into(),
         title: "Demo".into(),
         layout: Layout::Grid,
+        metadata: String::new(),
         created_at_utc_ms: i64::try_from(now.as_millis()).unwrap_or_default(),
     };
     match rooms.create(&room, u32::MAX).await {

@@ -74,6 +74,12 @@ impl Stage for NoStage {
     fn stage(&self, _: &str) -> Vec<Speaker> {
         Vec::new()
     }
+    fn participants(&self, _: &str) -> Vec<interactive_sfu::Participant> {
+        Vec::new()
+    }
+    fn remove<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, bool> {
+        unreachable!()
+    }
     fn close_room<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async {})
     }

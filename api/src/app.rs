@@ -48,6 +48,7 @@ pub fn router(parts: Parts) -> Router {
     let mut rest = Router::new()
         .merge(routes::signalling::routes().layer(from_fn(cors::signalling)))
         .merge(routes::rooms::routes().layer(from_fn(cors::rest)))
+        .merge(routes::twirp::routes())
         .merge(routes::health::routes())
         .merge(routes::pages::routes());
     if dev_tokens {

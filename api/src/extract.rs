@@ -40,7 +40,7 @@ pub(crate) async fn text(
     if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type) {
         return Err(Error::ContentType(media_type));
     }
-    let bytes = read(config, headers, body).await?;
+    let bytes = bytes(config, headers, body).await?;
     String::from_utf8(bytes.into()).map_err(|_| Error::Malformed("the body is not UTF-8".into()))
 }
 
@@ -53,7 +53,8 @@ pub(crate) async fn json<T: DeserializeOwned>(config: &Config, headers: &HeaderM
     })
 }
 
-async fn read(config: &Config, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+/// The whole body.
+pub(crate) async fn bytes(config: &Config, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     let said_bytes = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if said_bytes.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
         return Err(Error::BodyTooLarge(BODY_BYTES_MAX));

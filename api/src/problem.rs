@@ -33,6 +33,15 @@ impl Problem {
     fn new(status: StatusCode, slug: &'static str, detail: String) -> Self {
         Self { status, slug, detail, retry_after_s: None, authenticate: None, content_range: None }
     }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What may be said of it.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
 }
 
 impl<E: Into<Error>> From<E> for Problem {

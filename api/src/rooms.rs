@@ -50,6 +50,8 @@ pub struct Room {
     pub title: String,
     /// How its broadcast is laid out.
     pub layout: Layout,
+    /// The application's own words.
+    pub metadata: String,
     /// UTC, milliseconds since the Unix epoch.
     pub created_at_utc_ms: i64,
 }
@@ -60,7 +62,7 @@ pub struct Rooms {
     pool: SqlitePool,
 }
 
-type Row = (String, String, String, i64);
+type Row = (String, String, String, String, i64);
 
 impl Rooms {
     /// Opens the file, which is created with its folder where it is missing, and brings its tables up to date.
@@ -84,12 +86,13 @@ impl Rooms {
 
     /// Adds a room, unless there is one of that name or `rooms_max` are there already.
     pub async fn create(&self, room: &Room, rooms_max: u32) -> Result<(), Error> {
-        let insert = "INSERT INTO rooms (name, title, layout, created_at_utc_ms)
-                      SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?";
+        let insert = "INSERT INTO rooms (name, title, layout, metadata, created_at_utc_ms)
+                      SELECT ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?";
         let query = sqlx::query(insert)
             .bind(&room.name)
             .bind(&room.title)
             .bind(layout_text(&room.layout))
+            .bind(&room.metadata)
             .bind(room.created_at_utc_ms)
             .bind(rooms_max);
         match query.execute(&self.pool).await {
@@ -105,24 +108,25 @@ impl Rooms {
 
     /// Every room, by name.
     pub async fn list(&self) -> Result<Vec<Room>, Error> {
-        let select = "SELECT name, title, layout, created_at_utc_ms FROM rooms ORDER BY name";
+        let select = "SELECT name, title, layout, metadata, created_at_utc_ms FROM rooms ORDER BY name";
         let rows: Vec<Row> = sqlx::query_as(select).fetch_all(&self.pool).await.map_err(Error::Database)?;
         Ok(rows.into_iter().map(from_row).collect())
     }
 
     /// One room.
     pub async fn get(&self, name: &str) -> Result<Room, Error> {
-        let select = "SELECT name, title, layout, created_at_utc_ms FROM rooms WHERE name = ?";
+        let select = "SELECT name, title, layout, metadata, created_at_utc_ms FROM rooms WHERE name = ?";
         let row: Option<Row> =
             sqlx::query_as(select).bind(name).fetch_optional(&self.pool).await.map_err(Error::Database)?;
         row.map(from_row).ok_or(Error::UnknownRoom)
     }
 
-    /// Changes title and layout.
+    /// Changes title, layout and metadata.
     pub async fn update(&self, room: &Room) -> Result<(), Error> {
-        let update = sqlx::query("UPDATE rooms SET title = ?, layout = ? WHERE name = ?")
+        let update = sqlx::query("UPDATE rooms SET title = ?, layout = ?, metadata = ? WHERE name = ?")
             .bind(&room.title)
             .bind(layout_text(&room.layout))
+            .bind(&room.metadata)
             .bind(&room.name);
         let done = update.execute(&self.pool).await.map_err(Error::Database)?;
         if done.rows_affected() == 0 { Err(Error::UnknownRoom) } else { Ok(()) }
@@ -150,10 +154,10 @@ fn layout_text(layout: &Layout) -> String {
     serde_json::to_string(layout).unwrap_or_default()
 }
 
-fn from_row((name, title, layout, created_at_utc_ms): Row) -> Room {
+fn from_row((name, title, layout, metadata, created_at_utc_ms): Row) -> Room {
     // What a later version wrote falls back to the default.
     let layout = serde_json::from_str(&layout).unwrap_or_default();
-    Room { name, title, layout, created_at_utc_ms }
+    Room { name, title, layout, metadata, created_at_utc_ms }
 }
 
 #[cfg(test)]
@@ -161,7 +165,8 @@ mod tests {
     use super::*;
 
     fn room(name: &str) -> Room {
-        Room { name: name.into(), title: "T".into(), layout: Layout::Single("ann".into()), created_at_utc_ms: 7 }
+        let (layout, metadata) = (Layout::Single("ann".into()), "{}".into());
+        Room { name: name.into(), title: "T".into(), layout, metadata, created_at_utc_ms: 7 }
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use interactive_sfu::{JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker};
+use interactive_sfu::{JoinRequest, Joined, Participant, Patched, SessionId, Sfu, SfuError, Speaker};
 
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,6 +34,10 @@ pub trait Stage: Send + Sync {
     fn leave<'a>(&'a self, room: &'a str, session: &'a SessionId) -> BoxFuture<'a, Result<(), SfuError>>;
     /// Who is on stage, in order of joining.
     fn stage(&self, room: &str) -> Vec<Speaker>;
+    /// Who is in a room.
+    fn participants(&self, room: &str) -> Vec<Participant>;
+    /// Ends every session of an identity.
+    fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool>;
     /// Ends every session of a room.
     fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()>;
 }
@@ -73,6 +77,14 @@ impl Stage for Sfu {
 
     fn stage(&self, room: &str) -> Vec<Speaker> {
         Sfu::stage(self, room)
+    }
+
+    fn participants(&self, room: &str) -> Vec<Participant> {
+        Sfu::participants(self, room)
+    }
+
+    fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(Sfu::remove(self, room, identity))
     }
 
     fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()> {

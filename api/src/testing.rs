@@ -8,7 +8,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use interactive_sfu::signalling::token::{Keys, TokenSpec};
-use interactive_sfu::{JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use interactive_sfu::{JoinRequest, Joined, Participant, Patched, SessionId, SfuError, Speaker};
 use packager::origin::{NotServed, Served};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
@@ -23,6 +23,7 @@ pub(crate) struct FakeStage {
     pub(crate) patch: Mutex<Option<Result<Patched, SfuError>>>,
     pub(crate) other: Mutex<Option<SfuError>>,
     pub(crate) speakers: Mutex<Vec<Speaker>>,
+    pub(crate) participants: Mutex<Vec<Participant>>,
     pub(crate) asked: Mutex<Vec<String>>,
 }
 
@@ -80,6 +81,15 @@ impl Stage for FakeStage {
 
     fn stage(&self, _room: &str) -> Vec<Speaker> {
         self.speakers.lock().unwrap().clone()
+    }
+
+    fn participants(&self, _room: &str) -> Vec<Participant> {
+        self.participants.lock().unwrap().clone()
+    }
+
+    fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool> {
+        self.note(format!("remove {room} {identity}"));
+        Box::pin(async { !self.participants.lock().unwrap().is_empty() })
     }
 
     fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()> {
@@ -146,7 +156,13 @@ impl Rig {
     pub(crate) async fn with(config: Config, dev_tokens: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
-        let demo = Room { name: "demo".into(), title: "Demo".into(), layout: Layout::Grid, created_at_utc_ms: 0 };
+        let demo = Room {
+            name: "demo".into(),
+            title: "Demo".into(),
+            layout: Layout::Grid,
+            metadata: String::new(),
+            created_at_utc_ms: 0,
+        };
         rooms.create(&demo, 9).await.unwrap();
         let (orders, orders_rx) = mpsc::channel(1);
         let (stage, broadcasts, lifecycle) =
@@ -190,18 +206,24 @@ impl Rig {
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let reply = self.send_raw(method, path, headers, body.into()).await;
+        let status = StatusCode::from_u16(reply.status).unwrap();
+        if status.is_client_error() || status.is_server_error() {
+            assert_problem(status, &reply, method);
+        }
+        reply
+    }
+
+    /// As [`Rig::send`], where errors are not `application/problem+json`.
+    pub(crate) async fn send_raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
         let request = headers
             .iter()
             .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
-        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let request = request.body(Body::from(body)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, body };
-        if parts.status.is_client_error() || parts.status.is_server_error() {
-            assert_problem(parts.status, &reply, method);
-        }
-        reply
+        Reply { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {

@@ -1,7 +1,7 @@
 //! The control handle: what the rest of the server may ask of the SFU, and what it is told.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::start::{self, Running};
 
@@ -45,6 +45,8 @@ pub struct JoinRequest {
     pub participant: Option<String>,
     /// The request came from this machine: the answer names its own addresses too, beside those announced.
     pub local: bool,
+    /// Not shown to others, from the token: no participant in the eyes of [`Sfu::participants`].
+    pub hidden: bool,
     /// The SDP offer.
     pub offer: String,
 }
@@ -125,6 +127,36 @@ pub struct Speaker {
     pub audio: bool,
     /// Whether they publish a picture.
     pub video: bool,
+}
+
+/// Somebody in a room, whatever they do there: all sessions of one identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participant {
+    /// Names this stay of theirs. `PA_…`; opens nothing.
+    pub sid: String,
+    /// Who.
+    pub identity: String,
+    /// What to call them.
+    pub name: String,
+    /// When the first of their sessions that last began.
+    pub joined_at: SystemTime,
+    /// What they publish; empty before their media flows.
+    pub tracks: Vec<Published>,
+    /// They have a session to publish with.
+    pub publishes: bool,
+    /// They have a session to watch with.
+    pub watches: bool,
+}
+
+/// A track that somebody publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Names it as long as it is published. `TR_…`.
+    pub sid: String,
+    /// Sound or picture.
+    pub kind: TrackKind,
+    /// `audio/opus`, `video/VP8` and so on (RFC 4855).
+    pub mime_type: String,
 }
 
 /// What the SFU tells the rest of the server. Sent to every subscriber of [`Sfu::events`].
@@ -215,6 +247,16 @@ impl Sfu {
     /// Who is on stage, in order of joining.
     pub fn stage(&self, room: &str) -> Vec<Speaker> {
         self.running.authority.stage(room)
+    }
+
+    /// Who is in a room, in order of joining; hidden sessions are nobody.
+    pub fn participants(&self, room: &str) -> Vec<Participant> {
+        self.running.authority.participants(room)
+    }
+
+    /// Ends every session of an identity that is not hidden. False: they have none. Their token stays good.
+    pub async fn remove(&self, room: &str, identity: &str) -> bool {
+        self.running.authority.remove(room, identity)
     }
 
     /// Ends every session of a room that was deleted.

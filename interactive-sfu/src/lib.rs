@@ -14,5 +14,7 @@ mod start;
 pub mod transport;
 
 pub use config::Config;
-pub use control::{Event, JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker, TrackKind};
+pub use control::{
+    Event, JoinRequest, Joined, Participant, Patched, Published, SessionId, Sfu, SfuError, Speaker, TrackKind,
+};
 pub use error::StartError;

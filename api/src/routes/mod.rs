@@ -6,3 +6,4 @@ pub(crate) mod live;
 pub(crate) mod pages;
 pub(crate) mod rooms;
 pub(crate) mod signalling;
+pub(crate) mod twirp;

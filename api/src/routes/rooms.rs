@@ -130,8 +130,13 @@ async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Resul
         return Err(Error::Invalid("room must match [A-Za-z0-9_-]{1,64}".into()).into());
     }
     let title = request.title.filter(|title| !title.is_empty()).unwrap_or_else(|| request.room.clone());
-    let room =
-        Room { name: request.room, title, layout: request.layout, created_at_utc_ms: Utc::now().timestamp_millis() };
+    let room = Room {
+        name: request.room,
+        title,
+        layout: request.layout,
+        metadata: String::new(),
+        created_at_utc_ms: Utc::now().timestamp_millis(),
+    };
     check(&room)?;
     app.rooms.create(&room, app.config.rooms_max).await?;
     let location = HeaderValue::try_from(format!("/v1/rooms/{}", room.name));
@@ -173,29 +178,36 @@ async fn change(
         Ok(uncached(view(&app, room, true)))
     })
     .await
+    .map_err(Problem::from)
 }
 
 /// `DELETE /v1/rooms/{room}`: 204. Sessions and broadcast end.
 async fn delete(State(app): State<App>, Path(room): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
     auth::may_create(&auth::grants(&app.keys, &headers)?)?;
+    end_room(app, room).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes a room, ends its sessions, and has its broadcast ended.
+pub(crate) async fn end_room(app: App, room: String) -> Result<(), Error> {
     to_the_end(async move {
         let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
         app.rooms.delete(&room).await?;
         app.stage.close_room(&room).await;
         place.send(RoomOrder::Deleted { room });
-        Ok(StatusCode::NO_CONTENT)
+        Ok(())
     })
     .await
 }
 
 /// Does all of it, even if the client hangs up in the middle and its request is dropped.
 async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
-) -> Result<T, Problem> {
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
     match tokio::spawn(work).await {
         Ok(done) => done,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(Error::ShuttingDown.into()),
+        Err(_) => Err(Error::ShuttingDown),
     }
 }
 

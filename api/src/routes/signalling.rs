@@ -98,8 +98,8 @@ async fn join(
     let offer = offer?;
     let participant = query.participant.filter(|_| side == Side::Whep);
     let local = from.is_some_and(|Extension(caller)| caller.is_local(&headers));
-    let (identity, name) = (grants.identity, grants.name);
-    let request = JoinRequest { room: room.clone(), identity, name, participant, local, offer };
+    let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
+    let request = JoinRequest { room: room.clone(), identity, name, participant, local, hidden, offer };
     let joined = match side {
         Side::Whip => app.stage.publish(request).await?,
         Side::Whep => app.stage.subscribe(request).await?,

@@ -4,10 +4,12 @@
 //! [`super::stage`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use tokio::sync::broadcast;
 
 use super::address::OurEnd;
+use super::participants::participants;
 use super::place::place;
 use super::session::{
     Kind, Session, negotiate_publisher, negotiate_viewer, random_text, sections, tracks, transport_section,
@@ -15,7 +17,7 @@ use super::session::{
 use super::stage::{OnStage, assign, track_of};
 use super::state::State;
 use crate::config::Config;
-use crate::control::{Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use crate::control::{Event, JoinRequest, Joined, Participant, Patched, SessionId, SfuError, Speaker};
 use crate::metrics;
 use crate::shard::Report;
 use crate::shard::inbox::{Inboxes, NewPeer, NewRole, Order, PeerId, TrackId};
@@ -132,6 +134,8 @@ impl Authority {
             transport_section: transport_section(&negotiated),
             room: request.room,
             local: request.local,
+            hidden: request.hidden,
+            since: SystemTime::now(),
             kind,
         };
         let answer = self.our_end.answer(&ice, peer.shard, session.local, negotiated);
@@ -185,8 +189,7 @@ impl Authority {
 
     pub(crate) fn close_room(&self, room: &str) {
         let mut state = self.lock();
-        let of_room = |s: &&Session| s.room == room;
-        let ids: Vec<SessionId> = state.sessions.values().filter(of_room).map(|s| s.id.clone()).collect();
+        let ids: Vec<SessionId> = state.of_room(room).map(|s| s.id.clone()).collect();
         ids.iter().for_each(|id| self.end(&mut state, id, "room_closed"));
     }
 
@@ -201,6 +204,18 @@ impl Authority {
     pub(crate) fn stage(&self, room: &str) -> Vec<Speaker> {
         let state = self.lock();
         state.connected(room).filter_map(|s| s.speaker()).collect()
+    }
+
+    pub(crate) fn participants(&self, room: &str) -> Vec<Participant> {
+        participants(self.lock().of_room(room))
+    }
+
+    pub(crate) fn remove(&self, room: &str, identity: &str) -> bool {
+        let mut state = self.lock();
+        let theirs = state.of_room(room).filter(|s| !s.hidden && s.identity == identity);
+        let ids: Vec<SessionId> = theirs.map(|s| s.id.clone()).collect();
+        ids.iter().for_each(|id| self.end(&mut state, id, "removed"));
+        !ids.is_empty()
     }
 
     /// How many there are.

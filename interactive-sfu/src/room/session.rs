@@ -1,5 +1,7 @@
 //! One WHIP or WHEP session: what was negotiated, and its ICE session's tag.
 
+use std::time::SystemTime;
+
 use rand::Rng as _;
 
 use super::stage::{OnStage, Seat, TrackInfo};
@@ -19,6 +21,9 @@ pub(crate) struct Session {
     pub name: String,
     /// It asked from this machine.
     pub local: bool,
+    /// Not shown to others.
+    pub hidden: bool,
+    pub since: SystemTime,
     pub kind: Kind,
     /// The ICE session.
     pub etag: String,

@@ -63,6 +63,13 @@ impl State {
         self.sessions.get_mut(id).filter(|s| s.room == room).ok_or(SfuError::UnknownSession)
     }
 
+    /// Every session of a room, in no order.
+    pub(super) fn of_room<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Session> + 'a {
+        let room = self.rooms.get(room);
+        let ids = room.into_iter().flat_map(|room| room.publishers.iter().chain(&room.watchers));
+        ids.filter_map(|id| self.sessions.get(id))
+    }
+
     pub(super) fn connected<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Session> + 'a {
         let ids = self.rooms.get(room).map(|r| r.publishers.as_slice()).unwrap_or_default();
         ids.iter().filter_map(|id| self.sessions.get(id)).filter(|s| s.is_on_stage())

@@ -50,6 +50,18 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// As media types are registered (RFC 4855).
+    pub fn mime_type(&self) -> &'static str {
+        match self {
+            Self::Opus => "audio/opus",
+            Self::Red => "audio/red",
+            Self::Vp8 => "video/VP8",
+            Self::H264 { .. } => "video/H264",
+            Self::Vp9 { .. } => "video/VP9",
+            Self::Av1 { .. } => "video/AV1",
+        }
+    }
+
     /// Without the parameters.
     pub fn name(&self) -> CodecName {
         match self {

@@ -1,0 +1,156 @@
+//! LiveKit's server API: `POST /twirp/livekit.RoomService/{Method}`, Twirp (v7) with JSON and protobuf bodies.
+//!
+//! Served are the calls about rooms and who is in them. Those that need what is not there yet (data channels, muting by the
+//! server, permissions at run time) answer Twirp's `unimplemented`.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use prost::Message;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::{Error, auth, extract};
+use room_service::RoomService;
+
+mod room_service;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/twirp/livekit.RoomService/{method}", post(room_service))
+}
+
+async fn room_service(
+    State(app): State<App>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let call = Call::read(&app, &headers, body).await?;
+    let service = RoomService { grants: auth::grants(&app.keys, &headers)?, app };
+    match method.as_str() {
+        "CreateRoom" => call.reply(service.create_room(call.request()?).await?),
+        "ListRooms" => call.reply(service.list_rooms(call.request()?).await?),
+        "DeleteRoom" => call.reply(service.delete_room(call.request()?).await?),
+        "UpdateRoomMetadata" => call.reply(service.update_room_metadata(call.request()?).await?),
+        "ListParticipants" => call.reply(service.list_participants(call.request()?).await?),
+        "GetParticipant" => call.reply(service.get_participant(call.request()?).await?),
+        "RemoveParticipant" => call.reply(service.remove_participant(call.request()?).await?),
+        "MutePublishedTrack"
+        | "UpdateParticipant"
+        | "UpdateSubscriptions"
+        | "SendData"
+        | "ForwardParticipant"
+        | "MoveParticipant"
+        | "PerformRpc" => Err(Failure::new("unimplemented", format!("{method} is not served by this server"))),
+        _ => Err(Failure::new("bad_route", format!("RoomService has no {method}"))),
+    }
+}
+
+/// A request's body, and how the answer is to be written.
+struct Call {
+    json: bool,
+    body: Bytes,
+}
+
+impl Call {
+    async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Self, Failure> {
+        let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let json = match said.split(';').next().unwrap_or_default().trim() {
+            "application/json" => true,
+            "application/protobuf" => false,
+            _ => return Err(Failure::new("bad_route", "the body must be application/json or application/protobuf")),
+        };
+        Ok(Self { json, body: extract::bytes(&app.config, headers, body).await? })
+    }
+
+    fn request<M: Message + Default + DeserializeOwned>(&self) -> Result<M, Failure> {
+        let malformed = |error: &dyn std::error::Error| Failure::new("malformed", error.to_string());
+        if self.json {
+            serde_json::from_slice(&self.body).map_err(|error| malformed(&error))
+        } else {
+            M::decode(self.body.clone()).map_err(|error| malformed(&error))
+        }
+    }
+
+    fn reply<M: Message + Serialize>(&self, answer: M) -> Result<Response, Failure> {
+        let (kind, body) = if self.json {
+            let text = serde_json::to_vec(&answer).map_err(|error| Failure::new("internal", error.to_string()))?;
+            ("application/json", text)
+        } else {
+            ("application/protobuf", answer.encode_to_vec())
+        };
+        Ok(answered(StatusCode::OK, kind, body))
+    }
+}
+
+fn answered(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A Twirp error: always JSON, whatever the request was.
+#[derive(Debug)]
+struct Failure {
+    code: &'static str,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// As Twirp maps codes to HTTP.
+    fn status(&self) -> StatusCode {
+        match self.code {
+            "malformed" | "invalid_argument" => StatusCode::BAD_REQUEST,
+            "unauthenticated" => StatusCode::UNAUTHORIZED,
+            "permission_denied" => StatusCode::FORBIDDEN,
+            "not_found" | "bad_route" => StatusCode::NOT_FOUND,
+            "already_exists" => StatusCode::CONFLICT,
+            "resource_exhausted" => StatusCode::TOO_MANY_REQUESTS,
+            "unimplemented" => StatusCode::NOT_IMPLEMENTED,
+            "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        // What may be said of an error, and what is logged, is decided in one place.
+        let problem = Problem::from(error);
+        let code = match problem.status() {
+            StatusCode::BAD_REQUEST => "malformed",
+            StatusCode::UNPROCESSABLE_ENTITY => "invalid_argument",
+            StatusCode::UNAUTHORIZED => "unauthenticated",
+            StatusCode::FORBIDDEN => "permission_denied",
+            StatusCode::NOT_FOUND => "not_found",
+            StatusCode::CONFLICT => "already_exists",
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::INSUFFICIENT_STORAGE => "resource_exhausted",
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT => "unavailable",
+            _ => "internal",
+        };
+        Self::new(code, problem.detail())
+    }
+}
+
+impl axum::response::IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let body = json!({ "code": self.code, "msg": self.message });
+        answered(self.status(), "application/json", body.to_string().into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The calls of `livekit.RoomService`, and what LiveKit's messages mean here.
+
+use std::time::SystemTime;
+
+use chrono::Utc;
+use interactive_sfu::signalling::token::Grants;
+use interactive_sfu::{Participant, Published, TrackKind};
+use livekit_protocol as proto;
+
+use super::Failure;
+use crate::app::App;
+use crate::extract::is_room_name;
+use crate::rooms::Room;
+use crate::routes::rooms::end_room;
+use crate::{Error, Layout, auth};
+
+/// Longer metadata of a room is refused, bytes.
+const METADATA_BYTES_MAX: usize = 32 * 1024;
+
+/// One caller's view of the rooms.
+pub(super) struct RoomService {
+    pub(super) app: App,
+    pub(super) grants: Grants,
+}
+
+impl RoomService {
+    /// The room, made if there is none. Timeouts, limits of participants and egress in the request are not followed.
+    pub(super) async fn create_room(&self, request: proto::CreateRoomRequest) -> Result<proto::Room, Failure> {
+        auth::may_create(&self.grants)?;
+        if !is_room_name(&request.name) {
+            return Err(Error::Invalid("name must match [A-Za-z0-9_-]{1,64}".into()).into());
+        }
+        let room = Room {
+            title: request.name.clone(),
+            name: request.name,
+            layout: Layout::Grid,
+            metadata: checked(request.metadata)?,
+            created_at_utc_ms: Utc::now().timestamp_millis(),
+        };
+        match self.app.rooms.create(&room, self.app.config.rooms_max).await {
+            Ok(()) => Ok(self.room(room)),
+            Err(Error::RoomExists) => Ok(self.room(self.app.rooms.get(&room.name).await?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Those named, or all.
+    pub(super) async fn list_rooms(
+        &self,
+        request: proto::ListRoomsRequest,
+    ) -> Result<proto::ListRoomsResponse, Failure> {
+        if !self.grants.room_list {
+            return Err(Error::Forbidden("the token does not allow listing rooms").into());
+        }
+        let wanted = |room: &Room| request.names.is_empty() || request.names.contains(&room.name);
+        let rooms = self.app.rooms.list().await?.into_iter().filter(wanted).map(|room| self.room(room));
+        Ok(proto::ListRoomsResponse { rooms: rooms.collect() })
+    }
+
+    pub(super) async fn delete_room(
+        &self,
+        request: proto::DeleteRoomRequest,
+    ) -> Result<proto::DeleteRoomResponse, Failure> {
+        auth::may_create(&self.grants)?;
+        end_room(self.app.clone(), request.room).await?;
+        Ok(proto::DeleteRoomResponse {})
+    }
+
+    pub(super) async fn update_room_metadata(
+        &self,
+        request: proto::UpdateRoomMetadataRequest,
+    ) -> Result<proto::Room, Failure> {
+        let room = self.administered(&request.room).await?;
+        let room = Room { metadata: checked(request.metadata)?, ..room };
+        self.app.rooms.update(&room).await?;
+        Ok(self.room(room))
+    }
+
+    pub(super) async fn list_participants(
+        &self,
+        request: proto::ListParticipantsRequest,
+    ) -> Result<proto::ListParticipantsResponse, Failure> {
+        let room = self.administered(&request.room).await?;
+        let participants = self.app.stage.participants(&room.name).into_iter().map(participant);
+        Ok(proto::ListParticipantsResponse { participants: participants.collect() })
+    }
+
+    pub(super) async fn get_participant(
+        &self,
+        request: proto::RoomParticipantIdentity,
+    ) -> Result<proto::ParticipantInfo, Failure> {
+        let room = self.administered(&request.room).await?;
+        let mut participants = self.app.stage.participants(&room.name).into_iter();
+        let found = participants.find(|participant| participant.identity == request.identity);
+        found.map(participant).ok_or_else(unknown_participant)
+    }
+
+    /// Ends their sessions. Their token stays good until it expires, as with LiveKit.
+    pub(super) async fn remove_participant(
+        &self,
+        request: proto::RoomParticipantIdentity,
+    ) -> Result<proto::RemoveParticipantResponse, Failure> {
+        let room = self.administered(&request.room).await?;
+        if self.app.stage.remove(&room.name, &request.identity).await {
+            Ok(proto::RemoveParticipantResponse {})
+        } else {
+            Err(unknown_participant())
+        }
+    }
+
+    /// The room, if the caller may administer it: whether it exists is told to nobody else.
+    async fn administered(&self, room: &str) -> Result<Room, Failure> {
+        auth::may_administer(&self.grants, room)?;
+        Ok(self.app.rooms.get(room).await?)
+    }
+
+    fn room(&self, room: Room) -> proto::Room {
+        let participants = self.app.stage.participants(&room.name);
+        let created_s = room.created_at_utc_ms / 1000;
+        proto::Room {
+            sid: format!("RM_{:x}", room.created_at_utc_ms),
+            creation_time: created_s,
+            creation_time_ms: room.created_at_utc_ms,
+            metadata: room.metadata,
+            num_participants: count(participants.len()),
+            num_publishers: count(participants.iter().filter(|participant| participant.publishes).count()),
+            name: room.name,
+            ..proto::Room::default()
+        }
+    }
+}
+
+fn unknown_participant() -> Failure {
+    Failure::new("not_found", "participant does not exist")
+}
+
+fn checked(metadata: String) -> Result<String, Error> {
+    if metadata.len() > METADATA_BYTES_MAX {
+        return Err(Error::Invalid(format!("metadata must be at most {METADATA_BYTES_MAX} bytes")));
+    }
+    Ok(metadata)
+}
+
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
+}
+
+fn participant(of: Participant) -> proto::ParticipantInfo {
+    let joined_ms = of.joined_at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    proto::ParticipantInfo {
+        sid: of.sid,
+        identity: of.identity,
+        name: of.name,
+        state: proto::participant_info::State::Active.into(),
+        joined_at: joined_ms / 1000,
+        joined_at_ms: joined_ms,
+        is_publisher: of.publishes,
+        tracks: of.tracks.into_iter().map(track).collect(),
+        permission: Some(proto::ParticipantPermission {
+            can_publish: of.publishes,
+            can_subscribe: of.watches,
+            ..proto::ParticipantPermission::default()
+        }),
+        ..proto::ParticipantInfo::default()
+    }
+}
+
+fn track(of: Published) -> proto::TrackInfo {
+    let (kind, source) = match of.kind {
+        TrackKind::Audio => (proto::TrackType::Audio, proto::TrackSource::Microphone),
+        TrackKind::Video => (proto::TrackType::Video, proto::TrackSource::Camera),
+    };
+    proto::TrackInfo {
+        sid: of.sid,
+        r#type: kind.into(),
+        source: source.into(),
+        codecs: vec![proto::SimulcastCodecInfo { mime_type: of.mime_type.clone(), ..Default::default() }],
+        mime_type: of.mime_type,
+        ..proto::TrackInfo::default()
+    }
+}

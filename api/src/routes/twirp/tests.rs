@@ -1,0 +1,116 @@
+use std::time::{Duration, SystemTime};
+
+use interactive_sfu::{Participant, Published, TrackKind};
+use livekit_protocol as proto;
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::RoomOrder;
+use crate::testing::{Reply, Rig};
+
+async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
+    let (name, token) = rig.bearer("demo", grants);
+    let headers = [(name, token.as_str()), ("content-type", "application/json")];
+    rig.send_raw("POST", &format!("/twirp/livekit.RoomService/{method}"), &headers, body.to_string().into()).await
+}
+
+fn ann() -> Participant {
+    let track = |sid: &str, kind, mime_type: &str| Published { sid: sid.into(), kind, mime_type: mime_type.into() };
+    Participant {
+        sid: "PA_1".into(),
+        identity: "ann".into(),
+        name: "Ann".into(),
+        joined_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
+        tracks: vec![track("TR_A", TrackKind::Audio, "audio/opus"), track("TR_V", TrackKind::Video, "video/VP8")],
+        publishes: true,
+        watches: false,
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_made_once_listed_described_and_deleted() {
+    let mut rig = Rig::new().await;
+    let made = call(&rig, "CreateRoom", "create", json!({"name": "new", "metadata": "m", "emptyTimeout": 60})).await;
+    assert_eq!((made.status, made.header("content-type")), (200, "application/json"));
+    assert_eq!((&made.json()["name"], &made.json()["metadata"]), (&json!("new"), &json!("m")));
+    let again = call(&rig, "CreateRoom", "create", json!({"name": "new", "metadata": "other"})).await.json();
+    assert_eq!(again, made.json(), "there is one: it is told as it is");
+
+    rig.stage.participants.lock().unwrap().push(ann());
+    let listed = call(&rig, "ListRooms", "list", json!({"names": ["demo"]})).await.json();
+    let room = &listed["rooms"][0];
+    assert_eq!(
+        (&room["name"], &room["numParticipants"], &room["numPublishers"]),
+        (&json!("demo"), &json!(1), &json!(1))
+    );
+    assert_eq!(call(&rig, "ListRooms", "list", json!({})).await.json()["rooms"].as_array().unwrap().len(), 2);
+
+    let changed = call(&rig, "UpdateRoomMetadata", "admin", json!({"room": "demo", "metadata": "changed"})).await;
+    assert_eq!((changed.status, &changed.json()["metadata"]), (200, &json!("changed")));
+    assert_eq!(rig.rooms.get("demo").await.unwrap().metadata, "changed");
+
+    assert_eq!(call(&rig, "DeleteRoom", "create", json!({"room": "demo"})).await.status, 200);
+    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Deleted { room: "demo".into() }));
+    let gone = call(&rig, "DeleteRoom", "create", json!({"room": "demo"})).await;
+    assert_eq!((gone.status, &gone.json()["code"]), (404, &json!("not_found")));
+}
+
+#[tokio::test]
+async fn participants_are_told_and_removed_in_protobuf_too() {
+    let rig = Rig::new().await;
+    rig.stage.participants.lock().unwrap().push(ann());
+    let (name, token) = rig.bearer("demo", "admin");
+    let headers = [(name, token.as_str()), ("content-type", "application/protobuf")];
+    let request = proto::RoomParticipantIdentity { room: "demo".into(), identity: "ann".into(), ..Default::default() };
+    let send = |method: &str| {
+        let path = format!("/twirp/livekit.RoomService/{method}");
+        let (rig, headers, body) = (&rig, &headers, request.encode_to_vec());
+        async move { rig.send_raw("POST", &path, headers, body).await }
+    };
+    let told = send("GetParticipant").await;
+    assert_eq!((told.status, told.header("content-type")), (200, "application/protobuf"));
+    let told = proto::ParticipantInfo::decode(told.body).unwrap();
+    assert_eq!((told.sid.as_str(), told.joined_at, told.joined_at_ms, told.is_publisher), ("PA_1", 1, 1_500, true));
+    let tracks: Vec<_> = told.tracks.iter().map(|t| (t.mime_type.as_str(), t.codecs.len(), t.source())).collect();
+    let (camera, microphone) = (proto::TrackSource::Camera, proto::TrackSource::Microphone);
+    assert_eq!(tracks, [("audio/opus", 1, microphone), ("video/VP8", 1, camera)]);
+
+    assert_eq!(send("RemoveParticipant").await.status, 200);
+    assert_eq!(rig.stage.asked.lock().unwrap().last().unwrap(), "remove demo ann");
+    rig.stage.participants.lock().unwrap().clear();
+    for method in ["GetParticipant", "RemoveParticipant"] {
+        let reply = send(method).await;
+        assert_eq!((reply.status, reply.header("content-type")), (404, "application/json"), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn each_call_takes_its_grant_and_errors_are_twirps() {
+    let rig = Rig::new().await;
+    let (big, empty) = ("x".repeat(40_000), json!({}));
+    let room = json!({"room": "demo"});
+    let table = [
+        ("CreateRoom", "list", json!({"name": "new"}), 403, "permission_denied"),
+        ("CreateRoom", "create", json!({"name": "a b"}), 400, "invalid_argument"),
+        ("CreateRoom", "create", json!({"name": "big", "metadata": big}), 400, "invalid_argument"),
+        ("CreateRoom", "create", json!({"name": 5}), 400, "malformed"),
+        ("ListRooms", "create", empty.clone(), 403, "permission_denied"),
+        ("DeleteRoom", "admin", room.clone(), 403, "permission_denied"),
+        ("ListParticipants", "publish", room.clone(), 403, "permission_denied"),
+        ("ListParticipants", "admin", json!({"room": "other"}), 403, "permission_denied"),
+        ("ListParticipants", "create", json!({"room": "other"}), 404, "not_found"),
+        ("SendData", "admin", room, 501, "unimplemented"),
+        ("MakeCoffee", "admin", empty, 404, "bad_route"),
+    ];
+    for (method, grants, body, status, code) in table {
+        let reply = call(&rig, method, grants, body.clone()).await;
+        assert_eq!((reply.status, &reply.json()["code"]), (status, &json!(code)), "{method} {grants} {}", reply.json());
+    }
+    let path = "/twirp/livekit.RoomService/ListRooms";
+    let nobody = rig.send_raw("POST", path, &[("content-type", "application/json")], "{}".into()).await;
+    assert_eq!((nobody.status, &nobody.json()["code"]), (401, &json!("unauthenticated")));
+    let text = rig.send_raw("POST", path, &[("content-type", "text/plain")], "{}".into()).await;
+    assert_eq!((text.status, &text.json()["code"]), (404, &json!("bad_route")));
+    let bytes = rig.send_raw("POST", path, &[("content-type", "application/protobuf")], vec![0xff; 9]).await;
+    assert_eq!(bytes.status, 401, "who asks comes before what");
+}
