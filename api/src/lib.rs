@@ -23,10 +23,11 @@ mod telemetry;
 #[cfg(test)]
 mod testing;
 
-pub use app::{Parts, router};
+pub use app::Parts;
 pub use broadcasts::{Broadcasts, Playback};
 pub use config::{Config, IceServer, Lobby, Tls};
 pub use error::Error;
 pub use lifecycle::Lifecycle;
 pub use rooms::{Layout, RoomOrder, Rooms};
+pub use routes::router;
 pub use stage::{BoxFuture, Stage};

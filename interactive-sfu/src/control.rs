@@ -1,15 +1,6 @@
-//! The control handle: what the rest of the server may ask of the SFU, and what it is told.
+//! What is asked of the SFU, and what it tells. The handle is `sfu.rs`.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use crate::start::{self, Running};
-
-/// A cloneable handle. Every call is answered by the room's authority; none blocks media.
-#[derive(Clone)]
-pub struct Sfu {
-    running: Arc<Running>,
-}
+use std::time::SystemTime;
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +36,7 @@ pub struct JoinRequest {
     pub participant: Option<String>,
     /// The request came from this machine: the answer names its own addresses too, beside those announced.
     pub local: bool,
-    /// Not shown to others, from the token: no participant in the eyes of [`Sfu::participants`].
+    /// Not shown to others, from the token: no participant in the eyes of [`Sfu::participants`](crate::Sfu::participants).
     pub hidden: bool,
     /// The SDP offer.
     pub offer: String,
@@ -159,7 +150,7 @@ pub struct Published {
     pub mime_type: String,
 }
 
-/// What the SFU tells the rest of the server. Sent to every subscriber of [`Sfu::events`].
+/// What the SFU tells the rest of the server. Sent to every subscriber of [`Sfu::events`](crate::Sfu::events).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A speaker's media flows: their peer connection is up.
@@ -178,94 +169,4 @@ pub enum Event {
         /// Which of their sessions.
         session: SessionId,
     },
-}
-
-/// How long peers may take to be told that it is over.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
-/// How often that is looked at.
-const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
-
-impl Sfu {
-    /// Binds the media sockets and starts the media threads. They run until [`Sfu::shutdown`].
-    pub fn start(config: crate::Config) -> Result<Self, crate::StartError> {
-        Ok(Self { running: Arc::new(start::start(config)?) })
-    }
-
-    /// Refuses newcomers, tells every peer that it is over (DTLS close_notify), and stops the media threads. Bounded; a second
-    /// call does nothing.
-    pub async fn shutdown(&self) {
-        let running = self.running.clone();
-        running.authority.close();
-        let deadline = tokio::time::Instant::now() + SHUTDOWN_MAX;
-        while running.authority.peers() > 0 && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(SHUTDOWN_POLL).await;
-        }
-        let ended = tokio::task::spawn_blocking(move || running.join());
-        if ended.await.is_err() {
-            tracing::error!("a media thread ended badly");
-        }
-    }
-
-    /// A WHIP POST: `request` publishes.
-    pub async fn publish(&self, request: JoinRequest) -> Result<Joined, SfuError> {
-        self.running.authority.publish(request)
-    }
-
-    /// A WHEP POST: `request` watches.
-    pub async fn subscribe(&self, request: JoinRequest) -> Result<Joined, SfuError> {
-        self.running.authority.subscribe(request)
-    }
-
-    /// A PATCH with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840). `if_match` is the header's value; `*`
-    /// serves for an ICE restart.
-    pub async fn patch(
-        &self,
-        room: &str,
-        session: &SessionId,
-        if_match: Option<&str>,
-        fragment: &str,
-    ) -> Result<Patched, SfuError> {
-        self.running.authority.patch(room, session, if_match, fragment)
-    }
-
-    /// WHEP's layer extension: the largest picture this session has use for, in pixels (0 × 0: none, pause video).
-    pub async fn limit_layer(
-        &self,
-        room: &str,
-        session: &SessionId,
-        width_max: u32,
-        height_max: u32,
-    ) -> Result<(), SfuError> {
-        self.running.authority.limit_layer(room, session, (width_max, height_max))
-    }
-
-    /// A DELETE.
-    pub async fn leave(&self, room: &str, session: &SessionId) -> Result<(), SfuError> {
-        self.running.authority.leave(room, session)
-    }
-
-    /// Who is on stage, in order of joining.
-    pub fn stage(&self, room: &str) -> Vec<Speaker> {
-        self.running.authority.stage(room)
-    }
-
-    /// Who is in a room, in order of joining; hidden sessions are nobody.
-    pub fn participants(&self, room: &str) -> Vec<Participant> {
-        self.running.authority.participants(room)
-    }
-
-    /// Ends every session of an identity that is not hidden. False: they have none. Their token stays good.
-    pub async fn remove(&self, room: &str, identity: &str) -> bool {
-        self.running.authority.remove(room, identity)
-    }
-
-    /// Ends every session of a room that was deleted.
-    pub async fn close_room(&self, room: &str) {
-        self.running.authority.close_room(room);
-    }
-
-    /// What happens from now on. Bounded: a receiver that lags is told how many it missed and asks [`Sfu::stage`].
-    pub fn events(&self) -> tokio::sync::broadcast::Receiver<Event> {
-        self.running.authority.events()
-    }
 }

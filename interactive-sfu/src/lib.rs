@@ -8,6 +8,7 @@ mod error;
 pub mod media;
 mod metrics;
 mod room;
+mod sfu;
 mod shard;
 pub mod signalling;
 mod start;
@@ -15,6 +16,7 @@ pub mod transport;
 
 pub use config::Config;
 pub use control::{
-    Event, JoinRequest, Joined, Participant, Patched, Published, SessionId, Sfu, SfuError, Speaker, TrackKind,
+    Event, JoinRequest, Joined, Participant, Patched, Published, SessionId, SfuError, Speaker, TrackKind,
 };
 pub use error::StartError;
+pub use sfu::Sfu;

@@ -1,9 +1,43 @@
-//! The routes: extractors check, one call decides, reply.
+//! The whole surface, put together, without a socket. In each route extractors check, one call decides, reply.
 
-pub(crate) mod dev_token;
-pub(crate) mod health;
-pub(crate) mod live;
-pub(crate) mod pages;
-pub(crate) mod rooms;
-pub(crate) mod signalling;
-pub(crate) mod twirp;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::response::IntoResponse as _;
+
+use crate::app::{App, Parts};
+use crate::problem::Problem;
+use crate::{Error, cors, metrics, telemetry};
+
+mod dev_token;
+mod health;
+mod live;
+mod pages;
+mod rooms;
+mod signalling;
+mod twirp;
+
+/// Every route. Limits that need a socket (connections, timeouts of heads) are [`crate::server`]'s.
+pub fn router(parts: Parts) -> Router {
+    metrics::describe();
+    let dev_tokens = parts.dev_tokens;
+    let app: App = Arc::new(parts);
+    // Apart, because a request for a part has no time for spans, ids and label sets.
+    let live = live::routes().with_state(app.clone());
+    let mut rest = Router::new()
+        .merge(signalling::routes().layer(from_fn(cors::signalling)))
+        .merge(rooms::routes().layer(from_fn(cors::rest)))
+        .merge(twirp::routes())
+        .merge(health::routes())
+        .merge(pages::routes());
+    if dev_tokens {
+        rest = rest.merge(dev_token::routes().layer(from_fn(cors::rest)));
+    }
+    let rest = rest
+        .fallback(async || Problem::from(Error::NoRoute).into_response())
+        .method_not_allowed_fallback(async || Problem::from(Error::Method).into_response())
+        .layer(from_fn(telemetry::observe))
+        .with_state(app);
+    live.merge(rest)
+}

@@ -8,22 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::head::Stamp;
 use super::inbox::{Source, TrackId};
+use super::layer::FanoutLayer;
 use super::net::Net;
 use super::peers::Peers;
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
-use crate::media::report::ClockMapping;
 use crate::media::ring::{Packet, Ring};
 
 /// Requests of this shard's subscribers to the publisher's shard, at most one in so long.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(50);
-
-/// One layer of it.
-pub(crate) struct FanoutLayer {
-    pub ring: Ring,
-    pub clock: Option<ClockMapping>,
-    pub keyframes: KeyframeRequests,
-}
 
 /// A track with subscribers on this shard.
 pub(crate) struct Fanout {

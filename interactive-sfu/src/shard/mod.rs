@@ -9,6 +9,7 @@ mod demux;
 mod fanout;
 mod head;
 pub(crate) mod inbox;
+mod layer;
 mod net;
 mod orders;
 pub(crate) mod peers;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use resend::Allowance;
 
-use super::fanout::FanoutLayer;
 use super::head::{Head, Link, Stamp};
 use super::inbox::{NewSection, Source};
+use super::layer::FanoutLayer;
 use super::net::Net;
 use crate::media::codec::vp8;
 use crate::media::layers::{LayerChoice, LayerInfo, SizeLimit};

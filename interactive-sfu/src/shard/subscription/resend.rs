@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{Subscription, renumber};
 use crate::media::rewrite::Numbers;
 use crate::media::ring::Packet;
-use crate::shard::fanout::FanoutLayer;
 use crate::shard::head::{Link, Stamp};
+use crate::shard::layer::FanoutLayer;
 use crate::shard::net::Net;
 use crate::transport::srtp::OVERHEAD_MAX;
 

@@ -4,20 +4,7 @@ use std::fmt::Write as _;
 
 use super::candidate::Candidate;
 use super::negotiate::NegotiatedSection;
-use super::types::{Direction, Fingerprint, IceCredentials, Msid};
-
-/// What a section of ours sends.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SendStream {
-    /// Media.
-    pub ssrc: u32,
-    /// Its retransmissions, where a codec has an RTX payload type.
-    pub rtx_ssrc: Option<u32>,
-    /// RFC 7022; the same for the streams that are played in sync.
-    pub cname: String,
-    /// The track.
-    pub msid: Msid,
-}
+use super::types::{Direction, Fingerprint, IceCredentials, Msid, SendStream};
 
 /// An answer: ICE-lite, DTLS server, everything on one transport, every candidate known.
 #[derive(Clone, PartialEq, Eq, Debug)]

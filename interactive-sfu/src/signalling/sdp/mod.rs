@@ -19,7 +19,7 @@ mod section;
 mod tests;
 mod types;
 
-pub use answer::{Answer, SendStream};
+pub use answer::Answer;
 pub use candidate::{Candidate, CandidateKind, TcpType, Transport, host_candidates};
 pub use codec::{Codec, CodecName, Feedback, OfferedCodec, match_codec};
 pub use limits::OFFER_BYTES_MAX;
@@ -27,7 +27,7 @@ pub(super) use lines::{is_ice_string, printable};
 pub use negotiate::{NegotiatedSection, PublishPolicy, SubscribePolicy, negotiate_publish, negotiate_subscribe};
 pub use offer::Offer;
 pub use section::OfferedSection;
-pub use types::{Direction, Extension, Fingerprint, IceCredentials, Msid, SectionKind, Setup};
+pub use types::{Direction, Extension, Fingerprint, IceCredentials, Msid, SectionKind, SendStream, Setup};
 
 /// Why an SDP text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

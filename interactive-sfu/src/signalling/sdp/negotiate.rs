@@ -1,10 +1,9 @@
 //! What we take of an offer.
 
-use super::answer::SendStream;
 use super::codec::{CodecName, Feedback, OfferedCodec};
 use super::offer::Offer;
 use super::section::OfferedSection;
-use super::types::{Direction, Extension, SectionKind};
+use super::types::{Direction, Extension, SectionKind, SendStream};
 use super::{SdpError, unacceptable};
 
 /// What a publisher (WHIP) may do.

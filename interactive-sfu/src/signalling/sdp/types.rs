@@ -188,3 +188,16 @@ pub struct Msid {
     /// The track within it. At most 64 token characters; empty when the peer names none.
     pub track: String,
 }
+
+/// What a section of ours sends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SendStream {
+    /// Media.
+    pub ssrc: u32,
+    /// Its retransmissions, where a codec has an RTX payload type.
+    pub rtx_ssrc: Option<u32>,
+    /// RFC 7022; the same for the streams that are played in sync.
+    pub cname: String,
+    /// The track.
+    pub msid: Msid,
+}

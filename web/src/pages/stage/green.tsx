@@ -52,7 +52,7 @@ export function Green({ media, codec, onCodec, onJoin, stage }: Props) {
         <label>
           Picture
           <select value={codec} onChange={(event) => onCodec(event.target.value as "VP8" | "H264")}>
-            <option value="VP8">VP8, three sizes (recommended)</option>
+            <option value="VP8">VP8, in several sizes (recommended)</option>
             <option value="H264">H.264, one size</option>
           </select>
         </label>

@@ -8,7 +8,7 @@ import { layersOf } from "../../webrtc/layers";
 import { Toggles } from "./green";
 import type { Media } from "./media";
 import { Picture } from "./picture";
-import type { Pass } from "./stage";
+import type { Pass } from "./pass";
 
 interface Props {
   room: string;

@@ -9,15 +9,9 @@ import { Notice } from "../../ui/notice";
 import { Green } from "./green";
 import { OnAir } from "./on-air";
 import { useMedia } from "./media";
+import type { Pass } from "./pass";
 
 const POLL_MS = 2_000;
-
-/** Somebody who may publish. */
-export interface Pass {
-  identity: string;
-  name: string;
-  token: string;
-}
 
 export default function Stage({ room }: { room: string }) {
   const ask = useCallback((signal: AbortSignal) => fetchRoom(room, signal), [room]);

@@ -1,0 +1,12 @@
+//! One layer of a track, as one shard sends it.
+
+use crate::media::keyframes::KeyframeRequests;
+use crate::media::report::ClockMapping;
+use crate::media::ring::Ring;
+
+/// What all its subscribers share.
+pub(crate) struct FanoutLayer {
+    pub ring: Ring,
+    pub clock: Option<ClockMapping>,
+    pub keyframes: KeyframeRequests,
+}

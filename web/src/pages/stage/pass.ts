@@ -1,0 +1,6 @@
+/** Somebody who may publish. */
+export interface Pass {
+  identity: string;
+  name: string;
+  token: string;
+}
