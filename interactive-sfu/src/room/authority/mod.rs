@@ -3,6 +3,8 @@
 //! Calls of the control handle and reports of the shards come here, one at a time; what follows from them is decided by
 //! [`super::stage`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
 
+mod seating;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -14,7 +16,7 @@ use super::place::place;
 use super::session::{
     Kind, Session, negotiate_publisher, negotiate_viewer, random_text, sections, tracks, transport_section,
 };
-use super::stage::{OnStage, assign, track_of};
+use super::stage::OnStage;
 use super::state::State;
 use crate::config::Config;
 use crate::control::{Event, JoinRequest, Joined, Participant, Patched, SessionId, SfuError, Speaker};
@@ -249,71 +251,5 @@ impl Authority {
             }
         }
         metrics::sessions(state.publishing, state.sessions.len() - state.publishing);
-    }
-
-    /// A speaker's media flows: they are on stage, in place of who they were before.
-    fn connected(&self, state: &mut State, id: &SessionId) {
-        let Some(session) = state.sessions.get_mut(id) else { return };
-        let (room, identity) = (session.room.clone(), session.identity.clone());
-        let Kind::Publish { connected, .. } = &mut session.kind else { return };
-        *connected = true;
-        let Some(speaker) = session.speaker() else { return };
-        for before in state.sessions_of(&room, &identity) {
-            if before != *id && state.sessions.get(&before).is_some_and(Session::is_on_stage) {
-                self.end(state, &before, "replaced");
-            }
-        }
-        if let Some(of) = state.rooms.get_mut(&room) {
-            // To the end: the order is that of joining the stage.
-            of.publishers.retain(|s| s != id);
-            of.publishers.push(id.clone());
-        }
-        // Nobody listening is fine.
-        drop(self.events.send(Event::SpeakerJoined { room: room.clone(), speaker }));
-        self.seat_everybody(state, &room);
-    }
-
-    /// Tells the shard to end the peer, and forgets the session at once.
-    fn end(&self, state: &mut State, id: &SessionId, why: &'static str) {
-        let Some(session) = state.sessions.get(id) else { return };
-        tracing::debug!(session = id.as_str(), why, "ending a session");
-        self.inboxes.order(session.peer.shard, Order::Remove(session.peer));
-        self.forget(state, id);
-    }
-
-    fn forget(&self, state: &mut State, id: &SessionId) {
-        let Some(session) = state.remove(id) else { return };
-        if session.is_on_stage() {
-            let Session { room, identity, id, .. } = session;
-            drop(self.events.send(Event::SpeakerLeft { room: room.clone(), identity, session: id }));
-            self.seat_everybody(state, &room);
-        }
-    }
-
-    fn seat_everybody(&self, state: &mut State, room: &str) {
-        for id in state.rooms.get(room).map(|r| r.watchers.clone()).unwrap_or_default() {
-            self.seat(state, &id);
-        }
-    }
-
-    /// Decides what a viewer's sections carry, and tells its shard what changed.
-    fn seat(&self, state: &mut State, id: &SessionId) {
-        let Some(room) = state.sessions.get(id).map(|s| s.room.clone()) else { return };
-        let stage = state.stage(&room);
-        let Some(session) = state.sessions.get_mut(id) else { return };
-        let peer = session.peer;
-        let Kind::Watch { participant, sections } = &mut session.kind else { return };
-        let mut seats: Vec<_> = sections.iter().map(|s| s.seat.clone()).collect();
-        assign(&mut seats, &stage, participant.as_deref());
-        for (i, (section, seat)) in sections.iter_mut().zip(seats).enumerate() {
-            let track = track_of(&seat, &stage);
-            section.seat = seat;
-            let source = track.and_then(|t| t.source_for(&section.negotiated));
-            let attached = source.as_ref().map(|s| s.track);
-            if attached != section.attached {
-                section.attached = attached;
-                self.inboxes.order(peer.shard, Order::Attach(peer, i, source.map(Box::new)));
-            }
-        }
     }
 }
