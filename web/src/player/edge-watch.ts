@@ -1,7 +1,7 @@
-//! Whether a player that wants to be at the live edge has to jump there. Listens to one hls.js; decides by `latency.ts`.
+//! Keeps a player that wants to be at the live edge there: hurries, or jumps. Listens to one hls.js; decides by `latency.ts`.
 
 import Hls, { Events } from "hls.js";
-import { isLeftBehind, isStuck } from "./latency";
+import { catchUpRate, isLeftBehind, isStuck } from "./latency";
 
 /** After a jump because it was left behind the next one waits: what it needs must be fetched first. */
 const JUMP_EVERY_MS = 5_000;
@@ -31,6 +31,14 @@ export class EdgeWatch {
     if (nowMs - this.#jumpedAtMs < JUMP_EVERY_MS || !isLeftBehind(hls.latency, hls.targetLatency)) return false;
     this.#jumpedAtMs = nowMs;
     return true;
+  }
+
+  /** How fast to play. */
+  rate(video: HTMLVideoElement): number {
+    const { latency, targetLatency } = this.hls;
+    const { buffered, currentTime } = video;
+    const ahead = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
+    return catchUpRate(latency - (targetLatency ?? Number.NaN), ahead, video.playbackRate);
   }
 
   #onFetch(fetching: boolean, type: string): void {

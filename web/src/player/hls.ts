@@ -17,8 +17,8 @@ export function createHls(): Hls {
   });
   const config: Partial<HlsConfig> = {
     lowLatencyMode: true,
-    // The target is the playlist's PART-HOLD-BACK. Catching up at 1.5× brings a viewer there within seconds.
-    maxLiveSyncPlaybackRate: 1.5,
+    // The target is the playlist's PART-HOLD-BACK. Catching up is ours: see `catchUpRate`.
+    maxLiveSyncPlaybackRate: 1,
     // A stall moves the target away by a part or so, not by hls.js's whole second.
     liveSyncOnStallIncrease: 0.25,
     liveDurationInfinity: true,

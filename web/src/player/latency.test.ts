@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isAtEdge, isLeftBehind, isStuck, latencySeconds, smooth } from "./latency";
+import { catchUpRate, isAtEdge, isLeftBehind, isStuck, latencySeconds, smooth } from "./latency";
 
 test("latency is the server's time minus the programme time on the screen", () => {
   expect(latencySeconds(10_000, 8_800)).toBeCloseTo(1.2);
@@ -15,7 +15,18 @@ test("small changes glide, jumps are taken at once", () => {
   expect(smooth(1.2, null)).toBeNull();
 });
 
-test("left behind is further than hls.js catches up", () => {
+test("who falls behind hurries until the target is reached, while there is enough to play", () => {
+  expect(catchUpRate(0.1, 0.7, 1)).toBe(1);
+  expect(catchUpRate(0.2, 0.7, 1)).toBe(1.05);
+  expect(catchUpRate(0.1, 0.7, 1.05)).toBe(1.05);
+  expect(catchUpRate(0.02, 0.7, 1.05)).toBe(1);
+  expect(catchUpRate(0.5, 0.7, 1)).toBe(1.2);
+  expect(catchUpRate(2, 2, 1)).toBe(1.5);
+  expect(catchUpRate(2, 0.2, 1.5)).toBe(1);
+  expect(catchUpRate(Number.NaN, 2, 1)).toBe(1);
+});
+
+test("left behind is further than anybody hurries", () => {
   expect(isLeftBehind(6.2, 0.9)).toBe(true);
   expect(isLeftBehind(2.9, 0.9)).toBe(false);
   expect(isLeftBehind(null, 0.9)).toBe(false);

@@ -13,7 +13,24 @@ export function smooth(previous: number | null, next: number | null, weight = 0.
   return previous + (next - previous) * weight;
 }
 
-/** hls.js hurries only so far behind its target (one target duration); beyond, a viewer would stay behind for ever. */
+/** So far behind the target one begins to hurry, and so close to it one stops, seconds. */
+const HURRY_FROM_SECONDS = 0.12;
+const HURRY_UNTIL_SECONDS = 0.03;
+/** With less than this in the buffer nobody hurries, seconds: parts come five times a second. */
+const HURRY_BUFFER_SECONDS = 0.3;
+
+/**
+ * How fast to play, `behindSeconds` behind the target with `aheadSeconds` in the buffer, having played at `rate`. hls.js would do this, but not
+ * with less than a second in the buffer, which is more than a viewer at the edge ever has: latency would creep up with the clocks.
+ */
+export function catchUpRate(behindSeconds: number, aheadSeconds: number, rate: number): number {
+  const from = rate > 1 ? HURRY_UNTIL_SECONDS : HURRY_FROM_SECONDS;
+  if (!(behindSeconds > from) || aheadSeconds < HURRY_BUFFER_SECONDS) return 1;
+  if (behindSeconds > 1) return 1.5;
+  return behindSeconds > 0.4 ? 1.2 : 1.05;
+}
+
+/** Further behind, a viewer jumps instead of hurrying. */
 const JUMP_BEHIND_SECONDS = 2.5;
 
 /** Is it time to jump to the live edge instead of hurrying there? Both seconds. */

@@ -166,7 +166,11 @@ export class Player {
   /** After a stall. Whoever wants to be behind has paused. */
   #keepUp(nowMs: number): void {
     if (this.#state.phase !== "playing" || this.video.paused || this.video.seeking || document.hidden) return;
-    if (this.#edge?.shouldJump(this.video, nowMs)) this.goLive();
+    const edge = this.#edge;
+    if (!edge) return;
+    if (edge.shouldJump(this.video, nowMs)) this.goLive();
+    const rate = edge.rate(this.video);
+    if (rate !== this.video.playbackRate) this.video.playbackRate = rate;
   }
 
   async #ask(): Promise<void> {
