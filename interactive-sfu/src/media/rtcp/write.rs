@@ -15,9 +15,9 @@ pub struct ReportBlock {
     pub highest_sequence: u32,
     /// In RTP clock units.
     pub jitter: u32,
-    /// See [`Message::ReceptionReport`].
+    /// See [`Message::ReceptionReport`](super::Message::ReceptionReport).
     pub last_sr: u32,
-    /// See [`Message::ReceptionReport`].
+    /// See [`Message::ReceptionReport`](super::Message::ReceptionReport).
     pub delay_since_last_sr: u32,
 }
 
