@@ -29,6 +29,11 @@ pub(crate) fn is_room_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
+/// Refuses what cannot be a room's name; `field` is what the request calls it.
+pub(crate) fn check_room_name(field: &str, name: &str) -> Result<(), Error> {
+    if is_room_name(name) { Ok(()) } else { Err(Error::Invalid(format!("{field} must match [A-Za-z0-9_-]{{1,64}}"))) }
+}
+
 /// The whole body as text of the media type `media_type`.
 pub(crate) async fn text(
     config: &Config,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::auth;
 use crate::config::Lobby;
-use crate::extract::{self, is_room_name};
+use crate::extract;
 use crate::problem::Problem;
 use crate::rooms::{Layout, Room, RoomOrder};
 use crate::{Error, rooms};
@@ -126,9 +126,7 @@ struct CreateRoom {
 async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     auth::may_create(&auth::grants(&app.keys, &headers)?)?;
     let request: CreateRoom = extract::json(&app.config, &headers, body).await?;
-    if !is_room_name(&request.room) {
-        return Err(Error::Invalid("room must match [A-Za-z0-9_-]{1,64}".into()).into());
-    }
+    extract::check_room_name("room", &request.room)?;
     let title = request.title.filter(|title| !title.is_empty()).unwrap_or_else(|| request.room.clone());
     let room = Room {
         name: request.room,

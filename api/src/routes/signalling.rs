@@ -48,10 +48,12 @@ impl Side {
 pub(crate) fn routes() -> Router<App> {
     let sides = [Side::Whip, Side::Whep];
     sides.into_iter().fold(Router::new(), |router, side| {
-        let join =
-            move |state: State<App>, to: Path<String>, how: Query<JoinQuery>, from: From, heads: HeaderMap, body| {
-                join(side, state, to, how, from, heads, body)
-            };
+        let join = move |state: State<App>,
+                         to: Path<String>,
+                         how: Query<JoinQuery>,
+                         from: MaybeCaller,
+                         heads: HeaderMap,
+                         body| { join(side, state, to, how, from, heads, body) };
         let patch = move |state: State<App>, session: Path<(String, String)>, headers: HeaderMap, body: Body| {
             patch(side, state, session, headers, body)
         };
@@ -75,7 +77,7 @@ struct JoinQuery {
 }
 
 /// Missing where no socket is.
-type From = Option<Extension<Caller>>;
+type MaybeCaller = Option<Extension<Caller>>;
 
 /// A POST with an offer: 201, the answer, and where the session is.
 async fn join(
@@ -83,7 +85,7 @@ async fn join(
     State(app): State<App>,
     Path(room): Path<String>,
     Query(query): Query<JoinQuery>,
-    from: From,
+    from: MaybeCaller,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {

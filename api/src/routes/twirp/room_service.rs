@@ -9,7 +9,7 @@ use livekit_protocol as proto;
 
 use super::Failure;
 use crate::app::App;
-use crate::extract::is_room_name;
+use crate::extract::check_room_name;
 use crate::rooms::Room;
 use crate::routes::rooms::end_room;
 use crate::{Error, Layout, auth};
@@ -27,9 +27,7 @@ impl RoomService {
     /// The room, made if there is none. Timeouts, limits of participants and egress in the request are not followed.
     pub(super) async fn create_room(&self, request: proto::CreateRoomRequest) -> Result<proto::Room, Failure> {
         auth::may_create(&self.grants)?;
-        if !is_room_name(&request.name) {
-            return Err(Error::Invalid("name must match [A-Za-z0-9_-]{1,64}".into()).into());
-        }
+        check_room_name("name", &request.name)?;
         let room = Room {
             title: request.name.clone(),
             name: request.name,
