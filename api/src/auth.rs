@@ -1,4 +1,5 @@
-//! Who asks, and whether they may. Tokens are read from `Authorization: Bearer` alone, and never logged.
+//! Who asks, and whether they may. Tokens are read from `Authorization: Bearer`, or where that cannot be from the query; they are
+//! never logged.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -11,12 +12,28 @@ const IDENTITY_BYTES_MAX: usize = 256;
 
 /// What the bearer of a request may do.
 pub(crate) fn grants(keys: &Keys, headers: &HeaderMap) -> Result<Grants, Error> {
+    verify(keys, bearer(headers)?)
+}
+
+/// As [`grants`], or by the query's `access_token` where a client can set no headers: a browser opens a WebSocket.
+pub(crate) fn grants_or_token(keys: &Keys, headers: &HeaderMap, token: Option<&str>) -> Result<Grants, Error> {
+    match token {
+        Some(token) => verify(keys, token),
+        None => grants(keys, headers),
+    }
+}
+
+fn verify(keys: &Keys, token: &str) -> Result<Grants, Error> {
+    Ok(keys.verify(token)?)
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     let value = headers.get(AUTHORIZATION).ok_or(Error::TokenMissing)?.to_str().map_err(|_| Error::TokenMissing)?;
     let (scheme, token) = value.split_once(' ').ok_or(Error::TokenMissing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Error::TokenMissing);
     }
-    Ok(keys.verify(token.trim())?)
+    Ok(token.trim())
 }
 
 /// As [`grants`], for routes that strangers may call too. A bad token is still refused.
@@ -45,6 +62,16 @@ fn may_enter(grants: &Grants, room: &str, allowed: bool, otherwise: &'static str
         return Err(Error::Forbidden("the token must name an identity of at most 256 bytes"));
     }
     if allowed { Ok(()) } else { Err(Error::Forbidden(otherwise)) }
+}
+
+/// May join a room as LiveKit's clients do: which one.
+pub(crate) fn may_join(grants: &Grants) -> Result<String, Error> {
+    let room = grants.room.clone().ok_or(Error::Malformed("the token names no room".into()))?;
+    if !grants.room_join {
+        return Err(Error::Forbidden("the token does not allow joining"));
+    }
+    may_enter(grants, &room, true, "")?;
+    Ok(room)
 }
 
 /// May create and delete rooms.

@@ -42,6 +42,19 @@ pub(crate) async fn signalling(request: Request, next: Next) -> Response {
     response
 }
 
+/// LiveKit's signalling. Browsers ask `validate` why a WebSocket failed, and take an answer that they may not read for a server that
+/// is not there.
+pub(crate) async fn rtc(request: Request, next: Next) -> Response {
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    set(headers, ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if preflight {
+        allow(headers, "GET, OPTIONS", "Authorization");
+    }
+    response
+}
+
 /// `/v1`.
 pub(crate) async fn rest(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;

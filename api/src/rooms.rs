@@ -56,6 +56,20 @@ pub struct Room {
     pub created_at_utc_ms: i64,
 }
 
+impl Room {
+    /// In the words of LiveKit's protocol, which has no title or layout; nobody is in it yet.
+    pub(crate) fn as_livekit(&self) -> livekit_protocol::Room {
+        livekit_protocol::Room {
+            sid: format!("RM_{:x}", self.created_at_utc_ms),
+            name: self.name.clone(),
+            metadata: self.metadata.clone(),
+            creation_time: self.created_at_utc_ms / 1000,
+            creation_time_ms: self.created_at_utc_ms,
+            ..livekit_protocol::Room::default()
+        }
+    }
+}
+
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Rooms {

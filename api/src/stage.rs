@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use interactive_sfu::{JoinRequest, Joined, Participant, Patched, SessionId, Sfu, SfuError, Speaker};
+use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker};
+use livekit_protocol::ParticipantInfo;
 
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -14,6 +15,8 @@ pub trait Stage: Send + Sync {
     fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>>;
     /// A WHEP POST.
     fn subscribe(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>>;
+    /// A client of LiveKit's protocol connects.
+    fn connect(&self, request: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>>;
     /// A PATCH.
     fn patch<'a>(
         &'a self,
@@ -35,7 +38,7 @@ pub trait Stage: Send + Sync {
     /// Who is on stage, in order of joining.
     fn stage(&self, room: &str) -> Vec<Speaker>;
     /// Who is in a room.
-    fn participants(&self, room: &str) -> Vec<Participant>;
+    fn participants(&self, room: &str) -> Vec<ParticipantInfo>;
     /// Ends every session of an identity.
     fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool>;
     /// Ends every session of a room.
@@ -49,6 +52,10 @@ impl Stage for Sfu {
 
     fn subscribe(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
         Box::pin(Sfu::subscribe(self, request))
+    }
+
+    fn connect(&self, request: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>> {
+        Box::pin(Sfu::connect(self, request))
     }
 
     fn patch<'a>(
@@ -79,7 +86,7 @@ impl Stage for Sfu {
         Sfu::stage(self, room)
     }
 
-    fn participants(&self, room: &str) -> Vec<Participant> {
+    fn participants(&self, room: &str) -> Vec<ParticipantInfo> {
         Sfu::participants(self, room)
     }
 

@@ -8,7 +8,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use interactive_sfu::signalling::token::{Keys, TokenSpec};
-use interactive_sfu::{JoinRequest, Joined, Participant, Patched, SessionId, SfuError, Speaker};
+use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use livekit_protocol::ParticipantInfo;
 use packager::origin::{NotServed, Served};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
@@ -23,7 +24,7 @@ pub(crate) struct FakeStage {
     pub(crate) patch: Mutex<Option<Result<Patched, SfuError>>>,
     pub(crate) other: Mutex<Option<SfuError>>,
     pub(crate) speakers: Mutex<Vec<Speaker>>,
-    pub(crate) participants: Mutex<Vec<Participant>>,
+    pub(crate) participants: Mutex<Vec<ParticipantInfo>>,
     pub(crate) asked: Mutex<Vec<String>>,
 }
 
@@ -50,6 +51,12 @@ impl Stage for FakeStage {
 
     fn subscribe(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
         Box::pin(async { self.joined("subscribe", request) })
+    }
+
+    fn connect(&self, request: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>> {
+        self.note(format!("connect {} {} {:?}", request.room, request.grants.identity, request.resume));
+        // A connection is the SFU's own to make.
+        Box::pin(async { Err(SfuError::ShuttingDown) })
     }
 
     fn patch<'a>(
@@ -83,7 +90,7 @@ impl Stage for FakeStage {
         self.speakers.lock().unwrap().clone()
     }
 
-    fn participants(&self, _room: &str) -> Vec<Participant> {
+    fn participants(&self, _room: &str) -> Vec<ParticipantInfo> {
         self.participants.lock().unwrap().clone()
     }
 

@@ -4,13 +4,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use spillway_fuzz::signalling::sdp::{
-    Answer, Candidate, Fingerprint, IceCredentials, Msid, NegotiatedSection, Offer, PublishPolicy, SendStream, SubscribePolicy,
+    Candidate, Fingerprint, IceCredentials, LocalDescription, Msid, NegotiatedSection, PublishPolicy, RemoteDescription, SendStream, SubscribePolicy,
     host_candidates, match_codec, negotiate_publish, negotiate_subscribe,
 };
 
 fuzz_target!(|text: &str| {
     let _ = Candidate::parse(text);
-    let Ok(offer) = Offer::parse(text) else { return };
+    let Ok(offer) = RemoteDescription::parse(text) else { return };
     if let Ok(sections) = negotiate_publish(&offer, &PublishPolicy::default()) {
         check(&offer, sections);
     }
@@ -26,12 +26,14 @@ fuzz_target!(|text: &str| {
     }
 });
 
-fn check(offer: &Offer, sections: Vec<NegotiatedSection>) {
+fn check(offer: &RemoteDescription, sections: Vec<NegotiatedSection>) {
     assert_eq!(offer.sections.len(), sections.len());
     let count = sections.len();
     let ice = IceCredentials::new("abcd", "0123456789012345678901").expect("valid");
     let candidates = host_candidates(&[([127, 0, 0, 1], 1).into()], &[]);
-    let answer = Answer { session_id: 1, session_version: 1, ice, fingerprint: Fingerprint([0; 32]), candidates, sections };
+    let fingerprint = Fingerprint([0; 32]);
+    let answer =
+        LocalDescription { offer: false, session_id: 1, session_version: 1, ice, fingerprint, candidates, sections };
     let sdp = answer.to_sdp();
     assert_eq!(sdp.matches("\r\nm=").count(), count);
     assert!(sdp.split_terminator("\r\n").all(|l| l.as_bytes().get(1) == Some(&b'=') && !l.contains(['\r', '\n'])));

@@ -33,6 +33,13 @@ pub struct Config {
     pub socket_buffer_bytes: u32,
     /// Sessions at once, publishing and watching; a further one is refused with 503. Default 20000.
     pub sessions_max: u32,
+    /// LiveKit's participants in a room at once; a further one is refused with 503. Default 5000.
+    pub participants_per_room_max: u32,
+    /// Tracks that one of them may publish. Default 16.
+    pub tracks_per_participant_max: u32,
+    /// How long a participant's session survives without its signal connection. Longer bridges longer gaps of a mobile network;
+    /// shorter clears away sooner who is really gone. Milliseconds; default 30000.
+    pub resume_ms_max: u32,
     /// Speakers in a room at once; a further one is refused with 503. Default 32.
     pub publishers_per_room_max: u32,
     /// How long a peer may take from its offer to media. Milliseconds; default 20000.
@@ -58,6 +65,9 @@ impl Default for Config {
             tcp: true,
             socket_buffer_bytes: 1 << 20,
             sessions_max: 20_000,
+            participants_per_room_max: 5000,
+            tracks_per_participant_max: 16,
+            resume_ms_max: 30_000,
             publishers_per_room_max: 32,
             join_ms_max: 20_000,
             silence_ms_max: 15_000,
@@ -91,6 +101,9 @@ impl Config {
         }
         within("socket_buffer_bytes", self.socket_buffer_bytes, 64 << 10, 64 << 20)?;
         within("sessions_max", self.sessions_max, 1, 1_000_000)?;
+        within("participants_per_room_max", self.participants_per_room_max, 1, 100_000)?;
+        within("tracks_per_participant_max", self.tracks_per_participant_max, 1, 32)?;
+        within("resume_ms_max", self.resume_ms_max, 1000, 600_000)?;
         within("publishers_per_room_max", self.publishers_per_room_max, 1, 1000)?;
         within("join_ms_max", self.join_ms_max, 1000, 120_000)?;
         within("silence_ms_max", self.silence_ms_max, 2000, 600_000)?;

@@ -1,6 +1,9 @@
 //! What is asked of the SFU, and what it tells. The handle is `sfu.rs`.
 
-use std::time::SystemTime;
+use livekit_protocol::{IceServer, Room};
+
+pub use crate::room::member::Client;
+use crate::signalling::token::Grants;
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +39,7 @@ pub struct JoinRequest {
     pub participant: Option<String>,
     /// The request came from this machine: the answer names its own addresses too, beside those announced.
     pub local: bool,
-    /// Not shown to others, from the token: no participant in the eyes of [`Sfu::participants`](crate::Sfu::participants).
+    /// Not shown to others, from the token: no participant in the eyes of others.
     pub hidden: bool,
     /// The SDP offer.
     pub offer: String,
@@ -96,15 +99,6 @@ pub enum SfuError {
     ShuttingDown,
 }
 
-/// Audio or video.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TrackKind {
-    /// Sound.
-    Audio,
-    /// Picture.
-    Video,
-}
-
 /// Somebody on stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Speaker {
@@ -120,34 +114,23 @@ pub struct Speaker {
     pub video: bool,
 }
 
-/// Somebody in a room, whatever they do there: all sessions of one identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Participant {
-    /// Names this stay of theirs. `PA_…`; opens nothing.
-    pub sid: String,
-    /// Who.
-    pub identity: String,
-    /// What to call them.
-    pub name: String,
-    /// When the first of their sessions that last began.
-    pub joined_at: SystemTime,
-    /// What they publish; empty before their media flows.
-    pub tracks: Vec<Published>,
-    /// They have a session to publish with.
-    pub publishes: bool,
-    /// They have a session to watch with.
-    pub watches: bool,
-}
-
-/// A track that somebody publishes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Names it as long as it is published. `TR_…`.
-    pub sid: String,
-    /// Sound or picture.
-    pub kind: TrackKind,
-    /// `audio/opus`, `video/VP8` and so on (RFC 4855).
-    pub mime_type: String,
+/// A client of LiveKit's protocol connects; its token has been verified.
+#[derive(Clone, Debug)]
+pub struct ConnectRequest {
+    /// The room. `api` has checked that it exists.
+    pub room: String,
+    /// What the token allows; its identity names the participant. A second of the same identity replaces the first.
+    pub grants: Grants,
+    /// The room in the protocol's words; the number of participants is filled in.
+    pub about: Room,
+    /// For clients that reach us by TURN alone.
+    pub ice_servers: Vec<IceServer>,
+    /// The request came from this machine: what we describe names its own addresses too.
+    pub local: bool,
+    /// Continue the session of this participant's sid.
+    pub resume: Option<String>,
+    /// What the client says of itself.
+    pub client: Client,
 }
 
 /// What the SFU tells the rest of the server. Sent to every subscriber of [`Sfu::events`](crate::Sfu::events).

@@ -3,6 +3,7 @@
 //! Knows no HLS, no SQL, no GStreamer and no HTTP server: `api` holds the routes and calls [`Sfu`].
 
 mod config;
+mod connection;
 pub mod control;
 mod error;
 pub mod media;
@@ -15,8 +16,7 @@ mod start;
 pub mod transport;
 
 pub use config::Config;
-pub use control::{
-    Event, JoinRequest, Joined, Participant, Patched, Published, SessionId, SfuError, Speaker, TrackKind,
-};
+pub use connection::Connection;
+pub use control::{Client, ConnectRequest, Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
 pub use error::StartError;
 pub use sfu::Sfu;

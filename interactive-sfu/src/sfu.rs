@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::control::{Event, JoinRequest, Joined, Participant, Patched, SessionId, SfuError, Speaker};
+use livekit_protocol::ParticipantInfo;
+
+use crate::connection::Connection;
+use crate::control::{ConnectRequest, Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
 use crate::start::{self, Running};
 
 /// A cloneable handle. Every call is answered by the room's authority; none blocks media.
@@ -48,6 +51,11 @@ impl Sfu {
         self.running.authority.subscribe(request)
     }
 
+    /// A client of LiveKit's protocol connects.
+    pub async fn connect(&self, request: ConnectRequest) -> Result<Connection, SfuError> {
+        Connection::open(self.running.authority.clone(), request)
+    }
+
     /// A PATCH with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840). `if_match` is the header's value; `*`
     /// serves for an ICE restart.
     pub async fn patch(
@@ -81,8 +89,9 @@ impl Sfu {
         self.running.authority.stage(room)
     }
 
-    /// Who is in a room, in order of joining; hidden sessions are nobody.
-    pub fn participants(&self, room: &str) -> Vec<Participant> {
+    /// Who is in a room, in LiveKit's words: first by WHIP and WHEP, then by its protocol, each in order of joining. The hidden are
+    /// nobody.
+    pub fn participants(&self, room: &str) -> Vec<ParticipantInfo> {
         self.running.authority.participants(room)
     }
 

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::{Poll, Waker};
@@ -15,11 +16,13 @@ use crate::room::address::{OurEnd, ShardCandidates};
 use crate::room::authority::Authority;
 use crate::shard::inbox::{Inbox, Inboxes, Order};
 use crate::shard::{Parts, Report, Runner, WAKER};
-use crate::transport::handshake::{self, Handshakes, Identity, Task};
+use crate::transport::dtls::{self, Dtls, Identity, Task};
 use crate::transport::{interfaces, udp};
 
 /// Send buffers are for bursts alone; what does not fit is dropped.
 const SEND_BUFFER_BYTES: u32 = 4 << 20;
+/// How often the authority looks after what is due.
+const AUTHORITY_TICK: Duration = Duration::from_millis(100);
 /// Attempts to find a port that is free for every address, UDP and TCP.
 const FREE_PORT_ATTEMPTS: usize = 20;
 
@@ -27,15 +30,15 @@ const FREE_PORT_ATTEMPTS: usize = 20;
 pub(crate) struct Running {
     pub authority: Arc<Authority>,
     pub inboxes: Inboxes,
-    pub handshakes: Handshakes,
-    pub handshake_thread: Mutex<Option<JoinHandle<()>>>,
+    pub dtls: Dtls,
+    pub dtls_thread: Mutex<Option<JoinHandle<()>>>,
     pub media_threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Running {
     /// Stops the threads, in the order in which they need each other. Blocks until they have ended.
     pub(crate) fn join(&self) {
-        self.handshakes.tell(Task::Stop);
+        self.dtls.tell(Task::Stop);
         let take = |slot: &Mutex<Option<JoinHandle<()>>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let ended = |thread: JoinHandle<()>| {
             if thread.join().is_err() {
@@ -43,7 +46,7 @@ impl Running {
             }
         };
         // Its last datagrams reach the shards before they are told to stop.
-        take(&self.handshake_thread).into_iter().for_each(ended);
+        take(&self.dtls_thread).into_iter().for_each(ended);
         for shard in 0..self.authority.shards() {
             self.inboxes.order(shard, Order::Stop);
         }
@@ -77,21 +80,21 @@ pub(crate) fn start(config: Config) -> Result<Running, StartError> {
     let (inboxes, inbox_ends) = Inboxes::new(wakers.map_err(system("making an event queue"))?);
     let identity = Arc::new(Identity::generate()?);
     let our_end = OurEnd { fingerprint: identity.fingerprint, shards };
-    let (handshakes, handshake_thread) = handshake::start(identity, inboxes.clone())?;
-    let config = Arc::new(config);
-    let authority = Arc::new(Authority::new(config.clone(), inboxes.clone(), handshakes.clone(), our_end));
-
     let (reports, reports_end) = channel();
+    let (dtls, dtls_thread) = dtls::start(identity, inboxes.clone(), reports.clone())?;
+    let config = Arc::new(config);
+    let authority = Arc::new(Authority::new(config.clone(), inboxes.clone(), dtls.clone(), our_end));
+
     let mut media_threads = vec![listen(authority.clone(), reports_end)?];
     for (index, ((poll, sockets), inbox)) in (0u16..).zip(polls.into_iter().zip(sockets).zip(inbox_ends)) {
-        let make = Making { index, config: &config, inboxes: &inboxes, handshakes: &handshakes, reports: &reports };
+        let make = Making { index, config: &config, inboxes: &inboxes, dtls: &dtls, reports: &reports };
         media_threads.push(make.shard(poll, sockets, inbox)?);
     }
     Ok(Running {
         authority,
         inboxes,
-        handshakes,
-        handshake_thread: Mutex::new(Some(handshake_thread)),
+        dtls,
+        dtls_thread: Mutex::new(Some(dtls_thread)),
         media_threads: Mutex::new(media_threads),
     })
 }
@@ -101,7 +104,7 @@ struct Making<'a> {
     index: u16,
     config: &'a Arc<Config>,
     inboxes: &'a Inboxes,
-    handshakes: &'a Handshakes,
+    dtls: &'a Dtls,
     reports: &'a Sender<Report>,
 }
 
@@ -116,7 +119,7 @@ impl Making<'_> {
             listeners: sockets.tcp,
             inbox,
             inboxes: self.inboxes.clone(),
-            handshakes: self.handshakes.clone(),
+            dtls: self.dtls.clone(),
             reports: self.reports.clone(),
         };
         let runner = Runner::new(parts).map_err(system)?;
@@ -135,7 +138,21 @@ impl Making<'_> {
 /// The thread that takes the shards' reports. It ends when they do.
 fn listen(authority: Arc<Authority>, reports: Receiver<Report>) -> Result<JoinHandle<()>, StartError> {
     let thread = std::thread::Builder::new().name("sfu-authority".into());
-    let run = move || reports.iter().for_each(|report| authority.report(report));
+    let run = move || {
+        let mut tick_at = Instant::now() + AUTHORITY_TICK;
+        loop {
+            match reports.recv_timeout(tick_at.saturating_duration_since(Instant::now())) {
+                Ok(report) => authority.report(report),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = Instant::now();
+            if now >= tick_at {
+                tick_at = now + AUTHORITY_TICK;
+                authority.tick(now);
+            }
+        }
+    };
     thread.spawn(run).map_err(|source| StartError::System { doing: "starting the authority's thread", source })
 }
 

@@ -18,13 +18,16 @@ const FLAGS = [
   "--use-fake-ui-for-media-stream",
   // WebRTC leaves loopback out unless told; addresses of this machine need no mDNS names.
   "--allow-loopback-in-peer-connection",
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
+  // A page that the driver answers for counts as public; its server is local all the same.
+  "--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
   // Pages in the background must not be throttled: they are viewers and speakers, too.
   "--disable-background-timer-throttling",
   "--disable-backgrounding-occluded-windows",
   "--disable-renderer-backgrounding",
 ];
 const RIG_PAGES = /\/__rig\/([a-z0-9-]+\.html)(\?.*)?$/;
+/** Unmodified clients that our pages load. */
+const LIBRARIES = /\/__rig\/(livekit-client)\.umd\.js$/;
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -45,6 +48,11 @@ const commands = {
       const [, name] = RIG_PAGES.exec(route.request().url());
       const body = await readFile(new URL(name, import.meta.url), "utf8");
       await route.fulfill({ contentType: "text/html; charset=utf-8", body });
+    });
+    await page.route(LIBRARIES, async (route) => {
+      const [, name] = LIBRARIES.exec(route.request().url());
+      const body = await readFile(new URL(`node_modules/${name}/dist/${name}.umd.js`, import.meta.url), "utf8");
+      await route.fulfill({ contentType: "text/javascript; charset=utf-8", body });
     });
     await page.goto(url, { waitUntil: "domcontentloaded", timeout: 30_000 });
   },

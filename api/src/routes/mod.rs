@@ -15,6 +15,7 @@ mod health;
 mod live;
 mod pages;
 mod rooms;
+mod rtc;
 mod signalling;
 mod twirp;
 
@@ -28,6 +29,7 @@ pub fn router(parts: Parts) -> Router {
     let mut rest = Router::new()
         .merge(signalling::routes().layer(from_fn(cors::signalling)))
         .merge(rooms::routes().layer(from_fn(cors::rest)))
+        .merge(rtc::routes().layer(from_fn(cors::rtc)))
         .merge(twirp::routes())
         .merge(health::routes())
         .merge(pages::routes());

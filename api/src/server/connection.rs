@@ -89,7 +89,7 @@ where
         }
     });
     let builder = builder(timing);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), service));
     let closing = async {
         tokio::select! {
             () = idle(&activity, timing.idle) => Some(LAST_ANSWER_MAX),

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::config::Config;
 use crate::shard::inbox::LocalIce;
-use crate::signalling::sdp::{Answer, Candidate, Fingerprint, IceCredentials, NegotiatedSection, host_candidates};
+use crate::signalling::sdp::{
+    Candidate, Fingerprint, IceCredentials, LocalDescription, NegotiatedSection, host_candidates,
+};
 use crate::signalling::sdpfrag::restart_answer;
 
 /// Where one shard is reached.
@@ -37,17 +39,18 @@ pub(crate) struct OurEnd {
 }
 
 impl OurEnd {
-    fn candidates(&self, shard: u16, local: bool) -> &[Candidate] {
+    pub(crate) fn candidates(&self, shard: u16, local: bool) -> &[Candidate] {
         let of_shard = self.shards.get(usize::from(shard));
         of_shard.map_or(&[], |of| if local { &of.local } else { &of.announced })
     }
 
     /// The answer to an offer.
     pub(crate) fn answer(&self, ice: &LocalIce, shard: u16, local: bool, sections: Vec<NegotiatedSection>) -> String {
-        let answer = Answer {
+        let answer = LocalDescription {
+            offer: false,
             session_id: u64::from(rand::random::<u32>()),
             session_version: 1,
-            ice: credentials(ice),
+            ice: ice.into(),
             fingerprint: self.fingerprint,
             candidates: self.candidates(shard, local).to_vec(),
             sections,
@@ -57,12 +60,14 @@ impl OurEnd {
 
     /// The answer to an ICE restart; `line` and `mid` are those of the section that carries the transport.
     pub(crate) fn restart(&self, ice: &LocalIce, shard: u16, local: bool, (line, mid): &(String, String)) -> String {
-        restart_answer(&credentials(ice), line, mid, self.candidates(shard, local))
+        restart_answer(&ice.into(), line, mid, self.candidates(shard, local))
     }
 }
 
-fn credentials(ice: &LocalIce) -> IceCredentials {
-    IceCredentials { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() }
+impl From<&LocalIce> for IceCredentials {
+    fn from(ice: &LocalIce) -> Self {
+        Self { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use rand::Rng as _;
 
-use super::stage::{OnStage, Seat, TrackInfo};
+use super::stage::{MediaTrack, OnStage, Seat};
 use crate::control::{SessionId, SfuError};
 use crate::shard::inbox::{NewSection, NewTrack, PeerId, TrackId};
 use crate::signalling::sdp::{
-    Direction, Extension, Msid, NegotiatedSection, Offer, PublishPolicy, SdpError, SectionKind, SendStream,
-    SubscribePolicy, negotiate_publish, negotiate_subscribe,
+    Direction, Extension, Msid, NegotiatedSection, PublishPolicy, RemoteDescription, RemoteSection, SdpError,
+    SectionKind, SendStream, SubscribePolicy, negotiate_publish, negotiate_subscribe,
 };
 
 /// A session.
@@ -60,15 +60,20 @@ impl From<SdpError> for SfuError {
 }
 
 /// What we take of a publisher's offer. Receivers estimate for themselves by REMB, which costs a fraction of transport-cc.
-pub(crate) fn negotiate_publisher(offer: &Offer) -> Result<Vec<NegotiatedSection>, SfuError> {
+pub(crate) fn publish_policy() -> PublishPolicy {
     let mut policy = PublishPolicy::default();
     policy.feedback.transport_cc = false;
     policy.extensions.retain(|e| *e != Extension::TransportCc);
-    Ok(negotiate_publish(offer, &policy)?)
+    policy
+}
+
+/// What we take of a WHIP publisher's offer.
+pub(crate) fn negotiate_publisher(offer: &RemoteDescription) -> Result<Vec<NegotiatedSection>, SfuError> {
+    Ok(negotiate_publish(offer, &publish_policy())?)
 }
 
 /// What we give a viewer. SSRCs are chosen here.
-pub(crate) fn negotiate_viewer(offer: &Offer) -> Result<Vec<NegotiatedSection>, SfuError> {
+pub(crate) fn negotiate_viewer(offer: &RemoteDescription) -> Result<Vec<NegotiatedSection>, SfuError> {
     let mut policy = SubscribePolicy::default();
     policy.feedback.transport_cc = false;
     policy.extensions.retain(|e| *e != Extension::TransportCc);
@@ -94,38 +99,43 @@ pub(crate) fn negotiate_viewer(offer: &Offer) -> Result<Vec<NegotiatedSection>, 
 
 /// A publisher's tracks, for its shard and for the stage.
 pub(crate) fn tracks(
-    offer: &Offer,
+    offer: &RemoteDescription,
     sections: &[NegotiatedSection],
     shard: u16,
     mut next_id: impl FnMut() -> TrackId,
-) -> (Vec<NewTrack>, Vec<TrackInfo>) {
+) -> (Vec<NewTrack>, Vec<MediaTrack>) {
     let received = offer.sections.iter().zip(sections).filter(|(_, s)| s.direction == Direction::RecvOnly);
-    let pairs = received.filter_map(|(offered, section)| {
-        let codec = section.codecs.first()?;
-        let id = next_id();
-        let info = TrackInfo {
-            id,
-            shard,
-            codec: codec.codec,
-            clock_hz: codec.clock_rate_hz,
-            layers: section.rids.len().max(1),
-        };
-        let track = NewTrack {
-            id,
-            video: info.video(),
-            clock_hz: codec.clock_rate_hz,
-            payload_type: codec.payload_type,
-            rtx_payload_type: codec.rtx_payload_type,
-            nack: codec.feedback.nack,
-            rids: section.rids.clone(),
-            fid_groups: offered.fid_groups.clone(),
-            rid_extension: section.extension_id(Extension::RtpStreamId),
-            rrid_extension: section.extension_id(Extension::RepairedRtpStreamId),
-            abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
-        };
-        Some((track, info))
-    });
-    pairs.unzip()
+    received.filter_map(|(offered, section)| track(offered, section, shard, &mut next_id)).unzip()
+}
+
+/// One of them; `None`: without a codec it is none.
+pub(crate) fn track(
+    offered: &RemoteSection,
+    section: &NegotiatedSection,
+    shard: u16,
+    next_id: impl FnOnce() -> TrackId,
+) -> Option<(NewTrack, MediaTrack)> {
+    let codec = section.codecs.first()?;
+    let id = next_id();
+    let media =
+        MediaTrack { id, shard, codec: codec.codec, clock_hz: codec.clock_rate_hz, layers: section.rids.len().max(1) };
+    let track = NewTrack {
+        id,
+        video: media.video(),
+        clock_hz: codec.clock_rate_hz,
+        payload_type: codec.payload_type,
+        rtx_payload_type: codec.rtx_payload_type,
+        nack: codec.feedback.nack,
+        rids: section.rids.clone(),
+        ssrcs: offered.ssrcs.clone(),
+        fid_groups: offered.fid_groups.clone(),
+        mid: section.mid.clone(),
+        mid_extension: section.extension_id(Extension::Mid),
+        rid_extension: section.extension_id(Extension::RtpStreamId),
+        rrid_extension: section.extension_id(Extension::RepairedRtpStreamId),
+        abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
+    };
+    Some((track, media))
 }
 
 /// A viewer's sections, for its shard and for the authority.

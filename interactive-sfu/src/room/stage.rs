@@ -6,11 +6,11 @@
 
 use crate::media::codec::VideoCodec;
 use crate::shard::inbox::{Source, TrackId};
-use crate::signalling::sdp::{Codec, NegotiatedSection, match_codec};
+use crate::signalling::sdp::{Codec, NegotiatedSection, OfferedCodec, match_codec};
 
 /// A track on stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TrackInfo {
+pub(crate) struct MediaTrack {
     pub id: TrackId,
     /// Its publisher's.
     pub shard: u16,
@@ -19,7 +19,7 @@ pub(crate) struct TrackInfo {
     pub layers: usize,
 }
 
-impl TrackInfo {
+impl MediaTrack {
     pub(crate) fn video(&self) -> Option<VideoCodec> {
         match self.codec {
             Codec::Vp8 => Some(VideoCodec::Vp8),
@@ -32,15 +32,19 @@ impl TrackInfo {
 
     /// As `section` takes it; `None`: it has no payload type for this codec.
     pub(crate) fn source_for(&self, section: &NegotiatedSection) -> Option<Source> {
-        let codec = match_codec(&self.codec, &section.codecs)?;
-        Some(Source {
+        match_codec(&self.codec, &section.codecs).map(|codec| self.source(codec))
+    }
+
+    /// As whoever agreed to `codec` takes it.
+    pub(crate) fn source(&self, codec: &OfferedCodec) -> Source {
+        Source {
             track: self.id,
             shard: self.shard,
             clock_hz: self.clock_hz,
             layers: self.layers,
             payload_type: codec.payload_type,
             rtx_payload_type: codec.rtx_payload_type,
-        })
+        }
     }
 }
 
@@ -48,8 +52,8 @@ impl TrackInfo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OnStage {
     pub identity: String,
-    pub audio: Option<TrackInfo>,
-    pub video: Option<TrackInfo>,
+    pub audio: Option<MediaTrack>,
+    pub video: Option<MediaTrack>,
 }
 
 /// A section of a viewer.
@@ -84,7 +88,7 @@ pub(crate) fn assign(seats: &mut [Seat], stage: &[OnStage], participant: Option<
 }
 
 /// The track that a seat carries now.
-pub(crate) fn track_of<'a>(seat: &Seat, stage: &'a [OnStage]) -> Option<&'a TrackInfo> {
+pub(crate) fn track_of<'a>(seat: &Seat, stage: &'a [OnStage]) -> Option<&'a MediaTrack> {
     let speaker = stage.iter().find(|s| Some(&s.identity) == seat.speaker.as_ref())?;
     if seat.video { speaker.video.as_ref() } else { speaker.audio.as_ref() }
 }

@@ -2,9 +2,14 @@
 
 use std::collections::HashMap;
 
+use livekit_protocol as proto;
+
+use super::member::{Audience, Member};
+use super::participants::{info, participant_sid, tracks};
 use super::session::{Kind, Session};
-use super::stage::OnStage;
+use super::stage::{MediaTrack, OnStage};
 use crate::control::{SessionId, SfuError, Speaker};
+use crate::shard::inbox::PeerId;
 
 /// One room with a session in it.
 #[derive(Default)]
@@ -13,16 +18,48 @@ pub(super) struct Room {
     /// Sessions that publish; connected ones in order of joining the stage, others anywhere.
     pub(super) publishers: Vec<SessionId>,
     pub(super) watchers: Vec<SessionId>,
+    /// Sids of LiveKit's participants, in order of joining.
+    pub(super) members: Vec<String>,
+}
+
+/// Whose a peer connection is.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    /// A WHIP or WHEP session's.
+    Session(SessionId),
+    /// What a participant publishes on.
+    Up(String),
+    /// What a participant is sent on.
+    Down(String),
+}
+
+/// A track that somebody in a room publishes, however they came.
+pub(super) struct PublishedTrack<'a> {
+    pub(super) participant_sid: String,
+    pub(super) identity: &'a str,
+    pub(super) info: proto::TrackInfo,
+    pub(super) media: MediaTrack,
+    /// `None`: anybody may subscribe.
+    pub(super) audience: Option<&'a Audience>,
+}
+
+impl Room {
+    fn is_empty(&self) -> bool {
+        self.publishers.is_empty() && self.watchers.is_empty() && self.members.is_empty()
+    }
 }
 
 /// Every room and session.
 pub(super) struct State {
     pub(super) rooms: HashMap<String, Room>,
     pub(super) sessions: HashMap<SessionId, Session>,
-    pub(super) by_serial: HashMap<u32, SessionId>,
+    pub(super) by_serial: HashMap<u32, Owner>,
+    /// By sid.
+    pub(super) members: HashMap<String, Member>,
     pub(super) peers: Vec<u32>,
     pub(super) next_serial: u32,
     pub(super) next_track: u32,
+    pub(super) next_connection: u32,
     pub(super) publishing: usize,
     pub(super) closed: bool,
 }
@@ -51,9 +88,11 @@ impl State {
             rooms: HashMap::new(),
             sessions: HashMap::new(),
             by_serial: HashMap::new(),
+            members: HashMap::new(),
             peers: vec![0; shards],
             next_serial: 0,
             next_track: 0,
+            next_connection: 0,
             publishing: 0,
             closed: false,
         }
@@ -80,7 +119,8 @@ impl State {
             Kind::Publish { speaker, .. } => Some(speaker.clone()),
             Kind::Watch { .. } => None,
         });
-        speakers.collect()
+        let members = self.members_of(room).filter(|member| member.on_stage).filter_map(Member::as_speaker);
+        speakers.chain(members).collect()
     }
 
     /// Who publishes under this identity.
@@ -101,10 +141,7 @@ impl State {
             }
             Kind::Watch { .. } => room.watchers.push(session.id.clone()),
         }
-        if let Some(n) = self.peers.get_mut(usize::from(session.peer.shard)) {
-            *n += 1;
-        }
-        self.by_serial.insert(session.peer.serial, session.id.clone());
+        self.owns(session.peer, Owner::Session(session.id.clone()));
         self.sessions.insert(session.id.clone(), session);
     }
 
@@ -115,10 +152,80 @@ impl State {
         if let Some(room) = self.rooms.get_mut(&session.room) {
             room.publishers.retain(|s| s != id);
             room.watchers.retain(|s| s != id);
-            if room.publishers.is_empty() && room.watchers.is_empty() {
+            if room.is_empty() {
                 self.rooms.remove(&session.room);
             }
         }
         Some(session)
+    }
+
+    /// A number for one more peer.
+    pub(super) fn new_peer(&mut self, shard: u16) -> PeerId {
+        self.next_serial = self.next_serial.wrapping_add(1);
+        PeerId { shard, serial: self.next_serial }
+    }
+
+    /// The peer is somebody's.
+    pub(super) fn owns(&mut self, peer: PeerId, owner: Owner) {
+        if let Some(n) = self.peers.get_mut(usize::from(peer.shard)) {
+            *n += 1;
+        }
+        self.by_serial.insert(peer.serial, owner);
+    }
+
+    /// LiveKit's participants of a room, in order of joining.
+    pub(super) fn members_of<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Member> + 'a {
+        let sids = self.rooms.get(room).map(|room| room.members.as_slice()).unwrap_or_default();
+        sids.iter().filter_map(|sid| self.members.get(sid))
+    }
+
+    pub(super) fn add_member(&mut self, member: Member, home: u16) {
+        let room = self.rooms.entry(member.room.clone()).or_insert_with(|| Room { home, ..Room::default() });
+        room.members.push(member.sid.clone());
+        self.members.insert(member.sid.clone(), member);
+    }
+
+    pub(super) fn remove_member(&mut self, sid: &str) -> Option<Member> {
+        let member = self.members.remove(sid)?;
+        for link in member.up.iter().chain(&member.down) {
+            self.by_serial.remove(&link.peer.serial);
+        }
+        if let Some(room) = self.rooms.get_mut(&member.room) {
+            room.members.retain(|other| other != sid);
+            if room.is_empty() {
+                self.rooms.remove(&member.room);
+            }
+        }
+        Some(member)
+    }
+
+    /// Everything that is published in a room.
+    pub(super) fn published(&self, room: &str) -> Vec<PublishedTrack<'_>> {
+        let sessions = self.connected(room).filter(|session| !session.hidden).flat_map(|session| {
+            tracks(session).into_iter().map(|(info, media)| PublishedTrack {
+                participant_sid: participant_sid(session),
+                identity: &session.identity,
+                info,
+                media,
+                audience: None,
+            })
+        });
+        let members = self.members_of(room).filter(|member| !member.hidden()).flat_map(|member| {
+            member.uplink.tracks.iter().map(|track| PublishedTrack {
+                participant_sid: member.sid.clone(),
+                identity: &member.identity,
+                info: track.info.clone(),
+                media: track.media.clone(),
+                audience: Some(&member.audience),
+            })
+        });
+        sessions.chain(members).collect()
+    }
+
+    /// Whom a participant sees beside themselves: LiveKit's participants, and who publishes by WHIP.
+    pub(super) fn others(&self, member: &Member) -> Vec<proto::ParticipantInfo> {
+        let members = self.members_of(&member.room).filter(|other| !other.hidden() && other.sid != member.sid);
+        let sessions = self.connected(&member.room).filter(|s| !s.hidden && s.identity != member.identity);
+        members.map(Member::info).chain(sessions.map(|session| info(&[session]))).collect()
     }
 }

@@ -6,7 +6,6 @@ use super::Shard;
 use super::head::Stamp;
 use super::inbox::Relayed;
 use super::net::Origin;
-use super::peers::Role;
 use super::publisher::wall_clock_ntp;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
@@ -48,7 +47,7 @@ impl Shard {
     fn dtls(&mut self, origin: Origin, bytes: &[u8]) -> Result<(), &'static str> {
         let slot = self.peers.at(origin).ok_or("unknown_address")?;
         let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
-        if self.handshakes.datagram(peer.id, bytes) { Ok(()) } else { Err("handshakes_full") }
+        if self.dtls.datagram(peer.id, bytes) { Ok(()) } else { Err("dtls_full") }
     }
 
     fn rtp(&mut self, origin: Origin, bytes: &mut [u8]) -> Result<(), &'static str> {
@@ -59,7 +58,7 @@ impl Shard {
         let opener = peer.opener.as_mut().ok_or("before_dtls")?;
         let (len, index) = opener.open_rtp(bytes, header.len, header.ssrc, header.sequence).map_err(reason)?;
         peer.heard = now;
-        let Role::Publisher(publisher) = &mut peer.role else { return Err("not_publishing") };
+        let publisher = peer.publisher.as_mut().ok_or("not_publishing")?;
         let Some(received) = publisher.receive(&header, &bytes[..len], index, now)? else { return Ok(()) };
         let Some(track) = publisher.tracks.get(received.track) else { return Ok(()) };
         let id = track.id();
@@ -84,16 +83,13 @@ impl Shard {
         let opener = peer.opener.as_mut().ok_or("before_dtls")?;
         let len = opener.open_rtcp(bytes).map_err(reason)?;
         peer.heard = now;
-        let publishes = matches!(peer.role, Role::Publisher(_));
         for message in rtcp::messages(&bytes[..len]) {
             match message {
-                Message::SenderReport { ssrc, ntp, rtp } if publishes => self.sender_report(slot, ssrc, ntp, rtp),
-                Message::Nack { ssrc, items } if !publishes => self.nack(slot, ssrc, items),
-                Message::KeyframeRequest { ssrc } if !publishes => self.keyframe_request(slot, ssrc),
-                Message::ReceptionReport { fraction_lost, .. } if !publishes => {
-                    self.subscriber_lost(slot, fraction_lost)
-                }
-                Message::Remb(bits_per_second) if !publishes => self.estimate(slot, bits_per_second),
+                Message::SenderReport { ssrc, ntp, rtp } => self.sender_report(slot, ssrc, ntp, rtp),
+                Message::Nack { ssrc, items } => self.nack(slot, ssrc, items),
+                Message::KeyframeRequest { ssrc } => self.keyframe_request(slot, ssrc),
+                Message::ReceptionReport { fraction_lost, .. } => self.subscriber_lost(slot, fraction_lost),
+                Message::Remb(bits_per_second) => self.estimate(slot, bits_per_second),
                 // A bye ends a source; the session ends by DTLS or HTTP.
                 _ => {}
             }
@@ -103,7 +99,7 @@ impl Shard {
 
     fn sender_report(&mut self, slot: usize, ssrc: u32, ntp: u64, rtp: u32) {
         let now = self.now;
-        let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(publisher) = self.peers.publisher(slot) else { return };
         let Some((track, layer, mapping)) = publisher.sender_report(ssrc, ntp, rtp, now) else { return };
         let Some(track) = publisher.tracks.get(track) else { return };
         let id = track.id();
@@ -133,21 +129,20 @@ impl Shard {
     }
 
     fn estimate(&mut self, slot: usize, bits_per_second: u64) {
-        let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(subscriber) = self.peers.subscriber(slot) else { return };
         subscriber.estimated(bits_per_second);
         self.choose_layers(slot);
     }
 
     fn subscriber_lost(&mut self, slot: usize, fraction: u8) {
         let now = self.now;
-        if let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) {
+        if let Some(subscriber) = self.peers.subscriber(slot) {
             subscriber.lost(fraction, now);
         }
     }
 
     fn section_of(&mut self, slot: usize, ssrc: u32) -> Option<usize> {
-        let Role::Subscriber(subscriber) = &self.peers.get_mut(slot)?.role else { return None };
-        subscriber.sections.iter().position(|s| s.ssrc == ssrc || s.rtx_ssrc == ssrc)
+        self.peers.subscriber(slot)?.sections.iter().position(|s| s.ssrc == ssrc || s.rtx_ssrc == ssrc)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a media thread is told, and by whom.
 //!
-//! Orders come from the authority, from the handshake thread and from other shards; they are never lost, and as few as there are
-//! peers and handshake datagrams, which are bounded where they arise. Media from other shards comes through a bounded queue; when
+//! Orders come from the authority, from the DTLS thread and from other shards; they are never lost, and as few as there are
+//! peers and DTLS datagrams, which are bounded where they arise. Media from other shards comes through a bounded queue; when
 //! it is full packets are dropped and counted, and NACKs mend that.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use mio::Waker;
 
 use crate::media::codec::VideoCodec;
-use crate::media::layers::LayerInfo;
+use crate::media::layers::{LayerInfo, SizeLimit};
 use crate::media::report::ClockMapping;
 use crate::media::ring::Packet;
 use crate::transport::srtp::{Opener, Sealer};
@@ -21,7 +21,7 @@ use crate::transport::srtp::{Opener, Sealer};
 const RELAY_QUEUE: usize = 8192;
 
 /// A peer, for as long as the process runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PeerId {
     pub shard: u16,
     pub serial: u32,
@@ -41,8 +41,14 @@ pub(crate) enum Order {
     RestartIce(PeerId, LocalIce),
     /// From now on, send this on that section; or nothing.
     Attach(PeerId, usize, Option<Box<Source>>),
-    /// The largest picture a subscriber has use for.
-    LimitLayer(PeerId, (u32, u32)),
+    /// The largest picture a subscriber has use for, on one of its sections or on all.
+    LimitLayer(PeerId, Option<usize>, SizeLimit),
+    /// It was agreed that the peer publishes this too.
+    AddTrack(PeerId, Box<NewTrack>),
+    /// The peer publishes this no more.
+    RemoveTrack(PeerId, TrackId),
+    /// One more section to send on, after those there are.
+    AddSection(PeerId, Box<NewSection>),
     /// DTLS to send.
     Datagram(PeerId, BytesMut),
     /// DTLS is complete.
@@ -73,15 +79,19 @@ pub(crate) struct LocalIce {
     pub pwd: String,
 }
 
+/// A peer, with what was agreed so far that it publishes and what it is sent.
 pub(crate) struct NewPeer {
     pub id: PeerId,
     pub ice: LocalIce,
-    pub role: NewRole,
+    pub tracks: Vec<NewTrack>,
+    pub sections: Vec<NewSection>,
 }
 
-pub(crate) enum NewRole {
-    Publisher(Vec<NewTrack>),
-    Subscriber(Vec<NewSection>),
+impl NewPeer {
+    /// One that neither publishes nor is sent anything yet.
+    pub(crate) fn bare(id: PeerId) -> Self {
+        Self { id, ice: super::peers::local_ice(id.serial), tracks: Vec::new(), sections: Vec::new() }
+    }
 }
 
 /// A track as negotiated with its publisher.
@@ -95,14 +105,19 @@ pub(crate) struct NewTrack {
     pub nack: bool,
     /// One layer each; empty: one layer without a RID.
     pub rids: Vec<String>,
+    /// Of a publisher that announces them.
+    pub ssrcs: Vec<u32>,
     /// (media, RTX), of a publisher that announces them.
     pub fid_groups: Vec<(u32, u32)>,
+    pub mid: String,
+    pub mid_extension: Option<u8>,
     pub rid_extension: Option<u8>,
     pub rrid_extension: Option<u8>,
     pub abs_send_time_extension: Option<u8>,
 }
 
 /// A section we send on, as negotiated with its subscriber.
+#[derive(Debug)]
 pub(crate) struct NewSection {
     pub video: bool,
     pub ssrc: u32,
@@ -114,6 +129,7 @@ pub(crate) struct NewSection {
 }
 
 /// What a section carries.
+#[derive(Debug)]
 pub(crate) struct Source {
     pub track: TrackId,
     /// Where its publisher is.

@@ -26,12 +26,14 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::Config;
-use crate::transport::handshake::{Handshakes, Task};
+use crate::transport::data::Channel;
+use crate::transport::dtls::{Dtls, Task};
 use crate::transport::tcp::Connections;
 use crate::transport::udp::{Inlet, Outlet};
 use counters::Counters;
@@ -49,13 +51,17 @@ const TICK: Duration = Duration::from_millis(10);
 /// Batches from one socket before the others have their turn.
 const BATCHES_MAX: usize = 8;
 
-/// What a shard tells the authority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What shards and the DTLS thread tell the authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
     /// ICE and DTLS are complete.
     Connected(PeerId),
     /// The peer is gone; why.
     Gone(PeerId, &'static str),
+    /// Messages can be sent to the peer.
+    DataOpened(PeerId, Channel),
+    /// The peer sent a message.
+    Data(PeerId, Channel, Bytes),
 }
 
 /// What a shard is made of.
@@ -68,7 +74,7 @@ pub(crate) struct Parts {
     pub listeners: Vec<TcpListener>,
     pub inbox: Inbox,
     pub inboxes: Inboxes,
-    pub handshakes: Handshakes,
+    pub dtls: Dtls,
     pub reports: Sender<Report>,
 }
 
@@ -86,7 +92,7 @@ pub(crate) struct Shard {
     pending: Vec<TrackId>,
     counters: Counters,
     inboxes: Inboxes,
-    handshakes: Handshakes,
+    dtls: Dtls,
     reports: Sender<Report>,
     /// Which tenth of a second it is: peers are looked after in ten groups.
     phase: usize,
@@ -106,7 +112,7 @@ impl Runner {
     /// Registers everything. The waker of `parts.poll` has token [`WAKER`].
     pub(crate) fn new(parts: Parts) -> io::Result<Self> {
         use std::os::fd::AsRawFd as _;
-        let Parts { index, config, poll, sockets, listeners, inbox, inboxes, handshakes, reports } = parts;
+        let Parts { index, config, poll, sockets, listeners, inbox, inboxes, dtls, reports } = parts;
         for (i, socket) in sockets.iter().enumerate() {
             poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), Token(WAKER.0 + 1 + i), Interest::READABLE)?;
         }
@@ -123,7 +129,7 @@ impl Runner {
             pending: Vec::new(),
             counters: Counters::default(),
             inboxes,
-            handshakes,
+            dtls,
             reports,
             phase: 0,
             stopped: false,
@@ -265,7 +271,7 @@ impl Shard {
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         peer.leaving = true;
         let id = peer.id;
-        self.handshakes.tell(Task::Close(id));
+        self.dtls.tell(Task::Close(id));
         // The authority outlives the shards.
         let _ = self.reports.send(Report::Gone(id, why));
     }

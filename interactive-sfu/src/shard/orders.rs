@@ -1,9 +1,12 @@
-//! What the authority, the handshake thread and other shards want.
+//! What the authority, the DTLS thread and other shards want.
 
 use super::fanout::Fanout;
-use super::inbox::{Order, PeerId, Relayed, Source, TrackId};
-use super::peers::Role;
+use super::inbox::{NewSection, NewTrack, Order, PeerId, Relayed, Source, TrackId};
+use super::publisher::Publisher;
+use super::subscriber::Subscriber;
+use super::subscription::Subscription;
 use super::{Report, Shard};
+use crate::media::layers::SizeLimit;
 use crate::media::report::ClockMapping;
 use crate::transport::srtp::{Opener, Sealer};
 
@@ -14,7 +17,12 @@ impl Shard {
             Order::Remove(id) => self.with_slot(id, |shard, slot| shard.leave(slot, "left")),
             Order::RestartIce(id, ice) => self.with_slot(id, |shard, slot| shard.peers.restart_ice(slot, ice)),
             Order::Attach(id, section, source) => self.with_slot(id, |shard, slot| shard.attach(slot, section, source)),
-            Order::LimitLayer(id, size) => self.with_slot(id, |shard, slot| shard.limit_layer(slot, size)),
+            Order::LimitLayer(id, section, limit) => {
+                self.with_slot(id, |shard, slot| shard.limit_layer(slot, section, limit));
+            }
+            Order::AddTrack(id, track) => self.with_slot(id, |shard, slot| shard.add_track(slot, *track)),
+            Order::RemoveTrack(id, track) => self.with_slot(id, |shard, slot| shard.remove_track(slot, track)),
+            Order::AddSection(id, section) => self.with_slot(id, |shard, slot| shard.add_section(slot, *section)),
             Order::Datagram(id, datagram) => self.with_slot(id, |shard, slot| {
                 if let Some(path) = shard.peers.get_mut(slot).and_then(|p| p.path) {
                     shard.net.push(&path, &datagram);
@@ -39,7 +47,7 @@ impl Shard {
         let (id, now) = (new.id, self.now);
         self.peers.add(new, &self.config, now);
         let Some(slot) = self.peers.slot_of(id) else { return };
-        if let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &p.role) {
+        if let Some(publisher) = self.peers.publisher(slot) {
             self.homes.extend(publisher.tracks.iter().map(|t| (t.id(), slot)));
         }
     }
@@ -47,7 +55,7 @@ impl Shard {
     fn connected(&mut self, slot: usize, (sealer, opener): (Sealer, Opener)) {
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         (peer.sealer, peer.opener) = (Some(sealer), Some(opener));
-        if let Role::Subscriber(subscriber) = &mut peer.role {
+        if let Some(subscriber) = &mut peer.subscriber {
             subscriber.connected(self.now);
         }
         let id = peer.id;
@@ -60,24 +68,19 @@ impl Shard {
     fn forget(&mut self, slot: usize) {
         self.net.connections.close_peer(slot);
         let Some(peer) = self.peers.remove(slot) else { return };
-        match peer.role {
-            Role::Publisher(publisher) => {
-                for track in publisher.tracks {
-                    self.homes.remove(&track.id());
-                }
-            }
-            Role::Subscriber(subscriber) => {
-                for (section, subscription) in subscriber.sections.into_iter().enumerate() {
-                    if let Some(source) = subscription.source {
-                        self.detach(slot, section, &source);
-                    }
-                }
+        for track in peer.publisher.into_iter().flat_map(|publisher| publisher.tracks) {
+            self.homes.remove(&track.id());
+        }
+        let sections = peer.subscriber.into_iter().flat_map(|subscriber| subscriber.sections);
+        for (section, subscription) in sections.enumerate() {
+            if let Some(source) = subscription.source {
+                self.detach(slot, section, &source);
             }
         }
     }
 
     fn attach(&mut self, slot: usize, section: usize, source: Option<Box<Source>>) {
-        let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(subscriber) = self.peers.subscriber(slot) else { return };
         let Some(subscription) = subscriber.sections.get_mut(section) else { return };
         let before = subscription.source.take();
         if let Some(before) = before {
@@ -97,7 +100,7 @@ impl Shard {
                 self.catch_up(track);
             }
         }
-        if let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role)
+        if let Some(subscriber) = self.peers.subscriber(slot)
             && let Some(subscription) = subscriber.sections.get_mut(section)
         {
             subscription.attach(source);
@@ -119,7 +122,7 @@ impl Shard {
     /// A fan-out on the publisher's own shard learns at once what is known.
     fn catch_up(&mut self, id: TrackId) {
         let Some(slot) = self.homes.get(&id).copied() else { return };
-        let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(publisher) = self.peers.publisher(slot) else { return };
         let Some(track) = publisher.track(id) else { return };
         let (infos, clocks) = (track.infos(), track.clocks().collect::<Vec<_>>());
         if let Some(fanout) = self.fanouts.get_mut(&id) {
@@ -134,17 +137,51 @@ impl Shard {
         }
     }
 
-    fn limit_layer(&mut self, slot: usize, size: (u32, u32)) {
-        if let Some(Role::Subscriber(subscriber)) = self.peers.get_mut(slot).map(|p| &mut p.role) {
-            subscriber.limit = Some(size);
+    fn limit_layer(&mut self, slot: usize, section: Option<usize>, limit: SizeLimit) {
+        let Some(subscriber) = self.peers.subscriber(slot) else { return };
+        for (_, subscription) in
+            subscriber.sections.iter_mut().enumerate().filter(|(i, _)| section.is_none_or(|wanted| wanted == *i))
+        {
+            subscription.limit = limit;
         }
         self.choose_layers(slot);
+    }
+
+    fn add_track(&mut self, slot: usize, track: NewTrack) {
+        let id = track.id;
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
+        match &mut peer.publisher {
+            Some(publisher) => publisher.add(track, &self.config),
+            none => *none = Some(Box::new(Publisher::new(vec![track], &self.config))),
+        }
+        self.homes.insert(id, slot);
+    }
+
+    fn remove_track(&mut self, slot: usize, id: TrackId) {
+        if let Some(publisher) = self.peers.publisher(slot) {
+            publisher.remove(id);
+            self.homes.remove(&id);
+        }
+    }
+
+    fn add_section(&mut self, slot: usize, section: NewSection) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
+        let connected = peer.is_connected();
+        let subscriber = peer.subscriber.get_or_insert_with(|| {
+            let mut subscriber = Subscriber::new(Vec::new());
+            if connected {
+                subscriber.connected(now);
+            }
+            Box::new(subscriber)
+        });
+        subscriber.sections.push(Subscription::new(section));
     }
 
     /// Another shard begins or ends to fan out a track of a publisher here.
     fn follow(&mut self, id: TrackId, follower: u16, wanted: bool) {
         let Some(slot) = self.homes.get(&id).copied() else { return };
-        let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) else { return };
+        let Some(publisher) = self.peers.publisher(slot) else { return };
         let Some(track) = publisher.track(id) else { return };
         track.followers.retain(|f| *f != follower);
         if wanted {
@@ -194,13 +231,13 @@ impl Shard {
     pub(super) fn choose_layers(&mut self, slot: usize) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
-        let Role::Subscriber(subscriber) = &mut peer.role else { return };
-        let (limit, budget) = (subscriber.limit, subscriber.budget(now));
+        let Some(subscriber) = &mut peer.subscriber else { return };
+        let budget = subscriber.budget(now);
         for subscription in &mut subscriber.sections {
             let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else {
                 continue;
             };
-            if subscription.choose(&fanout.infos, limit, budget, now)
+            if subscription.choose(&fanout.infos, budget, now)
                 && let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t))
             {
                 layer.keyframes.request();
@@ -226,7 +263,7 @@ impl Shard {
 
     pub(super) fn keyframe_at_home(&mut self, track: TrackId, layer: usize) {
         let Some(slot) = self.homes.get(&track).copied() else { return };
-        if let Some(Role::Publisher(publisher)) = self.peers.get_mut(slot).map(|p| &mut p.role) {
+        if let Some(publisher) = self.peers.publisher(slot) {
             publisher.want_keyframe(track, layer);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::head::Link;
-use super::inbox::{LocalIce, NewPeer, NewRole, PeerId};
+use super::inbox::{LocalIce, NewPeer, PeerId};
 use super::net::{Origin, Path};
 use super::publisher::Publisher;
 use super::subscriber::Subscriber;
@@ -29,11 +29,6 @@ impl From<LocalIce> for Ice {
     }
 }
 
-pub(crate) enum Role {
-    Publisher(Box<Publisher>),
-    Subscriber(Box<Subscriber>),
-}
-
 /// One peer.
 pub(crate) struct Peer {
     pub id: PeerId,
@@ -44,7 +39,10 @@ pub(crate) struct Peer {
     origins: Vec<Origin>,
     pub sealer: Option<Sealer>,
     pub opener: Option<Opener>,
-    pub role: Role,
+    /// What it publishes; none before it does.
+    pub publisher: Option<Box<Publisher>>,
+    /// What it is sent; none before it is.
+    pub subscriber: Option<Box<Subscriber>>,
     pub added: Instant,
     /// When something authentic last came.
     pub heard: Instant,
@@ -59,7 +57,7 @@ impl Peer {
 
     /// Whether a section of it awaits its first sender report.
     pub(crate) fn awaits_report(&self) -> bool {
-        let Role::Subscriber(subscriber) = &self.role else { return false };
+        let Some(subscriber) = &self.subscriber else { return false };
         self.is_connected() && subscriber.sections.iter().any(Subscription::awaits_report)
     }
 
@@ -81,24 +79,24 @@ pub(crate) struct Peers {
 
 impl Peers {
     pub(crate) fn add(&mut self, new: NewPeer, config: &Config, now: Instant) {
-        let role = match new.role {
-            NewRole::Publisher(tracks) => Role::Publisher(Box::new(Publisher::new(tracks, config))),
-            NewRole::Subscriber(sections) => Role::Subscriber(Box::new(Subscriber::new(sections))),
-        };
+        let NewPeer { id, ice, tracks, sections } = new;
+        let publisher = (!tracks.is_empty()).then(|| Box::new(Publisher::new(tracks, config)));
+        let subscriber = (!sections.is_empty()).then(|| Box::new(Subscriber::new(sections)));
         let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        self.by_serial.insert(new.id.serial, slot);
+        self.by_serial.insert(id.serial, slot);
         self.slots[slot] = Some(Box::new(Peer {
-            id: new.id,
-            ice: new.ice.into(),
+            id,
+            ice: ice.into(),
             ice_before: None,
             path: None,
             origins: Vec::new(),
             sealer: None,
             opener: None,
-            role,
+            publisher,
+            subscriber,
             added: now,
             heard: now,
             leaving: false,
@@ -121,6 +119,16 @@ impl Peers {
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut Peer> {
         self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    #[inline]
+    pub(crate) fn publisher(&mut self, slot: usize) -> Option<&mut Publisher> {
+        self.get_mut(slot)?.publisher.as_deref_mut()
+    }
+
+    #[inline]
+    pub(crate) fn subscriber(&mut self, slot: usize) -> Option<&mut Subscriber> {
+        self.get_mut(slot)?.subscriber.as_deref_mut()
     }
 
     pub(crate) fn slot_of(&self, id: PeerId) -> Option<usize> {
@@ -197,8 +205,7 @@ impl Peers {
     #[inline]
     pub(crate) fn subscription(&mut self, slot: usize, section: usize) -> Option<(&mut Subscription, Link<'_>)> {
         let peer = self.get_mut(slot)?;
-        let (Some(path), Some(sealer), Role::Subscriber(subscriber)) = (&peer.path, &peer.sealer, &mut peer.role)
-        else {
+        let (Some(path), Some(sealer), Some(subscriber)) = (&peer.path, &peer.sealer, &mut peer.subscriber) else {
             return None;
         };
         if peer.leaving {

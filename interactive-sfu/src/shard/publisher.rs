@@ -16,7 +16,7 @@ use crate::media::rtp::Header;
 use crate::transport::srtp::nearest;
 
 /// SSRCs whose place is known.
-const ROUTES_MAX: usize = 32;
+const ROUTES_MAX: usize = 128;
 /// How we appear in our feedback.
 const OUR_SSRC: u32 = 1;
 
@@ -55,6 +55,22 @@ impl Publisher {
             routes: Vec::new(),
             estimate: UplinkEstimate::new(bits_per_second_max),
             bits_per_second_max,
+        }
+    }
+
+    /// It publishes one more.
+    pub(crate) fn add(&mut self, track: NewTrack, config: &Config) {
+        let interval = Duration::from_millis(config.keyframe_interval_ms_min.into());
+        self.tracks.push(Track::new(track, interval));
+    }
+
+    /// It publishes one less.
+    pub(crate) fn remove(&mut self, id: TrackId) {
+        let Some(gone) = self.tracks.iter().position(|t| t.negotiated.id == id) else { return };
+        self.tracks.remove(gone);
+        self.routes.retain(|route| route.track != gone);
+        for route in self.routes.iter_mut().filter(|route| route.track > gone) {
+            route.track -= 1;
         }
     }
 
@@ -109,21 +125,17 @@ impl Publisher {
         Ok(Some(Received { track: route.track, layer: route.layer, packet: Arc::new(packet) }))
     }
 
-    /// By SSRC, or by what the first packets of one say of themselves: RID, repaired RID, or payload type alone.
+    /// By SSRC, or by what the first packets of one say of themselves: MID, RID, repaired RID, or payload type alone.
     fn route(&mut self, header: &Header, packet: &[u8]) -> Option<Route> {
         if let Some(known) = self.routes.iter().find(|r| r.ssrc == header.ssrc) {
             let wanted = &self.tracks.get(known.track)?.negotiated;
             let expected = if known.rtx { wanted.rtx_payload_type } else { Some(wanted.payload_type) };
             return (expected == Some(header.payload_type)).then_some(*known);
         }
-        let (track, rtx) = self.tracks.iter().enumerate().find_map(|(i, t)| {
-            let n = &t.negotiated;
-            let media = n.payload_type == header.payload_type;
-            (media || n.rtx_payload_type == Some(header.payload_type)).then_some((i, !media))
-        })?;
-        let of = self.tracks.get_mut(track)?;
         let text =
             |id: Option<u8>| id.and_then(|id| header.extension(packet, id)).and_then(|v| std::str::from_utf8(v).ok());
+        let (track, rtx) = self.track_of(header, text)?;
+        let of = self.tracks.get_mut(track)?;
         let rid = text(if rtx { of.negotiated.rrid_extension } else { of.negotiated.rid_extension });
         let layer = match rid {
             _ if of.negotiated.rids.is_empty() => 0,
@@ -149,6 +161,25 @@ impl Publisher {
         }
         self.routes.push(route);
         Some(route)
+    }
+
+    /// Which track the first packet of an SSRC belongs to, and whether it is a retransmission. `text` reads an extension of it.
+    fn track_of<'p>(&self, header: &Header, text: impl Fn(Option<u8>) -> Option<&'p str>) -> Option<(usize, bool)> {
+        let fitting = || {
+            self.tracks.iter().enumerate().filter_map(|(i, track)| {
+                let negotiated = &track.negotiated;
+                let media = negotiated.payload_type == header.payload_type;
+                (media || negotiated.rtx_payload_type == Some(header.payload_type)).then_some((i, !media, negotiated))
+            })
+        };
+        let named = fitting().find(|(.., n)| text(n.mid_extension).is_some_and(|mid| mid == n.mid));
+        let announced = || fitting().find(|(.., n)| n.ssrcs.contains(&header.ssrc));
+        // Several tracks of one payload type cannot be told apart by it.
+        let only = || {
+            let mut all = fitting();
+            all.next().filter(|_| all.next().is_none())
+        };
+        named.or_else(announced).or_else(only).map(|(track, rtx, _)| (track, rtx))
     }
 
     /// A sender report. Returns its track and layer, and the mapping.

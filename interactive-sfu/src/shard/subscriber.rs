@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::inbox::NewSection;
 use super::subscription::Subscription;
-use crate::media::layers::SizeLimit;
 use crate::media::probe::Probe;
 
 /// A peer that watches.
 pub(crate) struct Subscriber {
     pub sections: Vec<Subscription>,
-    pub limit: SizeLimit,
     /// What its path carries, as it says itself.
     estimate_bits_per_second: Option<u64>,
     /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they receive.
@@ -29,7 +27,6 @@ impl Subscriber {
     pub(crate) fn new(sections: Vec<NewSection>) -> Self {
         Self {
             sections: sections.into_iter().map(Subscription::new).collect(),
-            limit: None,
             estimate_bits_per_second: None,
             trusted_from: None,
             probe: Probe::default(),

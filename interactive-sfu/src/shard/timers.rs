@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::head::Stamp;
 use super::inbox::{Order, Relayed, TrackId};
-use super::peers::Role;
 use super::publisher::wall_clock_ntp;
 use super::subscription::Subscription;
 use super::{Shard, TICK};
@@ -39,7 +38,7 @@ impl Shard {
         for slot in homes {
             let now = self.now;
             let Some(peer) = self.peers.get_mut(slot) else { continue };
-            let Role::Publisher(publisher) = &mut peer.role else { continue };
+            let Some(publisher) = &mut peer.publisher else { continue };
             let mut out = Writer::default();
             let (nacked, keyframes) = publisher.ask(now, &mut out);
             self.counters.nacked += nacked;
@@ -120,20 +119,18 @@ impl Shard {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         let mut reports = Vec::new();
-        match &mut peer.role {
-            Role::Publisher(publisher) => {
-                let mut out = Writer::default();
-                publisher.report(now, &mut out);
-                reports.push(out);
-            }
-            // A compound packet each: GStreamer's receiver looks for one sender report, at the beginning.
-            Role::Subscriber(subscriber) => {
-                let due = subscriber.sections.iter_mut().filter(|section| is_due(section));
-                reports.extend(due.filter_map(|subscription| {
-                    let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
-                    subscription.report(&fanout.layers, now)
-                }));
-            }
+        if let Some(publisher) = &mut peer.publisher {
+            let mut out = Writer::default();
+            publisher.report(now, &mut out);
+            reports.push(out);
+        }
+        // A compound packet each: GStreamer's receiver looks for one sender report, at the beginning.
+        if let Some(subscriber) = &mut peer.subscriber {
+            let due = subscriber.sections.iter_mut().filter(|section| is_due(section));
+            reports.extend(due.filter_map(|subscription| {
+                let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
+                subscription.report(&fanout.layers, now)
+            }));
         }
         for report in reports.into_iter().filter(|report| !report.0.is_empty()) {
             if let Some((path, packet)) = peer.seal_rtcp(report.0) {
@@ -146,15 +143,13 @@ impl Shard {
     fn probe(&mut self, slot: usize) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
-        let (Some(path), Some(sealer), Role::Subscriber(subscriber)) = (&peer.path, &peer.sealer, &mut peer.role)
-        else {
+        let (Some(path), Some(sealer), Some(subscriber)) = (&peer.path, &peer.sealer, &mut peer.subscriber) else {
             return;
         };
         let Some(budget) = subscriber.budget(now) else { return };
-        let limit = subscriber.limit;
         let wanted = subscriber.sections.iter_mut().filter(|s| s.video).find_map(|subscription| {
             let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
-            let next = subscription.choice.next_up(&fanout.infos, limit)?;
+            let next = subscription.choice.next_up(&fanout.infos, subscription.limit)?;
             let sent = fanout.infos.get(subscription.target?)?.bits_per_second;
             Some((u64::from(next) * PROBE_PERCENT / 100, u64::from(sent), subscription, fanout))
         });

@@ -1,5 +1,6 @@
 //! Turns what peers say (SDP, tokens) into what the media plane needs, and back. Pure.
 
+pub mod livekit;
 pub mod sdp;
 pub mod sdpfrag;
 pub mod token;

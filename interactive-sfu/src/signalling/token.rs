@@ -3,7 +3,7 @@
 //! The JWT work is crate `livekit-token`'s; this module picks the key, keeps tokens and secrets out of errors and
 //! `Debug`, and reduces the claims to what this server decides by. It reads the system clock, through that crate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -142,6 +142,16 @@ pub struct Grants {
     pub can_publish: bool,
     /// May subscribe there: as above.
     pub can_subscribe: bool,
+    /// May send data there: as above.
+    pub can_publish_data: bool,
+    /// The sources that may be published from, `camera`, `microphone`, `screen_share`, `screen_share_audio`; empty: all.
+    pub can_publish_sources: Vec<String>,
+    /// May change their own name, metadata and attributes.
+    pub can_update_own_metadata: bool,
+    /// The application's own words about the participant.
+    pub metadata: String,
+    /// The same by key.
+    pub attributes: HashMap<String, String>,
     /// May create and delete rooms.
     pub room_create: bool,
     /// May list rooms.
@@ -157,7 +167,7 @@ pub struct Grants {
 }
 
 impl From<Claims> for Grants {
-    fn from(mut claims: Claims) -> Self {
+    fn from(claims: Claims) -> Self {
         let video = claims.video;
         let expires_s = u64::try_from(claims.exp).unwrap_or(u64::MAX).min(u64::from(u32::MAX) * 8);
         Self {
@@ -166,12 +176,17 @@ impl From<Claims> for Grants {
             room_join: video.room_join,
             can_publish: video.room_join && video.can_publish(),
             can_subscribe: video.room_join && video.can_subscribe(),
+            can_publish_data: video.room_join && video.can_publish_data(),
+            can_update_own_metadata: video.can_update_own_metadata(),
+            can_publish_sources: video.can_publish_sources,
+            metadata: claims.metadata,
             room_create: video.room_create,
             room_list: video.room_list,
             room_admin: video.room_admin,
             hidden: video.hidden,
             room: Some(video.room).filter(|room| !room.is_empty()),
-            class: claims.attributes.remove(CLASS_ATTRIBUTE),
+            class: claims.attributes.get(CLASS_ATTRIBUTE).cloned(),
+            attributes: claims.attributes,
             expires_at: SystemTime::UNIX_EPOCH + Duration::from_secs(expires_s),
         }
     }

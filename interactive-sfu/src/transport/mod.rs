@@ -1,10 +1,11 @@
 //! From sockets to authenticated bytes, and back.
 //!
-//! Parsers and ciphers ([`stun`], `hello`, `framing`, `srtp`) are pure; `udp` and `tcp` are the thin edge to the system; `handshake` is the
+//! Parsers and ciphers ([`stun`], `hello`, `framing`, `srtp`) are pure; `udp` and `tcp` are the thin edge to the system; `dtls` is the
 //! thread that speaks DTLS.
 
+pub(crate) mod data;
+pub(crate) mod dtls;
 pub mod framing;
-pub(crate) mod handshake;
 pub mod hello;
 pub(crate) mod interfaces;
 pub(crate) mod password;

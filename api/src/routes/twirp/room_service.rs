@@ -1,10 +1,7 @@
 //! The calls of `livekit.RoomService`, and what LiveKit's messages mean here.
 
-use std::time::SystemTime;
-
 use chrono::Utc;
 use interactive_sfu::signalling::token::Grants;
-use interactive_sfu::{Participant, Published, TrackKind};
 use livekit_protocol as proto;
 
 use super::Failure;
@@ -79,8 +76,8 @@ impl RoomService {
         request: proto::ListParticipantsRequest,
     ) -> Result<proto::ListParticipantsResponse, Failure> {
         let room = self.administered(&request.room).await?;
-        let participants = self.app.stage.participants(&room.name).into_iter().map(participant);
-        Ok(proto::ListParticipantsResponse { participants: participants.collect() })
+        let participants = self.app.stage.participants(&room.name);
+        Ok(proto::ListParticipantsResponse { participants })
     }
 
     pub(super) async fn get_participant(
@@ -90,7 +87,7 @@ impl RoomService {
         let room = self.administered(&request.room).await?;
         let mut participants = self.app.stage.participants(&room.name).into_iter();
         let found = participants.find(|participant| participant.identity == request.identity);
-        found.map(participant).ok_or_else(unknown_participant)
+        found.ok_or_else(unknown_participant)
     }
 
     /// Ends their sessions. Their token stays good until it expires, as with LiveKit.
@@ -114,16 +111,10 @@ impl RoomService {
 
     fn room(&self, room: Room) -> proto::Room {
         let participants = self.app.stage.participants(&room.name);
-        let created_s = room.created_at_utc_ms / 1000;
         proto::Room {
-            sid: format!("RM_{:x}", room.created_at_utc_ms),
-            creation_time: created_s,
-            creation_time_ms: room.created_at_utc_ms,
-            metadata: room.metadata,
             num_participants: count(participants.len()),
-            num_publishers: count(participants.iter().filter(|participant| participant.publishes).count()),
-            name: room.name,
-            ..proto::Room::default()
+            num_publishers: count(participants.iter().filter(|participant| participant.is_publisher).count()),
+            ..room.as_livekit()
         }
     }
 }
@@ -141,39 +132,4 @@ fn checked(metadata: String) -> Result<String, Error> {
 
 fn count(of: usize) -> u32 {
     u32::try_from(of).unwrap_or(u32::MAX)
-}
-
-fn participant(of: Participant) -> proto::ParticipantInfo {
-    let joined_ms = of.joined_at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    proto::ParticipantInfo {
-        sid: of.sid,
-        identity: of.identity,
-        name: of.name,
-        state: proto::participant_info::State::Active.into(),
-        joined_at: joined_ms / 1000,
-        joined_at_ms: joined_ms,
-        is_publisher: of.publishes,
-        tracks: of.tracks.into_iter().map(track).collect(),
-        permission: Some(proto::ParticipantPermission {
-            can_publish: of.publishes,
-            can_subscribe: of.watches,
-            ..proto::ParticipantPermission::default()
-        }),
-        ..proto::ParticipantInfo::default()
-    }
-}
-
-fn track(of: Published) -> proto::TrackInfo {
-    let (kind, source) = match of.kind {
-        TrackKind::Audio => (proto::TrackType::Audio, proto::TrackSource::Microphone),
-        TrackKind::Video => (proto::TrackType::Video, proto::TrackSource::Camera),
-    };
-    proto::TrackInfo {
-        sid: of.sid,
-        r#type: kind.into(),
-        source: source.into(),
-        codecs: vec![proto::SimulcastCodecInfo { mime_type: of.mime_type.clone(), ..Default::default() }],
-        mime_type: of.mime_type,
-        ..proto::TrackInfo::default()
-    }
 }

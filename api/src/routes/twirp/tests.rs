@@ -1,6 +1,3 @@
-use std::time::{Duration, SystemTime};
-
-use interactive_sfu::{Participant, Published, TrackKind};
 use livekit_protocol as proto;
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -14,16 +11,14 @@ async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
     rig.send_raw("POST", &format!("/twirp/livekit.RoomService/{method}"), &headers, body.to_string().into()).await
 }
 
-fn ann() -> Participant {
-    let track = |sid: &str, kind, mime_type: &str| Published { sid: sid.into(), kind, mime_type: mime_type.into() };
-    Participant {
+fn ann() -> proto::ParticipantInfo {
+    proto::ParticipantInfo {
         sid: "PA_1".into(),
         identity: "ann".into(),
-        name: "Ann".into(),
-        joined_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
-        tracks: vec![track("TR_A", TrackKind::Audio, "audio/opus"), track("TR_V", TrackKind::Video, "video/VP8")],
-        publishes: true,
-        watches: false,
+        joined_at: 1,
+        is_publisher: true,
+        tracks: vec![proto::TrackInfo { sid: "TR_A".into(), ..Default::default() }],
+        ..Default::default()
     }
 }
 
@@ -70,10 +65,7 @@ async fn participants_are_told_and_removed_in_protobuf_too() {
     let told = send("GetParticipant").await;
     assert_eq!((told.status, told.header("content-type")), (200, "application/protobuf"));
     let told = proto::ParticipantInfo::decode(told.body).unwrap();
-    assert_eq!((told.sid.as_str(), told.joined_at, told.joined_at_ms, told.is_publisher), ("PA_1", 1, 1_500, true));
-    let tracks: Vec<_> = told.tracks.iter().map(|t| (t.mime_type.as_str(), t.codecs.len(), t.source())).collect();
-    let (camera, microphone) = (proto::TrackSource::Camera, proto::TrackSource::Microphone);
-    assert_eq!(tracks, [("audio/opus", 1, microphone), ("video/VP8", 1, camera)]);
+    assert_eq!(told, ann());
 
     assert_eq!(send("RemoveParticipant").await.status, 200);
     assert_eq!(rig.stage.asked.lock().unwrap().last().unwrap(), "remove demo ann");

@@ -3,30 +3,35 @@
 //! Calls of the control handle and reports of the shards come here, one at a time; what follows from them is decided by
 //! [`super::stage`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
 
+pub(crate) mod members;
 mod seating;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use livekit_protocol::leave_request::Action;
+use livekit_protocol::{DisconnectReason, ParticipantInfo};
 use tokio::sync::broadcast;
 
 use super::address::OurEnd;
+use super::member::Member;
 use super::participants::participants;
 use super::place::place;
 use super::session::{
     Kind, Session, negotiate_publisher, negotiate_viewer, random_text, sections, tracks, transport_section,
 };
 use super::stage::OnStage;
-use super::state::State;
+use super::state::{Owner, State};
 use crate::config::Config;
-use crate::control::{Event, JoinRequest, Joined, Participant, Patched, SessionId, SfuError, Speaker};
+use crate::control::{Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
 use crate::metrics;
 use crate::shard::Report;
-use crate::shard::inbox::{Inboxes, NewPeer, NewRole, Order, PeerId, TrackId};
+use crate::shard::inbox::{Inboxes, NewPeer, Order, PeerId, TrackId};
 use crate::shard::peers::local_ice;
-use crate::signalling::sdp::Offer;
+use crate::signalling::sdp::RemoteDescription;
 use crate::signalling::sdpfrag::SdpFragment;
-use crate::transport::handshake::{Handshakes, Task};
+use crate::transport::data::Channel;
+use crate::transport::dtls::{Data, Dtls, Task};
 
 /// Events that a slow receiver may be behind.
 const EVENTS: usize = 1024;
@@ -38,16 +43,16 @@ pub(crate) struct Authority {
     state: Mutex<State>,
     config: Arc<Config>,
     inboxes: Inboxes,
-    handshakes: Handshakes,
+    dtls: Dtls,
     our_end: OurEnd,
     events: broadcast::Sender<Event>,
 }
 
 impl Authority {
-    pub(crate) fn new(config: Arc<Config>, inboxes: Inboxes, handshakes: Handshakes, our_end: OurEnd) -> Self {
+    pub(crate) fn new(config: Arc<Config>, inboxes: Inboxes, dtls: Dtls, our_end: OurEnd) -> Self {
         let state = Mutex::new(State::new(our_end.shards.len()));
         let (events, _) = broadcast::channel(EVENTS);
-        Self { state, config, inboxes, handshakes, our_end, events }
+        Self { state, config, inboxes, dtls, our_end, events }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -59,7 +64,7 @@ impl Authority {
     }
 
     pub(crate) fn publish(&self, request: JoinRequest) -> Result<Joined, SfuError> {
-        let offer = Offer::parse(&request.offer)?;
+        let offer = RemoteDescription::parse(&request.offer)?;
         let negotiated = negotiate_publisher(&offer)?;
         let mut state = self.lock();
         let on_stage = state.rooms.get(&request.room).map_or(0, |r| r.publishers.len());
@@ -70,7 +75,7 @@ impl Authority {
         }
         let peer = self.admit(&mut state, &request.room)?;
         let mut next_track = state.next_track;
-        let (new, infos) = tracks(&offer, &negotiated, peer.shard, || {
+        let (tracks, infos) = tracks(&offer, &negotiated, peer.shard, || {
             next_track += 1;
             TrackId(next_track)
         });
@@ -78,11 +83,11 @@ impl Authority {
         let of = |video: bool| infos.iter().find(|t| t.video().is_some() == video).cloned();
         let speaker = OnStage { identity: request.identity.clone(), audio: of(false), video: of(true) };
         let kind = Kind::Publish { speaker, connected: false };
-        Ok(self.open(&mut state, request, &offer, peer, NewRole::Publisher(new), kind, negotiated))
+        Ok(self.open(&mut state, request, &offer, NewPeer { tracks, ..NewPeer::bare(peer) }, kind, negotiated))
     }
 
     pub(crate) fn subscribe(&self, request: JoinRequest) -> Result<Joined, SfuError> {
-        let offer = Offer::parse(&request.offer)?;
+        let offer = RemoteDescription::parse(&request.offer)?;
         let negotiated = negotiate_viewer(&offer)?;
         let mut state = self.lock();
         let stage = state.stage(&request.room);
@@ -93,23 +98,31 @@ impl Authority {
         let peer = self.admit(&mut state, &request.room)?;
         let (new, sections) = sections(&negotiated);
         let kind = Kind::Watch { participant: request.participant.clone(), sections };
-        let joined = self.open(&mut state, request, &offer, peer, NewRole::Subscriber(new), kind, negotiated);
+        let joined =
+            self.open(&mut state, request, &offer, NewPeer { sections: new, ..NewPeer::bare(peer) }, kind, negotiated);
         self.seat(&mut state, &joined.session);
         Ok(joined)
     }
 
-    /// A place for one more peer.
+    /// A number and a place for one more peer.
     fn admit(&self, state: &mut State, room: &str) -> Result<PeerId, SfuError> {
         if state.closed {
             return Err(SfuError::ShuttingDown);
         }
-        if state.sessions.len() >= self.config.sessions_max as usize {
-            return Err(SfuError::Full("this server has as many sessions as it is configured for".into()));
+        self.has_room(state)?;
+        let shard = self.shard_for(state, room);
+        Ok(state.new_peer(shard))
+    }
+
+    fn has_room(&self, state: &State) -> Result<(), SfuError> {
+        if state.sessions.len() + state.members.len() < self.config.sessions_max as usize {
+            return Ok(());
         }
-        let home = state.rooms.get(room).map(|r| r.home);
-        let shard = place(&state.peers, home);
-        state.next_serial = state.next_serial.wrapping_add(1);
-        Ok(PeerId { shard, serial: state.next_serial })
+        Err(SfuError::Full("this server has as many sessions as it is configured for".into()))
+    }
+
+    fn shard_for(&self, state: &State, room: &str) -> u16 {
+        place(&state.peers, state.rooms.get(room).map(|r| r.home))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what the two ways of joining have in common")]
@@ -117,15 +130,14 @@ impl Authority {
         &self,
         state: &mut State,
         request: JoinRequest,
-        offer: &Offer,
-        peer: PeerId,
-        role: NewRole,
+        offer: &RemoteDescription,
+        new: NewPeer,
         kind: Kind,
         negotiated: Vec<crate::signalling::sdp::NegotiatedSection>,
     ) -> Joined {
-        let ice = local_ice(peer.serial);
-        self.handshakes.tell(Task::Expect(peer, offer.fingerprint));
-        self.inboxes.order(peer.shard, Order::Add(Box::new(NewPeer { id: peer, ice: ice.clone(), role })));
+        let (peer, ice) = (new.id, new.ice.clone());
+        self.dtls.tell(Task::Expect(peer, offer.fingerprint, Data::None));
+        self.inboxes.order(peer.shard, Order::Add(Box::new(new)));
         let session = Session {
             id: SessionId::new(random_text(SESSION_ID_LEN)),
             peer,
@@ -178,7 +190,7 @@ impl Authority {
         if matches!(session.kind, Kind::Publish { .. }) {
             return Err(SfuError::UnknownSession);
         }
-        self.inboxes.order(session.peer.shard, Order::LimitLayer(session.peer, size));
+        self.inboxes.order(session.peer.shard, Order::LimitLayer(session.peer, None, Some(size)));
         Ok(())
     }
 
@@ -193,6 +205,10 @@ impl Authority {
         let mut state = self.lock();
         let ids: Vec<SessionId> = state.of_room(room).map(|s| s.id.clone()).collect();
         ids.iter().for_each(|id| self.end(&mut state, id, "room_closed"));
+        let sids: Vec<String> = state.members_of(room).map(|member| member.sid.clone()).collect();
+        for sid in sids {
+            self.dismiss(&mut state, &sid, DisconnectReason::RoomDeleted, Action::Disconnect);
+        }
     }
 
     /// Nobody gets in any more, and everybody is shown out.
@@ -201,15 +217,23 @@ impl Authority {
         state.closed = true;
         let ids: Vec<SessionId> = state.sessions.keys().cloned().collect();
         ids.iter().for_each(|id| self.end(&mut state, id, "shutdown"));
+        let sids: Vec<String> = state.members.keys().cloned().collect();
+        for sid in sids {
+            // To another server, or to this one when it is back.
+            self.dismiss(&mut state, &sid, DisconnectReason::ServerShutdown, Action::Reconnect);
+        }
     }
 
     pub(crate) fn stage(&self, room: &str) -> Vec<Speaker> {
         let state = self.lock();
-        state.connected(room).filter_map(|s| s.speaker()).collect()
+        let members = state.members_of(room).filter(|member| member.on_stage).filter_map(Member::speaker);
+        state.connected(room).filter_map(|s| s.speaker()).chain(members).collect()
     }
 
-    pub(crate) fn participants(&self, room: &str) -> Vec<Participant> {
-        participants(self.lock().of_room(room))
+    pub(crate) fn participants(&self, room: &str) -> Vec<ParticipantInfo> {
+        let state = self.lock();
+        let members = state.members_of(room).filter(|member| !member.hidden()).map(Member::info);
+        participants(state.of_room(room)).into_iter().chain(members).collect()
     }
 
     pub(crate) fn remove(&self, room: &str, identity: &str) -> bool {
@@ -217,7 +241,12 @@ impl Authority {
         let theirs = state.of_room(room).filter(|s| !s.hidden && s.identity == identity);
         let ids: Vec<SessionId> = theirs.map(|s| s.id.clone()).collect();
         ids.iter().for_each(|id| self.end(&mut state, id, "removed"));
-        !ids.is_empty()
+        let members = state.members_of(room).filter(|m| !m.hidden() && m.identity == identity);
+        let sids: Vec<String> = members.map(|member| member.sid.clone()).collect();
+        for sid in &sids {
+            self.dismiss(&mut state, sid, DisconnectReason::ParticipantRemoved, Action::Disconnect);
+        }
+        !ids.is_empty() || !sids.is_empty()
     }
 
     /// How many there are.
@@ -233,11 +262,26 @@ impl Authority {
     /// What a shard says.
     pub(crate) fn report(&self, report: Report) {
         let mut state = self.lock();
+        let state = &mut *state;
+        let owner = |state: &State, peer: PeerId| state.by_serial.get(&peer.serial).cloned();
         match report {
             Report::Connected(peer) => {
                 metrics::joined();
-                if let Some(id) = state.by_serial.get(&peer.serial).cloned() {
-                    self.connected(&mut state, &id);
+                match owner(state, peer) {
+                    Some(Owner::Session(id)) => self.connected(state, &id),
+                    Some(Owner::Up(sid) | Owner::Down(sid)) => self.member_connected(state, &sid, peer),
+                    None => {}
+                }
+            }
+            Report::DataOpened(peer, Channel::Reliable) => {
+                if let Some(Owner::Down(sid)) = owner(state, peer) {
+                    self.data_opened(state, &sid);
+                }
+            }
+            Report::DataOpened(_, Channel::Lossy) => {}
+            Report::Data(peer, channel, message) => {
+                if let Some(Owner::Up(sid) | Owner::Down(sid)) = owner(state, peer) {
+                    self.message(state, &sid, channel, message);
                 }
             }
             Report::Gone(peer, why) => {
@@ -245,11 +289,14 @@ impl Authority {
                 if let Some(n) = state.peers.get_mut(usize::from(peer.shard)) {
                     *n = n.saturating_sub(1);
                 }
-                if let Some(id) = state.by_serial.get(&peer.serial).cloned() {
-                    self.forget(&mut state, &id);
+                match owner(state, peer) {
+                    Some(Owner::Session(id)) => self.forget(state, &id),
+                    Some(Owner::Up(sid) | Owner::Down(sid)) => self.member_lost(state, &sid),
+                    None => {}
                 }
             }
         }
-        metrics::sessions(state.publishing, state.sessions.len() - state.publishing);
+        let publishing = state.publishing + state.members.values().filter(|member| member.on_stage).count();
+        metrics::sessions(publishing, state.sessions.len() + state.members.len() - publishing);
     }
 }

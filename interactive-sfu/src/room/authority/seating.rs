@@ -1,11 +1,15 @@
 //! What follows when somebody comes or goes: who is on stage, and whom each viewer's sections carry.
 
+use livekit_protocol::participant_info::State as Presence;
+
 use super::Authority;
 use crate::control::{Event, SessionId};
+use crate::room::participants::info;
 use crate::room::session::{Kind, Session};
 use crate::room::stage::{assign, track_of};
 use crate::room::state::State;
 use crate::shard::inbox::Order;
+use crate::signalling::livekit::message::{Outgoing, update};
 
 impl Authority {
     /// A speaker's media flows: they are on stage, in place of who they were before.
@@ -27,7 +31,16 @@ impl Authority {
         }
         // Nobody listening is fine.
         drop(self.events.send(Event::SpeakerJoined { room: room.clone(), speaker }));
-        self.seat_everybody(state, &room);
+        self.tell_of(state, id);
+        self.stage_changed(state, &room);
+    }
+
+    /// Tells LiveKit's participants of somebody who publishes by WHIP.
+    fn tell_of(&self, state: &State, id: &SessionId) {
+        let Some(session) = state.sessions.get(id).filter(|session| !session.hidden) else { return };
+        let news = Outgoing::from(update(info(&[session])));
+        let others = state.members_of(&session.room).filter(|member| member.identity != session.identity);
+        others.for_each(|member| member.tell(news.clone()));
     }
 
     /// Tells the shard to end the peer, and forgets the session at once.
@@ -41,13 +54,19 @@ impl Authority {
     pub(super) fn forget(&self, state: &mut State, id: &SessionId) {
         let Some(session) = state.remove(id) else { return };
         if session.is_on_stage() {
-            let Session { room, identity, id, .. } = session;
-            drop(self.events.send(Event::SpeakerLeft { room: room.clone(), identity, session: id }));
-            self.seat_everybody(state, &room);
+            let mut told = info(&[&session]);
+            (told.state, told.version) = (Presence::Disconnected.into(), 1);
+            told.tracks.clear();
+            let news = Outgoing::from(update(told));
+            let Session { room, identity, id, hidden, .. } = session;
+            let others = state.members_of(&room).filter(|member| !hidden && member.identity != identity);
+            others.for_each(|member| member.tell(news.clone()));
+            self.left_stage(&room, &identity, id);
+            self.stage_changed(state, &room);
         }
     }
 
-    fn seat_everybody(&self, state: &mut State, room: &str) {
+    pub(super) fn seat_everybody(&self, state: &mut State, room: &str) {
         for id in state.rooms.get(room).map(|r| r.watchers.clone()).unwrap_or_default() {
             self.seat(state, &id);
         }

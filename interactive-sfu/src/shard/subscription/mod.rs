@@ -35,6 +35,8 @@ pub(crate) struct Subscription {
     rtx_head: Head,
     rtx_index: u64,
     rewriter: Rewriter,
+    /// The largest picture its receiver has use for.
+    pub limit: SizeLimit,
     pub choice: LayerChoice,
     pub target: Option<usize>,
     /// When the newest packet went out, by its arrival.
@@ -68,6 +70,7 @@ impl Subscription {
             send_time_extension: section.abs_send_time_extension,
             rtx_index: u64::from(first_sequence()),
             rewriter: Rewriter::new(Origin { sequence: first_sequence(), timestamp: rand::random() }),
+            limit: None,
             choice: LayerChoice::default(),
             target: None,
             last_arrival: None,
@@ -92,18 +95,12 @@ impl Subscription {
     }
 
     /// Decides anew which layer to send. `true`: a keyframe of [`target`](Self::target) is awaited.
-    pub(crate) fn choose(
-        &mut self,
-        infos: &[LayerInfo],
-        limit: SizeLimit,
-        budget_bits_per_second: Option<u64>,
-        now: Instant,
-    ) -> bool {
+    pub(crate) fn choose(&mut self, infos: &[LayerInfo], budget_bits_per_second: Option<u64>, now: Instant) -> bool {
         if !self.video {
             self.target = Some(0);
             return false;
         }
-        self.target = self.choice.choose(infos, limit, budget_bits_per_second, now);
+        self.target = self.choice.choose(infos, self.limit, budget_bits_per_second, now);
         if self.target.is_none() {
             // What follows the pause begins with a keyframe, and right after the last packet before it.
             self.rewriter.leave_source();

@@ -15,6 +15,15 @@ pub enum CodecName {
     Av1,
 }
 
+impl CodecName {
+    /// Of a media type as LiveKit's clients write it (`video/vp8`); `None`: not one of ours.
+    pub fn from_mime_type(mime_type: &str) -> Option<Self> {
+        let all = [Self::Opus, Self::Red, Self::Vp8, Self::H264, Self::Vp9, Self::Av1];
+        let names = ["audio/opus", "audio/red", "video/vp8", "video/h264", "video/vp9", "video/av1"];
+        all.into_iter().zip(names).find(|(_, name)| name.eq_ignore_ascii_case(mime_type)).map(|(codec, _)| codec)
+    }
+}
+
 /// A codec with the parameters that decide whether two ends understand each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Codec {
@@ -71,6 +80,19 @@ impl Codec {
             Self::H264 { .. } => CodecName::H264,
             Self::Vp9 { .. } => CodecName::Vp9,
             Self::Av1 { .. } => CodecName::Av1,
+        }
+    }
+
+    /// The parameters of `a=fmtp` in an offer of ours; empty: none.
+    pub fn fmtp(&self) -> String {
+        match self {
+            Self::Opus => "minptime=10;useinbandfec=1".to_owned(),
+            Self::Red | Self::Vp8 => String::new(),
+            Self::H264 { profile_level_id, packetization_mode, .. } => format!(
+                "level-asymmetry-allowed=1;packetization-mode={packetization_mode};profile-level-id={profile_level_id:06x}"
+            ),
+            Self::Vp9 { profile } => format!("profile-id={profile}"),
+            Self::Av1 { profile, level_idx, tier } => format!("level-idx={level_idx};profile={profile};tier={tier}"),
         }
     }
 

@@ -1,32 +1,35 @@
-//! Offer and answer (RFC 8866, 8829, 9143) for the few shapes an SFU uses.
+//! RemoteDescription and answer (RFC 8866, 8829, 9143) for the few shapes an SFU uses.
 //!
-//! An [`Offer`] is parsed strictly and within limits; [`negotiate_publish`] and [`negotiate_subscribe`] decide what we
-//! take of it; an [`Answer`] is printed. We are always the answerer, ICE-lite and DTLS-passive, on one BUNDLE transport.
+//! A [`RemoteDescription`], offer or answer, is parsed strictly and within limits; [`negotiate_publish`], [`negotiate_uplink`] and
+//! [`negotiate_subscribe`] decide what we take of an offer; a [`LocalDescription`] is printed. We are always ICE-lite and the DTLS
+//! server, on one BUNDLE transport.
 //! Pure, and free of the rest of the crate, so that it can be fuzzed alone. Driven by the WHIP and WHEP sessions.
 //!
 //! The grammar is our own ([`lines`]) because everything that gets in must be bounded and exact: stray white space,
 //! missing lines and duplicate attributes are refused here rather than trimmed.
 
-mod answer;
 mod candidate;
 mod codec;
 mod limits;
 mod lines;
+mod local;
 mod negotiate;
-mod offer;
+mod remote;
 mod section;
 #[cfg(test)]
 mod tests;
 mod types;
 
-pub use answer::Answer;
 pub use candidate::{Candidate, CandidateKind, TcpType, Transport, host_candidates};
 pub use codec::{Codec, CodecName, Feedback, OfferedCodec, match_codec};
 pub use limits::OFFER_BYTES_MAX;
 pub(super) use lines::{is_ice_string, printable};
-pub use negotiate::{NegotiatedSection, PublishPolicy, SubscribePolicy, negotiate_publish, negotiate_subscribe};
-pub use offer::Offer;
-pub use section::OfferedSection;
+pub use local::LocalDescription;
+pub use negotiate::{
+    NegotiatedSection, PublishPolicy, SubscribePolicy, Take, negotiate_publish, negotiate_subscribe, negotiate_uplink,
+};
+pub use remote::RemoteDescription;
+pub use section::RemoteSection;
 pub use types::{Direction, Extension, Fingerprint, IceCredentials, Msid, SectionKind, SendStream, Setup};
 
 /// Why an SDP text is refused.

@@ -1,8 +1,8 @@
 //! What we take of an offer.
 
 use super::codec::{CodecName, Feedback, OfferedCodec};
-use super::offer::Offer;
-use super::section::OfferedSection;
+use super::remote::RemoteDescription;
+use super::section::RemoteSection;
 use super::types::{Direction, Extension, SectionKind, SendStream};
 use super::{SdpError, unacceptable};
 
@@ -18,6 +18,8 @@ pub struct PublishPolicy {
     pub feedback: Feedback,
     /// Simulcast layers; an offer's further ones are not accepted.
     pub layers_max: usize,
+    /// Accept data channels.
+    pub data: bool,
 }
 
 impl Default for PublishPolicy {
@@ -28,6 +30,7 @@ impl Default for PublishPolicy {
             extensions: vec![Mid, RtpStreamId, RepairedRtpStreamId, AbsSendTime, AudioLevel, TransportCc],
             feedback: Feedback { nack: true, pli: true, fir: true, remb: true, transport_cc: true },
             layers_max: 3,
+            data: false,
         }
     }
 }
@@ -67,6 +70,8 @@ pub struct NegotiatedSection {
     pub rids: Vec<String>,
     /// Subscribe: what we announce that we send. The caller fills it in before it writes the answer.
     pub send: Option<SendStream>,
+    /// It carries data channels.
+    pub data: bool,
     /// Answered with port 0, outside the BUNDLE group.
     pub rejected: bool,
     /// `<media>` of the offer's `m=` line.
@@ -84,7 +89,7 @@ impl NegotiatedSection {
     }
 
     /// Nothing flows: inactive, or port 0 where there is nothing we could ever serve.
-    fn idle(offered: &OfferedSection) -> Self {
+    fn idle(offered: &RemoteSection) -> Self {
         let serves = matches!(offered.kind, SectionKind::Audio | SectionKind::Video);
         Self {
             mid: offered.mid.clone(),
@@ -94,6 +99,7 @@ impl NegotiatedSection {
             extensions: Vec::new(),
             rids: Vec::new(),
             send: None,
+            data: false,
             rejected: offered.rejected || !serves,
             media: offered.media.clone(),
             proto: offered.proto.clone(),
@@ -102,7 +108,7 @@ impl NegotiatedSection {
     }
 
     /// An inactive section still lists the codecs and extensions it would have, so that it can be revived.
-    fn of(offered: &OfferedSection, allowed: &[CodecName], extensions: &[Extension], ours: Feedback) -> Self {
+    fn of(offered: &RemoteSection, allowed: &[CodecName], extensions: &[Extension], ours: Feedback) -> Self {
         let mut section = Self::idle(offered);
         if section.rejected {
             return section;
@@ -128,14 +134,52 @@ fn fits(codec: &OfferedCodec, kind: SectionKind, allowed: &[CodecName]) -> bool 
 
 /// WHIP (RFC 9725 §4.2): we receive one audio and one video at most, each with one codec; the rest is inactive.
 /// An offer of which nothing can be received is refused whole.
-pub fn negotiate_publish(offer: &Offer, policy: &PublishPolicy) -> Result<Vec<NegotiatedSection>, SdpError> {
+pub fn negotiate_publish(
+    offer: &RemoteDescription,
+    policy: &PublishPolicy,
+) -> Result<Vec<NegotiatedSection>, SdpError> {
     let mut taken: Vec<SectionKind> = Vec::new();
+    let sections = negotiate_uplink(offer, policy, |offered| {
+        let first = !taken.contains(&offered.kind);
+        taken.push(offered.kind);
+        if first { Take::First } else { Take::No }
+    });
+    if taken.is_empty() { unacceptable("the offer sends nothing in a codec of this server") } else { Ok(sections) }
+}
+
+/// Whether a section is received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Take {
+    /// It is not.
+    No,
+    /// In the first codec that it offers.
+    First,
+    /// In this codec, if it offers that; else in the first.
+    Codec(CodecName),
+}
+
+/// What a participant sends, of which there may be nothing yet: each section that sends in a codec of ours and that `takes` wants
+/// is received, with one codec; the rest is inactive.
+pub fn negotiate_uplink(
+    offer: &RemoteDescription,
+    policy: &PublishPolicy,
+    mut takes: impl FnMut(&RemoteSection) -> Take,
+) -> Vec<NegotiatedSection> {
     let sections = offer.sections.iter().map(|offered| {
         let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
+        if policy.data && offered.data && !offered.rejected {
+            (section.data, section.rejected) = (true, false);
+            return section;
+        }
+        let sends = offered.direction.sends() && !section.codecs.is_empty();
+        let take = if sends { takes(offered) } else { Take::No };
+        if let Take::Codec(name) = take
+            && let Some(at) = section.codecs.iter().position(|codec| codec.codec.name() == name)
+        {
+            section.codecs.swap(0, at);
+        }
         section.codecs.truncate(1);
-        let wanted = offered.direction.sends() && !section.codecs.is_empty() && !taken.contains(&offered.kind);
-        if wanted {
-            taken.push(offered.kind);
+        if take != Take::No {
             section.direction = Direction::RecvOnly;
             // RIDs without their header extension could not be told apart.
             if section.extension_id(Extension::RtpStreamId).is_some() {
@@ -144,13 +188,15 @@ pub fn negotiate_publish(offer: &Offer, policy: &PublishPolicy) -> Result<Vec<Ne
         }
         section
     });
-    let sections: Vec<_> = sections.collect();
-    if taken.is_empty() { unacceptable("the offer sends nothing in a codec of this server") } else { Ok(sections) }
+    sections.collect()
 }
 
 /// WHEP: we send on every audio and video section that receives, with every codec both know, so that the source
 /// may change its codec. An offer that can receive nothing is refused whole.
-pub fn negotiate_subscribe(offer: &Offer, policy: &SubscribePolicy) -> Result<Vec<NegotiatedSection>, SdpError> {
+pub fn negotiate_subscribe(
+    offer: &RemoteDescription,
+    policy: &SubscribePolicy,
+) -> Result<Vec<NegotiatedSection>, SdpError> {
     let sections = offer.sections.iter().map(|offered| {
         let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
         if offered.direction.receives() && !section.codecs.is_empty() {

@@ -1,4 +1,4 @@
-//! One media section of an offer.
+//! One media section of what a peer describes.
 
 use super::codec::{Codec, Feedback, OfferedCodec, parameter};
 use super::limits::{CODECS_MAX, EXTENSIONS_MAX, MID_BYTES_MAX, MSID_BYTES_MAX, RID_BYTES_MAX, RIDS_MAX, SSRCS_MAX};
@@ -8,7 +8,7 @@ use super::{Candidate, SdpError, malformed, unacceptable};
 
 /// One `m=` section, with what an SFU cares for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OfferedSection {
+pub struct RemoteSection {
     /// 1 to 16 token characters; the section's index when a single section has none.
     pub mid: String,
     /// What it carries.
@@ -33,11 +33,13 @@ pub struct OfferedSection {
     pub proto: String,
     /// `<fmt>`s of the `m=` line.
     pub formats: Vec<String>,
+    /// Data channels as WebRTC has them: SCTP over DTLS (RFC 8841), on port 5000.
+    pub data: bool,
     /// Port 0 without `bundle-only`: it must be answered with port 0.
     pub rejected: bool,
 }
 
-impl OfferedSection {
+impl RemoteSection {
     pub(super) fn parse(block: &Block<'_>, index: usize, session_direction: Direction) -> Result<Self, SdpError> {
         let mut section = media_line(block.media)?;
         section.mid = match block.one("mid")? {
@@ -53,6 +55,11 @@ impl OfferedSection {
         for candidate in block.all("candidate") {
             Candidate::parse(candidate)?;
         }
+        let port = block.one("sctp-port")?.is_none_or(|port| port == "5000");
+        section.data = section.kind == SectionKind::Application
+            && section.proto.ends_with("DTLS/SCTP")
+            && section.formats == ["webrtc-datachannel"]
+            && port;
         if section.rejected || !matches!(section.kind, SectionKind::Audio | SectionKind::Video) {
             return Ok(section);
         }
@@ -72,7 +79,7 @@ impl OfferedSection {
 }
 
 /// `<media> <port>[/<count>] <proto> <fmt>…` (RFC 8866 §5.14).
-fn media_line(value: &str) -> Result<OfferedSection, SdpError> {
+fn media_line(value: &str) -> Result<RemoteSection, SdpError> {
     let mut fields = value.split(' ');
     let (Some(media), Some(port), Some(proto)) = (fields.next(), fields.next(), fields.next()) else {
         return malformed("the m= line");
@@ -89,7 +96,7 @@ fn media_line(value: &str) -> Result<OfferedSection, SdpError> {
         "application" => SectionKind::Application,
         _ => SectionKind::Other,
     };
-    Ok(OfferedSection {
+    Ok(RemoteSection {
         mid: String::new(),
         kind,
         direction: Direction::SendRecv,
@@ -102,6 +109,7 @@ fn media_line(value: &str) -> Result<OfferedSection, SdpError> {
         media: media.to_owned(),
         proto: proto.to_owned(),
         formats,
+        data: false,
         rejected: port == 0,
     })
 }

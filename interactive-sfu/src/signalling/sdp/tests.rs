@@ -22,15 +22,16 @@ fn offer(direction: &str) -> String {
         .replace('\n', "\r\n")
 }
 
-fn answer(sections: Vec<NegotiatedSection>) -> Answer {
+fn answer(sections: Vec<NegotiatedSection>) -> LocalDescription {
     let candidates = host_candidates(&["192.0.2.1:5000".parse().unwrap()], &["[2001:db8::1]:443".parse().unwrap()]);
     let ice = IceCredentials::new("wxyz", "9876543210987654321098").unwrap();
-    Answer { session_id: 7, session_version: 1, ice, fingerprint: Fingerprint([0xab; 32]), candidates, sections }
+    let fingerprint = Fingerprint([0xab; 32]);
+    LocalDescription { offer: false, session_id: 7, session_version: 1, ice, fingerprint, candidates, sections }
 }
 
 #[test]
 fn a_browsers_offer_is_read() {
-    let offer = Offer::parse(&offer("sendonly")).unwrap();
+    let offer = RemoteDescription::parse(&offer("sendonly")).unwrap();
     assert_eq!((offer.session_version, offer.ice.ufrag.as_str(), offer.setup), (2, "abcd", Setup::ActPass));
     assert_eq!((offer.fingerprint.0[0], offer.fingerprint.0[31]), (0xab, 0xff));
     assert_eq!(offer.bundle, ["0", "1", "2"]);
@@ -52,7 +53,7 @@ fn a_browsers_offer_is_read() {
 
 #[test]
 fn a_publisher_gets_one_codec_its_layers_and_the_extensions_that_name_them() {
-    let offer = Offer::parse(&offer("sendonly")).unwrap();
+    let offer = RemoteDescription::parse(&offer("sendonly")).unwrap();
     let sections = negotiate_publish(&offer, &PublishPolicy::default()).unwrap();
     assert_eq!(sections[0].codecs.iter().map(|c| c.payload_type).collect::<Vec<_>>(), [111]);
     let video = &sections[1];
@@ -85,7 +86,7 @@ fn a_publisher_gets_one_codec_its_layers_and_the_extensions_that_name_them() {
 
 #[test]
 fn a_subscriber_gets_every_codec_and_the_stream_is_announced() {
-    let offer = Offer::parse(&offer("recvonly")).unwrap();
+    let offer = RemoteDescription::parse(&offer("recvonly")).unwrap();
     let mut sections = negotiate_subscribe(&offer, &SubscribePolicy::default()).unwrap();
     assert_eq!(sections[1].codecs.iter().map(|c| c.payload_type).collect::<Vec<_>>(), [102, 96]);
     assert_eq!((sections[1].direction, sections[2].rejected), (Direction::SendOnly, true));
@@ -108,14 +109,15 @@ fn a_subscriber_gets_every_codec_and_the_stream_is_announced() {
 #[test]
 fn transport_cc_is_agreed_only_without_remb() {
     let text = offer("recvonly").replace("a=rtcp-fb:* goog-remb\r\n", "");
-    let sections = negotiate_subscribe(&Offer::parse(&text).unwrap(), &SubscribePolicy::default()).unwrap();
+    let sections = negotiate_subscribe(&RemoteDescription::parse(&text).unwrap(), &SubscribePolicy::default()).unwrap();
     assert!(sections[1].codecs[0].feedback.transport_cc);
     assert_eq!(sections[1].extension_id(Extension::TransportCc), Some(3));
 }
 
 #[test]
 fn the_wrong_direction_is_refused_whole() {
-    let (sends, receives) = (Offer::parse(&offer("sendonly")).unwrap(), Offer::parse(&offer("recvonly")).unwrap());
+    let (sends, receives) =
+        (RemoteDescription::parse(&offer("sendonly")).unwrap(), RemoteDescription::parse(&offer("recvonly")).unwrap());
     assert!(matches!(negotiate_publish(&receives, &PublishPolicy::default()), Err(SdpError::Unacceptable(_))));
     assert!(matches!(negotiate_subscribe(&sends, &SubscribePolicy::default()), Err(SdpError::Unacceptable(_))));
 }
@@ -124,7 +126,7 @@ fn the_wrong_direction_is_refused_whole() {
 fn a_second_video_is_inactive() {
     let second = format!("{VIDEO}{TRANSPORT}a=sendonly\n").replace("a=mid:1", "a=mid:3").replace('\n', "\r\n");
     let text = offer("sendonly").replace("BUNDLE 0 1 2", "BUNDLE 0 1 2 3") + &second;
-    let sections = negotiate_publish(&Offer::parse(&text).unwrap(), &PublishPolicy::default()).unwrap();
+    let sections = negotiate_publish(&RemoteDescription::parse(&text).unwrap(), &PublishPolicy::default()).unwrap();
     assert_eq!((sections[3].direction, sections[3].rejected), (Direction::Inactive, false));
 }
 
@@ -170,15 +172,18 @@ fn broken_offers_are_malformed_and_foreign_ones_unacceptable() {
     ] {
         let text = good.replace(from, to);
         assert_ne!(text, good, "{what}");
-        match Offer::parse(&text) {
+        match RemoteDescription::parse(&text) {
             Err(SdpError::Malformed(why)) => assert!(bad, "{what}: malformed, {why}"),
             Err(SdpError::Unacceptable(why)) => assert!(!bad, "{what}: unacceptable, {why}"),
             Ok(_) => panic!("{what} was taken"),
         }
     }
-    assert!(matches!(Offer::parse(&(good.clone() + &"a=x\r\n".repeat(20_000))), Err(SdpError::Malformed(_))));
+    assert!(matches!(
+        RemoteDescription::parse(&(good.clone() + &"a=x\r\n".repeat(20_000))),
+        Err(SdpError::Malformed(_))
+    ));
     let many = good + &"m=text 0 x 0\r\n".repeat(64);
-    assert!(matches!(Offer::parse(&many), Err(SdpError::Unacceptable(_))));
+    assert!(matches!(RemoteDescription::parse(&many), Err(SdpError::Unacceptable(_))));
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! A whole offer: the session's attributes, and that its sections agree on one transport.
+//! What a peer describes, whole: the session's attributes, and that its sections agree on one transport.
 
 use super::lines::{Block, Blocks, is_token, split};
-use super::section::{OfferedSection, direction, extmaps};
+use super::section::{RemoteSection, direction, extmaps};
 use super::types::{Direction, Fingerprint, IceCredentials, SectionKind, Setup};
 use super::{SdpError, malformed, unacceptable};
 
-/// An offer that is within limits and can go over one ICE and DTLS transport.
+/// An offer, or the answer to one of ours, that is within limits and can go over one ICE and DTLS transport.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Offer {
+pub struct RemoteDescription {
     /// `<sess-version>` of the `o=` line.
     pub session_version: u64,
     /// The peer's credentials on the bundled transport.
@@ -17,20 +17,20 @@ pub struct Offer {
     /// The peer's DTLS role.
     pub setup: Setup,
     /// In order: an answer has as many, in the same order.
-    pub sections: Vec<OfferedSection>,
+    pub sections: Vec<RemoteSection>,
     /// The MIDs of the first BUNDLE group; that of the only section when there is none.
     pub bundle: Vec<String>,
 }
 
-impl Offer {
-    /// Parses an offer. Refuses as [`SdpError::Malformed`] what breaks the grammar or contradicts itself, and as
+impl RemoteDescription {
+    /// Parses a description. Refuses as [`SdpError::Malformed`] what breaks the grammar or contradicts itself, and as
     /// [`SdpError::Unacceptable`] what a server of one bundled, muxed DTLS-SRTP transport cannot serve.
     pub fn parse(sdp: &str) -> Result<Self, SdpError> {
         let Blocks { session_version, session, media } = split(sdp)?;
         let session_direction = direction(&session)?.unwrap_or(Direction::SendRecv);
-        let mut sections: Vec<OfferedSection> = Vec::with_capacity(media.len());
+        let mut sections: Vec<RemoteSection> = Vec::with_capacity(media.len());
         for (index, block) in media.iter().enumerate() {
-            let section = OfferedSection::parse(block, index, session_direction)?;
+            let section = RemoteSection::parse(block, index, session_direction)?;
             if sections.iter().any(|s| s.mid == section.mid) {
                 return malformed(format!("a=mid:{} stands twice", section.mid));
             }
@@ -58,14 +58,14 @@ impl Offer {
 }
 
 /// The section whose transport is the bundled one (RFC 9143 §7.3.1): the first of the group that we shall accept.
-fn tagged(sections: &[OfferedSection], bundle: &[String]) -> Option<usize> {
-    let in_group = |wanted: fn(&OfferedSection) -> bool| {
+fn tagged(sections: &[RemoteSection], bundle: &[String]) -> Option<usize> {
+    let in_group = |wanted: fn(&RemoteSection) -> bool| {
         bundle.iter().find_map(|mid| sections.iter().position(|s| s.mid == *mid && !s.rejected && wanted(s)))
     };
     in_group(|s| matches!(s.kind, SectionKind::Audio | SectionKind::Video)).or_else(|| in_group(|_| true))
 }
 
-fn bundle(session: &Block<'_>, sections: &[OfferedSection]) -> Result<Vec<String>, SdpError> {
+fn bundle(session: &Block<'_>, sections: &[RemoteSection]) -> Result<Vec<String>, SdpError> {
     let Some(group) = session.all("group").find_map(|v| v.strip_prefix("BUNDLE")) else {
         let mut live = sections.iter().filter(|s| !s.rejected);
         return match (live.next(), live.next()) {
@@ -87,7 +87,7 @@ fn bundle(session: &Block<'_>, sections: &[OfferedSection]) -> Result<Vec<String
 }
 
 /// On one transport a payload type and an extension id mean the same in every section (RFC 9143 §7.1, RFC 8285 §6).
-fn one_meaning_each(media: &[Block<'_>], sections: &[OfferedSection]) -> Result<(), SdpError> {
+fn one_meaning_each(media: &[Block<'_>], sections: &[RemoteSection]) -> Result<(), SdpError> {
     let mut types: [Option<&str>; 128] = [None; 128];
     let mut ids: Vec<(u16, &str)> = Vec::new();
     for (block, _) in media.iter().zip(sections).filter(|(_, s)| !s.rejected) {

@@ -1,39 +1,42 @@
-//! DTLS (RFC 6347, RFC 5764), on a thread of its own: a handshake takes most of a millisecond, and media does not wait for it.
+//! DTLS (RFC 6347, RFC 5764) and the data channels inside it, on a thread of their own: a handshake takes most of a millisecond, and
+//! media waits for neither.
 //!
 //! A shard forwards a peer's DTLS datagrams here once ICE has authenticated its address, and gets back datagrams to send, SRTP
 //! keys when the handshake is complete and the certificate is the one of the offer, or the peer's end. Waiting datagrams are
-//! bounded: further ones are dropped, and DTLS sends them again. Other tasks are as few as there are peers.
+//! bounded: further ones are dropped, and DTLS and SCTP send them again. Messages of data channels go to the authority, of each
+//! peer no more than `data` reads in a second.
 
-use std::collections::HashMap;
+mod identity;
+
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
-use rtc_dtls::crypto::Certificate;
+use bytes::{Bytes, BytesMut};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 
+use super::data::{Channel, DataEvent, DataTransport, NotSent};
 use super::hello::{Peek, peek};
 use super::profile::Profile;
 use super::srtp::{Opener, Sealer, server_contexts};
 use crate::error::StartError;
+use crate::shard::Report;
 use crate::shard::inbox::{Inboxes, Order, PeerId};
 use crate::signalling::sdp::Fingerprint;
+pub(crate) use identity::Identity;
+use identity::fingerprint;
 
 /// Datagrams that wait for the thread.
 const WAITING_MAX: usize = 8192;
 /// Datagrams of one ClientHello.
 const HELLO_DATAGRAMS_MAX: usize = 8;
-/// RFC 6347's second is too patient for somebody who wants to see a picture.
-const FLIGHT_INTERVAL: Duration = Duration::from_millis(200);
-/// How often running handshakes are looked after.
-const TIMER: Duration = Duration::from_millis(25);
+/// How long to wait for a task when no timer runs.
+const IDLE: Duration = Duration::from_secs(3600);
 /// What RFC 5764 §4.2 exports by.
 const EXPORTER_LABEL: &str = "EXTRACTOR-dtls_srtp";
 /// ICE may move the peer's real address; towards the library it never changes.
@@ -41,24 +44,37 @@ const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1
 
 /// What the thread is asked.
 pub(crate) enum Task {
-    /// A peer is expected, with this certificate.
-    Expect(PeerId, Fingerprint),
+    /// A peer is expected, with this certificate, and such data channels.
+    Expect(PeerId, Fingerprint, Data),
     /// It sent this.
     Datagram(PeerId, BytesMut),
+    /// Send it this message, now or never.
+    Send(PeerId, Channel, Bytes),
     /// We are done with it: say so, and forget it.
     Close(PeerId),
     /// End the thread, after what came before.
     Stop,
 }
 
+/// A peer's data channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    /// It has none.
+    None,
+    /// It opens them.
+    Accept,
+    /// We open them.
+    Announce,
+}
+
 /// The way to the thread.
 #[derive(Clone)]
-pub(crate) struct Handshakes {
+pub(crate) struct Dtls {
     tasks: Sender<Task>,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Handshakes {
+impl Dtls {
     /// A datagram, which may be dropped. `false`: it was.
     pub(crate) fn datagram(&self, peer: PeerId, datagram: &[u8]) -> bool {
         if self.waiting.load(Ordering::Relaxed) >= WAITING_MAX {
@@ -76,60 +92,20 @@ impl Handshakes {
     }
 }
 
-/// This server's certificate, and its configuration for each SRTP profile.
-pub(crate) struct Identity {
-    pub fingerprint: Fingerprint,
-    gcm: Arc<HandshakeConfig>,
-    cm: Arc<HandshakeConfig>,
-}
-
-impl Identity {
-    /// Makes a certificate (ECDSA P-256, self-signed).
-    pub(crate) fn generate() -> Result<Self, StartError> {
-        let failed = |error: rtc_shared::error::Error| StartError::Certificate(error.to_string().into());
-        let provider = Arc::new(rtc_dtls::crypto_provider::providers::AwsLcRsProvider::new());
-        let crypto = rtc_dtls::crypto_provider::RTCCryptoProvider::crypto(&*provider);
-        let certificate = Certificate::generate_self_signed(vec!["spillway".to_owned()], crypto).map_err(failed)?;
-        let Some(der) = certificate.certificate.first() else {
-            return Err(StartError::Certificate("no certificate".into()));
-        };
-        let fingerprint = fingerprint(der.as_ref());
-        let config = |profile| {
-            let builder = ConfigBuilder::default()
-                .with_crypto_provider(provider.clone())
-                .with_certificates(vec![certificate.clone()])
-                .with_srtp_protection_profiles(vec![profile])
-                .with_client_auth(ClientAuthType::RequireAnyClientCert)
-                .with_insecure_skip_verify(true)
-                .with_extended_master_secret(ExtendedMasterSecretType::Require)
-                .with_flight_interval(FLIGHT_INTERVAL)
-                .with_mtu(1200);
-            builder.build(false, None).map(Arc::new).map_err(failed)
-        };
-        let gcm = config(SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm)?;
-        let cm = config(SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80)?;
-        Ok(Self { fingerprint, gcm, cm })
-    }
-}
-
-fn fingerprint(der: &[u8]) -> Fingerprint {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-    Fingerprint(digest.as_ref().try_into().unwrap_or_default())
-}
-
 /// Starts the thread. It ends at [`Task::Stop`].
 pub(crate) fn start(
     identity: Arc<Identity>,
     shards: Inboxes,
-) -> Result<(Handshakes, std::thread::JoinHandle<()>), StartError> {
+    reports: Sender<Report>,
+) -> Result<(Dtls, std::thread::JoinHandle<()>), StartError> {
     let (sender, tasks) = channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let handshakes = Handshakes { tasks: sender, waiting: waiting.clone() };
-    let thread = std::thread::Builder::new().name("sfu-handshakes".into()).spawn(move || {
-        Thread { identity, shards, waiting, peers: HashMap::new(), shaking: Vec::new() }.run(&tasks);
+    let dtls = Dtls { tasks: sender, waiting: waiting.clone() };
+    let thread = std::thread::Builder::new().name("sfu-dtls".into()).spawn(move || {
+        Thread { identity, shards, reports, waiting, peers: HashMap::new(), timers: BTreeSet::new() }.run(&tasks);
     });
-    let thread = thread.map_err(|source| StartError::System { doing: "starting the handshake thread", source })?;
-    Ok((handshakes, thread))
+    let thread = thread.map_err(|source| StartError::System { doing: "starting the DTLS thread", source })?;
+    Ok((dtls, thread))
 }
 
 /// How far a peer is.
@@ -144,45 +120,43 @@ struct Peer {
     expected: Fingerprint,
     stage: Stage,
     endpoint: Endpoint,
+    data: Option<Box<DataTransport>>,
+    /// When it stands in the timers.
+    due: Option<Instant>,
 }
 
 struct Thread {
     identity: Arc<Identity>,
     shards: Inboxes,
+    reports: Sender<Report>,
     waiting: Arc<AtomicUsize>,
     peers: HashMap<PeerId, Peer>,
-    shaking: Vec<PeerId>,
+    timers: BTreeSet<(Instant, PeerId)>,
 }
 
 impl Thread {
     fn run(mut self, tasks: &Receiver<Task>) {
-        let mut timers_at = Instant::now() + TIMER;
         loop {
-            let wait = if self.shaking.is_empty() {
-                Duration::from_secs(3600)
-            } else {
-                timers_at.saturating_duration_since(Instant::now())
-            };
-            match tasks.recv_timeout(wait) {
-                Ok(Task::Expect(peer, expected)) => self.expect(peer, expected),
+            let due = self.timers.first().map(|(at, _)| at.saturating_duration_since(Instant::now()));
+            match tasks.recv_timeout(due.unwrap_or(IDLE)) {
+                Ok(Task::Expect(peer, expected, data)) => self.expect(peer, expected, data),
                 Ok(Task::Datagram(peer, datagram)) => {
                     self.waiting.fetch_sub(1, Ordering::Relaxed);
                     self.datagram(peer, datagram);
                 }
+                Ok(Task::Send(peer, channel, message)) => self.send(peer, channel, &message),
                 Ok(Task::Close(peer)) => self.close(peer),
                 Ok(Task::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if Instant::now() >= timers_at {
-                timers_at = Instant::now() + TIMER;
-                self.timers();
-            }
+            self.due();
         }
     }
 
-    fn expect(&mut self, id: PeerId, expected: Fingerprint) {
+    fn expect(&mut self, id: PeerId, expected: Fingerprint, data: Data) {
         let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, None);
-        self.peers.insert(id, Peer { expected, stage: Stage::Hello(Vec::new()), endpoint });
+        let data = (data != Data::None).then(|| Box::new(DataTransport::new(data == Data::Announce)));
+        self.peers.insert(id, Peer { expected, stage: Stage::Hello(Vec::new()), endpoint, data, due: None });
     }
 
     fn datagram(&mut self, id: PeerId, datagram: BytesMut) {
@@ -195,13 +169,8 @@ impl Thread {
                 Peek::Incomplete | Peek::Unusable => return held.clear(),
                 Peek::Profile(profile) => {
                     ready.append(held);
-                    let config = match profile {
-                        Profile::AeadAes128Gcm => &self.identity.gcm,
-                        Profile::Aes128CmSha1_80 => &self.identity.cm,
-                    };
-                    peer.endpoint.set_server_config(Some(config.clone()));
+                    peer.endpoint.set_server_config(Some(self.identity.config(profile).clone()));
                     peer.stage = Stage::Shaking(profile);
-                    self.shaking.push(id);
                 }
             }
         }
@@ -219,6 +188,7 @@ impl Thread {
             match event {
                 EndpointEvent::HandshakeComplete => self.complete(id),
                 EndpointEvent::PeerClosed => self.gone(id),
+                EndpointEvent::ApplicationData(datagram) => self.data(id, datagram.freeze()),
                 _ => {}
             }
         }
@@ -234,17 +204,54 @@ impl Thread {
             }
             Err(why) => {
                 crate::metrics::dropped(why, 1);
-                drop(peer.endpoint.stop(Instant::now(), REMOTE));
-                self.transmit(id);
-                self.gone(id);
+                self.finish(id);
             }
         }
+    }
+
+    fn data(&mut self, id: PeerId, datagram: Bytes) {
+        let Some(data) = self.peers.get_mut(&id).and_then(|peer| peer.data.as_mut()) else { return };
+        let mut events = Vec::new();
+        data.receive(Instant::now(), datagram, &mut events);
+        self.tell(id, events);
+    }
+
+    fn tell(&self, id: PeerId, events: Vec<DataEvent>) {
+        for event in events {
+            // The authority outlives this thread.
+            let _ = self.reports.send(match event {
+                DataEvent::Opened(channel) => Report::DataOpened(id, channel),
+                DataEvent::Message(channel, message) => Report::Data(id, channel, message),
+            });
+        }
+    }
+
+    fn send(&mut self, id: PeerId, channel: Channel, message: &Bytes) {
+        let Some(data) = self.peers.get_mut(&id).and_then(|peer| peer.data.as_mut()) else { return };
+        match data.send(Instant::now(), channel, message) {
+            Ok(()) => self.transmit(id),
+            // Lossy means that; and nobody waits for a peer that takes no reliable messages.
+            Err(NotSent::Full) if channel == Channel::Lossy => crate::metrics::dropped("data_full", 1),
+            Err(NotSent::Full) => {
+                crate::metrics::dropped("data_full", 1);
+                self.finish(id);
+            }
+            Err(NotSent::NotOpen) => crate::metrics::dropped("data_not_open", 1),
+        }
+    }
+
+    /// Ends a peer for good.
+    fn finish(&mut self, id: PeerId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            drop(peer.endpoint.stop(Instant::now(), REMOTE));
+        }
+        self.gone(id);
     }
 
     /// The library's association is over. Whatever comes later finds no peer.
     fn gone(&mut self, id: PeerId) {
         self.transmit(id);
-        self.peers.remove(&id);
+        self.forget(id);
         self.shards.order(id.shard, Order::Closed(id));
     }
 
@@ -252,33 +259,58 @@ impl Thread {
         if let Some(peer) = self.peers.get_mut(&id) {
             drop(peer.endpoint.stop(Instant::now(), REMOTE));
             self.transmit(id);
-            self.peers.remove(&id);
+            self.forget(id);
         }
         self.shards.order(id.shard, Order::Forget(id));
     }
 
-    fn transmit(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        while let Some(transmit) = peer.endpoint.poll_transmit() {
-            self.shards.order(id.shard, Order::Datagram(id, transmit.message));
+    fn forget(&mut self, id: PeerId) {
+        if let Some(due) = self.peers.remove(&id).and_then(|peer| peer.due) {
+            self.timers.remove(&(due, id));
         }
     }
 
-    fn timers(&mut self) {
+    /// Sends what there is to send, and notes when the peer is to be looked after again.
+    fn transmit(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
         let now = Instant::now();
-        let mut shaking = std::mem::take(&mut self.shaking);
-        shaking.retain(|id| {
-            let Some(peer) = self.peers.get_mut(id).filter(|p| matches!(p.stage, Stage::Shaking(_))) else {
-                return false;
-            };
-            if peer.endpoint.poll_timeout(&REMOTE).is_some_and(|at| at <= now) {
+        let inner = peer.data.as_mut();
+        for packet in inner.into_iter().flat_map(|data| std::iter::from_fn(|| data.poll_transmit(now))).flatten() {
+            // Before the handshake is complete there is no association.
+            drop(peer.endpoint.write(now, REMOTE, &packet));
+        }
+        while let Some(transmit) = peer.endpoint.poll_transmit() {
+            self.shards.order(id.shard, Order::Datagram(id, transmit.message));
+        }
+        let shaking = matches!(peer.stage, Stage::Shaking(_)).then(|| peer.endpoint.poll_timeout(&REMOTE)).flatten();
+        let due = shaking.into_iter().chain(peer.data.as_ref().and_then(|data| data.poll_timeout())).min();
+        if peer.due != due {
+            if let Some(before) = std::mem::replace(&mut peer.due, due) {
+                self.timers.remove(&(before, id));
+            }
+            self.timers.extend(due.map(|at| (at, id)));
+        }
+    }
+
+    fn due(&mut self) {
+        let now = Instant::now();
+        while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.pop_first();
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            peer.due = None;
+            if matches!(peer.stage, Stage::Shaking(_))
+                && peer.endpoint.poll_timeout(&REMOTE).is_some_and(|at| at <= now)
+            {
                 // An error means that it has tried often enough; its time limit ends it.
                 drop(peer.endpoint.handle_timeout(REMOTE, now));
-                self.transmit(*id);
             }
-            true
-        });
-        self.shaking.append(&mut shaking);
+            let mut events = Vec::new();
+            if let Some(data) = &mut peer.data {
+                data.handle_timeout(now, &mut events);
+            }
+            self.tell(id, events);
+            self.transmit(id);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Our answer, printed.
+//! What we describe, printed: an answer, or an offer of ours.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,17 @@ use super::candidate::Candidate;
 use super::negotiate::NegotiatedSection;
 use super::types::{Direction, Fingerprint, IceCredentials, Msid, SendStream};
 
-/// An answer: ICE-lite, DTLS server, everything on one transport, every candidate known.
+/// The largest message of a data channel that we take (RFC 8841 §6).
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// An offer or answer: ICE-lite, DTLS server, everything on one transport, every candidate known.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Answer {
+pub struct LocalDescription {
+    /// An offer leaves the DTLS role open, as it must (RFC 8842 §5.2); whoever answers is the client.
+    pub offer: bool,
     /// `<sess-id>` of the `o=` line: constant for the session, below 2^63.
     pub session_id: u64,
-    /// `<sess-version>`: one more with each answer.
+    /// `<sess-version>`: one more with each description.
     pub session_version: u64,
     /// Ours.
     pub ice: IceCredentials,
@@ -19,11 +24,11 @@ pub struct Answer {
     pub fingerprint: Fingerprint,
     /// Where the peer finds us.
     pub candidates: Vec<Candidate>,
-    /// In the offer's order.
+    /// Of an answer, in the offer's order.
     pub sections: Vec<NegotiatedSection>,
 }
 
-impl Answer {
+impl LocalDescription {
     /// The text, with CRLF.
     pub fn to_sdp(&self) -> String {
         let mut sdp = String::with_capacity(1024 + 1024 * self.sections.len());
@@ -60,8 +65,9 @@ impl Answer {
 
     fn write_transport(&self, out: &mut String) -> std::fmt::Result {
         let (ice, fingerprint) = (&self.ice, self.fingerprint);
+        let setup = if self.offer { "actpass" } else { "passive" };
         write!(out, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag, ice.pwd)?;
-        write!(out, "a=fingerprint:sha-256 {fingerprint}\r\na=setup:passive\r\n")
+        write!(out, "a=fingerprint:sha-256 {fingerprint}\r\na=setup:{setup}\r\n")
     }
 }
 
@@ -83,6 +89,9 @@ impl NegotiatedSection {
     }
 
     fn write_media(&self, out: &mut String) -> std::fmt::Result {
+        if self.data {
+            return write!(out, "a=sctp-port:5000\r\na=max-message-size:{MESSAGE_BYTES_MAX}\r\n");
+        }
         write!(out, "a=rtcp-mux\r\na=rtcp-rsize\r\na={}\r\n", self.direction.as_str())?;
         for (id, extension) in &self.extensions {
             write!(out, "a=extmap:{id} {}\r\n", extension.uri())?;

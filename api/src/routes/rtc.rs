@@ -1,0 +1,165 @@
+//! LiveKit's clients: the WebSocket `/rtc`, and `/rtc/validate`, which says why it would not open.
+//!
+//! The later `/rtc/v1` answers 404, upon which clients take this one. What is said on the socket is the SFU's; here frames are carried.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use http::{HeaderMap, StatusCode};
+use interactive_sfu::signalling::livekit::Frame;
+use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
+use interactive_sfu::{Client, ConnectRequest, Connection};
+use livekit_protocol as proto;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::app::App;
+use crate::config::IceServer;
+use crate::extract::{Caller, is_room_name};
+use crate::problem::Problem;
+use crate::{Error, auth};
+
+/// A client of which nothing is heard for so long is gone: it pings every five seconds.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// A client that does not take a message for so long is gone too.
+const SEND_MAX: Duration = Duration::from_secs(10);
+/// What a connection holds before anything is read, bytes.
+const READ_BUFFER_BYTES: usize = 4096;
+
+pub(crate) fn routes() -> Router<App> {
+    let absent = async || Problem::from(Error::NoRoute).into_response();
+    let preflight = async || StatusCode::NO_CONTENT;
+    Router::new()
+        .route("/rtc", get(open).options(preflight))
+        .route("/rtc/validate", get(validate).options(preflight))
+        .route("/rtc/v1", get(absent).options(preflight))
+        .route("/rtc/v1/validate", get(absent).options(preflight))
+}
+
+/// What clients say in the query. Others of their parameters describe what this server does not ask about.
+#[derive(Debug, Deserialize)]
+struct RtcQuery {
+    access_token: Option<String>,
+    auto_subscribe: Option<String>,
+    reconnect: Option<String>,
+    sid: Option<String>,
+    sdk: Option<String>,
+    version: Option<String>,
+    protocol: Option<u32>,
+}
+
+impl RtcQuery {
+    fn is(flag: Option<&str>) -> Option<bool> {
+        flag.map(|flag| matches!(flag, "1" | "true"))
+    }
+
+    fn client(&self) -> Client {
+        let words =
+            [&self.sdk, &self.version].map(|word| word.as_deref().unwrap_or("?").chars().take(32).collect::<String>());
+        Client {
+            auto_subscribe: Self::is(self.auto_subscribe.as_deref()).unwrap_or(true),
+            sdk: words.join(" "),
+            protocol: self.protocol.unwrap_or_default(),
+        }
+    }
+}
+
+/// Who wants in, and where: the token, and the room as it is.
+async fn admitted(
+    app: &App,
+    query: &RtcQuery,
+    headers: &HeaderMap,
+) -> Result<(interactive_sfu::signalling::token::Grants, crate::rooms::Room), Error> {
+    let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
+    let room = auth::may_join(&grants)?;
+    if !is_room_name(&room) {
+        return Err(Error::UnknownRoom);
+    }
+    let room = app.rooms.get(&room).await?;
+    Ok((grants, room))
+}
+
+async fn validate(
+    State(app): State<App>,
+    Query(query): Query<RtcQuery>,
+    headers: HeaderMap,
+) -> Result<&'static str, Problem> {
+    admitted(&app, &query, &headers).await?;
+    Ok("success")
+}
+
+async fn open(
+    State(app): State<App>,
+    Query(query): Query<RtcQuery>,
+    from: Option<Extension<Caller>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let (grants, room) = admitted(&app, &query, &headers).await?;
+    let upgrade = upgrade.map_err(|_| Error::Malformed("a WebSocket is opened here".into()))?;
+    let resume =
+        RtcQuery::is(query.reconnect.as_deref()).unwrap_or(false).then(|| query.sid.clone().unwrap_or_default());
+    let request = ConnectRequest {
+        room: room.name.clone(),
+        grants,
+        about: room.as_livekit(),
+        ice_servers: app.config.ice_servers.iter().map(ice_server).collect(),
+        local: from.is_some_and(|Extension(caller)| caller.is_local(&headers)),
+        resume,
+        client: query.client(),
+    };
+    let connection = app.stage.connect(request).await?;
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES).max_message_size(FRAME_BYTES_MAX);
+    Ok(upgrade.on_upgrade(|socket| carry(socket, connection)))
+}
+
+fn ice_server(server: &IceServer) -> proto::IceServer {
+    proto::IceServer {
+        urls: vec![server.url.clone()],
+        username: server.username.clone().unwrap_or_default(),
+        credential: server.credential.clone().unwrap_or_default(),
+    }
+}
+
+/// Carries frames both ways until either side is done.
+async fn carry(mut socket: WebSocket, mut connection: Connection) {
+    let mut heard = Instant::now();
+    let ended = loop {
+        let pause = connection.pause();
+        let received = async {
+            sleep(pause).await;
+            timeout(SILENCE_MAX.saturating_sub(heard.elapsed()), socket.recv()).await
+        };
+        tokio::select! {
+            next = connection.next() => {
+                let Some(frame) = next else { break close_code::NORMAL };
+                let message = match frame {
+                    Frame::Binary(bytes) => Message::Binary(bytes),
+                    Frame::Text(text) => Message::Text(text.into()),
+                };
+                if !matches!(timeout(SEND_MAX, socket.send(message)).await, Ok(Ok(()))) {
+                    return;
+                }
+            }
+            received = received => {
+                let frame = match received {
+                    Err(_) => break close_code::AWAY,
+                    Ok(None | Some(Err(_) | Ok(Message::Close(_)))) => return,
+                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => None,
+                    Ok(Some(Ok(Message::Binary(bytes)))) => Some(Frame::Binary(bytes)),
+                    Ok(Some(Ok(Message::Text(text)))) => Some(Frame::Text(text.to_string())),
+                };
+                heard = Instant::now();
+                if frame.is_some_and(|frame| connection.receive(frame).is_err()) {
+                    break close_code::UNSUPPORTED;
+                }
+            }
+        }
+    };
+    let close = Message::Close(Some(CloseFrame { code: ended, reason: "".into() }));
+    drop(timeout(SEND_MAX, socket.send(close)).await);
+}

@@ -1,0 +1,103 @@
+//! A client's signal connection, as whoever holds its WebSocket drives it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::control::{ConnectRequest, SfuError};
+use crate::room::authority::Authority;
+use crate::room::authority::members::Connected;
+use crate::signalling::livekit::Frame;
+use crate::signalling::livekit::frame::Malformed;
+use crate::signalling::livekit::message::Outgoing;
+
+/// Requests a second, and how many at once: clients that resize many pictures come to a tenth of it.
+const PER_SECOND: f64 = 100.0;
+const BURST: f64 = 500.0;
+
+/// How soon the next request may be taken.
+struct Pace {
+    left: f64,
+    at: Instant,
+}
+
+impl Pace {
+    fn new(now: Instant) -> Self {
+        Self { left: BURST, at: now }
+    }
+
+    /// One request was taken.
+    fn took(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
+        (self.left, self.at) = ((self.left + elapsed * PER_SECOND).min(BURST) - 1.0, now);
+    }
+
+    /// How long from its last request the next one is to wait.
+    fn pause(&self) -> Duration {
+        Duration::from_secs_f64((-self.left).max(0.0) / PER_SECOND)
+    }
+}
+
+/// One signal connection. Dropped, it is lost: the participant may resume for a while.
+pub struct Connection {
+    authority: Arc<Authority>,
+    sid: String,
+    number: u32,
+    inbox: mpsc::Receiver<Outgoing>,
+    text: bool,
+    pace: Pace,
+}
+
+impl Connection {
+    pub(crate) fn open(authority: Arc<Authority>, request: ConnectRequest) -> Result<Self, SfuError> {
+        let Connected { sid, connection, inbox } = authority.connect(request)?;
+        Ok(Self { authority, sid, number: connection, inbox, text: false, pace: Pace::new(Instant::now()) })
+    }
+
+    /// The next message for the client. `None`: that was all, the connection is to be closed. May be dropped while it waits.
+    pub async fn next(&mut self) -> Option<Frame> {
+        self.inbox.recv().await.map(|message| message.frame(self.text))
+    }
+
+    /// What the client sent. `Err`: it does not speak the protocol, and the connection is to be closed.
+    pub fn receive(&mut self, frame: Frame) -> Result<(), Malformed> {
+        self.text = frame.is_text();
+        self.pace.took(Instant::now());
+        if let Some(request) = frame.request()? {
+            self.authority.request(&self.sid, self.number, request);
+        }
+        Ok(())
+    }
+
+    /// How long not to read from the client: it asks faster than anybody needs to.
+    pub fn pause(&self) -> Duration {
+        self.pace.pause()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.authority.disconnected(&self.sid, self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_slowed_down_and_nobody_else_is() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        for _ in 0..BURST as usize {
+            pace.took(now);
+        }
+        assert_eq!(pace.pause(), Duration::ZERO);
+        pace.took(now);
+        assert_eq!(pace.pause(), Duration::from_millis(10));
+        now += Duration::from_secs(1);
+        pace.took(now);
+        assert_eq!(pace.pause(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,259 @@
+//! Participants of LiveKit's protocol: how they come, stay through a lost connection, and go.
+//!
+//! What they ask is in `requests`, what they publish in `publishing`, what they are sent in `subscribing`, their messages in `data`.
+
+mod data;
+mod publishing;
+mod requests;
+mod subscribing;
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant, SystemTime};
+
+use livekit_protocol as proto;
+use livekit_protocol::DisconnectReason;
+use livekit_protocol::leave_request::Action;
+use livekit_protocol::participant_info::State as Presence;
+use livekit_protocol::signal_response::Message;
+use tokio::sync::mpsc;
+
+use super::Authority;
+use crate::control::{ConnectRequest, SfuError};
+use crate::room::member::{Audience, Downlink, Link, Member, Signal, Uplink};
+use crate::room::session::random_text;
+use crate::room::state::{Owner, State};
+use crate::shard::inbox::{NewPeer, Order, PeerId};
+use crate::signalling::livekit::info;
+use crate::signalling::livekit::message::{Outgoing, leave, update};
+
+/// Messages that may wait for a client; one that lags further is cut off, and may resume.
+const OUTBOX: usize = 512;
+/// Characters of the random part of a participant's sid.
+const SID_LEN: usize = 12;
+/// How often clients are to ping, and how long they wait for the answer. Seconds.
+const PING_INTERVAL_S: i32 = 5;
+const PING_TIMEOUT_S: i32 = 15;
+
+/// A signal connection that was let in.
+pub(crate) struct Connected {
+    pub sid: String,
+    pub connection: u32,
+    pub inbox: mpsc::Receiver<Outgoing>,
+}
+
+impl Authority {
+    /// A client connects: to join, or to resume.
+    pub(crate) fn connect(&self, request: ConnectRequest) -> Result<Connected, SfuError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(SfuError::ShuttingDown);
+        }
+        let (outbox, inbox) = mpsc::channel(OUTBOX);
+        state.next_connection = state.next_connection.wrapping_add(1);
+        let signal = Signal { outbox, connection: state.next_connection, lags: Cell::new(false) };
+        let connection = signal.connection;
+        let sid = match request.resume.clone() {
+            Some(sid) => {
+                if !self.resume(&mut state, &sid, &request, signal) {
+                    return Ok(refused(inbox_of(leave(DisconnectReason::StateMismatch, Action::Reconnect))));
+                }
+                sid
+            }
+            None => self.join(&mut state, request, signal)?,
+        };
+        Ok(Connected { sid, connection, inbox })
+    }
+
+    fn join(&self, state: &mut State, request: ConnectRequest, signal: Signal) -> Result<String, SfuError> {
+        let before = state.members_of(&request.room).find(|m| m.identity == request.grants.identity);
+        if let Some(before) = before.map(|member| member.sid.clone()) {
+            self.dismiss(state, &before, DisconnectReason::DuplicateIdentity, Action::Disconnect);
+        }
+        let there = state.rooms.get(&request.room).map_or(0, |room| room.members.len());
+        if there >= self.config.participants_per_room_max as usize {
+            return Err(SfuError::Full("the room is full".into()));
+        }
+        self.has_room(state)?;
+        let permission = info::permission(&request.grants);
+        let subscribes = permission.can_subscribe;
+        let sid = format!("PA_{}", random_text(SID_LEN));
+        let member = Member {
+            sid: sid.clone(),
+            room: request.room,
+            identity: request.grants.identity,
+            name: request.grants.name,
+            metadata: request.grants.metadata,
+            attributes: request.grants.attributes,
+            permission,
+            local: request.local,
+            since: SystemTime::now(),
+            client: request.client,
+            state: Presence::Joined,
+            version: 1,
+            signal: Some(signal),
+            lost_at: None,
+            up: None,
+            down: None,
+            uplink: Uplink::default(),
+            downlink: Downlink::new(rand::random_range(0x1000_0000..0x7000_0000)),
+            audience: Audience::default(),
+            chosen: HashMap::new(),
+            settings: HashMap::new(),
+            on_stage: false,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            data_open: false,
+            last_sequence: 0,
+            undecodable: HashSet::new(),
+        };
+        let mut room = request.about;
+        let others = state.others(&member);
+        room.num_participants = others.len() as u32 + u32::from(!member.hidden());
+        member.tell(Message::Join(proto::JoinResponse {
+            room: Some(room),
+            participant: Some(member.info()),
+            other_participants: others,
+            server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ice_servers: request.ice_servers,
+            // Who may not watch has no subscriber connection; who does has it first, as most do nothing else.
+            subscriber_primary: subscribes,
+            ping_interval: PING_INTERVAL_S,
+            ping_timeout: PING_TIMEOUT_S,
+            server_info: Some(info::server()),
+            ..proto::JoinResponse::default()
+        }));
+        let shard = self.shard_for(state, &member.room);
+        state.add_member(member, shard);
+        self.announce(state, &sid);
+        self.resubscribe(state, &sid);
+        Ok(sid)
+    }
+
+    /// `false`: there is no such session any more.
+    fn resume(&self, state: &mut State, sid: &str, request: &ConnectRequest, signal: Signal) -> bool {
+        let fits = |m: &&mut Member| m.room == request.room && m.identity == request.grants.identity;
+        let Some(member) = state.members.get_mut(sid).filter(fits) else { return false };
+        let lost = member.down.is_none() && member.permission.can_subscribe;
+        if lost {
+            self.dismiss(state, sid, DisconnectReason::StateMismatch, Action::Reconnect);
+            return false;
+        }
+        // An older connection that is still there ends with its sender.
+        (member.signal, member.lost_at) = (Some(signal), None);
+        member.tell(Message::Reconnect(proto::ReconnectResponse {
+            ice_servers: request.ice_servers.clone(),
+            server_info: Some(info::server()),
+            ..proto::ReconnectResponse::default()
+        }));
+        let Some(member) = state.members.get(sid) else { return false };
+        let mut participants = state.others(member);
+        participants.insert(0, member.info());
+        member.tell(Message::Update(proto::ParticipantUpdate { participants }));
+        member.tell(Message::RoomUpdate(proto::RoomUpdate { room: Some(request.about.clone()) }));
+        self.restart_downlink(state, sid);
+        true
+    }
+
+    /// A signal connection ended. The session waits for it to be resumed.
+    pub(crate) fn disconnected(&self, sid: &str, connection: u32) {
+        let mut state = self.lock();
+        let Some(member) = state.members.get_mut(sid) else { return };
+        if member.signal.take_if(|signal| signal.connection == connection).is_some() {
+            member.lost_at = Some(Instant::now());
+        }
+    }
+
+    /// What is due, a few times a second.
+    pub(crate) fn tick(&self, now: Instant) {
+        let mut state = self.lock();
+        for member in state.members.values_mut() {
+            if member.signal.take_if(|signal| signal.lags.get()).is_some() {
+                member.lost_at = Some(now);
+            }
+        }
+        let max = Duration::from_millis(self.config.resume_ms_max.into());
+        let lost = |m: &&Member| m.lost_at.is_some_and(|at| now.saturating_duration_since(at) >= max);
+        let gone: Vec<String> = state.members.values().filter(lost).map(|m| m.sid.clone()).collect();
+        for sid in gone {
+            self.dismiss(&mut state, &sid, DisconnectReason::SignalClose, Action::Disconnect);
+        }
+    }
+
+    /// Ends a participant's session, and tells everybody, them first.
+    pub(in super::super) fn dismiss(&self, state: &mut State, sid: &str, reason: DisconnectReason, action: Action) {
+        let Some(mut member) = state.remove_member(sid) else { return };
+        tracing::debug!(sid, reason = reason.as_str_name(), "ending a participant's session");
+        member.tell(leave(reason, action));
+        for peer in member.up.iter().chain(&member.down).map(|link| link.peer) {
+            self.inboxes.order(peer.shard, Order::Remove(peer));
+        }
+        member.state = Presence::Disconnected;
+        member.version += 1;
+        let mut told = member.info();
+        told.disconnect_reason = reason.into();
+        told.tracks.clear();
+        if !member.hidden() {
+            let news = Outgoing::from(update(told));
+            state.members_of(&member.room).for_each(|other| other.tell(news.clone()));
+        }
+        if member.on_stage {
+            self.left_stage(&member.room, &member.identity, sid.into());
+        }
+        self.stage_changed(state, &member.room);
+    }
+
+    /// Tells everybody what is new about a participant.
+    pub(super) fn announce(&self, state: &mut State, sid: &str) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        member.version += 1;
+        let news = Outgoing::from(update(member.info()));
+        if member.hidden() {
+            member.tell(news);
+            return;
+        }
+        let room = member.room.clone();
+        state.members_of(&room).for_each(|other| other.tell(news.clone()));
+    }
+
+    /// A peer connection of theirs is up.
+    pub(super) fn member_connected(&self, state: &mut State, sid: &str, peer: PeerId) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        for link in member.up.iter_mut().chain(&mut member.down).filter(|link| link.peer == peer) {
+            link.connected = true;
+        }
+        if member.state != Presence::Active {
+            member.state = Presence::Active;
+            self.announce(state, sid);
+        }
+        self.refresh_stage(state, sid);
+    }
+
+    /// A peer connection of theirs is gone: without it the session has no use, and a client that is still there starts anew.
+    pub(super) fn member_lost(&self, state: &mut State, sid: &str) {
+        self.dismiss(state, sid, DisconnectReason::MediaFailure, Action::Reconnect);
+    }
+
+    /// A peer connection for a participant.
+    fn new_link(&self, state: &mut State, sid: &str, owner: Owner) -> Option<Link> {
+        let member = state.members.get(sid)?;
+        let shard = self.shard_for(state, &member.room);
+        let peer = state.new_peer(shard);
+        let new = NewPeer::bare(peer);
+        let link = Link::new(peer, new.ice.clone());
+        self.inboxes.order(peer.shard, Order::Add(Box::new(new)));
+        state.owns(peer, owner);
+        Some(link)
+    }
+}
+
+/// An inbox with one message, whose other end is closed.
+fn inbox_of(message: Message) -> mpsc::Receiver<Outgoing> {
+    let (outbox, inbox) = mpsc::channel(1);
+    drop(outbox.try_send(message.into()));
+    inbox
+}
+
+fn refused(inbox: mpsc::Receiver<Outgoing>) -> Connected {
+    Connected { sid: String::new(), connection: 0, inbox }
+}

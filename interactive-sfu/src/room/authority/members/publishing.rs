@@ -1,0 +1,164 @@
+//! What participants publish.
+
+use livekit_protocol as proto;
+use livekit_protocol::signal_response::Message;
+
+use super::super::Authority;
+use crate::control::{Event, SessionId};
+use crate::room::member::{Link, Refused, Track};
+use crate::room::session::{random_text, track};
+use crate::room::state::{Owner, State};
+use crate::shard::inbox::{Order, TrackId};
+use crate::shard::peers::local_ice;
+use crate::signalling::livekit::{info, message};
+use crate::signalling::sdp::{LocalDescription, NegotiatedSection, RemoteDescription};
+use crate::transport::dtls::{Data, Task};
+
+/// Characters of the random part of a track's sid.
+const SID_LEN: usize = 12;
+
+impl Authority {
+    pub(super) fn add_track(&self, state: &mut State, sid: &str, request: &proto::AddTrackRequest) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        let tracks_max = self.config.tracks_per_participant_max as usize;
+        let name = |request: &proto::AddTrackRequest| {
+            info::track_sid(request.r#type(), request.source(), &random_text(SID_LEN))
+        };
+        let announced = member.uplink.announce(request, &member.permission, tracks_max, name);
+        member.tell(match announced {
+            Ok(info) => {
+                Message::TrackPublished(proto::TrackPublishedResponse { cid: request.cid.clone(), track: Some(info) })
+            }
+            Err(refused) => {
+                use proto::request_response::Reason;
+                let (reason, why) = match refused {
+                    Refused::NotAllowed => (Reason::NotAllowed, "not allowed to publish this"),
+                    Refused::TooMany => (Reason::LimitExceeded, "too many tracks"),
+                    Refused::Invalid => (Reason::InvalidRequest, "not a track that can be published"),
+                    Refused::Unknown => (Reason::NotFound, "no such track"),
+                };
+                let mut response = message::response(0, reason, why);
+                if let Message::RequestResponse(response) = &mut response {
+                    response.request = Some(proto::request_response::Request::AddTrack(request.clone()));
+                }
+                response
+            }
+        });
+    }
+
+    /// The client offers what it publishes.
+    pub(super) fn publisher_offer(&self, state: &mut State, sid: &str, id: u32, offer: &RemoteDescription) {
+        let Some(member) = state.members.get(sid) else { return };
+        if member.up.is_none() {
+            let Some(link) = self.new_link(state, sid, Owner::Up(sid.to_owned())) else { return };
+            self.dtls.tell(Task::Expect(link.peer, offer.fingerprint, Data::Accept));
+            if let Some(member) = state.members.get_mut(sid) {
+                member.up = Some(link);
+            }
+        }
+        let mut next_track = state.next_track;
+        let Some(member) = state.members.get_mut(sid) else { return };
+        let Some(link) = &mut member.up else { return };
+        self.follow_ice(link, &offer.ice.ufrag);
+        let peer = link.peer;
+        let plan = member.uplink.offered(offer, &member.permission);
+        for (at, added) in plan.added {
+            let (Some(offered), Some(section)) = (offer.sections.get(at), plan.sections.get(at)) else { continue };
+            next_track += 1;
+            let Some((new, media)) = track(offered, section, peer.shard, || TrackId(next_track)) else { continue };
+            member.uplink.add(added, section, media);
+            self.inboxes.order(peer.shard, Order::AddTrack(peer, Box::new(new)));
+        }
+        let changed = !plan.removed.is_empty() || next_track != state.next_track;
+        let answer = Message::Answer(proto::SessionDescription {
+            r#type: "answer".to_owned(),
+            sdp: self.describe(link, member.local, plan.sections, false),
+            id,
+            ..proto::SessionDescription::default()
+        });
+        member.tell(answer);
+        state.next_track = next_track;
+        self.withdraw(state, sid, &plan.removed);
+        if changed {
+            self.announce(state, sid);
+            self.tracks_changed(state, sid);
+        }
+    }
+
+    /// New credentials of theirs are an ICE restart, and ask for new ones of ours (RFC 8839 §4.4.1.1.1).
+    pub(super) fn follow_ice(&self, link: &mut Link, remote_ufrag: &str) {
+        if link.remote_ufrag.as_deref().is_some_and(|known| known != remote_ufrag) {
+            link.ice = local_ice(link.peer.serial);
+            self.inboxes.order(link.peer.shard, Order::RestartIce(link.peer, link.ice.clone()));
+        }
+        link.remote_ufrag = Some(remote_ufrag.to_owned());
+    }
+
+    /// Our end of a participant's peer connection.
+    pub(super) fn describe(
+        &self,
+        link: &mut Link,
+        local: bool,
+        sections: Vec<NegotiatedSection>,
+        offer: bool,
+    ) -> String {
+        link.session_version += 1;
+        let description = LocalDescription {
+            offer,
+            session_id: link.session_id,
+            session_version: link.session_version,
+            ice: (&link.ice).into(),
+            fingerprint: self.our_end.fingerprint,
+            candidates: self.our_end.candidates(link.peer.shard, local).to_vec(),
+            sections,
+        };
+        description.to_sdp()
+    }
+
+    /// Tracks that are published no more: the media plane forgets them.
+    pub(super) fn withdraw(&self, state: &State, sid: &str, tracks: &[Track]) {
+        let Some(up) = state.members.get(sid).and_then(|member| member.up.as_ref()) else { return };
+        for track in tracks {
+            self.inboxes.order(up.peer.shard, Order::RemoveTrack(up.peer, track.media.id));
+        }
+    }
+
+    pub(super) fn mute(&self, state: &mut State, sid: &str, track: &str, muted: bool) -> bool {
+        let changed = state.members.get_mut(sid).and_then(|member| member.uplink.mute(track, muted));
+        if changed == Some(true) {
+            self.announce(state, sid);
+        }
+        changed.is_some()
+    }
+
+    /// Somebody's published tracks are others than before.
+    pub(super) fn tracks_changed(&self, state: &mut State, sid: &str) {
+        self.refresh_stage(state, sid);
+        let Some(room) = state.members.get(sid).map(|member| member.room.clone()) else { return };
+        self.stage_changed(state, &room);
+    }
+
+    /// Whether they are on stage now.
+    pub(super) fn refresh_stage(&self, state: &mut State, sid: &str) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        let speaker = member.speaker();
+        let before = std::mem::replace(&mut member.on_stage, speaker.is_some());
+        let (room, identity) = (member.room.clone(), member.identity.clone());
+        match speaker {
+            // Nobody listening is fine.
+            Some(speaker) if !before => {
+                drop(self.events.send(Event::SpeakerJoined { room: room.clone(), speaker }));
+                self.seat_everybody(state, &room);
+            }
+            None if before => {
+                self.left_stage(&room, &identity, sid.into());
+                self.seat_everybody(state, &room);
+            }
+            _ => {}
+        }
+    }
+
+    pub(in super::super) fn left_stage(&self, room: &str, identity: &str, session: SessionId) {
+        drop(self.events.send(Event::SpeakerLeft { room: room.to_owned(), identity: identity.to_owned(), session }));
+    }
+}

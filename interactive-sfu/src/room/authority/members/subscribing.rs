@@ -1,0 +1,208 @@
+//! What participants are sent.
+
+use livekit_protocol as proto;
+use livekit_protocol::VideoQuality;
+use livekit_protocol::signal_response::Message;
+
+use super::super::Authority;
+use crate::media::layers::SizeLimit;
+use crate::room::member::{Change, Offer, TrackSetting, Wanted};
+use crate::room::state::{Owner, State};
+use crate::shard::inbox::Order;
+use crate::shard::peers::local_ice;
+use crate::signalling::livekit::info;
+use crate::signalling::sdp::RemoteDescription;
+use crate::transport::dtls::{Data, Task};
+
+impl Authority {
+    /// Somebody's tracks changed: whoever watches is sent what there is now.
+    pub(in super::super) fn stage_changed(&self, state: &mut State, room: &str) {
+        self.seat_everybody(state, room);
+        for sid in state.rooms.get(room).map(|room| room.members.clone()).unwrap_or_default() {
+            self.resubscribe(state, &sid);
+        }
+    }
+
+    /// Works out what one participant is to be sent, and offers it.
+    pub(super) fn resubscribe(&self, state: &mut State, sid: &str) {
+        let Some(member) = state.members.get(sid) else { return };
+        let wanted = if member.permission.can_subscribe { state.wanted_by(member) } else { Vec::new() };
+        if member.down.is_none() {
+            if !member.permission.can_subscribe {
+                return;
+            }
+            let link = self.new_link(state, sid, Owner::Down(sid.to_owned()));
+            if let Some(member) = state.members.get_mut(sid) {
+                member.down = link;
+            }
+        }
+        let Some(member) = state.members.get_mut(sid) else { return };
+        let changes = member.downlink.want(wanted);
+        self.carry_out(state, sid, changes);
+        self.offer(state, sid);
+    }
+
+    fn carry_out(&self, state: &State, sid: &str, changes: Vec<Change>) {
+        let Some(peer) = state.members.get(sid).and_then(|member| Some(member.down.as_ref()?.peer)) else { return };
+        for change in changes {
+            self.inboxes.order(
+                peer.shard,
+                match change {
+                    Change::Add(section) => Order::AddSection(peer, section),
+                    Change::Attach(section, source) => Order::Attach(peer, section, source),
+                },
+            );
+        }
+    }
+
+    /// Sends the offer that is due, if one is.
+    fn offer(&self, state: &mut State, sid: &str) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        let (Some(link), Some(_)) = (&mut member.down, &member.signal) else { return };
+        let Some(Offer { id, sections, mid_to_track_id }) = member.downlink.poll_offer() else { return };
+        let sdp = self.describe(link, member.local, sections, true);
+        member.tell(Message::Offer(proto::SessionDescription { r#type: "offer".to_owned(), sdp, id, mid_to_track_id }));
+    }
+
+    /// The client answers our offer.
+    pub(super) fn subscriber_answer(&self, state: &mut State, sid: &str, id: u32, answer: &RemoteDescription) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        let Some(link) = &mut member.down else { return };
+        if link.remote_ufrag.replace(answer.ice.ufrag.clone()).is_none() {
+            self.dtls.tell(Task::Expect(link.peer, answer.fingerprint, Data::Announce));
+        }
+        let answered = member.downlink.answered(id, answer);
+        for track_sid in &answered.refused {
+            member.undecodable.insert(track_sid.clone());
+            member.tell(Message::SubscriptionResponse(proto::SubscriptionResponse {
+                track_sid: track_sid.clone(),
+                err: proto::SubscriptionError::SeCodecUnsupported.into(),
+            }));
+        }
+        self.carry_out(state, sid, answered.changes);
+        for track_sid in &answered.subscribed {
+            self.apply_setting(state, sid, track_sid);
+        }
+        if answered.refused.is_empty() {
+            self.offer(state, sid);
+        } else {
+            self.resubscribe(state, sid);
+        }
+    }
+
+    /// After a resume: ICE begins anew, and the client is told all again.
+    pub(super) fn restart_downlink(&self, state: &mut State, sid: &str) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        if let Some(link) = &mut member.down {
+            link.ice = local_ice(link.peer.serial);
+            self.inboxes.order(link.peer.shard, Order::RestartIce(link.peer, link.ice.clone()));
+            member.downlink.offer_again();
+        }
+        self.resubscribe(state, sid);
+    }
+
+    pub(super) fn update_subscription(&self, state: &mut State, sid: &str, request: &proto::UpdateSubscription) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        let grouped = request.participant_tracks.iter().flat_map(|of| &of.track_sids);
+        for track in request.track_sids.iter().chain(grouped) {
+            if member.chosen.len() >= super::requests::CHOICES_MAX && !member.chosen.contains_key(track) {
+                break;
+            }
+            member.chosen.insert(track.clone(), request.subscribe);
+            member.undecodable.remove(track);
+        }
+        self.resubscribe(state, sid);
+    }
+
+    pub(super) fn update_track_settings(&self, state: &mut State, sid: &str, request: &proto::UpdateTrackSettings) {
+        let setting = TrackSetting {
+            disabled: request.disabled,
+            quality: request.quality(),
+            size: (request.width, request.height),
+        };
+        for track in &request.track_sids {
+            let Some(member) = state.members.get_mut(sid) else { return };
+            if member.settings.len() >= super::requests::CHOICES_MAX && !member.settings.contains_key(track) {
+                return;
+            }
+            member.settings.insert(track.clone(), setting);
+            self.apply_setting(state, sid, track);
+        }
+    }
+
+    /// The largest picture that a participant has use for of a track, told to the media plane.
+    fn apply_setting(&self, state: &State, sid: &str, track_sid: &str) {
+        let Some(member) = state.members.get(sid) else { return };
+        let (Some(link), Some(section)) = (&member.down, member.downlink.section_of(track_sid)) else { return };
+        let limit = member.settings.get(track_sid).and_then(|setting| {
+            let published = state.published(&member.room);
+            let layers =
+                published.into_iter().find(|track| track.info.sid == track_sid).map(|track| layers_of(track.info));
+            size_limit(*setting, &layers.unwrap_or_default())
+        });
+        self.inboxes.order(link.peer.shard, Order::LimitLayer(link.peer, Some(section), limit));
+    }
+}
+
+fn layers_of(track: proto::TrackInfo) -> Vec<proto::VideoLayer> {
+    track.codecs.into_iter().next().map(|codec| codec.layers).unwrap_or_default()
+}
+
+/// What a setting means in pixels.
+fn size_limit(setting: TrackSetting, layers: &[proto::VideoLayer]) -> SizeLimit {
+    if setting.disabled || setting.quality == VideoQuality::Off {
+        return Some((0, 0));
+    }
+    if setting.size.0 > 0 && setting.size.1 > 0 {
+        return Some(setting.size);
+    }
+    if setting.quality == VideoQuality::High {
+        return None;
+    }
+    let layer = layers.iter().find(|layer| layer.quality() == setting.quality);
+    match (layer, setting.quality) {
+        (Some(layer), _) => Some((layer.width, layer.height)),
+        // The smallest.
+        (None, VideoQuality::Low) => Some((1, 1)),
+        (None, _) => None,
+    }
+}
+
+impl State {
+    /// The tracks that a participant is to be sent now.
+    fn wanted_by(&self, member: &crate::room::member::Member) -> Vec<Wanted> {
+        let tracks = self.published(&member.room).into_iter().filter(|track| {
+            let chosen = member.chosen.get(&track.info.sid).copied().unwrap_or(member.client.auto_subscribe);
+            let admitted = track.audience.is_none_or(|a| a.admits(&member.sid, &member.identity, &track.info.sid));
+            chosen && admitted && track.identity != member.identity && !member.undecodable.contains(&track.info.sid)
+        });
+        let wanted = tracks.map(|track| Wanted {
+            stream: info::stream(&track.participant_sid, &track.info),
+            sid: track.info.sid,
+            media: track.media,
+        });
+        wanted.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_limits_by_pixels_else_by_the_layer_of_its_quality() {
+        let layer = |quality: VideoQuality, width, height| proto::VideoLayer {
+            quality: quality.into(),
+            width,
+            height,
+            ..Default::default()
+        };
+        let layers = [layer(VideoQuality::Low, 320, 180), layer(VideoQuality::High, 1280, 720)];
+        let limit = |disabled, quality, size| size_limit(TrackSetting { disabled, quality, size }, &layers);
+        assert_eq!(limit(true, VideoQuality::High, (640, 360)), Some((0, 0)));
+        assert_eq!(limit(false, VideoQuality::Low, (640, 360)), Some((640, 360)));
+        assert_eq!(limit(false, VideoQuality::Low, (0, 0)), Some((320, 180)));
+        assert_eq!(limit(false, VideoQuality::High, (0, 0)), None);
+        assert_eq!(limit(false, VideoQuality::Medium, (0, 0)), None);
+    }
+}

@@ -1,0 +1,269 @@
+//! What a participant is sent, and the offers that say so.
+//!
+//! One section carries data, each further one a track. A section whose track is gone lies idle until another track of its kind takes
+//! it. One offer is under way at a time; what changes meanwhile goes into the next one. Media flows on a section once the client has
+//! answered the offer that put its track there. Pure. Driven by the authority.
+
+use std::collections::HashMap;
+
+use crate::room::stage::MediaTrack;
+use crate::shard::inbox::{NewSection, Source, TrackId};
+use crate::signalling::sdp::{
+    Codec, Direction, Extension, Feedback, Msid, NegotiatedSection, OfferedCodec, RemoteDescription, SectionKind,
+    SendStream, match_codec,
+};
+
+/// Our ids for header extensions.
+const EXTENSIONS: [(u8, Extension); 2] = [(1, Extension::Mid), (2, Extension::AbsSendTime)];
+/// Our payload types: one for each codec, and, after it, one for its retransmissions.
+const PAYLOAD_TYPES: std::ops::RangeInclusive<u8> = 96..=126;
+/// Sections, the one for data included: what clients' own limits leave room for.
+const SECTIONS_MAX: usize = 256;
+
+/// A track that the participant is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Its name.
+    pub sid: String,
+    /// What it is played in sync with.
+    pub stream: String,
+    pub media: MediaTrack,
+}
+
+#[derive(Debug)]
+struct Slot {
+    video: bool,
+    ssrc: u32,
+    track: Option<Wanted>,
+    /// The track of the offer that is under way.
+    offered: Option<String>,
+    /// The codec that its offers name.
+    codec: Codec,
+    attached: Option<TrackId>,
+}
+
+/// What the media plane is to do.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// One more section.
+    Add(Box<NewSection>),
+    /// The section carries this, or nothing.
+    Attach(usize, Option<Box<Source>>),
+}
+
+/// An offer to send.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub id: u32,
+    pub sections: Vec<NegotiatedSection>,
+    pub mid_to_track_id: HashMap<String, String>,
+}
+
+/// What an answer comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Answered {
+    pub changes: Vec<Change>,
+    /// Tracks that flow from now on.
+    pub subscribed: Vec<String>,
+    /// Tracks that the client cannot decode.
+    pub refused: Vec<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Downlink {
+    slots: Vec<Slot>,
+    codecs: Vec<OfferedCodec>,
+    first_ssrc: u32,
+    id: u32,
+    under_way: bool,
+    stale: bool,
+}
+
+impl Downlink {
+    /// Nothing but data yet, and that is to be offered. Sections' SSRCs begin at `first_ssrc`.
+    pub(crate) fn new(first_ssrc: u32) -> Self {
+        Self { slots: Vec::new(), codecs: Vec::new(), first_ssrc, id: 0, under_way: false, stale: true }
+    }
+
+    /// From now on it is to be sent these, and no others.
+    pub(crate) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            let gone = slot.track.take_if(|track| !wanted.iter().any(|w| w.sid == track.sid && w.media == track.media));
+            if gone.is_some() {
+                self.stale = true;
+                if slot.attached.take().is_some() {
+                    changes.push(Change::Attach(i, None));
+                }
+            }
+        }
+        for track in wanted {
+            if !self.slots.iter().any(|slot| slot.track.as_ref().is_some_and(|t| t.sid == track.sid)) {
+                changes.extend(self.seat(track));
+            }
+        }
+        changes
+    }
+
+    /// Gives a track a section.
+    fn seat(&mut self, track: Wanted) -> Option<Change> {
+        let (video, codec) = (track.media.video().is_some(), track.media.codec);
+        if !self.knows(codec, track.media.clock_hz) {
+            return None;
+        }
+        self.stale = true;
+        // While an offer is under way its sections keep their meaning.
+        let free = |slot: &&mut Slot| slot.track.is_none() && slot.video == video && slot.offered.is_none();
+        if let Some(slot) = self.slots.iter_mut().find(free) {
+            (slot.track, slot.codec) = (Some(track), codec);
+            return None;
+        }
+        if self.slots.len() + 1 >= SECTIONS_MAX {
+            return None;
+        }
+        let ssrc = self.first_ssrc.wrapping_add(2 * self.slots.len() as u32);
+        let cname = track.stream.split('|').next().unwrap_or_default().to_owned();
+        self.slots.push(Slot { video, ssrc, track: Some(track), offered: None, codec, attached: None });
+        Some(Change::Add(Box::new(NewSection {
+            video,
+            ssrc,
+            rtx_ssrc: ssrc.wrapping_add(1),
+            cname,
+            mid: mid_of(self.slots.len() - 1),
+            mid_extension: Some(EXTENSIONS[0].0),
+            abs_send_time_extension: Some(EXTENSIONS[1].0),
+        })))
+    }
+
+    /// Whether there is a payload type for a codec, or one left.
+    fn knows(&mut self, codec: Codec, clock_rate_hz: u32) -> bool {
+        if self.codecs.iter().any(|known| known.codec == codec) {
+            return true;
+        }
+        let video = !matches!(codec, Codec::Opus | Codec::Red);
+        let Some(payload_type) = PAYLOAD_TYPES.step_by(2).nth(self.codecs.len()) else { return false };
+        let feedback = if video {
+            Feedback { nack: true, pli: true, fir: true, remb: true, transport_cc: false }
+        } else {
+            Feedback::default()
+        };
+        self.codecs.push(OfferedCodec {
+            payload_type,
+            codec,
+            clock_rate_hz,
+            channels: if video { 1 } else { 2 },
+            fmtp: codec.fmtp(),
+            rtx_payload_type: video.then_some(payload_type + 1),
+            feedback,
+        });
+        true
+    }
+
+    /// The client must be told anew though nothing changed: ICE restarts. An offer that was under way is void.
+    pub(crate) fn offer_again(&mut self) {
+        (self.stale, self.under_way) = (true, false);
+        self.slots.iter_mut().for_each(|slot| slot.offered = None);
+    }
+
+    /// The offer that is due.
+    pub(crate) fn poll_offer(&mut self) -> Option<Offer> {
+        if !self.stale || self.under_way {
+            return None;
+        }
+        (self.stale, self.under_way) = (false, true);
+        self.id += 1;
+        let mut mid_to_track_id = HashMap::new();
+        let mut sections = vec![data_section()];
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            slot.offered = slot.track.as_ref().map(|track| track.sid.clone());
+            mid_to_track_id.extend(slot.offered.clone().map(|sid| (mid_of(i), sid)));
+            let codec = self.codecs.iter().find(|known| known.codec == slot.codec);
+            sections.push(slot.section(mid_of(i), codec));
+        }
+        Some(Offer { id: self.id, sections, mid_to_track_id })
+    }
+
+    /// The client answered. An answer to another offer than the last says nothing.
+    pub(crate) fn answered(&mut self, id: u32, answer: &RemoteDescription) -> Answered {
+        let mut answered = Answered::default();
+        // Older clients do not repeat the id.
+        if !self.under_way || (id != 0 && id != self.id) {
+            return answered;
+        }
+        self.under_way = false;
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            let offered = slot.offered.take();
+            let Some(track) = slot.track.as_ref().filter(|track| offered.as_ref() == Some(&track.sid)) else {
+                continue;
+            };
+            if slot.attached == Some(track.media.id) {
+                continue;
+            }
+            let theirs = answer.sections.iter().find(|section| section.mid == mid_of(i));
+            let theirs = theirs.filter(|section| !section.rejected && section.direction.receives());
+            match theirs.and_then(|section| match_codec(&slot.codec, &section.codecs)) {
+                Some(codec) => {
+                    slot.attached = Some(track.media.id);
+                    answered.subscribed.push(track.sid.clone());
+                    answered.changes.push(Change::Attach(i, Some(Box::new(track.media.source(codec)))));
+                }
+                None => answered.refused.push(track.sid.clone()),
+            }
+        }
+        answered
+    }
+
+    /// Which section a track has.
+    pub(crate) fn section_of(&self, sid: &str) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.track.as_ref().is_some_and(|track| track.sid == sid))
+    }
+}
+
+/// The first section is data's.
+fn mid_of(slot: usize) -> String {
+    (slot + 1).to_string()
+}
+
+fn data_section() -> NegotiatedSection {
+    NegotiatedSection {
+        mid: "0".to_owned(),
+        kind: SectionKind::Application,
+        direction: Direction::SendRecv,
+        codecs: Vec::new(),
+        extensions: Vec::new(),
+        rids: Vec::new(),
+        send: None,
+        data: true,
+        rejected: false,
+        media: "application".to_owned(),
+        proto: "UDP/DTLS/SCTP".to_owned(),
+        formats: vec!["webrtc-datachannel".to_owned()],
+    }
+}
+
+impl Slot {
+    fn section(&self, mid: String, codec: Option<&OfferedCodec>) -> NegotiatedSection {
+        let send = self.track.as_ref().map(|track| SendStream {
+            ssrc: self.ssrc,
+            rtx_ssrc: self.video.then_some(self.ssrc.wrapping_add(1)),
+            cname: track.stream.split('|').next().unwrap_or_default().to_owned(),
+            msid: Msid { stream: track.stream.clone(), track: track.sid.clone() },
+        });
+        let (kind, media) = if self.video { (SectionKind::Video, "video") } else { (SectionKind::Audio, "audio") };
+        NegotiatedSection {
+            mid,
+            kind,
+            direction: if send.is_some() { Direction::SendOnly } else { Direction::Inactive },
+            codecs: codec.into_iter().cloned().collect(),
+            extensions: EXTENSIONS.to_vec(),
+            rids: Vec::new(),
+            send,
+            data: false,
+            rejected: false,
+            media: media.to_owned(),
+            proto: "UDP/TLS/RTP/SAVPF".to_owned(),
+            formats: Vec::new(),
+        }
+    }
+}

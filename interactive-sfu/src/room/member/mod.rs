@@ -1,0 +1,200 @@
+//! A participant who speaks LiveKit's protocol: one signal connection, one peer connection to publish on and one to be sent on.
+//!
+//! What they publish is `uplink`'s, what they are sent is `downlink`'s; here is who they are and what they asked for. Pure. Driven by
+//! the authority.
+
+mod downlink;
+mod uplink;
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use livekit_protocol as proto;
+use tokio::sync::mpsc;
+
+pub(crate) use downlink::{Change, Downlink, Offer, Wanted};
+pub(crate) use uplink::{Refused, Track, Uplink};
+
+use crate::control::{SessionId, Speaker};
+use crate::room::stage::OnStage;
+use crate::shard::inbox::{LocalIce, PeerId};
+use crate::signalling::livekit::info;
+use crate::signalling::livekit::message::Outgoing;
+
+/// One of their peer connections.
+pub(crate) struct Link {
+    pub peer: PeerId,
+    pub ice: LocalIce,
+    /// Of the client; none before it has described itself.
+    pub remote_ufrag: Option<String>,
+    /// Of our descriptions' `o=` line.
+    pub session_id: u64,
+    pub session_version: u64,
+    pub connected: bool,
+}
+
+impl Link {
+    pub(crate) fn new(peer: PeerId, ice: LocalIce) -> Self {
+        let session_id = u64::from(rand::random::<u32>());
+        Self { peer, ice, remote_ufrag: None, session_id, session_version: 0, connected: false }
+    }
+}
+
+/// The way to the client.
+pub(crate) struct Signal {
+    pub outbox: mpsc::Sender<Outgoing>,
+    /// Which of its connections: an old one's end is not the new one's.
+    pub connection: u32,
+    /// A message was lost on it: what the client knows is not what is, so it is to be cut off, and may resume.
+    pub lags: Cell<bool>,
+}
+
+/// What the client wants of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TrackSetting {
+    pub disabled: bool,
+    pub quality: proto::VideoQuality,
+    /// 0 × 0: by quality.
+    pub size: (u32, u32),
+}
+
+/// Whom a participant lets subscribe.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Audience {
+    /// `None`: everybody.
+    pub only: Option<Vec<proto::TrackPermission>>,
+}
+
+impl Audience {
+    /// Whether that participant may subscribe to that track.
+    pub(crate) fn admits(&self, sid: &str, identity: &str, track_sid: &str) -> bool {
+        let Some(only) = &self.only else { return true };
+        only.iter().any(|permission| {
+            let theirs = if permission.participant_identity.is_empty() {
+                permission.participant_sid == sid
+            } else {
+                permission.participant_identity == identity
+            };
+            theirs && (permission.all_tracks || permission.track_sids.iter().any(|sid| sid == track_sid))
+        })
+    }
+}
+
+/// What a client says of itself when it joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// It is sent every track, unless it says otherwise.
+    pub auto_subscribe: bool,
+    /// `sdk` and `version`, for logs.
+    pub sdk: String,
+    /// Its version of the protocol.
+    pub protocol: u32,
+}
+
+/// See the module.
+pub(crate) struct Member {
+    pub sid: String,
+    pub room: String,
+    pub identity: String,
+    pub name: String,
+    pub metadata: String,
+    pub attributes: HashMap<String, String>,
+    pub permission: proto::ParticipantPermission,
+    /// It asked from this machine.
+    pub local: bool,
+    pub since: SystemTime,
+    pub client: Client,
+    pub state: proto::participant_info::State,
+    /// Of what is told of them; never falls.
+    pub version: u32,
+    pub signal: Option<Signal>,
+    /// Since when there is no signal connection.
+    pub lost_at: Option<Instant>,
+    pub up: Option<Link>,
+    pub down: Option<Link>,
+    pub uplink: Uplink,
+    pub downlink: Downlink,
+    pub audience: Audience,
+    /// Subscribed and unsubscribed by name.
+    pub chosen: HashMap<String, bool>,
+    pub settings: HashMap<String, TrackSetting>,
+    /// Whether they have been on stage.
+    pub on_stage: bool,
+    /// Reliable messages that wait for their channel.
+    pub waiting: VecDeque<Bytes>,
+    pub waiting_bytes: usize,
+    pub data_open: bool,
+    /// The last reliable message that came of them.
+    pub last_sequence: u32,
+    /// Tracks that the client cannot decode: they are not offered again.
+    pub undecodable: HashSet<String>,
+}
+
+impl Member {
+    /// Not shown to others.
+    pub(crate) fn hidden(&self) -> bool {
+        self.permission.hidden
+    }
+
+    /// What is told of them. `state` Disconnected: they are gone.
+    pub(crate) fn info(&self) -> proto::ParticipantInfo {
+        let (joined_at, joined_at_ms) = info::unix_time(self.since);
+        proto::ParticipantInfo {
+            sid: self.sid.clone(),
+            identity: self.identity.clone(),
+            state: self.state.into(),
+            tracks: self.uplink.tracks.iter().map(|track| track.info.clone()).collect(),
+            metadata: self.metadata.clone(),
+            joined_at,
+            joined_at_ms,
+            name: self.name.clone(),
+            version: self.version,
+            permission: Some(self.permission.clone()),
+            is_publisher: !self.uplink.tracks.is_empty(),
+            attributes: self.attributes.clone(),
+            ..proto::ParticipantInfo::default()
+        }
+    }
+
+    /// Puts a message on its way, if there is one.
+    pub(crate) fn tell(&self, message: impl Into<Outgoing>) {
+        if let Some(signal) = self.signal.as_ref().filter(|signal| !signal.lags.get())
+            && signal.outbox.try_send(message.into()).is_err()
+        {
+            signal.lags.set(true);
+        }
+    }
+
+    /// Whom the stage has, if their media can flow: camera before screen, for whoever takes one picture of each speaker.
+    pub(crate) fn as_speaker(&self) -> Option<OnStage> {
+        if !self.up.as_ref().is_some_and(|link| link.connected) || self.hidden() {
+            return None;
+        }
+        use proto::TrackSource::{Camera, Microphone};
+        let of = |video: bool, first: proto::TrackSource| {
+            let mut tracks: Vec<&Track> =
+                self.uplink.tracks.iter().filter(|track| track.media.video().is_some() == video).collect();
+            tracks.sort_by_key(|track| track.info.source() != first);
+            tracks.first().map(|track| track.media.clone())
+        };
+        let (audio, video) = (of(false, Microphone), of(true, Camera));
+        if audio.is_none() && video.is_none() {
+            return None;
+        }
+        Some(OnStage { identity: self.identity.clone(), audio, video })
+    }
+
+    /// As the rest of the server knows speakers.
+    pub(crate) fn speaker(&self) -> Option<Speaker> {
+        let OnStage { identity, audio, video } = self.as_speaker()?;
+        Some(Speaker {
+            identity,
+            name: self.name.clone(),
+            session: SessionId::from(self.sid.as_str()),
+            audio: audio.is_some(),
+            video: video.is_some(),
+        })
+    }
+}

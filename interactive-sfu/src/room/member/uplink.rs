@@ -1,0 +1,241 @@
+//! What a participant publishes: announced, negotiated, muted, withdrawn.
+//!
+//! A track is announced with its client's id (`cid`), and comes with an offer whose `a=msid` names that id. It goes when its section
+//! sends no more: there is no message for that. Pure. Driven by the authority.
+
+use livekit_protocol as proto;
+use livekit_protocol::TrackType;
+
+use crate::room::session::publish_policy;
+use crate::room::stage::MediaTrack;
+use crate::signalling::livekit::info;
+use crate::signalling::sdp::{
+    CodecName, NegotiatedSection, PublishPolicy, RemoteDescription, RemoteSection, SectionKind, Take, negotiate_uplink,
+};
+
+/// Layers, codecs and features that a track may announce.
+const LIST_MAX: usize = 16;
+/// Bytes of a client's id or a name.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// A track that is there.
+#[derive(Debug)]
+pub(crate) struct Track {
+    cid: String,
+    mid: String,
+    pub info: proto::TrackInfo,
+    pub media: MediaTrack,
+}
+
+#[derive(Debug)]
+struct Announced {
+    cid: String,
+    info: proto::TrackInfo,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Uplink {
+    announced: Vec<Announced>,
+    pub tracks: Vec<Track>,
+}
+
+/// Why a track may not be announced.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    NotAllowed,
+    TooMany,
+    Invalid,
+    Unknown,
+}
+
+/// What an offer comes to.
+pub(crate) struct Plan {
+    /// For the answer.
+    pub sections: Vec<NegotiatedSection>,
+    /// Announced tracks that came with it: where in `sections`, and what.
+    pub added: Vec<(usize, Added)>,
+    /// Tracks that are gone with it.
+    pub removed: Vec<Track>,
+}
+
+/// A track whose media was negotiated and awaits its [`MediaTrack`].
+#[derive(Debug)]
+pub(crate) struct Added(Announced);
+
+impl Uplink {
+    /// The client wants to publish. Asked again, it is told the same again. `sid` names the track if it is new.
+    pub(crate) fn announce(
+        &mut self,
+        request: &proto::AddTrackRequest,
+        permission: &proto::ParticipantPermission,
+        tracks_max: usize,
+        sid: impl FnOnce(&proto::AddTrackRequest) -> String,
+    ) -> Result<proto::TrackInfo, Refused> {
+        if !request.sid.is_empty() {
+            // Another codec for a track that is there; we do not ask for any.
+            let known = self.tracks.iter().find(|track| track.info.sid == request.sid);
+            return known.map(|track| track.info.clone()).ok_or(Refused::Unknown);
+        }
+        let lists = [request.layers.len(), request.simulcast_codecs.len(), request.audio_features.len()];
+        let texts = [&request.cid, &request.name, &request.stream];
+        let kind = TrackType::try_from(request.r#type);
+        if request.cid.is_empty()
+            || lists.into_iter().any(|len| len > LIST_MAX)
+            || texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX)
+            || !matches!(kind, Ok(TrackType::Audio | TrackType::Video))
+        {
+            return Err(Refused::Invalid);
+        }
+        if !info::may_publish(permission, request.source) {
+            return Err(Refused::NotAllowed);
+        }
+        if let Some(announced) = self.announced.iter().find(|announced| announced.cid == request.cid) {
+            return Ok(announced.info.clone());
+        }
+        if self.announced.len() + self.tracks.len() >= tracks_max {
+            return Err(Refused::TooMany);
+        }
+        let info = track_info(request, sid(request));
+        self.announced.push(Announced { cid: request.cid.clone(), info: info.clone() });
+        Ok(info)
+    }
+
+    /// The client offers. Sections of tracks that were not announced stay inactive.
+    pub(crate) fn offered(&mut self, offer: &RemoteDescription, permission: &proto::ParticipantPermission) -> Plan {
+        let mut matched: Vec<Option<Announced>> = Vec::new();
+        let mut kept: Vec<String> = Vec::new();
+        for section in &offer.sections {
+            let announced = self.matching(section, permission);
+            let known = self.tracks.iter().any(|track| track.mid == section.mid);
+            if announced.is_none() && known && section.direction.sends() && !section.rejected {
+                kept.push(section.mid.clone());
+            }
+            matched.push(announced);
+        }
+        let policy = PublishPolicy { data: true, ..publish_policy() };
+        let sections = negotiate_uplink(offer, &policy, |section| {
+            let at = offer.sections.iter().position(|s| s.mid == section.mid);
+            match at.and_then(|at| matched.get(at)).and_then(Option::as_ref) {
+                Some(announced) => preferred(&announced.info).map_or(Take::First, Take::Codec),
+                None if kept.contains(&section.mid) => {
+                    let known = self.tracks.iter().find(|track| track.mid == section.mid);
+                    known.map_or(Take::No, |track| Take::Codec(track.media.codec.name()))
+                }
+                None => Take::No,
+            }
+        });
+        let (mut removed, mut tracks) = (Vec::new(), Vec::new());
+        for track in self.tracks.drain(..) {
+            if kept.contains(&track.mid) { tracks.push(track) } else { removed.push(track) }
+        }
+        self.tracks = tracks;
+        let mut added = Vec::new();
+        for (at, announced) in matched.into_iter().enumerate() {
+            let Some(announced) = announced else { continue };
+            match sections.get(at).filter(|section| section.direction.receives()) {
+                Some(_) => added.push((at, Added(announced))),
+                // In no codec of ours: it can be offered again.
+                None => self.announced.push(announced),
+            }
+        }
+        Plan { sections, added, removed }
+    }
+
+    /// Its media is negotiated.
+    pub(crate) fn add(&mut self, Added(announced): Added, section: &NegotiatedSection, media: MediaTrack) -> &Track {
+        let Announced { cid, mut info } = announced;
+        info.mid.clone_from(&section.mid);
+        info.mime_type = media.codec.mime_type().to_owned();
+        if let Some(codec) = info.codecs.first_mut() {
+            (codec.mime_type, codec.mid) = (info.mime_type.clone(), info.mid.clone());
+        }
+        self.tracks.push(Track { cid, mid: section.mid.clone(), info, media });
+        &self.tracks[self.tracks.len() - 1]
+    }
+
+    /// `None`: there is no such track; else whether that changes anything.
+    pub(crate) fn mute(&mut self, sid: &str, muted: bool) -> Option<bool> {
+        let there = self.tracks.iter_mut().map(|track| &mut track.info);
+        let info = there.chain(self.announced.iter_mut().map(|a| &mut a.info)).find(|info| info.sid == sid)?;
+        Some(std::mem::replace(&mut info.muted, muted) != muted)
+    }
+
+    /// Takes away what is not allowed any more.
+    pub(crate) fn revoke(&mut self, permission: &proto::ParticipantPermission) -> Vec<Track> {
+        self.announced.retain(|announced| info::may_publish(permission, announced.info.source));
+        self.tracks.extract_if(.., |track| !info::may_publish(permission, track.info.source)).collect()
+    }
+
+    /// The announced track that a section brings: by the id in its msid, else the first of its kind, as of clients that
+    /// name their tracks otherwise.
+    fn matching(&mut self, section: &RemoteSection, permission: &proto::ParticipantPermission) -> Option<Announced> {
+        let kind = match section.kind {
+            SectionKind::Audio => TrackType::Audio,
+            SectionKind::Video => TrackType::Video,
+            SectionKind::Application | SectionKind::Other => return None,
+        };
+        if !section.direction.sends() || section.rejected {
+            return None;
+        }
+        let named = section.msid.as_ref().map_or("", |msid| msid.track.as_str());
+        let is = |announced: &Announced, id: &str| {
+            announced.cid == id || announced.info.codecs.iter().any(|codec| !codec.cid.is_empty() && codec.cid == id)
+        };
+        let known = self.tracks.iter().find(|track| track.mid == section.mid);
+        let by_id = self.announced.iter().position(|announced| is(announced, named));
+        // A section that has its track keeps it, unless it names another that was announced.
+        let first = || match known {
+            Some(_) => None,
+            None => self.announced.iter().position(|announced| announced.info.r#type() == kind),
+        };
+        let at = by_id.filter(|_| known.is_none_or(|track| track.cid != named)).or_else(first)?;
+        let announced = self.announced.get(at)?;
+        let allowed = announced.info.r#type() == kind && info::may_publish(permission, announced.info.source);
+        allowed.then(|| self.announced.remove(at))
+    }
+}
+
+/// The codec that the client said it would send.
+fn preferred(info: &proto::TrackInfo) -> Option<CodecName> {
+    CodecName::from_mime_type(&info.codecs.first()?.mime_type)
+}
+
+#[expect(deprecated, reason = "clients in use still read and write these fields")]
+fn track_info(request: &proto::AddTrackRequest, sid: String) -> proto::TrackInfo {
+    let kind = request.r#type();
+    let main = request.simulcast_codecs.first();
+    let mime_type = main.filter(|main| !main.codec.is_empty()).map_or_else(String::new, |main| {
+        let family = if kind == TrackType::Audio { "audio" } else { "video" };
+        if main.codec.contains('/') { main.codec.clone() } else { format!("{family}/{}", main.codec) }
+    });
+    let layers = main.map(|main| &main.layers).filter(|layers| !layers.is_empty()).unwrap_or(&request.layers);
+    let codec = proto::SimulcastCodecInfo {
+        mime_type: mime_type.clone(),
+        cid: main.map_or_else(|| request.cid.clone(), |main| main.cid.clone()),
+        layers: layers.clone(),
+        ..proto::SimulcastCodecInfo::default()
+    };
+    proto::TrackInfo {
+        sid,
+        r#type: kind.into(),
+        name: request.name.clone(),
+        muted: request.muted,
+        width: request.width,
+        height: request.height,
+        simulcast: layers.len() > 1,
+        disable_dtx: request.disable_dtx,
+        source: request.source,
+        layers: layers.clone(),
+        mime_type,
+        codecs: vec![codec],
+        stereo: request.stereo,
+        disable_red: request.disable_red,
+        encryption: request.encryption,
+        stream: request.stream.clone(),
+        audio_features: request.audio_features.clone(),
+        backup_codec_policy: request.backup_codec_policy,
+        packet_trailer_features: request.packet_trailer_features.clone(),
+        ..proto::TrackInfo::default()
+    }
+}

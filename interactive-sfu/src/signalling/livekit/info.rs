@@ -1,0 +1,104 @@
+//! Who and what there is, in the protocol's words. Pure.
+
+use std::time::SystemTime;
+
+use livekit_protocol as proto;
+use livekit_protocol::{TrackSource, TrackType};
+
+use crate::signalling::token::Grants;
+
+/// The protocol version that we follow.
+const PROTOCOL: i32 = 16;
+
+/// This server.
+pub(crate) fn server() -> proto::ServerInfo {
+    proto::ServerInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        node_id: "spillway".to_owned(),
+        ..proto::ServerInfo::default()
+    }
+}
+
+/// What a token allows.
+pub(crate) fn permission(grants: &Grants) -> proto::ParticipantPermission {
+    proto::ParticipantPermission {
+        can_subscribe: grants.can_subscribe,
+        can_publish: grants.can_publish,
+        can_publish_data: grants.can_publish_data,
+        can_publish_sources: grants.can_publish_sources.iter().filter_map(|s| source(s)).map(i32::from).collect(),
+        hidden: grants.hidden,
+        can_update_metadata: grants.can_update_own_metadata,
+        ..proto::ParticipantPermission::default()
+    }
+}
+
+/// As tokens name them.
+fn source(name: &str) -> Option<TrackSource> {
+    TrackSource::from_str_name(&name.to_ascii_uppercase())
+}
+
+/// Whether somebody may publish from this source: an empty list allows all.
+pub(crate) fn may_publish(permission: &proto::ParticipantPermission, source: i32) -> bool {
+    let sources = &permission.can_publish_sources;
+    permission.can_publish && (sources.is_empty() || sources.contains(&source))
+}
+
+/// Seconds and milliseconds since the Unix epoch.
+pub(crate) fn unix_time(at: SystemTime) -> (i64, i64) {
+    let ms = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    (ms / 1000, ms)
+}
+
+/// The media stream that a track is played in: what shares one is kept in sync.
+pub(crate) fn stream(participant_sid: &str, track: &proto::TrackInfo) -> String {
+    let of_source = match track.source() {
+        TrackSource::Camera | TrackSource::Microphone => "camera",
+        TrackSource::ScreenShare | TrackSource::ScreenShareAudio => "screenshare",
+        TrackSource::Unknown => &track.sid,
+    };
+    let stream = if track.stream.is_empty() { of_source } else { &track.stream };
+    format!("{participant_sid}|{stream}")
+}
+
+/// A track's id, in the form that clients tell kinds apart by.
+pub(crate) fn track_sid(kind: TrackType, source: TrackSource, random: &str) -> String {
+    let letters = match (kind, source) {
+        (TrackType::Audio, TrackSource::ScreenShareAudio) => "SA",
+        (TrackType::Audio, _) => "AM",
+        (_, TrackSource::ScreenShare) => "VS",
+        _ => "VC",
+    };
+    format!("TR_{letters}{random}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_and_picture_of_one_source_share_a_stream() {
+        let track = |source: TrackSource, stream: &str| proto::TrackInfo {
+            source: source.into(),
+            stream: stream.into(),
+            sid: "TR_1".into(),
+            ..Default::default()
+        };
+        let told = |source, given| stream("PA_1", &track(source, given));
+        assert_eq!(told(TrackSource::Camera, ""), told(TrackSource::Microphone, ""));
+        assert_ne!(told(TrackSource::Camera, ""), told(TrackSource::ScreenShare, ""));
+        assert_eq!(
+            (told(TrackSource::Unknown, ""), told(TrackSource::Camera, "mine")),
+            ("PA_1|TR_1".into(), "PA_1|mine".into())
+        );
+    }
+
+    #[test]
+    fn a_list_of_sources_limits_and_an_empty_one_does_not() {
+        let mut permission = proto::ParticipantPermission { can_publish: true, ..Default::default() };
+        assert!(may_publish(&permission, TrackSource::Camera.into()));
+        permission.can_publish_sources = vec![source("microphone").unwrap().into()];
+        assert!(may_publish(&permission, TrackSource::Microphone.into()));
+        assert!(!may_publish(&permission, TrackSource::Camera.into()));
+    }
+}

@@ -1,0 +1,286 @@
+//! Data channels of one peer: SCTP (RFC 9260, RFC 8831) inside its DTLS, and the handful of messages that open channels (RFC 8832).
+//!
+//! Every peer has two: a reliable, ordered one, and a lossy, unordered one. Either side may open them; we wait for the peer's INIT,
+//! which browsers and native clients send as soon as DTLS is up. Incoming messages are read no faster than [`READ_BYTES_PER_SECOND`]:
+//! beyond that SCTP's window closes, and the sender waits. No I/O and no clock; driven by the DTLS thread.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc_datachannel::message::Message;
+use rtc_datachannel::message::message_channel_ack::DataChannelAck;
+use rtc_datachannel::message::message_channel_open::{CHANNEL_PRIORITY_NORMAL, ChannelType, DataChannelOpen};
+use rtc_sctp::{
+    Association, AssociationHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Payload, PayloadProtocolIdentifier,
+    ReliabilityType, ServerConfig, StreamEvent, StreamId, TransportConfig,
+};
+use rtc_shared::TransportProtocol;
+use rtc_shared::marshal::{Marshal as _, Unmarshal as _};
+
+/// A larger message is not taken.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64_000;
+/// What SCTP may hold of a peer's messages before we read them.
+const WINDOW_BYTES: u32 = 256 * 1024;
+/// What one peer may send; more waits at its end.
+const READ_BYTES_PER_SECOND: f64 = 2_000_000.0;
+const READ_BURST_BYTES: f64 = 512.0 * 1024.0;
+/// A message costs at least so much: it is work, however small.
+const MESSAGE_COST_BYTES: usize = 256;
+/// Reliable messages that may wait for a peer: more, and it is too slow to be served.
+const RELIABLE_WAITING_BYTES_MAX: usize = 4 << 20;
+/// Lossy messages that may wait: more, and new ones are dropped, as the network would.
+const LOSSY_WAITING_BYTES_MAX: usize = 256 * 1024;
+/// Channels a peer may open.
+const CHANNELS_MAX: usize = 8;
+/// ICE may move the peer's real address; towards the library it never changes.
+const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000);
+
+/// The two channels, by what they promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Channel {
+    Reliable,
+    Lossy,
+}
+
+impl Channel {
+    /// As LiveKit's clients know it.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Reliable => "_reliable",
+            Self::Lossy => "_lossy",
+        }
+    }
+
+    /// The DTLS server opens odd streams (RFC 8832 §6).
+    const fn our_stream(self) -> StreamId {
+        match self {
+            Self::Reliable => 1,
+            Self::Lossy => 3,
+        }
+    }
+
+    fn index(self) -> usize {
+        usize::from(self == Self::Lossy)
+    }
+}
+
+/// What came of a datagram, or of time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum DataEvent {
+    /// Messages can be sent on this channel.
+    Opened(Channel),
+    Message(Channel, Bytes),
+}
+
+/// Why a message was not sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    /// There is no such channel yet.
+    NotOpen,
+    /// The peer is too slow.
+    Full,
+}
+
+/// See the module.
+pub(crate) struct DataTransport {
+    endpoint: Endpoint,
+    association: Option<(AssociationHandle, Association)>,
+    /// We open the channels.
+    announces: bool,
+    /// Where we send, once it is open.
+    open: [Option<StreamId>; 2],
+    /// What the peer's streams are.
+    theirs: Vec<(StreamId, Channel)>,
+    /// Bytes that may be read, and since when.
+    allowance: (f64, Option<Instant>),
+    /// Messages wait to be read until then.
+    held_until: Option<Instant>,
+}
+
+impl DataTransport {
+    /// `announces`: we open the channels, else the peer does.
+    pub(crate) fn new(announces: bool) -> Self {
+        let config = TransportConfig::default()
+            .with_sctp_port(5000)
+            .with_max_message_size(MESSAGE_BYTES_MAX as u32)
+            .with_max_receive_buffer_size(WINDOW_BYTES);
+        let server = Some(Arc::new(ServerConfig::new(config)));
+        let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, Arc::new(EndpointConfig::default()), server);
+        Self {
+            endpoint,
+            association: None,
+            announces,
+            open: [None; 2],
+            theirs: Vec::new(),
+            allowance: (READ_BURST_BYTES, None),
+            held_until: None,
+        }
+    }
+
+    /// What DTLS decrypted.
+    pub(crate) fn receive(&mut self, now: Instant, datagram: Bytes, events: &mut Vec<DataEvent>) {
+        match self.endpoint.handle(now, REMOTE, None, datagram) {
+            // The first stays: a second association on one DTLS connection has no meaning (RFC 8831 §6.2).
+            Some((handle, DatagramEvent::NewAssociation(new))) if self.association.is_none() => {
+                self.association = Some((handle, new));
+            }
+            Some((handle, DatagramEvent::AssociationEvent(event))) => {
+                if let Some((ours, association)) = &mut self.association
+                    && *ours == handle
+                {
+                    association.handle_event(event);
+                }
+            }
+            _ => {}
+        }
+        self.progress(now, events);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let (_, association) = self.association.as_ref()?;
+        [association.poll_timeout(), self.held_until].into_iter().flatten().min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
+        let Some((_, association)) = &mut self.association else { return };
+        if association.poll_timeout().is_some_and(|at| at <= now) {
+            association.handle_timeout(now);
+        }
+        self.progress(now, events);
+        if self.held_until.is_some_and(|until| until <= now) {
+            self.held_until = None;
+            let streams: Vec<StreamId> =
+                self.theirs.iter().map(|(id, _)| *id).chain(self.open.into_iter().flatten()).collect();
+            streams.into_iter().for_each(|id| self.read(now, id, events));
+        }
+    }
+
+    /// What DTLS is to encrypt.
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
+        let (_, association) = self.association.as_mut()?;
+        match association.poll_transmit(now)?.message {
+            Payload::RawEncode(packets) => Some(packets),
+            _ => Some(Vec::new()),
+        }
+    }
+
+    /// Sends a message whole, or not at all.
+    pub(crate) fn send(&mut self, now: Instant, channel: Channel, message: &Bytes) -> Result<(), NotSent> {
+        let id = self.open[channel.index()].ok_or(NotSent::NotOpen)?;
+        let (_, association) = self.association.as_mut().ok_or(NotSent::NotOpen)?;
+        let mut stream = association.stream(id).map_err(|_| NotSent::NotOpen)?;
+        let most = match channel {
+            Channel::Reliable => RELIABLE_WAITING_BYTES_MAX,
+            Channel::Lossy => LOSSY_WAITING_BYTES_MAX,
+        };
+        if stream.buffered_amount().unwrap_or(0) + message.len() > most {
+            return Err(NotSent::Full);
+        }
+        match stream.write_chunk_with_ppi(now, message, PayloadProtocolIdentifier::Binary) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(NotSent::Full),
+        }
+    }
+
+    fn progress(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
+        while let Some(event) = self.association.as_mut().and_then(|(_, association)| association.poll()) {
+            match event {
+                Event::Connected if self.announces => {
+                    self.announce(now, Channel::Reliable, events);
+                    self.announce(now, Channel::Lossy, events);
+                }
+                Event::Stream(StreamEvent::Opened { .. }) => {
+                    let accepted =
+                        self.association.as_mut().and_then(|(_, a)| a.accept_stream()).map(|s| s.stream_identifier());
+                    if let Some(id) = accepted {
+                        self.read(now, id, events);
+                    }
+                }
+                Event::Stream(StreamEvent::Readable { id }) => self.read(now, id, events),
+                _ => {}
+            }
+        }
+    }
+
+    /// RFC 8832 §6: the channel may be used at once.
+    fn announce(&mut self, now: Instant, channel: Channel, events: &mut Vec<DataEvent>) {
+        let Some((_, association)) = &mut self.association else { return };
+        let id = channel.our_stream();
+        let Ok(mut stream) = association.open_stream(id, PayloadProtocolIdentifier::Binary) else { return };
+        let channel_type = match channel {
+            Channel::Reliable => ChannelType::Reliable,
+            Channel::Lossy => ChannelType::PartialReliableRexmitUnordered,
+        };
+        let open = Message::DataChannelOpen(DataChannelOpen {
+            channel_type,
+            priority: CHANNEL_PRIORITY_NORMAL,
+            reliability_parameter: 0,
+            label: channel.label().into(),
+            protocol: Vec::new(),
+        });
+        let Ok(open) = open.marshal() else { return };
+        if stream.write_with_ppi(now, &open, PayloadProtocolIdentifier::Dcep).is_err() {
+            return;
+        }
+        if channel == Channel::Lossy {
+            // The OPEN itself went out reliably; what follows does not.
+            drop(stream.set_reliability_params(true, ReliabilityType::Rexmit, 0));
+        }
+        self.open[channel.index()] = Some(id);
+        events.push(DataEvent::Opened(channel));
+    }
+
+    fn read(&mut self, now: Instant, id: StreamId, events: &mut Vec<DataEvent>) {
+        let (left, since) = &mut self.allowance;
+        let elapsed = since.replace(now).map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        *left = (*left + elapsed * READ_BYTES_PER_SECOND).min(READ_BURST_BYTES);
+        loop {
+            if self.allowance.0 <= 0.0 {
+                let wait =
+                    Duration::from_secs_f64(-self.allowance.0 / READ_BYTES_PER_SECOND) + Duration::from_millis(5);
+                self.held_until.get_or_insert(now + wait);
+                return;
+            }
+            let Some((_, association)) = &mut self.association else { return };
+            let Ok(Some(chunks)) = association.stream(id).and_then(|mut stream| stream.read_sctp()) else { return };
+            self.allowance.0 -= chunks.len().max(MESSAGE_COST_BYTES) as f64;
+            let dcep = chunks.ppi == PayloadProtocolIdentifier::Dcep;
+            let Ok(message) = chunks.to_payload(MESSAGE_BYTES_MAX) else { continue };
+            if dcep {
+                self.control(now, id, &message, events);
+            } else if let Some(channel) = self.channel_of(id) {
+                events.push(DataEvent::Message(channel, message.freeze()));
+            }
+        }
+    }
+
+    fn channel_of(&self, id: StreamId) -> Option<Channel> {
+        let ours = [Channel::Reliable, Channel::Lossy].into_iter().find(|c| self.open[c.index()] == Some(id));
+        ours.or_else(|| self.theirs.iter().find(|(known, _)| *known == id).map(|(_, channel)| *channel))
+    }
+
+    /// The peer opens a channel: known by its label, used for sending where there is none yet.
+    fn control(&mut self, now: Instant, id: StreamId, mut message: &[u8], events: &mut Vec<DataEvent>) {
+        let Ok(Message::DataChannelOpen(open)) = Message::unmarshal(&mut message) else { return };
+        let Some((_, association)) = &mut self.association else { return };
+        let Ok(mut stream) = association.stream(id) else { return };
+        if let Ok(ack) = Message::DataChannelAck(DataChannelAck).marshal() {
+            drop(stream.write_with_ppi(now, &ack, PayloadProtocolIdentifier::Dcep));
+        }
+        let known = [Channel::Reliable, Channel::Lossy].into_iter().find(|c| c.label().as_bytes() == open.label);
+        let Some(channel) = known else { return };
+        if self.theirs.len() < CHANNELS_MAX && !self.theirs.iter().any(|(other, _)| *other == id) {
+            self.theirs.push((id, channel));
+        }
+        if !self.announces && self.open[channel.index()].is_none() {
+            if channel == Channel::Lossy {
+                drop(stream.set_reliability_params(true, ReliabilityType::Rexmit, 0));
+            }
+            self.open[channel.index()] = Some(id);
+            events.push(DataEvent::Opened(channel));
+        }
+    }
+}
