@@ -45,7 +45,7 @@ pub(crate) async fn text(
     if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type) {
         return Err(Error::ContentType(media_type));
     }
-    let bytes = bytes(config, headers, body).await?;
+    let bytes = bytes(config, headers, body, BODY_BYTES_MAX).await?;
     String::from_utf8(bytes.into()).map_err(|_| Error::Malformed("the body is not UTF-8".into()))
 }
 
@@ -58,16 +58,16 @@ pub(crate) async fn json<T: DeserializeOwned>(config: &Config, headers: &HeaderM
     })
 }
 
-/// The whole body.
-pub(crate) async fn bytes(config: &Config, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+/// The whole body, of at most `bytes_max`.
+pub(crate) async fn bytes(config: &Config, headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Error> {
     let said_bytes = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if said_bytes.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
-        return Err(Error::BodyTooLarge(BODY_BYTES_MAX));
+    if said_bytes.is_some_and(|bytes| bytes > bytes_max) {
+        return Err(Error::BodyTooLarge(bytes_max));
     }
-    let whole = axum::body::to_bytes(body, BODY_BYTES_MAX);
+    let whole = axum::body::to_bytes(body, bytes_max);
     let whole = tokio::time::timeout(config.body_read_timeout(), whole).await.map_err(|_| Error::BodyLate)?;
     whole.map_err(|error| match is_length_limit(&error) {
-        true => Error::BodyTooLarge(BODY_BYTES_MAX),
+        true => Error::BodyTooLarge(bytes_max),
         false => Error::BodyLate,
     })
 }

@@ -4,7 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker};
-use livekit_protocol::ParticipantInfo;
+use livekit_protocol::{
+    MuteRoomTrackRequest, ParticipantInfo, Room, SendDataRequest, TrackInfo, UpdateParticipantRequest,
+    UpdateSubscriptionsRequest,
+};
 
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -41,6 +44,17 @@ pub trait Stage: Send + Sync {
     fn participants(&self, room: &str) -> Vec<ParticipantInfo>;
     /// Ends every session of an identity.
     fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool>;
+    /// Mutes or unmutes a participant's track.
+    fn mute_track(&self, request: MuteRoomTrackRequest) -> BoxFuture<'_, Result<TrackInfo, SfuError>>;
+    /// Changes what is said of a participant and what they may do.
+    fn update_participant(&self, request: UpdateParticipantRequest)
+    -> BoxFuture<'_, Result<ParticipantInfo, SfuError>>;
+    /// Subscribes a participant to tracks, or ends that.
+    fn update_subscriptions(&self, request: UpdateSubscriptionsRequest) -> BoxFuture<'_, Result<(), SfuError>>;
+    /// A message to participants.
+    fn send_data(&self, request: SendDataRequest) -> BoxFuture<'_, Result<(), SfuError>>;
+    /// Tells participants what is new about their room.
+    fn tell_room(&self, room: Room) -> BoxFuture<'_, ()>;
     /// Ends every session of a room.
     fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()>;
 }
@@ -92,6 +106,29 @@ impl Stage for Sfu {
 
     fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool> {
         Box::pin(Sfu::remove(self, room, identity))
+    }
+
+    fn mute_track(&self, request: MuteRoomTrackRequest) -> BoxFuture<'_, Result<TrackInfo, SfuError>> {
+        Box::pin(Sfu::mute_track(self, request))
+    }
+
+    fn update_participant(
+        &self,
+        request: UpdateParticipantRequest,
+    ) -> BoxFuture<'_, Result<ParticipantInfo, SfuError>> {
+        Box::pin(Sfu::update_participant(self, request))
+    }
+
+    fn update_subscriptions(&self, request: UpdateSubscriptionsRequest) -> BoxFuture<'_, Result<(), SfuError>> {
+        Box::pin(Sfu::update_subscriptions(self, request))
+    }
+
+    fn send_data(&self, request: SendDataRequest) -> BoxFuture<'_, Result<(), SfuError>> {
+        Box::pin(Sfu::send_data(self, request))
+    }
+
+    fn tell_room(&self, room: Room) -> BoxFuture<'_, ()> {
+        Box::pin(Sfu::tell_room(self, room))
     }
 
     fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()> {

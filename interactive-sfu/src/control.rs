@@ -91,6 +91,15 @@ pub enum SfuError {
     /// No such session (404).
     #[error("no such session")]
     UnknownSession,
+    /// No such participant (404).
+    #[error("no such participant")]
+    UnknownParticipant,
+    /// No such track (404).
+    #[error("no such track")]
+    UnknownTrack,
+    /// A request that cannot be followed (422).
+    #[error("{0}")]
+    Invalid(String),
     /// A limit of the configuration is reached (503).
     #[error("{0}")]
     Full(String),

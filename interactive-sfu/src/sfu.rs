@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use livekit_protocol::ParticipantInfo;
+use livekit_protocol::{
+    MuteRoomTrackRequest, ParticipantInfo, Room, SendDataRequest, TrackInfo, UpdateParticipantRequest,
+    UpdateSubscriptionsRequest,
+};
 
 use crate::connection::Connection;
 use crate::control::{ConnectRequest, Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
@@ -98,6 +101,31 @@ impl Sfu {
     /// Ends every session of an identity that is not hidden. False: they have none. Their token stays good.
     pub async fn remove(&self, room: &str, identity: &str) -> bool {
         self.running.authority.remove(room, identity)
+    }
+
+    /// Mutes or unmutes a participant's track. The participant is told, and may unmute it.
+    pub async fn mute_track(&self, request: MuteRoomTrackRequest) -> Result<TrackInfo, SfuError> {
+        self.running.authority.mute_track(&request)
+    }
+
+    /// Changes what is said of a participant and what they may do, while they stay. Permissions replace those of their token.
+    pub async fn update_participant(&self, request: UpdateParticipantRequest) -> Result<ParticipantInfo, SfuError> {
+        self.running.authority.update_participant(request)
+    }
+
+    /// Subscribes a participant to tracks, or ends that.
+    pub async fn update_subscriptions(&self, request: UpdateSubscriptionsRequest) -> Result<(), SfuError> {
+        self.running.authority.update_subscriptions(request)
+    }
+
+    /// A message to participants of a room, from the server.
+    pub async fn send_data(&self, request: SendDataRequest) -> Result<(), SfuError> {
+        self.running.authority.send_data(request)
+    }
+
+    /// Tells participants what is new about their room.
+    pub async fn tell_room(&self, room: Room) {
+        self.running.authority.tell_room(room);
     }
 
     /// Ends every session of a room that was deleted.

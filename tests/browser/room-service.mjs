@@ -23,5 +23,6 @@ await assert.rejects(client.getParticipant(room, "ann"), { code: "not_found" });
 
 await client.deleteRoom("made-by-sdk");
 await assert.rejects(client.deleteRoom("made-by-sdk"), { code: "not_found" });
-await assert.rejects(client.sendData(room, new Uint8Array(1), 0, {}), { code: "unimplemented" });
+await client.sendData(room, new Uint8Array(64_000), 0, {});
+await assert.rejects(client.mutePublishedTrack(room, "nobody", "TR_x", true), { code: "not_found" });
 console.log("done");

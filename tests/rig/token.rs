@@ -30,6 +30,11 @@ impl KeyPair {
         self.sign("admin", 3600, json!({ "roomCreate": true }))
     }
 
+    /// A token that lets its bearer moderate `room`.
+    pub fn mint_moderator(&self, room: &str) -> String {
+        self.sign("moderator", 3600, json!({ "roomAdmin": true, "room": room }))
+    }
+
     /// As [`KeyPair::mint`], ending `ttl_s` seconds from now; negative: ended already.
     pub fn mint_expiring(&self, room: &str, identity: &str, publish: bool, ttl_s: i64) -> String {
         let grants = json!({ "roomJoin": true, "room": room, "canPublish": publish, "canSubscribe": true });

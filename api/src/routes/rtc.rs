@@ -163,3 +163,6 @@ async fn carry(mut socket: WebSocket, mut connection: Connection) {
     let close = Message::Close(Some(CloseFrame { code: ended, reason: "".into() }));
     drop(timeout(SEND_MAX, socket.send(close)).await);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! LiveKit's server API: `POST /twirp/livekit.RoomService/{Method}`, Twirp (v7) with JSON and protobuf bodies.
 //!
-//! Served are the calls about rooms and who is in them. Those that need what is not there yet (data channels, muting by the
-//! server, permissions at run time) answer Twirp's `unimplemented`.
+//! Served are the calls about rooms, who is in them, and what they may do. Those of several servers (forwarding and moving
+//! participants) and RPC by the server answer Twirp's `unimplemented`.
 
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +23,9 @@ use room_service::RoomService;
 
 mod room_service;
 
+/// A longer body is refused: the longest is a message of 64,000 bytes in Base64.
+const BODY_BYTES_MAX: usize = 128 * 1024;
+
 pub(crate) fn routes() -> Router<App> {
     Router::new().route("/twirp/livekit.RoomService/{method}", post(room_service))
 }
@@ -43,13 +46,13 @@ async fn room_service(
         "ListParticipants" => call.reply(service.list_participants(call.request()?).await?),
         "GetParticipant" => call.reply(service.get_participant(call.request()?).await?),
         "RemoveParticipant" => call.reply(service.remove_participant(call.request()?).await?),
-        "MutePublishedTrack"
-        | "UpdateParticipant"
-        | "UpdateSubscriptions"
-        | "SendData"
-        | "ForwardParticipant"
-        | "MoveParticipant"
-        | "PerformRpc" => Err(Failure::new("unimplemented", format!("{method} is not served by this server"))),
+        "MutePublishedTrack" => call.reply(service.mute_published_track(call.request()?).await?),
+        "UpdateParticipant" => call.reply(service.update_participant(call.request()?).await?),
+        "UpdateSubscriptions" => call.reply(service.update_subscriptions(call.request()?).await?),
+        "SendData" => call.reply(service.send_data(call.request()?).await?),
+        "ForwardParticipant" | "MoveParticipant" | "PerformRpc" => {
+            Err(Failure::new("unimplemented", format!("{method} is not served by this server")))
+        }
         _ => Err(Failure::new("bad_route", format!("RoomService has no {method}"))),
     }
 }
@@ -68,7 +71,7 @@ impl Call {
             "application/protobuf" => false,
             _ => return Err(Failure::new("bad_route", "the body must be application/json or application/protobuf")),
         };
-        Ok(Self { json, body: extract::bytes(&app.config, headers, body).await? })
+        Ok(Self { json, body: extract::bytes(&app.config, headers, body, BODY_BYTES_MAX).await? })
     }
 
     fn request<M: Message + Default + DeserializeOwned>(&self) -> Result<M, Failure> {

@@ -134,6 +134,7 @@ pub(crate) fn track(
         rid_extension: section.extension_id(Extension::RtpStreamId),
         rrid_extension: section.extension_id(Extension::RepairedRtpStreamId),
         abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
+        audio_level_extension: section.extension_id(Extension::AudioLevel),
     };
     Some((track, media))
 }

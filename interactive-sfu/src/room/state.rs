@@ -9,6 +9,7 @@ use super::participants::{info, participant_sid, tracks};
 use super::session::{Kind, Session};
 use super::stage::{MediaTrack, OnStage};
 use crate::control::{SessionId, SfuError, Speaker};
+use crate::media::loudness::level;
 use crate::shard::inbox::PeerId;
 
 /// One room with a session in it.
@@ -220,6 +221,17 @@ impl State {
             })
         });
         sessions.chain(members).collect()
+    }
+
+    /// Which of LiveKit's participants speak now.
+    pub(super) fn speaking(&self, room: &str) -> Vec<proto::SpeakerInfo> {
+        let speaking = self.members_of(room).filter(|member| member.loudness > 0 && !member.hidden());
+        let info = |member: &Member| proto::SpeakerInfo {
+            sid: member.sid.clone(),
+            level: level(member.loudness),
+            active: true,
+        };
+        speaking.map(info).collect()
     }
 
     /// Whom a participant sees beside themselves: LiveKit's participants, and who publishes by WHIP.

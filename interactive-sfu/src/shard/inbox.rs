@@ -47,8 +47,10 @@ pub(crate) enum Order {
     AddTrack(PeerId, Box<NewTrack>),
     /// The peer publishes this no more.
     RemoveTrack(PeerId, TrackId),
-    /// One more section to send on, after those there are.
-    AddSection(PeerId, Box<NewSection>),
+    /// Drop what comes of a track; or no more.
+    Mute(PeerId, TrackId, bool),
+    /// A section to send on: one more, after those there are, or in place of one that carries nothing.
+    SetSection(PeerId, usize, Box<NewSection>),
     /// DTLS to send.
     Datagram(PeerId, BytesMut),
     /// DTLS is complete.
@@ -114,6 +116,7 @@ pub(crate) struct NewTrack {
     pub rid_extension: Option<u8>,
     pub rrid_extension: Option<u8>,
     pub abs_send_time_extension: Option<u8>,
+    pub audio_level_extension: Option<u8>,
 }
 
 /// A section we send on, as negotiated with its subscriber.

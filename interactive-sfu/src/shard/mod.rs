@@ -58,6 +58,8 @@ pub(crate) enum Report {
     Connected(PeerId),
     /// The peer is gone; why.
     Gone(PeerId, &'static str),
+    /// How loud the peer is, 0 (silent) to 8, when that changes.
+    Loudness(PeerId, u8),
     /// Messages can be sent to the peer.
     DataOpened(PeerId, Channel),
     /// The peer sent a message.

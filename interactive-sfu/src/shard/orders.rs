@@ -22,7 +22,14 @@ impl Shard {
             }
             Order::AddTrack(id, track) => self.with_slot(id, |shard, slot| shard.add_track(slot, *track)),
             Order::RemoveTrack(id, track) => self.with_slot(id, |shard, slot| shard.remove_track(slot, track)),
-            Order::AddSection(id, section) => self.with_slot(id, |shard, slot| shard.add_section(slot, *section)),
+            Order::Mute(id, track, muted) => self.with_slot(id, |shard, slot| {
+                if let Some(track) = shard.peers.publisher(slot).and_then(|publisher| publisher.track(track)) {
+                    track.muted = muted;
+                }
+            }),
+            Order::SetSection(id, at, section) => {
+                self.with_slot(id, |shard, slot| shard.set_section(slot, at, *section));
+            }
             Order::Datagram(id, datagram) => self.with_slot(id, |shard, slot| {
                 if let Some(path) = shard.peers.get_mut(slot).and_then(|p| p.path) {
                     shard.net.push(&path, &datagram);
@@ -164,7 +171,7 @@ impl Shard {
         }
     }
 
-    fn add_section(&mut self, slot: usize, section: NewSection) {
+    fn set_section(&mut self, slot: usize, at: usize, section: NewSection) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         let connected = peer.is_connected();
@@ -175,7 +182,11 @@ impl Shard {
             }
             Box::new(subscriber)
         });
-        subscriber.sections.push(Subscription::new(section));
+        let section = Subscription::new(section);
+        match subscriber.sections.get_mut(at) {
+            Some(old) => *old = section,
+            None => subscriber.sections.push(section),
+        }
     }
 
     /// Another shard begins or ends to fan out a track of a publisher here.

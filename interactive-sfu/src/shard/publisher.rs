@@ -8,6 +8,7 @@ use super::track::Track;
 use crate::config::Config;
 use crate::media::codec::{VideoCodec, is_keyframe_start, vp8};
 use crate::media::estimate::UplinkEstimate;
+use crate::media::loudness::Loudness;
 use crate::media::receive::{Arrival, Reception};
 use crate::media::report::{ClockMapping, middle, ntp};
 use crate::media::ring::Packet;
@@ -42,6 +43,7 @@ pub(crate) struct Publisher {
     pub tracks: Vec<Track>,
     routes: Vec<Route>,
     estimate: UplinkEstimate,
+    pub loudness: Loudness,
     bits_per_second_max: u32,
 }
 
@@ -54,6 +56,7 @@ impl Publisher {
             tracks: tracks.collect(),
             routes: Vec::new(),
             estimate: UplinkEstimate::new(bits_per_second_max),
+            loudness: Loudness::default(),
             bits_per_second_max,
         }
     }
@@ -94,6 +97,13 @@ impl Publisher {
             && let [high, middle, low] = *sent
         {
             self.estimate.arrived(u32::from_be_bytes([0, high, middle, low]), now);
+        }
+        if track.muted {
+            return Err("muted");
+        }
+        if let Some(level) = track.negotiated.audio_level_extension.and_then(|id| header.extension(packet, id)) {
+            // RFC 6464 §3: a bit for voice activity, then the level.
+            self.loudness.packet(level.first().map_or(127, |level| level & 0x7f), now);
         }
         let Some(layer) = track.layers.get_mut(route.layer) else { return Err("unknown_ssrc") };
         let (sequence, payload) = if route.rtx {

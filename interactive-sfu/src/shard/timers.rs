@@ -6,7 +6,7 @@ use super::head::Stamp;
 use super::inbox::{Order, Relayed, TrackId};
 use super::publisher::wall_clock_ntp;
 use super::subscription::Subscription;
-use super::{Shard, TICK};
+use super::{Report, Shard, TICK};
 use crate::media::rtcp::Writer;
 
 /// Ticks of a tenth of a second.
@@ -43,6 +43,10 @@ impl Shard {
             let (nacked, keyframes) = publisher.ask(now, &mut out);
             self.counters.nacked += nacked;
             self.counters.keyframes_sent += keyframes;
+            if let Some(level) = publisher.loudness.poll(now) {
+                // The authority outlives the shards.
+                let _ = self.reports.send(Report::Loudness(peer.id, level));
+            }
             let mut news = Vec::new();
             for track in &mut publisher.tracks {
                 if let Some(infos) = track.changed_infos() {

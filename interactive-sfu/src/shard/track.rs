@@ -30,6 +30,8 @@ pub(crate) struct Track {
     /// Other shards that have subscribers of it.
     pub followers: Vec<u16>,
     pub(super) infos_changed: bool,
+    /// By the server: what comes is dropped.
+    pub(super) muted: bool,
 }
 
 impl Track {
@@ -45,7 +47,7 @@ impl Track {
             info: LayerInfo::default(),
         };
         let layers = rids.into_iter().map(layer).collect();
-        Self { negotiated, layers, followers: Vec::new(), infos_changed: false }
+        Self { negotiated, layers, followers: Vec::new(), infos_changed: false, muted: false }
     }
 
     pub(crate) fn id(&self) -> TrackId {

@@ -68,6 +68,7 @@ impl RoomService {
         let room = self.administered(&request.room).await?;
         let room = Room { metadata: checked(request.metadata)?, ..room };
         self.app.rooms.update(&room).await?;
+        self.app.stage.tell_room(room.as_livekit()).await;
         Ok(self.room(room))
     }
 
@@ -101,6 +102,38 @@ impl RoomService {
         } else {
             Err(unknown_participant())
         }
+    }
+
+    pub(super) async fn mute_published_track(
+        &self,
+        request: proto::MuteRoomTrackRequest,
+    ) -> Result<proto::MuteRoomTrackResponse, Failure> {
+        self.administered(&request.room).await?;
+        let track = self.app.stage.mute_track(request).await?;
+        Ok(proto::MuteRoomTrackResponse { track: Some(track) })
+    }
+
+    pub(super) async fn update_participant(
+        &self,
+        request: proto::UpdateParticipantRequest,
+    ) -> Result<proto::ParticipantInfo, Failure> {
+        self.administered(&request.room).await?;
+        Ok(self.app.stage.update_participant(request).await?)
+    }
+
+    pub(super) async fn update_subscriptions(
+        &self,
+        request: proto::UpdateSubscriptionsRequest,
+    ) -> Result<proto::UpdateSubscriptionsResponse, Failure> {
+        self.administered(&request.room).await?;
+        self.app.stage.update_subscriptions(request).await?;
+        Ok(proto::UpdateSubscriptionsResponse {})
+    }
+
+    pub(super) async fn send_data(&self, request: proto::SendDataRequest) -> Result<proto::SendDataResponse, Failure> {
+        self.administered(&request.room).await?;
+        self.app.stage.send_data(request).await?;
+        Ok(proto::SendDataResponse {})
     }
 
     /// The room, if the caller may administer it: whether it exists is told to nobody else.

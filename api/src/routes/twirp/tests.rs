@@ -91,7 +91,8 @@ async fn each_call_takes_its_grant_and_errors_are_twirps() {
         ("ListParticipants", "publish", room.clone(), 403, "permission_denied"),
         ("ListParticipants", "admin", json!({"room": "other"}), 403, "permission_denied"),
         ("ListParticipants", "create", json!({"room": "other"}), 404, "not_found"),
-        ("SendData", "admin", room, 501, "unimplemented"),
+        ("SendData", "publish", room.clone(), 403, "permission_denied"),
+        ("MoveParticipant", "admin", room, 501, "unimplemented"),
         ("MakeCoffee", "admin", empty, 404, "bad_route"),
     ];
     for (method, grants, body, status, code) in table {
@@ -105,4 +106,28 @@ async fn each_call_takes_its_grant_and_errors_are_twirps() {
     assert_eq!((text.status, &text.json()["code"]), (404, &json!("bad_route")));
     let bytes = rig.send_raw("POST", path, &[("content-type", "application/protobuf")], vec![0xff; 9]).await;
     assert_eq!(bytes.status, 401, "who asks comes before what");
+}
+
+#[tokio::test]
+async fn participants_are_muted_changed_subscribed_and_sent_messages() {
+    let rig = Rig::new().await;
+    let who = |more: Value| {
+        let mut body = json!({"room": "demo", "identity": "ann"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let table = [
+        ("MutePublishedTrack", who(json!({"trackSid": "TR_A", "muted": true})), "mute demo ann TR_A true"),
+        ("UpdateParticipant", who(json!({"name": "Ann"})), "update demo ann \"Ann\""),
+        ("UpdateSubscriptions", who(json!({"trackSids": ["TR_B"]})), "subscribe demo ann [\"TR_B\"]"),
+        ("SendData", json!({"room": "demo", "data": "AQI="}), "data demo [1, 2]"),
+        ("UpdateRoomMetadata", json!({"room": "demo", "metadata": "m"}), "room demo \"m\""),
+    ];
+    for (method, body, asked) in table {
+        assert_eq!(call(&rig, method, "admin", body).await.status, 200, "{method}");
+        assert_eq!(rig.stage.asked.lock().unwrap().last().unwrap(), asked);
+    }
+    *rig.stage.other.lock().unwrap() = Some(interactive_sfu::SfuError::UnknownTrack);
+    let unknown = call(&rig, "MutePublishedTrack", "admin", who(json!({}))).await;
+    assert_eq!((unknown.status, &unknown.json()["code"]), (404, &json!("not_found")));
 }

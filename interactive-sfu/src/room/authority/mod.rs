@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 
 use super::address::OurEnd;
 use super::member::Member;
-use super::participants::participants;
+use super::participants::{participant_sid, participants};
 use super::place::place;
 use super::session::{
     Kind, Session, negotiate_publisher, negotiate_viewer, random_text, sections, tracks, transport_section,
@@ -273,6 +273,21 @@ impl Authority {
                     None => {}
                 }
             }
+            Report::Loudness(peer, step) => match owner(state, peer) {
+                Some(Owner::Session(id)) => {
+                    if let Some(session) = state.sessions.get(&id).filter(|session| !session.hidden) {
+                        self.tell_loudness(state, &session.room, participant_sid(session), step);
+                    }
+                }
+                Some(Owner::Up(sid)) => {
+                    if let Some(member) = state.members.get_mut(&sid) {
+                        member.loudness = step;
+                        let room = member.room.clone();
+                        self.tell_loudness(state, &room, sid, step);
+                    }
+                }
+                Some(Owner::Down(_)) | None => {}
+            },
             Report::DataOpened(peer, Channel::Reliable) => {
                 if let Some(Owner::Down(sid)) = owner(state, peer) {
                     self.data_opened(state, &sid);

@@ -1,7 +1,8 @@
 //! What a participant is sent, and the offers that say so.
 //!
-//! One section carries data, each further one a track. A section whose track is gone lies idle until another track of its kind takes
-//! it. One offer is under way at a time; what changes meanwhile goes into the next one. Media flows on a section once the client has
+//! One section carries data, each further one a track. When its track is gone a section is rejected, and once the client has agreed
+//! to that its line is recycled under a new MID (RFC 8829 §5.2.2): a browser's receiver keeps the id of its first track for
+//! ever, and clients know tracks by it. One offer is under way at a time; what changes meanwhile goes into the next one. Media flows on a section once the client has
 //! answered the offer that put its track there. Pure. Driven by the authority.
 
 use std::collections::HashMap;
@@ -32,9 +33,12 @@ pub(crate) struct Wanted {
 
 #[derive(Debug)]
 struct Slot {
+    mid: String,
     video: bool,
     ssrc: u32,
     track: Option<Wanted>,
+    /// Both sides know that there is nothing: another track may have the line.
+    free: bool,
     /// The track of the offer that is under way.
     offered: Option<String>,
     /// The codec that its offers name.
@@ -45,8 +49,8 @@ struct Slot {
 /// What the media plane is to do.
 #[derive(Debug)]
 pub(crate) enum Change {
-    /// One more section.
-    Add(Box<NewSection>),
+    /// A new section, or one that takes another's place.
+    Set(usize, Box<NewSection>),
     /// The section carries this, or nothing.
     Attach(usize, Option<Box<Source>>),
 }
@@ -74,7 +78,8 @@ pub(crate) struct Answered {
 pub(crate) struct Downlink {
     slots: Vec<Slot>,
     codecs: Vec<OfferedCodec>,
-    first_ssrc: u32,
+    next_ssrc: u32,
+    next_mid: u32,
     id: u32,
     under_way: bool,
     stale: bool,
@@ -82,8 +87,8 @@ pub(crate) struct Downlink {
 
 impl Downlink {
     /// Nothing but data yet, and that is to be offered. Sections' SSRCs begin at `first_ssrc`.
-    pub(crate) fn new(first_ssrc: u32) -> Self {
-        Self { slots: Vec::new(), codecs: Vec::new(), first_ssrc, id: 0, under_way: false, stale: true }
+    pub(crate) fn new(next_ssrc: u32) -> Self {
+        Self { slots: Vec::new(), codecs: Vec::new(), next_ssrc, next_mid: 1, id: 0, under_way: false, stale: true }
     }
 
     /// From now on it is to be sent these, and no others.
@@ -112,28 +117,29 @@ impl Downlink {
         if !self.knows(codec, track.media.clock_hz) {
             return None;
         }
+        let recycled = self.slots.iter().position(|slot| slot.free && slot.video == video);
+        if recycled.is_none() && self.slots.len() + 1 >= SECTIONS_MAX {
+            return None;
+        }
         self.stale = true;
-        // While an offer is under way its sections keep their meaning.
-        let free = |slot: &&mut Slot| slot.track.is_none() && slot.video == video && slot.offered.is_none();
-        if let Some(slot) = self.slots.iter_mut().find(free) {
-            (slot.track, slot.codec) = (Some(track), codec);
-            return None;
-        }
-        if self.slots.len() + 1 >= SECTIONS_MAX {
-            return None;
-        }
-        let ssrc = self.first_ssrc.wrapping_add(2 * self.slots.len() as u32);
-        let cname = track.stream.split('|').next().unwrap_or_default().to_owned();
-        self.slots.push(Slot { video, ssrc, track: Some(track), offered: None, codec, attached: None });
-        Some(Change::Add(Box::new(NewSection {
+        let (ssrc, mid) = (self.next_ssrc, self.next_mid.to_string());
+        (self.next_ssrc, self.next_mid) = (ssrc.wrapping_add(2), self.next_mid + 1);
+        let new = NewSection {
             video,
             ssrc,
             rtx_ssrc: ssrc.wrapping_add(1),
-            cname,
-            mid: mid_of(self.slots.len() - 1),
+            cname: track.cname().to_owned(),
+            mid: mid.clone(),
             mid_extension: Some(EXTENSIONS[0].0),
             abs_send_time_extension: Some(EXTENSIONS[1].0),
-        })))
+        };
+        let slot = Slot { mid, video, ssrc, track: Some(track), free: false, offered: None, codec, attached: None };
+        let at = recycled.unwrap_or(self.slots.len());
+        match self.slots.get_mut(at) {
+            Some(old) => *old = slot,
+            None => self.slots.push(slot),
+        }
+        Some(Change::Set(at, Box::new(new)))
     }
 
     /// Whether there is a payload type for a codec, or one left.
@@ -175,11 +181,11 @@ impl Downlink {
         self.id += 1;
         let mut mid_to_track_id = HashMap::new();
         let mut sections = vec![data_section()];
-        for (i, slot) in self.slots.iter_mut().enumerate() {
+        for slot in &mut self.slots {
             slot.offered = slot.track.as_ref().map(|track| track.sid.clone());
-            mid_to_track_id.extend(slot.offered.clone().map(|sid| (mid_of(i), sid)));
+            mid_to_track_id.extend(slot.offered.clone().map(|sid| (slot.mid.clone(), sid)));
             let codec = self.codecs.iter().find(|known| known.codec == slot.codec);
-            sections.push(slot.section(mid_of(i), codec));
+            sections.push(slot.section(codec));
         }
         Some(Offer { id: self.id, sections, mid_to_track_id })
     }
@@ -194,13 +200,14 @@ impl Downlink {
         self.under_way = false;
         for (i, slot) in self.slots.iter_mut().enumerate() {
             let offered = slot.offered.take();
+            slot.free = slot.track.is_none() && offered.is_none();
             let Some(track) = slot.track.as_ref().filter(|track| offered.as_ref() == Some(&track.sid)) else {
                 continue;
             };
             if slot.attached == Some(track.media.id) {
                 continue;
             }
-            let theirs = answer.sections.iter().find(|section| section.mid == mid_of(i));
+            let theirs = answer.sections.iter().find(|section| section.mid == slot.mid);
             let theirs = theirs.filter(|section| !section.rejected && section.direction.receives());
             match theirs.and_then(|section| match_codec(&slot.codec, &section.codecs)) {
                 Some(codec) => {
@@ -220,11 +227,6 @@ impl Downlink {
     }
 }
 
-/// The first section is data's.
-fn mid_of(slot: usize) -> String {
-    (slot + 1).to_string()
-}
-
 fn data_section() -> NegotiatedSection {
     NegotiatedSection {
         mid: "0".to_owned(),
@@ -242,28 +244,127 @@ fn data_section() -> NegotiatedSection {
     }
 }
 
+impl Wanted {
+    /// The same for all that one participant publishes: their clocks are one.
+    fn cname(&self) -> &str {
+        self.stream.split('|').next().unwrap_or_default()
+    }
+}
+
 impl Slot {
-    fn section(&self, mid: String, codec: Option<&OfferedCodec>) -> NegotiatedSection {
+    fn section(&self, codec: Option<&OfferedCodec>) -> NegotiatedSection {
         let send = self.track.as_ref().map(|track| SendStream {
             ssrc: self.ssrc,
             rtx_ssrc: self.video.then_some(self.ssrc.wrapping_add(1)),
-            cname: track.stream.split('|').next().unwrap_or_default().to_owned(),
+            cname: track.cname().to_owned(),
             msid: Msid { stream: track.stream.clone(), track: track.sid.clone() },
         });
         let (kind, media) = if self.video { (SectionKind::Video, "video") } else { (SectionKind::Audio, "audio") };
         NegotiatedSection {
-            mid,
+            mid: self.mid.clone(),
             kind,
             direction: if send.is_some() { Direction::SendOnly } else { Direction::Inactive },
             codecs: codec.into_iter().cloned().collect(),
             extensions: EXTENSIONS.to_vec(),
             rids: Vec::new(),
+            rejected: send.is_none(),
             send,
             data: false,
-            rejected: false,
             media: media.to_owned(),
             proto: "UDP/TLS/RTP/SAVPF".to_owned(),
-            formats: Vec::new(),
+            formats: codec.iter().map(|codec| codec.payload_type.to_string()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signalling::sdp::{Candidate, Fingerprint, IceCredentials, LocalDescription};
+
+    fn track(id: u32, codec: Codec) -> Wanted {
+        let media = MediaTrack { id: TrackId(id), shard: 0, codec, clock_hz: 90_000, layers: 1 };
+        Wanted { sid: format!("TR_{id}"), stream: "PA_1|camera".into(), media }
+    }
+
+    fn vp8(id: u32) -> Wanted {
+        track(id, Codec::Vp8)
+    }
+
+    /// What a client would answer that takes everything, or rejects the sections `without`.
+    fn answer(offer: &Offer, without: &[&str]) -> RemoteDescription {
+        let mut sections = offer.sections.clone();
+        for section in &mut sections {
+            section.rejected |= without.contains(&section.mid.as_str());
+            section.send = None;
+            if section.direction == Direction::SendOnly {
+                section.direction = Direction::RecvOnly;
+            }
+        }
+        let text = LocalDescription {
+            offer: false,
+            session_id: 1,
+            session_version: 1,
+            ice: IceCredentials::new("abcd", "0123456789012345678901").unwrap(),
+            fingerprint: Fingerprint([1; 32]),
+            candidates: Vec::<Candidate>::new(),
+            sections,
+        };
+        RemoteDescription::parse(&text.to_sdp().replace("a=setup:passive", "a=setup:active")).unwrap()
+    }
+
+    /// (MID, port 0) of each section.
+    fn lines(offer: &Offer) -> Vec<(&str, bool)> {
+        offer.sections.iter().map(|section| (section.mid.as_str(), section.rejected)).collect()
+    }
+
+    #[test]
+    fn media_flows_once_the_client_has_agreed_and_changes_wait_for_their_turn() {
+        let mut downlink = Downlink::new(1000);
+        downlink.want(vec![vp8(1)]);
+        let first = downlink.poll_offer().unwrap();
+        assert_eq!((lines(&first), first.mid_to_track_id["1"].as_str()), (vec![("0", false), ("1", false)], "TR_1"));
+        downlink.want(vec![vp8(1), vp8(2)]);
+        assert!(downlink.poll_offer().is_none(), "one at a time");
+        assert!(downlink.answered(first.id + 7, &answer(&first, &[])).subscribed.is_empty(), "no answer to this offer");
+        let agreed = downlink.answered(first.id, &answer(&first, &[]));
+        assert_eq!(agreed.subscribed, ["TR_1"]);
+        assert!(matches!(&agreed.changes[..], [Change::Attach(0, Some(source))] if source.track == TrackId(1)));
+        let second = downlink.poll_offer().unwrap();
+        assert_eq!(downlink.answered(second.id, &answer(&second, &[])).subscribed, ["TR_2"]);
+        assert!(downlink.poll_offer().is_none(), "nothing changed");
+    }
+
+    #[test]
+    fn a_line_is_recycled_under_a_new_mid_after_both_sides_gave_it_up() {
+        let mut downlink = Downlink::new(1000);
+        downlink.want(vec![vp8(1)]);
+        let first = downlink.poll_offer().unwrap();
+        downlink.answered(first.id, &answer(&first, &[]));
+        assert!(matches!(downlink.want(vec![])[..], [Change::Attach(0, None)]));
+        // Not yet: the client has not heard of it.
+        assert!(matches!(&downlink.want(vec![vp8(2)])[..], [Change::Set(1, section)] if section.mid == "2"));
+        let second = downlink.poll_offer().unwrap();
+        assert_eq!(lines(&second), [("0", false), ("1", true), ("2", false)]);
+        downlink.answered(second.id, &answer(&second, &[]));
+        let changes = downlink.want(vec![vp8(2), vp8(3)]);
+        assert!(matches!(&changes[..], [Change::Set(0, section)] if section.mid == "3" && section.ssrc == 1004));
+        let third = downlink.poll_offer().unwrap();
+        assert_eq!(lines(&third), [("0", false), ("3", false), ("2", false)]);
+        let agreed = downlink.answered(third.id, &answer(&third, &[]));
+        assert_eq!((agreed.subscribed, downlink.section_of("TR_3")), (vec!["TR_3".to_owned()], Some(0)));
+    }
+
+    #[test]
+    fn what_a_client_rejects_is_told_and_a_restart_offers_all_again() {
+        let mut downlink = Downlink::new(1000);
+        downlink.want(vec![vp8(1), track(2, Codec::Av1 { profile: 0, level_idx: 5, tier: 0 })]);
+        let first = downlink.poll_offer().unwrap();
+        downlink.offer_again();
+        let again = downlink.poll_offer().unwrap();
+        assert!(again.id > first.id && lines(&again) == lines(&first));
+        assert!(downlink.answered(first.id, &answer(&first, &[])).subscribed.is_empty(), "that one is void");
+        let agreed = downlink.answered(again.id, &answer(&again, &["2"]));
+        assert_eq!((agreed.subscribed, agreed.refused), (vec!["TR_1".to_owned()], vec!["TR_2".to_owned()]));
     }
 }

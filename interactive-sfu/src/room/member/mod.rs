@@ -122,6 +122,8 @@ pub(crate) struct Member {
     pub settings: HashMap<String, TrackSetting>,
     /// Whether they have been on stage.
     pub on_stage: bool,
+    /// How loud they are, 0 to 8.
+    pub loudness: u8,
     /// Reliable messages that wait for their channel.
     pub waiting: VecDeque<Bytes>,
     pub waiting_bytes: usize,

@@ -1,8 +1,10 @@
 //! Participants of LiveKit's protocol: how they come, stay through a lost connection, and go.
 //!
-//! What they ask is in `requests`, what they publish in `publishing`, what they are sent in `subscribing`, their messages in `data`.
+//! What they ask is in `requests`, what they publish in `publishing`, what they are sent in `subscribing`, their messages in `data`;
+//! `moderation` is what the server's API does to them.
 
 mod data;
+mod moderation;
 mod publishing;
 mod requests;
 mod subscribing;
@@ -101,6 +103,7 @@ impl Authority {
             chosen: HashMap::new(),
             settings: HashMap::new(),
             on_stage: false,
+            loudness: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             data_open: false,
@@ -124,6 +127,10 @@ impl Authority {
             ..proto::JoinResponse::default()
         }));
         let shard = self.shard_for(state, &member.room);
+        let speaking = state.speaking(&member.room);
+        if !speaking.is_empty() {
+            member.tell(Message::SpeakersChanged(proto::SpeakersChanged { speakers: speaking }));
+        }
         state.add_member(member, shard);
         self.announce(state, &sid);
         self.resubscribe(state, &sid);

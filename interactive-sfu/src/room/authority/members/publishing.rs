@@ -5,11 +5,13 @@ use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
 use crate::control::{Event, SessionId};
+use crate::media::loudness;
 use crate::room::member::{Link, Refused, Track};
 use crate::room::session::{random_text, track};
 use crate::room::state::{Owner, State};
 use crate::shard::inbox::{Order, TrackId};
 use crate::shard::peers::local_ice;
+use crate::signalling::livekit::message::Outgoing;
 use crate::signalling::livekit::{info, message};
 use crate::signalling::sdp::{LocalDescription, NegotiatedSection, RemoteDescription};
 use crate::transport::dtls::{Data, Task};
@@ -115,6 +117,13 @@ impl Authority {
         description.to_sdp()
     }
 
+    /// Tells everybody how loud somebody is now.
+    pub(in super::super) fn tell_loudness(&self, state: &State, room: &str, sid: String, step: u8) {
+        let speaker = proto::SpeakerInfo { sid, level: loudness::level(step), active: step > 0 };
+        let news = Outgoing::from(Message::SpeakersChanged(proto::SpeakersChanged { speakers: vec![speaker] }));
+        state.members_of(room).for_each(|member| member.tell(news.clone()));
+    }
+
     /// Tracks that are published no more: the media plane forgets them.
     pub(super) fn withdraw(&self, state: &State, sid: &str, tracks: &[Track]) {
         let Some(up) = state.members.get(sid).and_then(|member| member.up.as_ref()) else { return };
@@ -123,12 +132,12 @@ impl Authority {
         }
     }
 
-    pub(super) fn mute(&self, state: &mut State, sid: &str, track: &str, muted: bool) -> bool {
+    /// Whether a track is muted, as its participant or the server says.
+    pub(super) fn mute(&self, state: &mut State, sid: &str, track: &str, muted: bool) {
         let changed = state.members.get_mut(sid).and_then(|member| member.uplink.mute(track, muted));
         if changed == Some(true) {
             self.announce(state, sid);
         }
-        changed.is_some()
     }
 
     /// Somebody's published tracks are others than before.

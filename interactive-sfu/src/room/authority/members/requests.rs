@@ -45,7 +45,12 @@ impl Authority {
             Request::Offer(offer) => self.described(state, sid, &offer, true),
             Request::Answer(answer) => self.described(state, sid, &answer, false),
             Request::AddTrack(request) => self.add_track(state, sid, &request),
-            Request::Mute(request) => drop(self.mute(state, sid, &request.sid, request.muted)),
+            Request::Mute(request) => {
+                self.mute(state, sid, &request.sid, request.muted);
+                if !request.muted {
+                    self.enforce_mute(state, sid, &request.sid, false);
+                }
+            }
             Request::Subscription(request) => self.update_subscription(state, sid, &request),
             Request::TrackSetting(request) => self.update_track_settings(state, sid, &request),
             Request::SubscriptionPermission(request) => self.set_audience(state, sid, request),
@@ -109,7 +114,7 @@ impl Authority {
 
     /// Changes how a participant is called and what is said of them. An empty name or metadata changes nothing; an attribute that is
     /// set to nothing goes.
-    pub(super) fn describe_member(
+    pub(in super::super) fn describe_member(
         &self,
         state: &mut State,
         sid: &str,

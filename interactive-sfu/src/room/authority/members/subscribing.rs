@@ -48,7 +48,7 @@ impl Authority {
             self.inboxes.order(
                 peer.shard,
                 match change {
-                    Change::Add(section) => Order::AddSection(peer, section),
+                    Change::Set(at, section) => Order::SetSection(peer, at, section),
                     Change::Attach(section, source) => Order::Attach(peer, section, source),
                 },
             );

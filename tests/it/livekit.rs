@@ -1,0 +1,194 @@
+//! LiveKit's own unmodified browser client, in Chromium.
+
+#![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
+
+use rig::browser::{Browser, Page};
+use rig::gst::{Publisher, Speaker};
+use rig::server::{Demo, Server};
+use serde_json::{Value, json};
+
+const OTHERS: &str = "window.rig.others()";
+
+/// Opens a page whose participant has joined.
+fn join(browser: &mut Browser, server: &Server, identity: &str, query: &str) -> Page {
+    let token = server.speaker_token(identity);
+    let page = browser.open(&server.http.url(&format!("/__rig/livekit.html?token={token}&{query}"))).unwrap();
+    assert_eq!(browser.evaluate(page, "window.joined").unwrap(), "joined", "{identity}");
+    page
+}
+
+/// A track of somebody, as another one has it.
+fn track<'a>(others: &'a Value, identity: &str, source: &str) -> Option<&'a Value> {
+    let of = others.as_array()?.iter().find(|other| other["identity"] == identity)?;
+    of["tracks"].as_array()?.iter().find(|track| track["source"] == source)
+}
+
+/// Waits until `page` has seen so many frames of a track.
+fn sees(browser: &mut Browser, page: Page, identity: &str, source: &str, frames: u64) -> Value {
+    let what = format!("{frames} frames of {identity}'s {source}");
+    let good = |others: &Value| track(others, identity, source).is_some_and(|t| t["frames"].as_u64() > Some(frames));
+    let others = browser.wait_until(page, &what, 25, OTHERS, good).unwrap();
+    track(&others, identity, source).unwrap().clone()
+}
+
+fn twirp(server: &Server, method: &str, body: Value) -> Value {
+    let token = format!("Bearer {}", server.keys.mint_moderator(&server.room));
+    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+    let path = format!("/twirp/livekit.RoomService/{method}");
+    let reply = server.http.request("POST", &path, &headers, Some(body.to_string().as_bytes())).unwrap();
+    assert_eq!(reply.status, 200, "{method}: {}", reply.text());
+    reply.json()
+}
+
+#[test]
+fn two_participants_see_hear_and_message_each_other_and_whoever_comes_by_whip() {
+    let server = Server::start(Demo::default()).unwrap();
+    let whip = server.http.url(&format!("/whip/{}", server.room));
+    let _obs = Publisher::start(&Speaker::new(&whip, &server.speaker_token("obs"))).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "");
+    let ben = join(&mut browser, &server, "ben", "");
+    sees(&mut browser, ann, "obs", "camera", 10);
+
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    browser.evaluate(ann, "window.rig.microphone()").unwrap();
+    sees(&mut browser, ben, "ann", "camera", 30);
+    let sent = |layers: &Value| {
+        let layers = layers.as_array().map_or(&[][..], Vec::as_slice);
+        layers.len() == 3 && layers.iter().all(|layer| layer["packets"].as_u64() > Some(0))
+    };
+    browser.wait_until(ann, "three layers that are sent", 20, "window.rig.layers()", sent).unwrap();
+    let heard = |sound: &Value| {
+        let of = sound.as_array().into_iter().flatten().find(|sound| sound["identity"] == "ann");
+        of.is_some_and(|sound| sound["energy"].as_f64() > Some(0.0))
+    };
+    browser.wait_until(ben, "ann's beeps", 20, "window.rig.sound()", heard).unwrap();
+    let spoke = |events: &Value| events.as_array().is_some_and(|all| all.iter().any(|e| e == "Speakers ann"));
+    browser.wait_until(ben, "that ann speaks", 20, "window.rig.events", spoke).unwrap();
+    // Both are on stage, and the broadcast shows them.
+    server.wait_for_speakers(2).unwrap();
+    server.wait_for_broadcast().unwrap();
+
+    browser.evaluate(ann, "window.rig.screen()").unwrap();
+    sees(&mut browser, ben, "ann", "screen_share", 10);
+
+    browser.evaluate(ann, "window.rig.send('to all', { reliable: true, topic: 't' })").unwrap();
+    browser.evaluate(ben, "window.rig.send('to ann', { reliable: false, destinationIdentities: ['ann'] })").unwrap();
+    let got = |text: &'static str, from: &'static str| {
+        move |all: &Value| all.as_array().is_some_and(|all| all.iter().any(|m| m["text"] == text && m["from"] == from))
+    };
+    browser.wait_until(ben, "ann's message", 10, "window.rig.messages", got("to all", "ann")).unwrap();
+    browser.wait_until(ann, "ben's message", 10, "window.rig.messages", got("to ann", "ben")).unwrap();
+
+    browser.evaluate(ann, "window.rig.room.disconnect()").unwrap();
+    let alone =
+        |others: &Value| others.as_array().is_some_and(|all| all.iter().all(|other| other["identity"] != "ann"));
+    browser.wait_until(ben, "that ann is gone", 10, OTHERS, alone).unwrap();
+    server.wait_for_speakers(1).unwrap();
+}
+
+#[test]
+fn a_participant_is_muted_silenced_allowed_again_described_and_removed_by_the_server() {
+    let server = Server::start(Demo::default()).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "");
+    let ben = join(&mut browser, &server, "ben", "");
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    sees(&mut browser, ben, "ann", "camera", 10);
+    let of_ann = json!({ "room": server.room, "identity": "ann" });
+    let with = |more: Value| {
+        let mut body = of_ann.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+
+    let told = twirp(&server, "GetParticipant", of_ann.clone());
+    let sid = told["tracks"][0]["sid"].clone();
+    assert_eq!(
+        twirp(&server, "MutePublishedTrack", with(json!({ "trackSid": sid, "muted": true })))["track"]["muted"],
+        true
+    );
+    let muted = |others: &Value| track(others, "ann", "camera").is_some_and(|t| t["muted"] == true);
+    browser.wait_until(ben, "ann's camera muted", 10, OTHERS, muted).unwrap();
+    browser.evaluate(ann, "window.rig.room.localParticipant.setCameraEnabled(true)").unwrap();
+    let unmuted = |others: &Value| track(others, "ann", "camera").is_some_and(|t| t["muted"] == false);
+    let others = browser.wait_until(ben, "ann's camera unmuted", 10, OTHERS, unmuted).unwrap();
+    let before = track(&others, "ann", "camera").unwrap()["frames"].as_u64().unwrap();
+    sees(&mut browser, ben, "ann", "camera", before + 10);
+
+    let silent = json!({ "permission": { "canSubscribe": true, "canPublish": false, "canPublishData": true } });
+    twirp(&server, "UpdateParticipant", with(silent));
+    let gone = |others: &Value| others[0]["identity"] == "ann" && track(others, "ann", "camera").is_none();
+    browser.wait_until(ben, "ann's camera gone", 10, OTHERS, gone).unwrap();
+    let may = "window.rig.room.localParticipant.permissions.canPublish";
+    browser.wait_until(ann, "that ann may not publish", 10, may, |may| may == false).unwrap();
+    let speaks =
+        json!({ "permission": { "canSubscribe": true, "canPublish": true, "canPublishData": true }, "name": "Ann B." });
+    twirp(&server, "UpdateParticipant", with(speaks));
+    browser.wait_until(ann, "that ann may publish", 10, may, |may| may == true).unwrap();
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    sees(&mut browser, ben, "ann", "camera", 10);
+    let named = |others: &Value| others[0]["name"] == "Ann B.";
+    browser.wait_until(ben, "ann's new name", 10, OTHERS, named).unwrap();
+    assert_eq!(
+        browser.evaluate(ann, "window.rig.events.filter((e) => e.startsWith('Disconnected')).length").unwrap(),
+        0
+    );
+
+    let message = json!({ "room": server.room, "data": "aGk=", "kind": "RELIABLE", "destinationIdentities": ["ben"] });
+    twirp(&server, "SendData", message);
+    let got = |all: &Value| all.as_array().is_some_and(|all| all.iter().any(|m| m["text"] == "hi"));
+    browser.wait_until(ben, "the server's message", 10, "window.rig.messages", got).unwrap();
+
+    twirp(&server, "RemoveParticipant", of_ann);
+    browser.wait_until(ann, "ann's end", 10, "window.rig.state()", |state| state == "disconnected").unwrap();
+    browser.wait_until(ben, "that ben is alone", 10, OTHERS, |others| others == &json!([])).unwrap();
+}
+
+#[test]
+fn a_session_survives_its_socket_and_a_second_of_the_same_identity_does_not() {
+    let server = Server::start(Demo::default()).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "");
+    let ben = join(&mut browser, &server, "ben", "");
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    let frames = sees(&mut browser, ben, "ann", "camera", 10)["frames"].as_u64().unwrap();
+    for cut in [ben, ann] {
+        browser.evaluate(cut, "window.rig.cut()").unwrap();
+        let again = |events: &Value| events.as_array().is_some_and(|all| all.iter().any(|e| e == "Reconnected"));
+        browser.wait_until(cut, "a connection that is resumed", 20, "window.rig.events", again).unwrap();
+    }
+    sees(&mut browser, ben, "ann", "camera", frames + 60);
+    let left = "window.rig.events.filter((e) => e.startsWith('Participant') && !e.includes('Permissions')).join()";
+    assert_eq!(browser.evaluate(ann, left).unwrap(), "ParticipantConnected ben", "nobody saw anybody go");
+    browser.evaluate(ben, "window.rig.send('still here', { reliable: true })").unwrap();
+    let got = |all: &Value| all.as_array().is_some_and(|all| all.iter().any(|m| m["text"] == "still here"));
+    browser.wait_until(ann, "a message after that", 10, "window.rig.messages", got).unwrap();
+
+    let second = join(&mut browser, &server, "ben", "");
+    browser.wait_until(ben, "the first one's end", 10, "window.rig.state()", |state| state == "disconnected").unwrap();
+    sees(&mut browser, second, "ann", "camera", 10);
+}
+
+#[test]
+fn a_small_element_gets_a_small_picture_and_tracks_are_taken_by_choice() {
+    let server = Server::start(Demo::default()).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "");
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    let ben = join(&mut browser, &server, "ben", "adaptive=1&auto=0");
+    let published = |others: &Value| track(others, "ann", "camera").is_some_and(|t| t["subscribed"] == false);
+    browser.wait_until(ben, "a track that is not taken", 10, OTHERS, published).unwrap();
+    let publication = "window.rig.room.remoteParticipants.get('ann').getTrackPublication('camera')";
+    browser.evaluate(ben, &format!("{publication}.setSubscribed(true)")).unwrap();
+    sees(&mut browser, ben, "ann", "camera", 10);
+    for (css, width) in [(160, 320), (1200, 1280), (500, 640)] {
+        let resize =
+            format!("document.querySelector('video').style.cssText = 'width:{css}px;height:{}px'", css * 9 / 16);
+        browser.evaluate(ben, &resize).unwrap();
+        let good = |others: &Value| track(others, "ann", "camera").is_some_and(|t| t["width"] == width);
+        browser.wait_until(ben, &format!("{width} pixels in {css}"), 20, OTHERS, good).unwrap();
+    }
+    browser.evaluate(ben, &format!("{publication}.setSubscribed(false)")).unwrap();
+    browser.wait_until(ben, "a track that is given up", 10, OTHERS, published).unwrap();
+}
