@@ -54,10 +54,10 @@ install_npm() {
 install_npm web
 if [ "$purpose" = test ]; then
     install_npm tests/browser
-    if ! ls -d "$tools"/livekit/lib/python3*/site-packages/livekit/api >/dev/null 2>&1; then
-        echo "installing LiveKit's Python API"
+    if ! ls -d "$tools"/livekit/lib/python3*/site-packages/livekit/rtc >/dev/null 2>&1; then
+        echo "installing LiveKit's Python clients"
         python3 -m venv "$tools/livekit"
-        "$tools/livekit/bin/pip" install -q "livekit-api==1.*"
+        "$tools/livekit/bin/pip" install -q "livekit-api==1.*" "livekit==1.2.*" "numpy==2.*"
     fi
     if [ ! -x "$tools/typos/bin/typos" ]; then
         echo "installing typos"

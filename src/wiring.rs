@@ -58,7 +58,7 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
     if development {
         crate::demo::make_room(&rooms).await?;
     }
-    let sfu = Sfu::start(settings.sfu.clone()).map_err(|error| Error::Sfu(Box::new(error)))?;
+    let sfu = Sfu::start(settings.sfu.clone(), keys.clone()).map_err(|error| Error::Sfu(Box::new(error)))?;
 
     let (http_address, https_address) = (server.http_address(), server.https_address());
     let (orders, orders_rx) = mpsc::channel(ORDERS_MAX);

@@ -10,6 +10,7 @@ use livekit_protocol::{
 
 use crate::connection::Connection;
 use crate::control::{ConnectRequest, Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use crate::signalling::token::Keys;
 use crate::start::{self, Running};
 
 /// A cloneable handle. Every call is answered by the room's authority; none blocks media.
@@ -24,9 +25,15 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
 
 impl Sfu {
-    /// Binds the media sockets and starts the media threads. They run until [`Sfu::shutdown`].
-    pub fn start(config: crate::Config) -> Result<Self, crate::StartError> {
-        Ok(Self { running: Arc::new(start::start(config)?) })
+    /// Binds the media sockets and starts the media threads. They run until [`Sfu::shutdown`]. Participants' tokens are renewed with
+    /// `keys` while they stay.
+    pub fn start(config: crate::Config, keys: Keys) -> Result<Self, crate::StartError> {
+        Ok(Self { running: Arc::new(start::start(config, keys)?) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn authority(&self) -> &crate::room::authority::Authority {
+        &self.running.authority
     }
 
     /// Refuses newcomers, tells every peer that it is over (DTLS close_notify), and stops the media threads. Bounded; a second

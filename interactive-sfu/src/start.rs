@@ -16,6 +16,7 @@ use crate::room::address::{OurEnd, ShardCandidates};
 use crate::room::authority::Authority;
 use crate::shard::inbox::{Inbox, Inboxes, Order};
 use crate::shard::{Parts, Report, Runner, WAKER};
+use crate::signalling::token::Keys;
 use crate::transport::dtls::{self, Dtls, Identity, Task};
 use crate::transport::{interfaces, udp};
 
@@ -62,7 +63,7 @@ struct Sockets {
     port: u16,
 }
 
-pub(crate) fn start(config: Config) -> Result<Running, StartError> {
+pub(crate) fn start(config: Config, keys: Keys) -> Result<Running, StartError> {
     config.validate().map_err(StartError::Config)?;
     let system = |doing| move |source| StartError::System { doing, source };
     let addresses = if config.addresses.is_empty() {
@@ -83,7 +84,7 @@ pub(crate) fn start(config: Config) -> Result<Running, StartError> {
     let (reports, reports_end) = channel();
     let (dtls, dtls_thread) = dtls::start(identity, inboxes.clone(), reports.clone())?;
     let config = Arc::new(config);
-    let authority = Arc::new(Authority::new(config.clone(), inboxes.clone(), dtls.clone(), our_end));
+    let authority = Arc::new(Authority::new(config.clone(), keys, inboxes.clone(), dtls.clone(), our_end));
 
     let mut media_threads = vec![listen(authority.clone(), reports_end)?];
     for (index, ((poll, sockets), inbox)) in (0u16..).zip(polls.into_iter().zip(sockets).zip(inbox_ends)) {

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
+use std::path::Path;
+use std::process::Command;
+
 use rig::browser::{Browser, Page};
 use rig::gst::{Publisher, Speaker};
 use rig::server::{Demo, Server};
@@ -143,6 +146,30 @@ fn a_participant_is_muted_silenced_allowed_again_described_and_removed_by_the_se
     twirp(&server, "RemoveParticipant", of_ann);
     browser.wait_until(ann, "ann's end", 10, "window.rig.state()", |state| state == "disconnected").unwrap();
     browser.wait_until(ben, "that ben is alone", 10, OTHERS, |others| others == &json!([])).unwrap();
+}
+
+#[test]
+fn a_native_participant_gets_the_right_pictures_sound_messages_and_calls_beside_a_browsers() {
+    // Without a broadcast, which would watch whoever is on stage.
+    let environment = vec![("SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX".into(), "0".into())];
+    let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "dynacast=1");
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    let active = |layers: &Value, wanted: bool| {
+        let layers = layers.as_array().map_or(&[][..], Vec::as_slice);
+        layers.len() == 3 && layers.iter().all(|layer| layer["active"] == wanted)
+    };
+    let unwatched = |layers: &Value| active(layers, false);
+    browser.wait_until(ann, "a camera that nobody watches to rest", 20, "window.rig.layers()", unwatched).unwrap();
+
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = Command::new(tests.join("../target/tools/livekit/bin/python"));
+    python.arg(tests.join("livekit/participants.py")).args([server.http.origin(), &server.room]);
+    python.env("LIVEKIT_API_KEY", &server.keys.key).env("LIVEKIT_API_SECRET", &server.keys.secret);
+    let output = python.output().unwrap();
+    let said = [output.stdout, output.stderr].map(|out| String::from_utf8_lossy(&out).into_owned()).concat();
+    assert!(output.status.success() && said.contains("ann's picture") && said.contains("done"), "{said}");
 }
 
 #[test]

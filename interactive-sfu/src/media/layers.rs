@@ -25,6 +25,31 @@ pub(crate) struct LayerInfo {
 /// The largest picture a subscriber has use for. `None`: any. 0 × 0: none at all.
 pub(crate) type SizeLimit = Option<(u32, u32)>;
 
+/// Layers that arrive, from small to large.
+fn ascending(layers: &[LayerInfo]) -> Vec<usize> {
+    let mut ascending: Vec<usize> = (0..layers.len()).filter(|i| layers[*i].live).collect();
+    ascending.sort_by_key(|i| (layers[*i].width * layers[*i].height, layers[*i].bits_per_second));
+    ascending
+}
+
+/// The rank that a limit allows: without one the largest; with one, the first that covers it.
+fn most(layers: &[LayerInfo], ascending: &[usize], limit: SizeLimit) -> Option<usize> {
+    let largest = ascending.len().checked_sub(1)?;
+    let Some((width, height)) = limit else { return Some(largest) };
+    let covers = |i: &usize| layers[*i].width >= width && layers[*i].height >= height && layers[*i].width > 0;
+    Some(ascending.iter().position(covers).unwrap_or(largest))
+}
+
+/// Bit rates of the layers that a subscriber has use for, ascending.
+pub(crate) fn wanted_rates(layers: &[LayerInfo], limit: SizeLimit) -> Vec<u64> {
+    if limit == Some((0, 0)) {
+        return Vec::new();
+    }
+    let ascending = ascending(layers);
+    let Some(most) = most(layers, &ascending, limit) else { return Vec::new() };
+    ascending[..=most].iter().map(|i| u64::from(layers[*i].bits_per_second)).collect()
+}
+
 /// One subscription's choice.
 #[derive(Debug, Default)]
 pub(crate) struct LayerChoice {
@@ -33,29 +58,22 @@ pub(crate) struct LayerChoice {
 }
 
 impl LayerChoice {
-    /// Chooses anew. `budget_bits_per_second`: what the path carries for this track, `None` when not known. Returns the layer to
-    /// send, `None` for none.
+    /// Chooses anew. `budget_bits_per_second`: what the path carries for this track, `None` when not known.
+    /// `pausable`: rather none than one that does not fit. Returns the layer to send, `None` for none.
     pub(crate) fn choose(
         &mut self,
         layers: &[LayerInfo],
         limit: SizeLimit,
         budget_bits_per_second: Option<u64>,
+        pausable: bool,
         now: Instant,
     ) -> Option<usize> {
         if limit == Some((0, 0)) {
             self.chosen = None;
             return None;
         }
-        let mut ascending: Vec<usize> = (0..layers.len()).filter(|i| layers[*i].live).collect();
-        ascending.sort_by_key(|i| (layers[*i].width * layers[*i].height, layers[*i].bits_per_second));
-        let covers = |i: &usize| {
-            limit.is_none_or(|(w, h)| layers[*i].width >= w && layers[*i].height >= h && layers[*i].width > 0)
-        };
-        // Without a limit that is the largest; with one, the first that covers it.
-        let most = match limit {
-            None => ascending.len().checked_sub(1)?,
-            Some(_) => ascending.iter().position(covers).unwrap_or(ascending.len().checked_sub(1)?),
-        };
+        let ascending = ascending(layers);
+        let most = most(layers, &ascending, limit)?;
         let here = self.chosen.and_then(|c| ascending.iter().position(|i| *i == c));
         let patient = self.stepped_down_at.is_none_or(|at| now.saturating_duration_since(at) >= UP_AGAIN_AFTER);
         let fits = |rank: usize| {
@@ -64,10 +82,19 @@ impl LayerChoice {
             match here {
                 Some(here) if rank <= here => bits * STAY_PERCENT <= budget * 100,
                 Some(_) => patient && bits * UP_PERCENT <= budget * 100,
+                // A picture that paused comes back like one that grows.
+                None if self.stepped_down_at.is_some() => patient && bits * UP_PERCENT <= budget * 100,
                 None => bits <= budget,
             }
         };
-        let rank = (0..=most).rev().find(|rank| fits(*rank)).unwrap_or(0);
+        let fitting = (0..=most).rev().find(|rank| fits(*rank));
+        if pausable && fitting.is_none() {
+            if self.chosen.take().is_some() {
+                self.stepped_down_at = Some(now);
+            }
+            return None;
+        }
+        let rank = fitting.unwrap_or(0);
         if here.is_some_and(|here| rank < here && here <= most) {
             self.stepped_down_at = Some(now);
         }
@@ -77,7 +104,11 @@ impl LayerChoice {
 
     /// The next larger layer that the limit allows, and its bit rate: what a probe would have to show room for.
     pub(crate) fn next_up(&self, layers: &[LayerInfo], limit: SizeLimit) -> Option<u32> {
-        let here = layers.get(self.chosen?)?;
+        let Some(chosen) = self.chosen else {
+            let least = wanted_rates(layers, limit).first().copied()?;
+            return u32::try_from(least).ok();
+        };
+        let here = layers.get(chosen)?;
         if limit.is_some_and(|(w, h)| here.width >= w && here.height >= h) {
             return None;
         }
@@ -112,7 +143,11 @@ mod tests {
             (Some((0, 0)), None),
         ];
         for (limit, expected) in table {
-            assert_eq!(LayerChoice::default().choose(&layers(), limit, None, Instant::now()), expected, "{limit:?}");
+            assert_eq!(
+                LayerChoice::default().choose(&layers(), limit, None, false, Instant::now()),
+                expected,
+                "{limit:?}"
+            );
         }
     }
 
@@ -120,16 +155,16 @@ mod tests {
     fn a_layer_that_does_not_arrive_is_not_chosen() {
         let mut layers = layers();
         layers[2].live = false;
-        assert_eq!(LayerChoice::default().choose(&layers, None, None, Instant::now()), Some(1));
+        assert_eq!(LayerChoice::default().choose(&layers, None, None, false, Instant::now()), Some(1));
         layers.iter_mut().for_each(|l| l.live = false);
-        assert_eq!(LayerChoice::default().choose(&layers, None, None, Instant::now()), None);
+        assert_eq!(LayerChoice::default().choose(&layers, None, None, false, Instant::now()), None);
     }
 
     #[test]
     fn down_at_once_up_with_room_and_patience() {
         let (mut choice, t, layers) = (LayerChoice::default(), Instant::now(), layers());
         let mut at =
-            |ms: u64, kbps: u64| choice.choose(&layers, None, Some(kbps * 1000), t + Duration::from_millis(ms));
+            |ms: u64, kbps: u64| choice.choose(&layers, None, Some(kbps * 1000), false, t + Duration::from_millis(ms));
         assert_eq!(at(0, 2500), Some(2));
         assert_eq!(at(100, 1600), Some(2), "within tolerance");
         assert_eq!(at(200, 1000), Some(1));
@@ -140,9 +175,29 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_may_pause_does_and_comes_back_with_patience() {
+        let (mut choice, t, layers) = (LayerChoice::default(), Instant::now(), layers());
+        let mut at =
+            |ms: u64, kbps: u64| choice.choose(&layers, None, Some(kbps * 1000), true, t + Duration::from_millis(ms));
+        assert_eq!(at(0, 200), Some(0));
+        assert_eq!(at(100, 140), Some(0), "within tolerance");
+        assert_eq!(at(200, 100), None);
+        assert_eq!(at(300, 500), None, "too soon");
+        assert_eq!(at(5300, 160), None, "no room to spare");
+        assert_eq!(at(5400, 200), Some(0));
+    }
+
+    #[test]
+    fn what_is_wanted_ends_with_what_fills_the_tile() {
+        assert_eq!(wanted_rates(&layers(), None), [150_000, 500_000, 1_700_000]);
+        assert_eq!(wanted_rates(&layers(), Some((400, 200))), [150_000, 500_000]);
+        assert!(wanted_rates(&layers(), Some((0, 0))).is_empty());
+    }
+
+    #[test]
     fn a_probe_aims_at_the_next_larger_layer() {
         let mut choice = LayerChoice::default();
-        choice.choose(&layers(), None, Some(200_000), Instant::now());
+        choice.choose(&layers(), None, Some(200_000), false, Instant::now());
         assert_eq!(choice.next_up(&layers(), None), Some(500_000));
         assert_eq!(choice.next_up(&layers(), Some((320, 180))), None);
     }

@@ -1,12 +1,14 @@
 //! What happens to media between a publisher and its subscribers. Pure: packets, times and reports come in, decisions and bytes
 //! come out.
 
+pub(crate) mod allocate;
 pub mod codec;
 pub(crate) mod estimate;
 pub(crate) mod keyframes;
 pub(crate) mod layers;
 pub(crate) mod loudness;
 pub(crate) mod probe;
+pub(crate) mod quality;
 pub(crate) mod receive;
 pub(crate) mod report;
 pub(crate) mod rewrite;

@@ -152,6 +152,7 @@ pub(crate) fn sections(negotiated: &[NegotiatedSection]) -> (Vec<NewSection>, Ve
             mid: section.mid.clone(),
             mid_extension: section.extension_id(Extension::Mid),
             abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
+            pausable: false,
         };
         let seat = Seat { video, speaker: None };
         Some((new, Section { negotiated: section.clone(), seat, attached: None }))

@@ -10,7 +10,7 @@ use super::session::{Kind, Session};
 use super::stage::{MediaTrack, OnStage};
 use crate::control::{SessionId, SfuError, Speaker};
 use crate::media::loudness::level;
-use crate::shard::inbox::PeerId;
+use crate::shard::inbox::{PeerId, TrackId};
 
 /// One room with a session in it.
 #[derive(Default)]
@@ -21,6 +21,8 @@ pub(super) struct Room {
     pub(super) watchers: Vec<SessionId>,
     /// Sids of LiveKit's participants, in order of joining.
     pub(super) members: Vec<String>,
+    /// What publishers are asked to send may not be what is wanted of them.
+    pub(super) qualities_stale: bool,
 }
 
 /// Whose a peer connection is.
@@ -221,6 +223,22 @@ impl State {
             })
         });
         sessions.chain(members).collect()
+    }
+
+    /// Whether somebody watches a track by WHEP.
+    pub(super) fn is_watched(&self, room: &str, track: TrackId) -> bool {
+        let watchers = self.rooms.get(room).map(|room| room.watchers.as_slice()).unwrap_or_default();
+        watchers.iter().filter_map(|id| self.sessions.get(id)).any(|session| match &session.kind {
+            Kind::Watch { sections, .. } => sections.iter().any(|section| section.attached == Some(track)),
+            Kind::Publish { .. } => false,
+        })
+    }
+
+    /// What is wanted of a room's publishers may have changed.
+    pub(super) fn qualities_stale(&mut self, room: &str) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.qualities_stale = true;
+        }
     }
 
     /// Which of LiveKit's participants speak now.

@@ -136,7 +136,9 @@ impl Shard {
 
     fn subscriber_lost(&mut self, slot: usize, fraction: u8) {
         let now = self.now;
-        if let Some(subscriber) = self.peers.subscriber(slot) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if let Some(subscriber) = &mut peer.subscriber {
+            peer.quality.lost(fraction);
             subscriber.lost(fraction, now);
         }
     }

@@ -129,6 +129,8 @@ pub(crate) struct NewSection {
     pub mid: String,
     pub mid_extension: Option<u8>,
     pub abs_send_time_extension: Option<u8>,
+    /// Rather nothing than more than the path carries: its receiver is told. Else the smallest layer is sent whatever happens.
+    pub pausable: bool,
 }
 
 /// What a section carries.

@@ -32,6 +32,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::Config;
+use crate::media::quality::Quality;
 use crate::transport::data::Channel;
 use crate::transport::dtls::{Dtls, Task};
 use crate::transport::tcp::Connections;
@@ -60,6 +61,10 @@ pub(crate) enum Report {
     Gone(PeerId, &'static str),
     /// How loud the peer is, 0 (silent) to 8, when that changes.
     Loudness(PeerId, u8),
+    /// A section's picture is not sent for want of bandwidth; or is again.
+    Paused(PeerId, usize, bool),
+    /// How good the peer's path is, when that changes.
+    Quality(PeerId, Quality),
     /// Messages can be sent to the peer.
     DataOpened(PeerId, Channel),
     /// The peer sent a message.

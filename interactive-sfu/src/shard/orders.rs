@@ -6,7 +6,8 @@ use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use super::{Report, Shard};
-use crate::media::layers::SizeLimit;
+use crate::media::allocate::shares;
+use crate::media::layers::{SizeLimit, wanted_rates};
 use crate::media::report::ClockMapping;
 use crate::transport::srtp::{Opener, Sealer};
 
@@ -242,16 +243,29 @@ impl Shard {
     pub(super) fn choose_layers(&mut self, slot: usize) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
+        let id = peer.id;
         let Some(subscriber) = &mut peer.subscriber else { return };
-        let budget = subscriber.budget(now);
-        for subscription in &mut subscriber.sections {
+        let shares = subscriber.budget(now).map(|budget| {
+            let rates = subscriber.sections.iter().map(|section| {
+                let source = section.source.as_ref().filter(|_| section.video);
+                let fanout = source.and_then(|source| self.fanouts.get(&source.track));
+                fanout.map(|fanout| wanted_rates(&fanout.infos, section.limit)).unwrap_or_default()
+            });
+            shares(budget, &rates.collect::<Vec<_>>())
+        });
+        for (at, subscription) in subscriber.sections.iter_mut().enumerate() {
             let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else {
                 continue;
             };
-            if subscription.choose(&fanout.infos, budget, now)
+            let share = shares.as_ref().and_then(|shares| shares.get(at)).copied();
+            if subscription.choose(&fanout.infos, share, now)
                 && let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t))
             {
                 layer.keyframes.request();
+            }
+            if let Some(paused) = subscription.pause_changed(&fanout.infos) {
+                // The authority outlives the shards.
+                let _ = self.reports.send(Report::Paused(id, at, paused));
             }
         }
     }

@@ -10,6 +10,7 @@ use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use crate::config::Config;
+use crate::media::quality::QualityMeter;
 use crate::transport::password::Password;
 use crate::transport::srtp::{Opener, Sealer};
 use crate::transport::stun::BindingRequest;
@@ -43,6 +44,7 @@ pub(crate) struct Peer {
     pub publisher: Option<Box<Publisher>>,
     /// What it is sent; none before it is.
     pub subscriber: Option<Box<Subscriber>>,
+    pub quality: QualityMeter,
     pub added: Instant,
     /// When something authentic last came.
     pub heard: Instant,
@@ -97,6 +99,7 @@ impl Peers {
             opener: None,
             publisher,
             subscriber,
+            quality: QualityMeter::default(),
             added: now,
             heard: now,
             leaving: false,

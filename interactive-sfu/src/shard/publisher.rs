@@ -240,8 +240,8 @@ impl Publisher {
         (nacked, keyframes)
     }
 
-    /// Once a second: receiver report and REMB.
-    pub(crate) fn report(&mut self, now: Instant, out: &mut Writer) {
+    /// Once a second: receiver report and REMB. Returns the largest part that was lost of a layer, of 256.
+    pub(crate) fn report(&mut self, now: Instant, out: &mut Writer) -> u8 {
         let (mut blocks, mut ssrcs, mut received, mut worst) = (Vec::<ReportBlock>::new(), Vec::new(), 0u64, 0);
         for track in &mut self.tracks {
             for layer in &mut track.layers {
@@ -261,12 +261,13 @@ impl Publisher {
             }
         }
         if ssrcs.is_empty() {
-            return;
+            return 0;
         }
         let received = u32::try_from(received).unwrap_or(u32::MAX);
         let estimate = self.estimate.update(received, worst, now).min(self.bits_per_second_max);
         out.receiver_report(OUR_SSRC, &blocks);
         out.remb(OUR_SSRC, estimate.into(), &ssrcs);
+        worst
     }
 }
 

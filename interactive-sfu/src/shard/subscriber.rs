@@ -50,13 +50,12 @@ impl Subscriber {
         }
     }
 
-    /// Each picture's share of the estimate; `None` while there is none to be trusted.
+    /// What its pictures may cost together; `None` while there is no estimate to be trusted.
     pub(crate) fn budget(&self, now: Instant) -> Option<u64> {
         if self.trusted_from.is_none_or(|from| now < from) {
             return None;
         }
-        let of = |video| self.sections.iter().filter(|s| s.video == video && s.source.is_some()).count() as u64;
-        let pictures = self.estimate_bits_per_second?.saturating_sub(of(false) * AUDIO_BITS_PER_SECOND);
-        Some(pictures / of(true).max(1))
+        let sounds = self.sections.iter().filter(|s| !s.video && s.source.is_some()).count() as u64;
+        Some(self.estimate_bits_per_second?.saturating_sub(sounds * AUDIO_BITS_PER_SECOND))
     }
 }

@@ -113,21 +113,36 @@ impl Shard {
         if now.saturating_duration_since(peer.heard) > silence_max {
             return self.leave(slot, "silent");
         }
+        self.report_reception(slot);
         self.report(slot, |_| true);
+        if let Some(peer) = self.peers.get_mut(slot)
+            && let Some(quality) = peer.quality.second()
+        {
+            let _ = self.reports.send(Report::Quality(peer.id, quality));
+        }
         // Estimates age, keyframe requests get lost.
         self.choose_layers(slot);
     }
 
-    /// Tells a publisher what came of its media, and a subscriber what the timestamps of its due sections mean.
+    /// Tells a publisher what came of its media.
+    fn report_reception(&mut self, slot: usize) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
+        let Some(publisher) = &mut peer.publisher else { return };
+        let mut out = Writer::default();
+        peer.quality.lost(publisher.report(now, &mut out));
+        if !out.0.is_empty()
+            && let Some((path, packet)) = peer.seal_rtcp(out.0)
+        {
+            self.net.push(&path, &packet);
+        }
+    }
+
+    /// Tells a subscriber what the timestamps of its due sections mean.
     fn report(&mut self, slot: usize, is_due: fn(&Subscription) -> bool) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         let mut reports = Vec::new();
-        if let Some(publisher) = &mut peer.publisher {
-            let mut out = Writer::default();
-            publisher.report(now, &mut out);
-            reports.push(out);
-        }
         // A compound packet each: GStreamer's receiver looks for one sender report, at the beginning.
         if let Some(subscriber) = &mut peer.subscriber {
             let due = subscriber.sections.iter_mut().filter(|section| is_due(section));
@@ -151,13 +166,19 @@ impl Shard {
             return;
         };
         let Some(budget) = subscriber.budget(now) else { return };
+        let sent_of = |subscription: &Subscription| {
+            let fanout = subscription.source.as_ref().and_then(|source| self.fanouts.get(&source.track));
+            let layer = fanout.zip(subscription.target).and_then(|(fanout, target)| fanout.infos.get(target));
+            layer.map_or(0, |layer| u64::from(layer.bits_per_second))
+        };
+        let sent: u64 = subscriber.sections.iter().filter(|s| s.video).map(sent_of).sum();
         let wanted = subscriber.sections.iter_mut().filter(|s| s.video).find_map(|subscription| {
             let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
-            let next = subscription.choice.next_up(&fanout.infos, subscription.limit)?;
-            let sent = fanout.infos.get(subscription.target?)?.bits_per_second;
-            Some((u64::from(next) * PROBE_PERCENT / 100, u64::from(sent), subscription, fanout))
+            let next = u64::from(subscription.choice.next_up(&fanout.infos, subscription.limit)?);
+            let needed = sent - sent_of(subscription).min(sent) + next * PROBE_PERCENT / 100;
+            Some((needed, subscription, fanout))
         });
-        let Some((needed, sent, subscription, fanout)) = wanted else {
+        let Some((needed, subscription, fanout)) = wanted else {
             subscriber.probe.poll(None, 0, now);
             return;
         };

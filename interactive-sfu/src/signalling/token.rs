@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use livekit_protocol::ParticipantPermission;
 use livekit_token::{AccessToken, Claims, TokenVerifier, VideoGrants};
 
 /// A longer bearer is refused unread.
@@ -90,6 +91,44 @@ impl Keys {
             .with_name(&spec.name)
             .with_grants(grants)
             .with_attributes(spec.class.iter().map(|class| (CLASS_ATTRIBUTE, class)));
+        token.to_jwt().map_err(|_| TokenError::Incomplete)
+    }
+}
+
+/// What a token says that replaces a participant's.
+pub(crate) struct Renewal<'a> {
+    pub identity: &'a str,
+    pub name: &'a str,
+    pub metadata: &'a str,
+    pub attributes: &'a HashMap<String, String>,
+    pub room: &'a str,
+    pub permission: &'a ParticipantPermission,
+}
+
+impl Keys {
+    /// A token for a participant who is there, with what they may do now.
+    pub(crate) fn renew(&self, claims: &Renewal<'_>, ttl: Duration) -> Result<String, TokenError> {
+        let secret = self.secrets.get(&self.first).filter(|s| !s.is_empty()).ok_or(TokenError::Incomplete)?;
+        let permission = claims.permission;
+        let sources = permission.can_publish_sources().map(|source| source.as_str_name().to_ascii_lowercase());
+        let grants = VideoGrants {
+            room_join: true,
+            room: claims.room.to_owned(),
+            can_publish: Some(permission.can_publish),
+            can_subscribe: Some(permission.can_subscribe),
+            can_publish_data: Some(permission.can_publish_data),
+            can_publish_sources: sources.collect(),
+            can_update_own_metadata: Some(permission.can_update_metadata),
+            hidden: permission.hidden,
+            ..VideoGrants::default()
+        };
+        let token = AccessToken::with_api_key(&self.first, secret)
+            .with_ttl(ttl)
+            .with_identity(claims.identity)
+            .with_name(claims.name)
+            .with_metadata(claims.metadata)
+            .with_attributes(claims.attributes)
+            .with_grants(grants);
         token.to_jwt().map_err(|_| TokenError::Incomplete)
     }
 }
@@ -256,6 +295,32 @@ mod tests {
             (grants.room_join, grants.can_publish, grants.can_subscribe, grants.room),
             (false, false, false, None)
         );
+    }
+
+    #[test]
+    fn a_renewed_token_says_what_its_participant_may_do_now() {
+        let keys = Keys::new("k", "s");
+        let permission = ParticipantPermission {
+            can_subscribe: true,
+            can_publish: true,
+            can_publish_sources: vec![livekit_protocol::TrackSource::ScreenShare.into()],
+            ..ParticipantPermission::default()
+        };
+        let attributes = HashMap::from([("class".to_owned(), "premium".to_owned())]);
+        let renewal = Renewal {
+            identity: "ann",
+            name: "Ann",
+            metadata: "m",
+            attributes: &attributes,
+            room: "r1",
+            permission: &permission,
+        };
+        let grants = keys.verify(&keys.renew(&renewal, Duration::from_secs(60)).unwrap()).unwrap();
+        assert_eq!((grants.identity.as_str(), grants.name.as_str(), grants.metadata.as_str()), ("ann", "Ann", "m"));
+        assert_eq!((grants.can_publish, grants.can_publish_data, grants.room.as_deref()), (true, false, Some("r1")));
+        assert_eq!(grants.can_publish_sources, ["screen_share"]);
+        assert_eq!(crate::signalling::livekit::info::permission(&grants), permission);
+        assert_eq!((grants.class.as_deref(), grants.attributes), (Some("premium"), attributes));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::shard::inbox::{Inboxes, NewPeer, Order, PeerId, TrackId};
 use crate::shard::peers::local_ice;
 use crate::signalling::sdp::RemoteDescription;
 use crate::signalling::sdpfrag::SdpFragment;
+use crate::signalling::token::Keys;
 use crate::transport::data::Channel;
 use crate::transport::dtls::{Data, Dtls, Task};
 
@@ -42,6 +43,7 @@ const SESSION_ID_LEN: usize = 22;
 pub(crate) struct Authority {
     state: Mutex<State>,
     config: Arc<Config>,
+    keys: Keys,
     inboxes: Inboxes,
     dtls: Dtls,
     our_end: OurEnd,
@@ -49,10 +51,10 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    pub(crate) fn new(config: Arc<Config>, inboxes: Inboxes, dtls: Dtls, our_end: OurEnd) -> Self {
+    pub(crate) fn new(config: Arc<Config>, keys: Keys, inboxes: Inboxes, dtls: Dtls, our_end: OurEnd) -> Self {
         let state = Mutex::new(State::new(our_end.shards.len()));
         let (events, _) = broadcast::channel(EVENTS);
-        Self { state, config, inboxes, dtls, our_end, events }
+        Self { state, config, keys, inboxes, dtls, our_end, events }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -288,6 +290,16 @@ impl Authority {
                 }
                 Some(Owner::Down(_)) | None => {}
             },
+            Report::Paused(peer, section, paused) => {
+                if let Some(Owner::Down(sid)) = owner(state, peer) {
+                    self.tell_pause(state, &sid, section, paused);
+                }
+            }
+            Report::Quality(peer, quality) => {
+                if let Some(Owner::Up(sid) | Owner::Down(sid)) = owner(state, peer) {
+                    self.path_changed(state, &sid, peer, quality);
+                }
+            }
             Report::DataOpened(peer, Channel::Reliable) => {
                 if let Some(Owner::Down(sid)) = owner(state, peer) {
                     self.data_opened(state, &sid);

@@ -67,6 +67,7 @@ impl Authority {
     }
 
     pub(super) fn seat_everybody(&self, state: &mut State, room: &str) {
+        state.qualities_stale(room);
         for id in state.rooms.get(room).map(|r| r.watchers.clone()).unwrap_or_default() {
             self.seat(state, &id);
         }

@@ -132,6 +132,7 @@ impl Downlink {
             mid: mid.clone(),
             mid_extension: Some(EXTENSIONS[0].0),
             abs_send_time_extension: Some(EXTENSIONS[1].0),
+            pausable: true,
         };
         let slot = Slot { mid, video, ssrc, track: Some(track), free: false, offered: None, codec, attached: None };
         let at = recycled.unwrap_or(self.slots.len());
@@ -219,6 +220,11 @@ impl Downlink {
             }
         }
         answered
+    }
+
+    /// Which track a section has.
+    pub(crate) fn track_at(&self, section: usize) -> Option<&str> {
+        Some(&self.slots.get(section)?.track.as_ref()?.sid)
     }
 
     /// Which section a track has.

@@ -3,6 +3,7 @@
 //! What they publish is `uplink`'s, what they are sent is `downlink`'s; here is who they are and what they asked for. Pure. Driven by
 //! the authority.
 
+mod asked;
 mod downlink;
 mod uplink;
 
@@ -14,10 +15,12 @@ use bytes::Bytes;
 use livekit_protocol as proto;
 use tokio::sync::mpsc;
 
+pub(crate) use asked::rank;
 pub(crate) use downlink::{Change, Downlink, Offer, Wanted};
 pub(crate) use uplink::{Refused, Track, Uplink};
 
 use crate::control::{SessionId, Speaker};
+use crate::media::quality::Quality;
 use crate::room::stage::OnStage;
 use crate::shard::inbox::{LocalIce, PeerId};
 use crate::signalling::livekit::info;
@@ -33,12 +36,21 @@ pub(crate) struct Link {
     pub session_id: u64,
     pub session_version: u64,
     pub connected: bool,
+    pub quality: Quality,
 }
 
 impl Link {
     pub(crate) fn new(peer: PeerId, ice: LocalIce) -> Self {
         let session_id = u64::from(rand::random::<u32>());
-        Self { peer, ice, remote_ufrag: None, session_id, session_version: 0, connected: false }
+        Self {
+            peer,
+            ice,
+            remote_ufrag: None,
+            session_id,
+            session_version: 0,
+            connected: false,
+            quality: Quality::default(),
+        }
     }
 }
 
@@ -122,6 +134,8 @@ pub(crate) struct Member {
     pub settings: HashMap<String, TrackSetting>,
     /// Whether they have been on stage.
     pub on_stage: bool,
+    /// When their token is to be renewed.
+    pub refresh_at: Instant,
     /// How loud they are, 0 to 8.
     pub loudness: u8,
     /// Reliable messages that wait for their channel.
@@ -167,6 +181,17 @@ impl Member {
         {
             signal.lags.set(true);
         }
+    }
+
+    /// How good their paths are, the worse of the two.
+    pub(crate) fn quality(&self) -> proto::ConnectionQualityInfo {
+        let worst = self.up.iter().chain(&self.down).map(|link| link.quality).min().unwrap_or_default();
+        let (quality, score) = match worst {
+            Quality::Poor => (proto::ConnectionQuality::Poor, 2.0),
+            Quality::Good => (proto::ConnectionQuality::Good, 3.5),
+            Quality::Excellent => (proto::ConnectionQuality::Excellent, 4.5),
+        };
+        proto::ConnectionQualityInfo { participant_sid: self.sid.clone(), quality: quality.into(), score }
     }
 
     /// Whom the stage has, if their media can flow: camera before screen, for whoever takes one picture of each speaker.

@@ -6,6 +6,7 @@
 use livekit_protocol as proto;
 use livekit_protocol::TrackType;
 
+use super::asked::Asked;
 use crate::room::session::publish_policy;
 use crate::room::stage::MediaTrack;
 use crate::signalling::livekit::info;
@@ -25,6 +26,7 @@ pub(crate) struct Track {
     mid: String,
     pub info: proto::TrackInfo,
     pub media: MediaTrack,
+    pub asked: Asked,
 }
 
 #[derive(Debug)]
@@ -150,7 +152,7 @@ impl Uplink {
         if let Some(codec) = info.codecs.first_mut() {
             (codec.mime_type, codec.mid) = (info.mime_type.clone(), info.mid.clone());
         }
-        self.tracks.push(Track { cid, mid: section.mid.clone(), info, media });
+        self.tracks.push(Track { cid, mid: section.mid.clone(), info, media, asked: Asked::default() });
         &self.tracks[self.tracks.len() - 1]
     }
 

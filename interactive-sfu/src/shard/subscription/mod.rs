@@ -37,6 +37,9 @@ pub(crate) struct Subscription {
     rewriter: Rewriter,
     /// The largest picture its receiver has use for.
     pub limit: SizeLimit,
+    pausable: bool,
+    /// As it was told last.
+    paused: bool,
     pub choice: LayerChoice,
     pub target: Option<usize>,
     /// When the newest packet went out, by its arrival.
@@ -71,6 +74,8 @@ impl Subscription {
             rtx_index: u64::from(first_sequence()),
             rewriter: Rewriter::new(Origin { sequence: first_sequence(), timestamp: rand::random() }),
             limit: None,
+            pausable: section.pausable,
+            paused: false,
             choice: LayerChoice::default(),
             target: None,
             last_arrival: None,
@@ -86,7 +91,7 @@ impl Subscription {
     pub(crate) fn attach(&mut self, source: Option<Box<Source>>) {
         self.rewriter.leave_source();
         self.choice.reset();
-        (self.target, self.clock, self.reported) = (None, None, false);
+        (self.target, self.clock, self.reported, self.paused) = (None, None, false, false);
         // Without RTX a packet is sent again under its own number, and must then be the same to the bit: no sending time in it.
         let stamped = source.as_ref().is_some_and(|s| s.rtx_payload_type.is_some());
         let mid = self.mid.as_ref().map(|(id, mid)| (*id, mid.as_str()));
@@ -100,12 +105,19 @@ impl Subscription {
             self.target = Some(0);
             return false;
         }
-        self.target = self.choice.choose(infos, self.limit, budget_bits_per_second, now);
+        self.target = self.choice.choose(infos, self.limit, budget_bits_per_second, self.pausable, now);
         if self.target.is_none() {
             // What follows the pause begins with a keyframe, and right after the last packet before it.
             self.rewriter.leave_source();
         }
         self.awaits_keyframe()
+    }
+
+    /// Whether its picture pauses for want of bandwidth, if that changed.
+    pub(crate) fn pause_changed(&mut self, infos: &[LayerInfo]) -> Option<bool> {
+        let wanted = self.video && self.limit != Some((0, 0)) && infos.iter().any(|layer| layer.live);
+        let paused = self.pausable && wanted && self.target.is_none();
+        (std::mem::replace(&mut self.paused, paused) != paused).then_some(paused)
     }
 
     pub(crate) fn awaits_keyframe(&self) -> bool {

@@ -10,12 +10,15 @@ use crate::signalling::token::Grants;
 /// The protocol version that we follow.
 const PROTOCOL: i32 = 16;
 
+/// LiveKit's version whose features its clients find here: they ask for some of them by it.
+pub(crate) const SERVER_VERSION: &str = "1.9.0";
+
 /// This server.
 pub(crate) fn server() -> proto::ServerInfo {
     proto::ServerInfo {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: SERVER_VERSION.to_owned(),
         protocol: PROTOCOL,
-        node_id: "spillway".to_owned(),
+        node_id: concat!("spillway-", env!("CARGO_PKG_VERSION")).to_owned(),
         ..proto::ServerInfo::default()
     }
 }

@@ -37,11 +37,6 @@ impl Outgoing {
             Frame::Binary(self.0.binary.get_or_init(|| self.0.response.encode_to_vec().into()).clone())
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn message(&self) -> &Message {
-        self.0.response.message.as_ref().expect("every message is one")
-    }
 }
 
 /// The end of a session, and what the client is to do about it.

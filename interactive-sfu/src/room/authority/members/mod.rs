@@ -1,9 +1,10 @@
 //! Participants of LiveKit's protocol: how they come, stay through a lost connection, and go.
 //!
 //! What they ask is in `requests`, what they publish in `publishing`, what they are sent in `subscribing`, their messages in `data`;
-//! `moderation` is what the server's API does to them.
+//! `dynacast` asks publishers for no more than is looked at; `moderation` is what the server's API does.
 
 mod data;
+mod dynacast;
 mod moderation;
 mod publishing;
 mod requests;
@@ -22,12 +23,14 @@ use tokio::sync::mpsc;
 
 use super::Authority;
 use crate::control::{ConnectRequest, SfuError};
+use crate::media::quality::Quality;
 use crate::room::member::{Audience, Downlink, Link, Member, Signal, Uplink};
 use crate::room::session::random_text;
 use crate::room::state::{Owner, State};
 use crate::shard::inbox::{NewPeer, Order, PeerId};
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::{Outgoing, leave, update};
+use crate::signalling::token::Renewal;
 
 /// Messages that may wait for a client; one that lags further is cut off, and may resume.
 const OUTBOX: usize = 512;
@@ -36,6 +39,10 @@ const SID_LEN: usize = 12;
 /// How often clients are to ping, and how long they wait for the answer. Seconds.
 const PING_INTERVAL_S: i32 = 5;
 const PING_TIMEOUT_S: i32 = 15;
+
+/// How long a renewed token is good for, and how often it is renewed.
+const TOKEN_TTL: Duration = Duration::from_secs(10 * 60);
+const TOKEN_RENEWED: Duration = Duration::from_secs(5 * 60);
 
 /// A signal connection that was let in.
 pub(crate) struct Connected {
@@ -103,6 +110,7 @@ impl Authority {
             chosen: HashMap::new(),
             settings: HashMap::new(),
             on_stage: false,
+            refresh_at: Instant::now() + TOKEN_RENEWED,
             loudness: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -117,7 +125,7 @@ impl Authority {
             room: Some(room),
             participant: Some(member.info()),
             other_participants: others,
-            server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            server_version: info::SERVER_VERSION.to_owned(),
             ice_servers: request.ice_servers,
             // Who may not watch has no subscriber connection; who does has it first, as most do nothing else.
             subscriber_primary: subscribes,
@@ -127,6 +135,10 @@ impl Authority {
             ..proto::JoinResponse::default()
         }));
         let shard = self.shard_for(state, &member.room);
+        let updates: Vec<_> = state.members_of(&member.room).filter(|m| !m.hidden()).map(Member::quality).collect();
+        if !updates.is_empty() {
+            member.tell(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates }));
+        }
         let speaking = state.speaking(&member.room);
         if !speaking.is_empty() {
             member.tell(Message::SpeakersChanged(proto::SpeakersChanged { speakers: speaking }));
@@ -179,12 +191,47 @@ impl Authority {
                 member.lost_at = Some(now);
             }
         }
+        self.renew_tokens(&mut state, now);
+        self.poll_qualities(&mut state, now);
         let max = Duration::from_millis(self.config.resume_ms_max.into());
         let lost = |m: &&Member| m.lost_at.is_some_and(|at| now.saturating_duration_since(at) >= max);
         let gone: Vec<String> = state.members.values().filter(lost).map(|m| m.sid.clone()).collect();
         for sid in gone {
             self.dismiss(&mut state, &sid, DisconnectReason::SignalClose, Action::Disconnect);
         }
+    }
+
+    /// A client that reconnects after hours does so with what the server gave it last.
+    fn renew_tokens(&self, state: &mut State, now: Instant) {
+        for member in state.members.values_mut().filter(|member| member.refresh_at <= now) {
+            member.refresh_at = now + TOKEN_RENEWED;
+            let claims = Renewal {
+                identity: &member.identity,
+                name: &member.name,
+                metadata: &member.metadata,
+                attributes: &member.attributes,
+                room: &member.room,
+                permission: &member.permission,
+            };
+            match self.keys.renew(&claims, TOKEN_TTL) {
+                Ok(token) => member.tell(Message::RefreshToken(token)),
+                Err(error) => tracing::warn!(%error, "a participant's token is not renewed"),
+            }
+        }
+    }
+
+    /// A peer connection of theirs loses more than before, or less.
+    pub(in super::super) fn path_changed(&self, state: &mut State, sid: &str, peer: PeerId, quality: Quality) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        for link in member.up.iter_mut().chain(&mut member.down).filter(|link| link.peer == peer) {
+            link.quality = quality;
+        }
+        if member.hidden() {
+            return;
+        }
+        let (room, updates) = (member.room.clone(), vec![member.quality()]);
+        let news = Outgoing::from(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates }));
+        state.members_of(&room).for_each(|other| other.tell(news.clone()));
     }
 
     /// Ends a participant's session, and tells everybody, them first.
@@ -232,6 +279,8 @@ impl Authority {
         if member.state != Presence::Active {
             member.state = Presence::Active;
             self.announce(state, sid);
+            // Their own, too: until told otherwise a path is taken to be good.
+            self.path_changed(state, sid, peer, Quality::default());
         }
         self.refresh_stage(state, sid);
     }
@@ -264,3 +313,6 @@ fn inbox_of(message: Message) -> mpsc::Receiver<Outgoing> {
 fn refused(inbox: mpsc::Receiver<Outgoing>) -> Connected {
     Connected { sid: String::new(), connection: 0, inbox }
 }
+
+#[cfg(test)]
+mod tests;

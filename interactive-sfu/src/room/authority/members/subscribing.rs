@@ -38,7 +38,9 @@ impl Authority {
         }
         let Some(member) = state.members.get_mut(sid) else { return };
         let changes = member.downlink.want(wanted);
+        let room = member.room.clone();
         self.carry_out(state, sid, changes);
+        state.qualities_stale(&room);
         self.offer(state, sid);
     }
 
@@ -101,6 +103,20 @@ impl Authority {
         self.resubscribe(state, sid);
     }
 
+    /// A picture pauses for want of bandwidth, or goes on.
+    pub(in super::super) fn tell_pause(&self, state: &State, sid: &str, section: usize, paused: bool) {
+        let Some(member) = state.members.get(sid) else { return };
+        let Some(track_sid) = member.downlink.track_at(section).map(str::to_owned) else { return };
+        let published = state.published(&member.room).into_iter().find(|track| track.info.sid == track_sid);
+        let stream_state = if paused { proto::StreamState::Paused } else { proto::StreamState::Active };
+        let told = proto::StreamStateInfo {
+            participant_sid: published.map(|track| track.participant_sid).unwrap_or_default(),
+            track_sid,
+            state: stream_state.into(),
+        };
+        member.tell(Message::StreamStateUpdate(proto::StreamStateUpdate { stream_states: vec![told] }));
+    }
+
     pub(super) fn update_subscription(&self, state: &mut State, sid: &str, request: &proto::UpdateSubscription) {
         let Some(member) = state.members.get_mut(sid) else { return };
         let grouped = request.participant_tracks.iter().flat_map(|of| &of.track_sids);
@@ -131,7 +147,7 @@ impl Authority {
     }
 
     /// The largest picture that a participant has use for of a track, told to the media plane.
-    fn apply_setting(&self, state: &State, sid: &str, track_sid: &str) {
+    fn apply_setting(&self, state: &mut State, sid: &str, track_sid: &str) {
         let Some(member) = state.members.get(sid) else { return };
         let (Some(link), Some(section)) = (&member.down, member.downlink.section_of(track_sid)) else { return };
         let limit = member.settings.get(track_sid).and_then(|setting| {
@@ -141,6 +157,22 @@ impl Authority {
             size_limit(*setting, &layers.unwrap_or_default())
         });
         self.inboxes.order(link.peer.shard, Order::LimitLayer(link.peer, Some(section), limit));
+        let room = member.room.clone();
+        state.qualities_stale(&room);
+    }
+}
+
+/// The smallest quality that fills a setting.
+pub(super) fn quality_wanted(setting: TrackSetting, track: &proto::TrackInfo) -> VideoQuality {
+    let layers = track.codecs.first().map(|codec| codec.layers.as_slice()).unwrap_or_default();
+    match size_limit(setting, layers) {
+        Some((0, 0)) => VideoQuality::Off,
+        None => VideoQuality::High,
+        Some((width, height)) => {
+            let covers = |layer: &&proto::VideoLayer| layer.width >= width && layer.height >= height;
+            let least = layers.iter().filter(covers).min_by_key(|layer| layer.width * layer.height);
+            least.map_or(VideoQuality::High, proto::VideoLayer::quality)
+        }
     }
 }
 
