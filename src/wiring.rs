@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::server::Server;
+use api::webhooks::Webhooks;
 use api::{Lifecycle, Parts, Rooms};
 use interactive_sfu::Sfu;
 use interactive_sfu::signalling::token::Keys;
@@ -85,6 +86,9 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
     let mut background = JoinSet::new();
     background.spawn(tidy(metrics.clone()));
     broadcasts_task.spawn(broadcasts.run(orders_rx, stop_broadcasts.clone(), broadcasts_max));
+
+    let webhooks = Webhooks::new(keys.clone(), rooms.clone(), settings.api.webhook_urls.clone())?;
+    background.spawn(webhooks.run(sfu.notices()));
 
     let router = api::router(Parts {
         config: settings.api,

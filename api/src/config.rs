@@ -40,6 +40,8 @@ pub struct Config {
     /// STUN and TURN servers that WHIP and WHEP clients are told of (RFC 9725 §4.6). This server is reachable at its own
     /// addresses without any; they help clients behind strict firewalls. Default none.
     pub ice_servers: Vec<IceServer>,
+    /// Where events of rooms are POSTed, as LiveKit's server does: `http://…` or `https://…`. Default none.
+    pub webhook_urls: Vec<String>,
 }
 
 /// HTTPS.
@@ -100,6 +102,7 @@ impl Default for Config {
             keep_alive_idle_ms: 60_000,
             body_read_timeout_ms: 10_000,
             ice_servers: Vec::new(),
+            webhook_urls: Vec::new(),
         }
     }
 }
@@ -128,6 +131,11 @@ impl Config {
                 || url.ends_with('/'))
         {
             return refuse(format!("playlist_base_url = {url:?} must be http(s)://host without a slash at its end"));
+        }
+        for url in &self.webhook_urls {
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return refuse(format!("webhook_urls: {url:?} must begin with http:// or https://"));
+            }
         }
         for server in &self.ice_servers {
             let known = ["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| server.url.starts_with(scheme));

@@ -22,6 +22,7 @@ mod stage;
 mod telemetry;
 #[cfg(test)]
 mod testing;
+pub mod webhooks;
 
 pub use app::Parts;
 pub use broadcasts::{Broadcasts, Playback};

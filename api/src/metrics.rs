@@ -5,6 +5,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 const REQUESTS: &str = "spillway_http_requests_total";
 const CONNECTIONS: &str = "spillway_http_connections";
 const CONNECTIONS_REFUSED: &str = "spillway_http_connections_refused_total";
+const WEBHOOKS: &str = "spillway_webhooks_total";
 const ORIGIN_REQUESTS: &str = "spillway_origin_requests_total";
 const ORIGIN_BODY_BYTES: &str = "spillway_origin_body_bytes_total";
 
@@ -16,6 +17,7 @@ pub(crate) fn describe() {
         Unit::Count,
         "Connections closed at once because connections_max was reached"
     );
+    describe_counter!(WEBHOOKS, Unit::Count, "Events for webhooks, by outcome");
     describe_counter!(ORIGIN_REQUESTS, Unit::Count, "Requests for playlists and media, by outcome");
     describe_counter!(ORIGIN_BODY_BYTES, Unit::Bytes, "Body bytes handed out by the origin");
 }
@@ -28,6 +30,11 @@ pub(crate) fn request(route: String, method: String, status: u16) {
 pub(crate) fn origin(outcome: &'static str, body_bytes: usize) {
     counter!(ORIGIN_REQUESTS, "outcome" => outcome).increment(1);
     counter!(ORIGIN_BODY_BYTES).increment(body_bytes as u64);
+}
+
+/// `outcome`: `delivered`, `failed` or `dropped`.
+pub(crate) fn webhooks(outcome: &'static str, count: u64) {
+    counter!(WEBHOOKS, "outcome" => outcome).increment(count);
 }
 
 pub(crate) fn connection_refused() {

@@ -1,6 +1,6 @@
 //! What is asked of the SFU, and what it tells. The handle is `sfu.rs`.
 
-use livekit_protocol::{IceServer, Room};
+use livekit_protocol::{IceServer, ParticipantInfo, Room, TrackInfo};
 
 pub use crate::room::member::Client;
 use crate::signalling::token::Grants;
@@ -161,4 +161,35 @@ pub enum Event {
         /// Which of their sessions.
         session: SessionId,
     },
+}
+
+/// What happens in rooms, for whoever keeps a record: each is one webhook. Sent to every subscriber of
+/// [`Sfu::notices`](crate::Sfu::notices). The hidden are not told of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// Where.
+    pub room: String,
+    /// What.
+    pub kind: NoticeKind,
+    /// Who; none where it is about the room.
+    pub participant: Option<ParticipantInfo>,
+    /// Which track; none where it is about somebody.
+    pub track: Option<TrackInfo>,
+}
+
+/// What a [`Notice`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// Somebody is there where nobody was.
+    RoomStarted,
+    /// The last one is gone.
+    RoomFinished,
+    /// A participant's media can flow.
+    ParticipantJoined,
+    /// A participant is gone.
+    ParticipantLeft,
+    /// A participant publishes one track more.
+    TrackPublished,
+    /// A participant publishes one track less.
+    TrackUnpublished,
 }

@@ -17,6 +17,8 @@ pub mod transport;
 
 pub use config::Config;
 pub use connection::Connection;
-pub use control::{Client, ConnectRequest, Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+pub use control::{
+    Client, ConnectRequest, Event, JoinRequest, Joined, Notice, NoticeKind, Patched, SessionId, SfuError, Speaker,
+};
 pub use error::StartError;
 pub use sfu::Sfu;

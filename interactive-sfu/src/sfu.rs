@@ -9,7 +9,7 @@ use livekit_protocol::{
 };
 
 use crate::connection::Connection;
-use crate::control::{ConnectRequest, Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use crate::control::{ConnectRequest, Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
 use crate::signalling::token::Keys;
 use crate::start::{self, Running};
 
@@ -140,7 +140,12 @@ impl Sfu {
         self.running.authority.close_room(room);
     }
 
-    /// What happens from now on. Bounded: a receiver that lags is told how many it missed and asks [`Sfu::stage`].
+    /// What happens in rooms from now on, for a record. Bounded: a receiver that lags is told how many it missed.
+    pub fn notices(&self) -> tokio::sync::broadcast::Receiver<Notice> {
+        self.running.authority.notices()
+    }
+
+    /// Who comes to the stage and leaves it from now on. Bounded: a receiver that lags is told how many it missed and asks [`Sfu::stage`].
     pub fn events(&self) -> tokio::sync::broadcast::Receiver<Event> {
         self.running.authority.events()
     }

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
 use rig::gst::{Publisher, Speaker};
-use rig::server::{Demo, Server};
+use rig::server::{Demo, Server, end_with_us, free_port};
+use rig::token::KeyPair;
+use rig::wait::wait_for_or;
 
 fn run(mut command: Command, server: &Server) {
     command.args([server.http.origin(), &server.room]);
@@ -31,4 +35,45 @@ fn livekits_libraries_manage_rooms_and_whoever_is_in_them() {
     node.arg("room-service.mjs").current_dir(tests.join("browser"));
     run(node, &server);
     server.wait_for_speakers(0).unwrap();
+}
+
+#[test]
+fn what_happens_in_a_room_is_told_by_signed_webhooks_in_order() {
+    let (port, keys) = (free_port().unwrap(), KeyPair::demo());
+    let mut node = Command::new("node");
+    node.args(["webhooks.mjs", &port.to_string()]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser"));
+    node.env("LIVEKIT_API_KEY", &keys.key).env("LIVEKIT_API_SECRET", &keys.secret).stdout(Stdio::piped());
+    let mut node = end_with_us(&mut node).spawn().unwrap();
+    let (sender, lines) = channel();
+    let out = BufReader::new(node.stdout.take().unwrap());
+    std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+
+    let url = format!("[\"http://127.0.0.1:{port}/\"]");
+    let environment =
+        vec![("SPILLWAY__API__WEBHOOK_URLS".into(), url), ("SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX".into(), "0".into())];
+    let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
+    let whip = server.http.url(&format!("/whip/{}", server.room));
+    let ann = Publisher::start(&Speaker::new(&whip, &server.speaker_token("ann"))).unwrap();
+    server.wait_for_speakers(1).unwrap();
+    drop(ann);
+    let mut told: Vec<String> = Vec::new();
+    let whole = wait_for_or("the room's end", 20, || {
+        told.extend(lines.try_iter());
+        if told.iter().any(|line| line == "room_finished demo") { Ok(()) } else { Err(format!("{told:?}")) }
+    });
+    node.kill().unwrap();
+    node.wait().unwrap();
+    whole.unwrap();
+    let of = |what: &str, mime_type: &str| format!("track_{what} demo ann {mime_type}");
+    let expected = [
+        "room_started demo".into(),
+        "participant_joined demo ann".into(),
+        of("published", "audio/opus"),
+        of("published", "video/H264"),
+        of("unpublished", "audio/opus"),
+        of("unpublished", "video/H264"),
+        "participant_left demo ann".into(),
+        "room_finished demo".into(),
+    ];
+    assert_eq!(told, expected);
 }

@@ -95,6 +95,7 @@ mod tests {
             name: identity.to_uppercase(),
             local: false,
             hidden: identity == "recorder",
+            joined: true,
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(serial.into()),
             kind,
             etag: String::new(),

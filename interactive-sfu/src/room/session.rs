@@ -24,6 +24,8 @@ pub(crate) struct Session {
     /// Not shown to others.
     pub hidden: bool,
     pub since: SystemTime,
+    /// Its peer connection has been up.
+    pub joined: bool,
     pub kind: Kind,
     /// The ICE session.
     pub etag: String,

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 
 use livekit_protocol as proto;
+use tokio::sync::broadcast;
 
 use super::member::{Audience, Member};
 use super::participants::{info, participant_sid, tracks};
 use super::session::{Kind, Session};
 use super::stage::{MediaTrack, OnStage};
-use crate::control::{SessionId, SfuError, Speaker};
+use crate::control::{Notice, NoticeKind, SessionId, SfuError, Speaker};
 use crate::media::loudness::level;
 use crate::shard::inbox::{PeerId, TrackId};
+
+/// Notices that a slow receiver may be behind.
+const NOTICES: usize = 4096;
 
 /// One room with a session in it.
 #[derive(Default)]
@@ -65,6 +69,7 @@ pub(super) struct State {
     pub(super) next_connection: u32,
     pub(super) publishing: usize,
     pub(super) closed: bool,
+    pub(super) notices: broadcast::Sender<Notice>,
 }
 
 impl Session {
@@ -98,6 +103,7 @@ impl State {
             next_connection: 0,
             publishing: 0,
             closed: false,
+            notices: broadcast::channel(NOTICES).0,
         }
     }
 
@@ -133,17 +139,10 @@ impl State {
     }
 
     pub(super) fn add(&mut self, session: Session) {
-        let room = self
-            .rooms
-            .entry(session.room.clone())
-            .or_insert_with(|| Room { home: session.peer.shard, ..Room::default() });
-        match session.kind {
-            Kind::Publish { .. } => {
-                self.publishing += 1;
-                room.publishers.push(session.id.clone());
-            }
-            Kind::Watch { .. } => room.watchers.push(session.id.clone()),
-        }
+        let publishes = matches!(session.kind, Kind::Publish { .. });
+        self.publishing += usize::from(publishes);
+        let room = self.room_for(&session.room, session.peer.shard);
+        if publishes { &mut room.publishers } else { &mut room.watchers }.push(session.id.clone());
         self.owns(session.peer, Owner::Session(session.id.clone()));
         self.sessions.insert(session.id.clone(), session);
     }
@@ -155,11 +154,35 @@ impl State {
         if let Some(room) = self.rooms.get_mut(&session.room) {
             room.publishers.retain(|s| s != id);
             room.watchers.retain(|s| s != id);
-            if room.is_empty() {
-                self.rooms.remove(&session.room);
-            }
         }
+        self.tidy(&session.room);
         Some(session)
+    }
+
+    fn room_for(&mut self, name: &str, home: u16) -> &mut Room {
+        if !self.rooms.contains_key(name) {
+            self.notice(name, NoticeKind::RoomStarted, None, None);
+        }
+        self.rooms.entry(name.to_owned()).or_insert_with(|| Room { home, ..Room::default() })
+    }
+
+    /// Forgets a room that nobody is in.
+    fn tidy(&mut self, name: &str) {
+        if self.rooms.get(name).is_some_and(Room::is_empty) {
+            self.rooms.remove(name);
+            self.notice(name, NoticeKind::RoomFinished, None, None);
+        }
+    }
+
+    /// For the record, if somebody keeps one.
+    pub(super) fn notice(
+        &self,
+        room: &str,
+        kind: NoticeKind,
+        participant: Option<proto::ParticipantInfo>,
+        track: Option<proto::TrackInfo>,
+    ) {
+        drop(self.notices.send(Notice { room: room.to_owned(), kind, participant, track }));
     }
 
     /// A number for one more peer.
@@ -183,7 +206,7 @@ impl State {
     }
 
     pub(super) fn add_member(&mut self, member: Member, home: u16) {
-        let room = self.rooms.entry(member.room.clone()).or_insert_with(|| Room { home, ..Room::default() });
+        let room = self.room_for(&member.room, home);
         room.members.push(member.sid.clone());
         self.members.insert(member.sid.clone(), member);
     }
@@ -195,10 +218,18 @@ impl State {
         }
         if let Some(room) = self.rooms.get_mut(&member.room) {
             room.members.retain(|other| other != sid);
-            if room.is_empty() {
-                self.rooms.remove(&member.room);
+        }
+        if !member.hidden() {
+            let told = member.info();
+            for track in &member.uplink.tracks {
+                let (told, track) = (Some(told.clone()), Some(track.info.clone()));
+                self.notice(&member.room, NoticeKind::TrackUnpublished, told, track);
+            }
+            if member.state == proto::participant_info::State::Active {
+                self.notice(&member.room, NoticeKind::ParticipantLeft, Some(told), None);
             }
         }
+        self.tidy(&member.room);
         Some(member)
     }
 

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use livekit_protocol::ParticipantPermission;
 use livekit_token::{AccessToken, Claims, TokenVerifier, VideoGrants};
 
@@ -106,6 +108,14 @@ pub(crate) struct Renewal<'a> {
 }
 
 impl Keys {
+    /// A token that vouches for a body: its claim `sha256` is the body's, in standard Base64. LiveKit's webhooks carry it.
+    pub fn sign_body(&self, body: &[u8], ttl: Duration) -> Result<String, TokenError> {
+        let secret = self.secrets.get(&self.first).filter(|s| !s.is_empty()).ok_or(TokenError::Incomplete)?;
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+        let token = AccessToken::with_api_key(&self.first, secret).with_ttl(ttl);
+        token.with_sha256(&BASE64_STANDARD.encode(digest)).to_jwt().map_err(|_| TokenError::Incomplete)
+    }
+
     /// A token for a participant who is there, with what they may do now.
     pub(crate) fn renew(&self, claims: &Renewal<'_>, ttl: Duration) -> Result<String, TokenError> {
         let secret = self.secrets.get(&self.first).filter(|s| !s.is_empty()).ok_or(TokenError::Incomplete)?;

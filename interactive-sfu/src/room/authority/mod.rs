@@ -23,7 +23,7 @@ use super::session::{
 use super::stage::OnStage;
 use super::state::{Owner, State};
 use crate::config::Config;
-use crate::control::{Event, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use crate::control::{Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
 use crate::metrics;
 use crate::shard::Report;
 use crate::shard::inbox::{Inboxes, NewPeer, Order, PeerId, TrackId};
@@ -63,6 +63,10 @@ impl Authority {
 
     pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    pub(crate) fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.lock().notices.subscribe()
     }
 
     pub(crate) fn publish(&self, request: JoinRequest) -> Result<Joined, SfuError> {
@@ -152,6 +156,7 @@ impl Authority {
             local: request.local,
             hidden: request.hidden,
             since: SystemTime::now(),
+            joined: false,
             kind,
         };
         let answer = self.our_end.answer(&ice, peer.shard, session.local, negotiated);

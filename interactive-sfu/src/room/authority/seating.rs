@@ -3,8 +3,8 @@
 use livekit_protocol::participant_info::State as Presence;
 
 use super::Authority;
-use crate::control::{Event, SessionId};
-use crate::room::participants::info;
+use crate::control::{Event, NoticeKind, SessionId};
+use crate::room::participants::{info, tracks};
 use crate::room::session::{Kind, Session};
 use crate::room::stage::{assign, track_of};
 use crate::room::state::State;
@@ -15,8 +15,11 @@ impl Authority {
     /// A speaker's media flows: they are on stage, in place of who they were before.
     pub(super) fn connected(&self, state: &mut State, id: &SessionId) {
         let Some(session) = state.sessions.get_mut(id) else { return };
+        session.joined = true;
         let (room, identity) = (session.room.clone(), session.identity.clone());
-        let Kind::Publish { connected, .. } = &mut session.kind else { return };
+        let Kind::Publish { connected, .. } = &mut session.kind else {
+            return self.record_session(state, id, NoticeKind::ParticipantJoined);
+        };
         *connected = true;
         let Some(speaker) = session.speaker() else { return };
         for before in state.sessions_of(&room, &identity) {
@@ -32,6 +35,7 @@ impl Authority {
         // Nobody listening is fine.
         drop(self.events.send(Event::SpeakerJoined { room: room.clone(), speaker }));
         self.tell_of(state, id);
+        self.record_session(state, id, NoticeKind::ParticipantJoined);
         self.stage_changed(state, &room);
     }
 
@@ -43,6 +47,24 @@ impl Authority {
         others.for_each(|member| member.tell(news.clone()));
     }
 
+    /// A session's coming or going, and that of its tracks, for the record.
+    fn record_session(&self, state: &State, id: &SessionId, kind: NoticeKind) {
+        let Some(session) = state.sessions.get(id).filter(|session| session.joined && !session.hidden) else { return };
+        let participant = info(&[session]);
+        let tracks = tracks(session).into_iter().map(|(track, _)| track);
+        let of_track = |kind| {
+            let told = participant.clone();
+            move |track| state.notice(&session.room, kind, Some(told.clone()), Some(track))
+        };
+        if kind == NoticeKind::ParticipantJoined {
+            state.notice(&session.room, kind, Some(participant.clone()), None);
+            tracks.for_each(of_track(NoticeKind::TrackPublished));
+        } else {
+            tracks.for_each(of_track(NoticeKind::TrackUnpublished));
+            state.notice(&session.room, kind, Some(participant), None);
+        }
+    }
+
     /// Tells the shard to end the peer, and forgets the session at once.
     pub(super) fn end(&self, state: &mut State, id: &SessionId, why: &'static str) {
         let Some(session) = state.sessions.get(id) else { return };
@@ -52,6 +74,7 @@ impl Authority {
     }
 
     pub(super) fn forget(&self, state: &mut State, id: &SessionId) {
+        self.record_session(state, id, NoticeKind::ParticipantLeft);
         let Some(session) = state.remove(id) else { return };
         if session.is_on_stage() {
             let mut told = info(&[&session]);

@@ -22,7 +22,7 @@ use livekit_protocol::signal_response::Message;
 use tokio::sync::mpsc;
 
 use super::Authority;
-use crate::control::{ConnectRequest, SfuError};
+use crate::control::{ConnectRequest, NoticeKind, SfuError};
 use crate::media::quality::Quality;
 use crate::room::member::{Audience, Downlink, Link, Member, Signal, Uplink};
 use crate::room::session::random_text;
@@ -279,10 +279,18 @@ impl Authority {
         if member.state != Presence::Active {
             member.state = Presence::Active;
             self.announce(state, sid);
+            self.record(state, sid, NoticeKind::ParticipantJoined, None);
             // Their own, too: until told otherwise a path is taken to be good.
             self.path_changed(state, sid, peer, Quality::default());
         }
         self.refresh_stage(state, sid);
+    }
+
+    /// What happened to somebody, for the record.
+    pub(super) fn record(&self, state: &State, sid: &str, kind: NoticeKind, track: Option<proto::TrackInfo>) {
+        if let Some(member) = state.members.get(sid).filter(|member| !member.hidden()) {
+            state.notice(&member.room, kind, Some(member.info()), track);
+        }
     }
 
     /// A peer connection of theirs is gone: without it the session has no use, and a client that is still there starts anew.

@@ -4,7 +4,7 @@ use livekit_protocol as proto;
 use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
-use crate::control::{Event, SessionId};
+use crate::control::{Event, NoticeKind, SessionId};
 use crate::media::loudness;
 use crate::room::member::{Link, Refused, Track};
 use crate::room::session::{random_text, track};
@@ -71,6 +71,13 @@ impl Authority {
             member.uplink.add(added, section, media);
             self.inboxes.order(peer.shard, Order::AddTrack(peer, Box::new(new)));
         }
+        let added: Vec<_> = member
+            .uplink
+            .tracks
+            .iter()
+            .filter(|track| track.media.id.0 > state.next_track)
+            .map(|track| track.info.clone())
+            .collect();
         let changed = !plan.removed.is_empty() || next_track != state.next_track;
         let answer = Message::Answer(proto::SessionDescription {
             r#type: "answer".to_owned(),
@@ -83,6 +90,9 @@ impl Authority {
         self.withdraw(state, sid, &plan.removed);
         if changed {
             self.announce(state, sid);
+            for track in added {
+                self.record(state, sid, NoticeKind::TrackPublished, Some(track));
+            }
             self.tracks_changed(state, sid);
         }
     }
@@ -129,6 +139,7 @@ impl Authority {
         let Some(up) = state.members.get(sid).and_then(|member| member.up.as_ref()) else { return };
         for track in tracks {
             self.inboxes.order(up.peer.shard, Order::RemoveTrack(up.peer, track.media.id));
+            self.record(state, sid, NoticeKind::TrackUnpublished, Some(track.info.clone()));
         }
     }
 

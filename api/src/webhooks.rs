@@ -1,0 +1,213 @@
+//! Tells others what happens in rooms: LiveKit's webhooks.
+//!
+//! Each event is a POST whose body a token vouches for. What happened in one room arrives in order: an event is tried until it is
+//! taken, with growing pauses, and given up after [`TRIES`]; meanwhile those behind it wait, up to [`WAITING_MAX`], and nothing else does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use interactive_sfu::signalling::token::Keys;
+use interactive_sfu::{Notice, NoticeKind};
+use livekit_protocol as proto;
+use rand::Rng as _;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::rooms::Rooms;
+use crate::{Error, metrics};
+
+/// Attempts for each URL.
+const TRIES: u32 = 6;
+/// The pause after the first attempt; it doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+/// For one attempt.
+const ATTEMPT_MAX: Duration = Duration::from_secs(10);
+/// Events of one room that may wait; further ones are dropped and counted.
+const WAITING_MAX: usize = 1024;
+/// A room of which nothing was heard for so long has no queue of its own any more.
+const IDLE: Duration = Duration::from_secs(300);
+/// How long a body's token is good for.
+const TOKEN_TTL: Duration = Duration::from_secs(300);
+
+/// Sends webhooks.
+pub struct Webhooks {
+    keys: Keys,
+    rooms: Rooms,
+    urls: Vec<String>,
+    client: reqwest::Client,
+}
+
+impl Webhooks {
+    /// To `urls`; none: [`Webhooks::run`] ends at once.
+    pub fn new(keys: Keys, rooms: Rooms, urls: Vec<String>) -> Result<Self, Error> {
+        // Whoever is asked first installs it; it is the same for all.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        let client = reqwest::Client::builder().timeout(ATTEMPT_MAX).build();
+        let client = client.map_err(|error| Error::Config(format!("webhook_urls: {error}")))?;
+        Ok(Self { keys, rooms, urls, client })
+    }
+
+    /// Runs until the notices end or it is dropped.
+    pub async fn run(self, mut notices: broadcast::Receiver<Notice>) {
+        if self.urls.is_empty() {
+            return;
+        }
+        let this = Arc::new(self);
+        let mut queues: HashMap<String, mpsc::Sender<Notice>> = HashMap::new();
+        let mut workers = JoinSet::new();
+        loop {
+            let notice = tokio::select! {
+                notice = notices.recv() => notice,
+                Some(_) = workers.join_next() => continue,
+            };
+            let notice = match notice {
+                Ok(notice) => notice,
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "events came faster than webhooks could be told of them");
+                    metrics::webhooks("dropped", missed);
+                    continue;
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            };
+            queues.retain(|_, queue| !queue.is_closed());
+            let queue = queues.entry(notice.room.clone()).or_insert_with(|| {
+                let (queue, waiting) = mpsc::channel(WAITING_MAX);
+                workers.spawn(this.clone().work(waiting));
+                queue
+            });
+            if queue.try_send(notice).is_err() {
+                metrics::webhooks("dropped", 1);
+            }
+        }
+    }
+
+    /// One room's events, in order.
+    async fn work(self: Arc<Self>, mut waiting: mpsc::Receiver<Notice>) {
+        loop {
+            let notice = match tokio::time::timeout(IDLE, waiting.recv()).await {
+                Ok(Some(notice)) => notice,
+                Ok(None) => return,
+                Err(_) => {
+                    // What was sent until now is still told of.
+                    waiting.close();
+                    continue;
+                }
+            };
+            let event = self.event(notice).await;
+            let Ok(body) = serde_json::to_vec(&event).map(Bytes::from) else { continue };
+            for url in &self.urls {
+                let delivered = self.deliver(url, &body).await;
+                metrics::webhooks(if delivered { "delivered" } else { "failed" }, 1);
+            }
+        }
+    }
+
+    async fn event(&self, notice: Notice) -> proto::WebhookEvent {
+        let room = self.rooms.get(&notice.room).await.map(|room| room.as_livekit());
+        let room = room.unwrap_or_else(|_| proto::Room { name: notice.room, ..proto::Room::default() });
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let name = match notice.kind {
+            NoticeKind::RoomStarted => "room_started",
+            NoticeKind::RoomFinished => "room_finished",
+            NoticeKind::ParticipantJoined => "participant_joined",
+            NoticeKind::ParticipantLeft => "participant_left",
+            NoticeKind::TrackPublished => "track_published",
+            NoticeKind::TrackUnpublished => "track_unpublished",
+        };
+        proto::WebhookEvent {
+            event: name.to_owned(),
+            room: Some(room),
+            participant: notice.participant,
+            track: notice.track,
+            id: format!("EV_{}", random_text()),
+            created_at: now.as_secs() as i64,
+            ..proto::WebhookEvent::default()
+        }
+    }
+
+    /// Whether it was taken in the end.
+    async fn deliver(&self, url: &str, body: &Bytes) -> bool {
+        let mut pause = PAUSE;
+        for attempt in 1..=TRIES {
+            let failure = match self.attempt(url, body).await {
+                Ok(()) => return true,
+                Err(failure) => failure,
+            };
+            if attempt == TRIES {
+                // The URL may carry a secret of its own.
+                tracing::warn!(failure, "a webhook is given up");
+                break;
+            }
+            tracing::debug!(attempt, failure, "a webhook was not taken");
+            sleep(pause).await;
+            pause *= 2;
+        }
+        false
+    }
+
+    async fn attempt(&self, url: &str, body: &Bytes) -> Result<(), String> {
+        let token = self.keys.sign_body(body, TOKEN_TTL).map_err(|error| error.to_string())?;
+        let request = self.client.post(url).header("authorization", token);
+        let request = request.header("content-type", "application/webhook+json").body(body.clone());
+        let response = request.send().await.map_err(|error| error.without_url().to_string())?;
+        if response.status().is_success() { Ok(()) } else { Err(response.status().to_string()) }
+    }
+}
+
+fn random_text() -> String {
+    rand::rng().sample_iter(rand::distr::Alphanumeric).take(12).map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::routing::post;
+    use http::StatusCode;
+
+    use super::*;
+    use crate::testing::Rig;
+
+    type Got = Arc<Mutex<Vec<String>>>;
+
+    /// Takes every second attempt, and notes the events it took.
+    async fn receiver(State(got): State<(Got, Arc<Mutex<u32>>)>, headers: http::HeaderMap, body: Bytes) -> StatusCode {
+        assert_eq!(headers["content-type"], "application/webhook+json");
+        assert!(headers["authorization"].to_str().unwrap().split('.').count() == 3);
+        let mut attempts = got.1.lock().unwrap();
+        *attempts += 1;
+        if *attempts % 2 == 1 {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+        let event: proto::WebhookEvent = serde_json::from_slice(&body).unwrap();
+        got.0.lock().unwrap().push(format!("{} {}", event.event, event.room.unwrap().name));
+        StatusCode::OK
+    }
+
+    #[tokio::test]
+    async fn events_arrive_in_order_though_every_second_attempt_fails() {
+        let rig = Rig::new().await;
+        let (got, attempts) = (Got::default(), Arc::new(Mutex::new(0)));
+        let router = Router::new().route("/", post(receiver)).with_state((got.clone(), attempts));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let (sender, notices) = broadcast::channel(16);
+        let webhooks = Webhooks::new(Keys::new("k", "s"), rig.rooms.clone(), vec![url]).unwrap();
+        tasks.spawn(webhooks.run(notices));
+        let kinds = [NoticeKind::RoomStarted, NoticeKind::ParticipantJoined, NoticeKind::RoomFinished];
+        for kind in kinds {
+            sender.send(Notice { room: "demo".into(), kind, participant: None, track: None }).unwrap();
+        }
+        while got.lock().unwrap().len() < kinds.len() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(*got.lock().unwrap(), ["room_started demo", "participant_joined demo", "room_finished demo"]);
+    }
+}
