@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
+use api::Error as ApiError;
 use api::rooms::Room;
-use api::{Error as ApiError, Layout};
 
 use crate::cli;
 use crate::error::Error;
@@ -36,13 +36,8 @@ pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
 /// Makes the room, unless an earlier run did. To be called before anybody can ask for it.
 pub(crate) async fn make_room(rooms: &api::Rooms) -> Result<(), Error> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let room = Room {
-        name: ROOM.into(),
-        title: "Demo".into(),
-        layout: Layout::Grid,
-        metadata: String::new(),
-        created_at_utc_ms: i64::try_from(now.as_millis()).unwrap_or_default(),
-    };
+    let made = i64::try_from(now.as_millis()).unwrap_or_default();
+    let room = Room { title: "Demo".into(), ..Room::new(ROOM, made) };
     match rooms.create(&room, u32::MAX).await {
         Ok(()) | Err(ApiError::RoomExists) => Ok(()),
         Err(error) => Err(error.into()),

@@ -90,7 +90,7 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
     let webhooks = Webhooks::new(keys.clone(), rooms.clone(), settings.api.webhook_urls.clone())?;
     background.spawn(webhooks.run(sfu.notices()));
 
-    let router = api::router(Parts {
+    let parts = Parts {
         config: settings.api,
         stage: Arc::new(sfu.clone()),
         keys: keys.clone(),
@@ -100,7 +100,9 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
         metrics: Arc::new(move || metrics.render()),
         lifecycle: lifecycle.clone(),
         dev_tokens: development,
-    });
+    };
+    background.spawn(api::close_idle_rooms(parts.clone()));
+    let router = api::router(parts);
     let mut http = JoinSet::new();
     let http_max = Duration::from_millis(settings.shutdown.http_ms_max.into());
     http.spawn(server.serve(router, lifecycle.clone(), http_max));

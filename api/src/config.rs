@@ -27,6 +27,11 @@ pub struct Config {
     pub lobby: Lobby,
     /// Rooms that may exist at once; the next one is refused with 507. Default 1000.
     pub rooms_max: u32,
+    /// Make the room that the token of a LiveKit client names, if there is none. Default true.
+    pub auto_create_rooms: bool,
+    /// How long a room that was made so, or by LiveKit's API without a time of its own, may be empty before it is closed.
+    /// Rooms of the REST API stay until they are deleted. Seconds; 0: for ever. Default 300.
+    pub room_idle_end_seconds: u32,
     /// Connections that may be open at once; a further one is closed as soon as it is accepted. Every waiting viewer
     /// without an edge in between holds one, and each is a file descriptor. Default 20000.
     pub connections_max: u32,
@@ -97,6 +102,8 @@ impl Default for Config {
             playlist_base_url: None,
             lobby: Lobby::All,
             rooms_max: 1000,
+            auto_create_rooms: true,
+            room_idle_end_seconds: 300,
             connections_max: 20_000,
             header_read_timeout_ms: 30_000,
             keep_alive_idle_ms: 60_000,

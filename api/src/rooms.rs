@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, SqlitePool};
 
 use crate::Error;
 
@@ -54,9 +54,26 @@ pub struct Room {
     pub metadata: String,
     /// UTC, milliseconds since the Unix epoch.
     pub created_at_utc_ms: i64,
+    /// How long it may be empty before it is closed, seconds; 0: for ever.
+    pub idle_end_seconds: u32,
+    /// LiveKit's participants at once; 0: as many as the SFU is configured for.
+    pub participants_max: u32,
 }
 
 impl Room {
+    /// One that stays until it is deleted, of any number of participants.
+    pub fn new(name: &str, created_at_utc_ms: i64) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            layout: Layout::Grid,
+            metadata: String::new(),
+            created_at_utc_ms,
+            idle_end_seconds: 0,
+            participants_max: 0,
+        }
+    }
+
     /// In the words of LiveKit's protocol, which has no title or layout; nobody is in it yet.
     pub(crate) fn as_livekit(&self) -> livekit_protocol::Room {
         livekit_protocol::Room {
@@ -65,6 +82,9 @@ impl Room {
             metadata: self.metadata.clone(),
             creation_time: self.created_at_utc_ms / 1000,
             creation_time_ms: self.created_at_utc_ms,
+            empty_timeout: self.idle_end_seconds,
+            departure_timeout: self.idle_end_seconds,
+            max_participants: self.participants_max,
             ..livekit_protocol::Room::default()
         }
     }
@@ -76,7 +96,9 @@ pub struct Rooms {
     pool: SqlitePool,
 }
 
-type Row = (String, String, String, String, i64);
+type Row = (String, String, String, String, i64, u32, u32);
+
+const COLUMNS: &str = "name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max";
 
 impl Rooms {
     /// Opens the file, which is created with its folder where it is missing, and brings its tables up to date.
@@ -100,14 +122,16 @@ impl Rooms {
 
     /// Adds a room, unless there is one of that name or `rooms_max` are there already.
     pub async fn create(&self, room: &Room, rooms_max: u32) -> Result<(), Error> {
-        let insert = "INSERT INTO rooms (name, title, layout, metadata, created_at_utc_ms)
-                      SELECT ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?";
-        let query = sqlx::query(insert)
+        let insert =
+            format!("INSERT INTO rooms ({COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?");
+        let query = sqlx::query(AssertSqlSafe(insert))
             .bind(&room.name)
             .bind(&room.title)
             .bind(layout_text(&room.layout))
             .bind(&room.metadata)
             .bind(room.created_at_utc_ms)
+            .bind(room.idle_end_seconds)
+            .bind(room.participants_max)
             .bind(rooms_max);
         match query.execute(&self.pool).await {
             Ok(done) if done.rows_affected() == 0 => match self.get(&room.name).await {
@@ -122,16 +146,20 @@ impl Rooms {
 
     /// Every room, by name.
     pub async fn list(&self) -> Result<Vec<Room>, Error> {
-        let select = "SELECT name, title, layout, metadata, created_at_utc_ms FROM rooms ORDER BY name";
-        let rows: Vec<Row> = sqlx::query_as(select).fetch_all(&self.pool).await.map_err(Error::Database)?;
+        let select = format!("SELECT {COLUMNS} FROM rooms ORDER BY name");
+        let rows: Vec<Row> =
+            sqlx::query_as(AssertSqlSafe(select)).fetch_all(&self.pool).await.map_err(Error::Database)?;
         Ok(rows.into_iter().map(from_row).collect())
     }
 
     /// One room.
     pub async fn get(&self, name: &str) -> Result<Room, Error> {
-        let select = "SELECT name, title, layout, metadata, created_at_utc_ms FROM rooms WHERE name = ?";
-        let row: Option<Row> =
-            sqlx::query_as(select).bind(name).fetch_optional(&self.pool).await.map_err(Error::Database)?;
+        let select = format!("SELECT {COLUMNS} FROM rooms WHERE name = ?");
+        let row: Option<Row> = sqlx::query_as(AssertSqlSafe(select))
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(Error::Database)?;
         row.map(from_row).ok_or(Error::UnknownRoom)
     }
 
@@ -168,10 +196,11 @@ fn layout_text(layout: &Layout) -> String {
     serde_json::to_string(layout).unwrap_or_default()
 }
 
-fn from_row((name, title, layout, metadata, created_at_utc_ms): Row) -> Room {
+fn from_row(row: Row) -> Room {
+    let (name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max) = row;
     // What a later version wrote falls back to the default.
     let layout = serde_json::from_str(&layout).unwrap_or_default();
-    Room { name, title, layout, metadata, created_at_utc_ms }
+    Room { name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max }
 }
 
 #[cfg(test)]
@@ -180,7 +209,7 @@ mod tests {
 
     fn room(name: &str) -> Room {
         let (layout, metadata) = (Layout::Single("ann".into()), "{}".into());
-        Room { name: name.into(), title: "T".into(), layout, metadata, created_at_utc_ms: 7 }
+        Room { layout, metadata, idle_end_seconds: 30, participants_max: 9, ..Room::new(name, 7) }
     }
 
     #[tokio::test]

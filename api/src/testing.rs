@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::rooms::Room;
-use crate::{BoxFuture, Broadcasts, Config, Layout, Lifecycle, Parts, Playback, RoomOrder, Rooms, Stage, router};
+use crate::{BoxFuture, Broadcasts, Config, Lifecycle, Parts, Playback, RoomOrder, Rooms, Stage, router};
 
 /// Answers every call with what was put in, and remembers what was asked.
 #[derive(Default)]
@@ -194,13 +194,7 @@ impl Rig {
     pub(crate) async fn with(config: Config, dev_tokens: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
-        let demo = Room {
-            name: "demo".into(),
-            title: "Demo".into(),
-            layout: Layout::Grid,
-            metadata: String::new(),
-            created_at_utc_ms: 0,
-        };
+        let demo = Room { title: "Demo".into(), ..Room::new("demo", 0) };
         rooms.create(&demo, 9).await.unwrap();
         let (orders, orders_rx) = mpsc::channel(1);
         let (stage, broadcasts, lifecycle) =

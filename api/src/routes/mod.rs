@@ -14,7 +14,7 @@ mod dev_token;
 mod health;
 mod live;
 mod pages;
-mod rooms;
+pub(crate) mod rooms;
 mod rtc;
 mod signalling;
 mod twirp;

@@ -127,14 +127,8 @@ async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Resul
     auth::may_create(&auth::grants(&app.keys, &headers)?)?;
     let request: CreateRoom = extract::json(&app.config, &headers, body).await?;
     extract::check_room_name("room", &request.room)?;
-    let title = request.title.filter(|title| !title.is_empty()).unwrap_or_else(|| request.room.clone());
-    let room = Room {
-        name: request.room,
-        title,
-        layout: request.layout,
-        metadata: String::new(),
-        created_at_utc_ms: Utc::now().timestamp_millis(),
-    };
+    let mut room = Room { layout: request.layout, ..Room::new(&request.room, Utc::now().timestamp_millis()) };
+    room.title = request.title.filter(|title| !title.is_empty()).unwrap_or(room.title);
     check(&room)?;
     app.rooms.create(&room, app.config.rooms_max).await?;
     let location = HeaderValue::try_from(format!("/v1/rooms/{}", room.name));

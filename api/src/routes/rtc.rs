@@ -9,9 +9,11 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use chrono::Utc;
 use http::{HeaderMap, StatusCode};
 use interactive_sfu::signalling::livekit::Frame;
 use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
+use interactive_sfu::signalling::token::Grants;
 use interactive_sfu::{Client, ConnectRequest, Connection};
 use livekit_protocol as proto;
 use serde::Deserialize;
@@ -21,6 +23,7 @@ use crate::app::App;
 use crate::config::IceServer;
 use crate::extract::{Caller, is_room_name};
 use crate::problem::Problem;
+use crate::rooms::Room;
 use crate::{Error, auth};
 
 /// A client of which nothing is heard for so long is gone: it pings every five seconds.
@@ -69,18 +72,28 @@ impl RtcQuery {
 }
 
 /// Who wants in, and where: the token, and the room as it is.
-async fn admitted(
-    app: &App,
-    query: &RtcQuery,
-    headers: &HeaderMap,
-) -> Result<(interactive_sfu::signalling::token::Grants, crate::rooms::Room), Error> {
+async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Room), Error> {
     let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
     let room = auth::may_join(&grants)?;
     if !is_room_name(&room) {
         return Err(Error::UnknownRoom);
     }
-    let room = app.rooms.get(&room).await?;
+    let room = match app.rooms.get(&room).await {
+        Err(Error::UnknownRoom) if app.config.auto_create_rooms => made(app, &room).await?,
+        known => known?,
+    };
     Ok((grants, room))
+}
+
+/// The token names a room, so whoever signed it wants there to be one.
+async fn made(app: &App, name: &str) -> Result<Room, Error> {
+    let idle_end_seconds = app.config.room_idle_end_seconds;
+    let room = Room { idle_end_seconds, ..Room::new(name, Utc::now().timestamp_millis()) };
+    match app.rooms.create(&room, app.config.rooms_max).await {
+        Ok(()) => Ok(room),
+        Err(Error::RoomExists) => app.rooms.get(name).await,
+        Err(error) => Err(error),
+    }
 }
 
 async fn validate(

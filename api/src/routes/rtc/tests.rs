@@ -1,3 +1,4 @@
+use crate::Config;
 use crate::testing::Rig;
 
 const UPGRADE: [(&str, &str); 4] = [
@@ -12,7 +13,7 @@ async fn validate_says_who_gets_in_and_any_page_may_read_it() {
     let rig = Rig::new().await;
     let bearer = |room: &str, grants: &str| rig.bearer(room, grants).1;
     let token = |room: &str, grants: &str| bearer(room, grants).trim_start_matches("Bearer ").to_owned();
-    let table = [(token("demo", "publish"), 200), (token("other", "publish"), 404), ("nonsense".to_owned(), 401)];
+    let table = [(token("demo", "publish"), 200), (token("a b", "publish"), 404), ("nonsense".to_owned(), 401)];
     for (token, status) in table {
         let reply = rig.send_raw("GET", &format!("/rtc/validate?access_token={token}"), &[], vec![]).await;
         assert_eq!((reply.status, reply.header("access-control-allow-origin")), (status, "*"), "{token}");
@@ -21,6 +22,18 @@ async fn validate_says_who_gets_in_and_any_page_may_read_it() {
     let reply = rig.send_raw("GET", "/rtc/validate", &[("authorization", &by_header)], vec![]).await;
     assert_eq!((reply.status, &reply.body[..]), (200, &b"success"[..]));
     assert_eq!(rig.send_raw("GET", "/rtc/validate", &[], vec![]).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_for_a_room_that_is_not_there_makes_it_unless_rooms_are_made_otherwise() {
+    for (auto_create_rooms, status) in [(true, 200), (false, 404)] {
+        let rig = Rig::with(Config { auto_create_rooms, room_idle_end_seconds: 77, ..Config::default() }, false).await;
+        let bearer = rig.bearer("new", "publish").1;
+        let reply = rig.send_raw("GET", "/rtc/validate", &[("authorization", &bearer)], vec![]).await;
+        assert_eq!(reply.status, status);
+        let made = rig.rooms.get("new").await.ok();
+        assert_eq!(made.map(|room| room.idle_end_seconds), auto_create_rooms.then_some(77));
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::extract::check_room_name;
 use crate::rooms::Room;
 use crate::routes::rooms::end_room;
-use crate::{Error, Layout, auth};
+use crate::{Error, auth};
 
 /// Longer metadata of a room is refused, bytes.
 const METADATA_BYTES_MAX: usize = 32 * 1024;
@@ -21,16 +21,20 @@ pub(super) struct RoomService {
 }
 
 impl RoomService {
-    /// The room, made if there is none. Timeouts, limits of participants and egress in the request are not followed.
+    /// The room, made if there is none. It is closed when nobody was in it for the longer of the request's timeouts. Egress in the
+    /// request is not followed.
     pub(super) async fn create_room(&self, request: proto::CreateRoomRequest) -> Result<proto::Room, Failure> {
         auth::may_create(&self.grants)?;
         check_room_name("name", &request.name)?;
+        let idle_end_seconds = match request.empty_timeout.max(request.departure_timeout) {
+            0 => self.app.config.room_idle_end_seconds,
+            seconds => seconds,
+        };
         let room = Room {
-            title: request.name.clone(),
-            name: request.name,
-            layout: Layout::Grid,
             metadata: checked(request.metadata)?,
-            created_at_utc_ms: Utc::now().timestamp_millis(),
+            idle_end_seconds,
+            participants_max: request.max_participants,
+            ..Room::new(&request.name, Utc::now().timestamp_millis())
         };
         match self.app.rooms.create(&room, self.app.config.rooms_max).await {
             Ok(()) => Ok(self.room(room)),

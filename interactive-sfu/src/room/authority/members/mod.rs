@@ -80,7 +80,9 @@ impl Authority {
             self.dismiss(state, &before, DisconnectReason::DuplicateIdentity, Action::Disconnect);
         }
         let there = state.rooms.get(&request.room).map_or(0, |room| room.members.len());
-        if there >= self.config.participants_per_room_max as usize {
+        let configured = self.config.participants_per_room_max;
+        let most = Some(request.about.max_participants).filter(|max| *max > 0).unwrap_or(configured).min(configured);
+        if there >= most as usize {
             return Err(SfuError::Full("the room is full".into()));
         }
         self.has_room(state)?;
