@@ -45,4 +45,7 @@ fn every_subscriber_gets_every_packet_with_either_srtp_profile() {
     // Requests of sixty subscribers that join in an instant, in two streams.
     assert!(gcm["keyframe_requests"].as_u64() <= Some(40), "{gcm}");
     check(&load(&server, &["-n", "20", "--srtp", "cm"]), "Aes128CmHmacSha1_80");
+    // One publisher, whose track is in the first offer; and several, of whom each subscriber asks for one.
+    check(&load(&server, &["-n", "40", "--protocol", "livekit"]), "AeadAes128Gcm");
+    check(&load(&server, &["-n", "40", "-m", "4", "--protocol", "livekit"]), "AeadAes128Gcm");
 }

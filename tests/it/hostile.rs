@@ -36,7 +36,7 @@ fn still_serves(server: &Server) {
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let request =
         Request::vp8(&format!("/whip/{}", server.room), Some(server.speaker_token("good")), Direction::Publish);
-    let peer = Peer::join(&server.http, &credentials, &request).unwrap();
+    let mut peer = Peer::join(&server.http, &credentials, &request).unwrap();
     peer.session.leave(&server.http).unwrap();
 }
 

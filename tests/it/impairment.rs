@@ -25,7 +25,7 @@ fn relay(server: &Server) -> Relay {
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let token = Some(server.speaker_token("probe"));
     let request = Request::vp8(&format!("/whip/{}", server.room), token, Direction::Publish);
-    let signalled = signal(&server.http, &credentials, &request).unwrap();
+    let mut signalled = signal(&server.http, &credentials, &request).unwrap();
     signalled.session.leave(&server.http).unwrap();
     Relay::start(signalled.answer.udp).unwrap()
 }

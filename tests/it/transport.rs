@@ -102,7 +102,7 @@ fn media_address(server: &Server) -> SocketAddr {
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let request =
         Request::vp8(&format!("/whip/{}", server.room), Some(server.speaker_token("probe")), Direction::Publish);
-    let signalled = signal(&server.http, &credentials, &request).unwrap();
+    let mut signalled = signal(&server.http, &credentials, &request).unwrap();
     signalled.session.leave(&server.http).unwrap();
     signalled.answer.udp
 }

@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 use rig::peer::SrtpOffer;
 use rig::vp8::PAYLOAD_BYTES_MIN;
 
-/// Measures what a WHIP/WHEP server on this machine forwards, and at what cost.
+/// Measures what a server of WHIP and WHEP, or of LiveKit's protocol, forwards on this machine, and at what cost.
 ///
 /// Exit status: 0 measured, 1 failed, 3 measured but disturbed by other processes.
 #[derive(Clone, Debug, Parser)]
@@ -51,6 +51,9 @@ pub(crate) struct Options {
     /// Joins in flight at a time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub join_threads: u32,
+    /// How peers join.
+    #[arg(long, value_enum, default_value_t = Protocol::Whip)]
+    pub protocol: Protocol,
     /// The SRTP profiles to offer.
     #[arg(long, value_enum, default_value_t = Srtp::Gcm)]
     pub srtp: Srtp,
@@ -75,6 +78,15 @@ pub(crate) struct Options {
     /// Write the figures as JSON to this file, too.
     #[arg(long)]
     pub json: Option<std::path::PathBuf>,
+}
+
+/// How peers join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// WHIP and WHEP.
+    Whip,
+    /// LiveKit's, on a WebSocket.
+    Livekit,
 }
 
 /// SRTP profiles to offer.

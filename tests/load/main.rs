@@ -1,7 +1,7 @@
-//! `spillway-load`: how much a WHIP/WHEP server forwards, and at what cost.
+//! `spillway-load`: how much a server of WHIP and WHEP, or of LiveKit's protocol, forwards, and at what cost.
 //!
 //! Publishers send frame-shaped VP8, subscribers complete ICE and DTLS and then receive; what the server's process spends
-//! meanwhile is read from outside, by its pid. Any server will do that answers WHIP and WHEP on this machine. Most
+//! meanwhile is read from outside, by its pid. Any server on this machine will do that answers either. Most
 //! subscribers only count what arrives, so that the generator is not the limit; a sample decrypts every packet and takes
 //! the kernel's receive timestamps.
 //!

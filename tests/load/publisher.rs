@@ -95,6 +95,7 @@ impl Publisher {
             let octets = self.packets.wrapping_mul(options.bytes);
             let report = rtcp::sender_report(self.ssrc, ntp_now(), self.stream.timestamp(), self.packets, octets);
             let _ = self.peer.send_rtcp(&report);
+            self.peer.session.beat();
             if let Ok(check) = self.peer.binding_request() {
                 let _ = self.peer.socket.send(&check);
             }

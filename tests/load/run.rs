@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rig::http::Http;
+use rig::livekit;
 use rig::peer::{Credentials, Peer, Request};
 use rig::process::{pin_to_cpu, raise_open_files};
 use rig::sdp::Direction;
@@ -13,7 +14,7 @@ use rig::stats::quantile;
 use rig::token::KeyPair;
 use rig::{Error, Result};
 
-use crate::cli::Options;
+use crate::cli::{Options, Protocol};
 use crate::measure::{Moment, resident_kib};
 use crate::publisher::{self, Shared};
 use crate::report::{Joins, Report, Row};
@@ -107,9 +108,19 @@ impl Rig<'_> {
     }
 
     fn join_publisher(&self, m: u32) -> Result<(Peer, u32)> {
-        let mut request = self.request("whip", m, &publisher_name(m), Direction::Publish);
-        request.ssrc = 0x1000_0000 + m * 2;
-        Ok((Peer::join(self.http, self.credentials, &request)?, request.ssrc))
+        let ssrc = 0x1000_0000 + m * 2;
+        let peer = match self.options.protocol {
+            Protocol::Whip => {
+                let mut request = self.request("whip", m, &publisher_name(m), Direction::Publish);
+                request.ssrc = ssrc;
+                Peer::join(self.http, self.credentials, &request)?
+            }
+            Protocol::Livekit => {
+                let token = self.keys().mint_publisher(self.room(m), &publisher_name(m));
+                Peer::connect(self.credentials, livekit::publish(self.http, self.credentials, &token, ssrc)?)?
+            }
+        };
+        Ok((peer, ssrc))
     }
 
     /// Subscribers join from several threads, at the rate asked for.
@@ -147,10 +158,8 @@ impl Rig<'_> {
                 thread::sleep(due.saturating_sub(start.elapsed()));
             }
             let m = n % self.options.publishers;
-            let mut request = self.request("whep", m, &format!("load-sub-{n}"), Direction::Watch);
-            request.path = format!("{}?participant={}", request.path, publisher_name(m));
             let from = Instant::now();
-            match Peer::join(self.http, self.credentials, &request) {
+            match self.join_subscriber(n, m) {
                 Ok(peer) => joined.push((n, peer, from.elapsed().as_micros() as u32)),
                 Err(error) => {
                     // The others need not go on.
@@ -161,16 +170,40 @@ impl Rig<'_> {
         }
     }
 
-    fn request(&self, kind: &str, m: u32, identity: &str, direction: Direction) -> Request {
+    fn join_subscriber(&self, n: u32, m: u32) -> Result<Peer> {
+        let identity = format!("load-sub-{n}");
+        match self.options.protocol {
+            Protocol::Whip => {
+                let mut request = self.request("whep", m, &identity, Direction::Watch);
+                request.path = format!("{}?participant={}", request.path, publisher_name(m));
+                Peer::join(self.http, self.credentials, &request)
+            }
+            Protocol::Livekit => {
+                let token = self.keys().mint(self.room(m), &identity, false);
+                let alone = self.options.publishers as usize <= self.options.rooms.len();
+                let signalled = livekit::watch(self.http, self.credentials, &token, &publisher_name(m), alone)?;
+                Peer::connect(self.credentials, signalled)
+            }
+        }
+    }
+
+    fn keys(&self) -> KeyPair {
+        KeyPair { key: self.options.key.clone(), secret: self.options.secret.clone() }
+    }
+
+    fn room(&self, m: u32) -> &str {
         let rooms = &self.options.rooms;
-        let room = &rooms[m as usize % rooms.len()];
-        let keys = KeyPair { key: self.options.key.clone(), secret: self.options.secret.clone() };
+        &rooms[m as usize % rooms.len()]
+    }
+
+    fn request(&self, kind: &str, m: u32, identity: &str, direction: Direction) -> Request {
+        let (room, keys) = (self.room(m), self.keys());
         let token = (!keys.key.is_empty()).then(|| keys.mint(room, identity, direction == Direction::Publish));
         Request::vp8(&format!("/{kind}/{room}"), token, direction)
     }
 
     fn leave(&self, peers: impl Iterator<Item = Peer>) {
-        for peer in peers {
+        for mut peer in peers {
             // A server that forgets a session sooner than we end it has done no wrong.
             let _ = peer.session.leave(self.http);
         }

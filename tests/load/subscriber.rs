@@ -166,6 +166,7 @@ impl Audience {
             compound.extend(rtcp::pli(1, subscriber.peer.answer.video_ssrc.unwrap_or(source)));
         }
         let _ = subscriber.peer.send_rtcp(&compound);
+        subscriber.peer.session.beat();
         if n / count % CONSENT_EVERY == 0
             && let Ok(check) = subscriber.peer.binding_request()
         {

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`server`] | the server's process: free ports, data folder, readiness, its end |
 //! | [`http`], [`prometheus`], [`token`] | its HTTP surface |
-//! | [`sdp`], [`session`], [`ice`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
+//! | [`sdp`], [`session`], [`ice`], [`peer`], [`livekit`] | one WebRTC peer of our own, for load and for ill-behaved clients |
 //! | [`vp8`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
@@ -28,6 +28,7 @@ pub mod hls;
 pub mod http;
 pub mod ice;
 pub mod lipsync;
+pub mod livekit;
 pub mod peer;
 pub mod process;
 pub mod prometheus;

@@ -122,6 +122,12 @@ pub struct Signalled {
     ufrag: String,
 }
 
+impl Signalled {
+    pub(crate) fn new(answer: Answer, session: Session, ufrag: String) -> Self {
+        Self { answer, session, via: None, ufrag }
+    }
+}
+
 /// Posts the offer; only a 201 is taken.
 pub fn signal(http: &Http, credentials: &Credentials, request: &Request) -> Result<Signalled> {
     let ufrag = format!("{:08x}", rand::random::<u32>());

@@ -1,20 +1,34 @@
-//! What a WHIP or WHEP client does with its session after the answer.
+//! What a client does with its session after the answer.
 
 use crate::error::Result;
 use crate::http::{Http, Reply};
+use crate::livekit::Signal;
 
-/// The server's side of a peer over HTTP (RFC 9725 §4.2).
-#[derive(Clone, Debug)]
+/// The server's side of a peer: over HTTP (RFC 9725 §4.2), or on a signal connection.
+#[derive(Debug)]
 pub struct Session {
-    /// Its path or URL.
+    /// Its path or URL; empty on a signal connection.
     pub location: String,
     token: Option<String>,
+    signal: Option<Signal>,
 }
 
 impl Session {
     /// The session at `location`, made with `token`.
     pub(crate) fn new(location: String, token: Option<String>) -> Self {
-        Self { location, token }
+        Self { location, token, signal: None }
+    }
+
+    /// One of LiveKit's protocol.
+    pub(crate) fn of(signal: Signal) -> Self {
+        Self { location: String::new(), token: None, signal: Some(signal) }
+    }
+
+    /// To be called every second or so.
+    pub fn beat(&mut self) {
+        if let Some(signal) = &mut self.signal {
+            signal.beat();
+        }
     }
 
     /// A request to the session, or to what lies `below` it, with the token that it was made with.
@@ -25,7 +39,10 @@ impl Session {
     }
 
     /// Ends it.
-    pub fn leave(&self, http: &Http) -> Result<()> {
+    pub fn leave(&mut self, http: &Http) -> Result<()> {
+        if let Some(signal) = &mut self.signal {
+            return signal.leave();
+        }
         let reply = self.request(http, "DELETE", "", "application/sdp", &[])?;
         if (200..300).contains(&reply.status) { Ok(()) } else { Err(reply.unexpected(&self.location)) }
     }

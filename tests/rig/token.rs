@@ -30,6 +30,12 @@ impl KeyPair {
         self.sign("admin", 3600, json!({ "roomCreate": true }))
     }
 
+    /// A token that lets `identity` publish in `room`, and watch nothing.
+    pub fn mint_publisher(&self, room: &str, identity: &str) -> String {
+        let grants = json!({ "roomJoin": true, "room": room, "canPublish": true, "canSubscribe": false });
+        self.sign(identity, 3600, grants)
+    }
+
     /// A token that lets its bearer moderate `room`.
     pub fn mint_moderator(&self, room: &str) -> String {
         self.sign("moderator", 3600, json!({ "roomAdmin": true, "room": room }))

@@ -1,0 +1,178 @@
+//! A client of LiveKit's protocol, for load: one track published, or one watched. Blocking, like [`crate::peer`].
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use livekit_protocol as proto;
+use livekit_protocol::signal_request::Message as Request;
+use livekit_protocol::signal_response::Message;
+use prost::Message as _;
+use tungstenite::{Bytes, WebSocket};
+
+use crate::error::{Error, Result};
+use crate::http::Http;
+use crate::peer::{Credentials, Signalled};
+use crate::sdp::{Answer, Direction, Offer, Video};
+use crate::session::Session;
+
+/// A message may take so long.
+const MESSAGE_MAX: Duration = Duration::from_secs(10);
+/// How often the server wants to hear of us.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A signal connection.
+pub struct Signal {
+    socket: WebSocket<TcpStream>,
+    pinged: Instant,
+}
+
+impl std::fmt::Debug for Signal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signal").finish_non_exhaustive()
+    }
+}
+
+impl Signal {
+    /// Joins. `auto_subscribe`: every track is to be sent, without being asked for.
+    fn join(http: &Http, token: &str, auto_subscribe: bool) -> Result<(Self, proto::JoinResponse)> {
+        let url = http.origin().replacen("http", "ws", 1);
+        let host = url.trim_start_matches("ws://").to_owned();
+        let subscribe = u8::from(auto_subscribe);
+        let url = format!("{url}/rtc?access_token={token}&auto_subscribe={subscribe}&protocol=16&sdk=rig&version=1");
+        let stream = TcpStream::connect(&host).map_err(Error::io("connecting to the server"))?;
+        stream.set_nodelay(true).map_err(Error::io("setting up a connection"))?;
+        stream.set_read_timeout(Some(MESSAGE_MAX)).map_err(Error::io("setting up a connection"))?;
+        let refused = |error: String| Error::Child(format!("the signal connection is refused: {error}"));
+        let (socket, _) = tungstenite::client(url, stream).map_err(|error| refused(error.to_string()))?;
+        let mut signal = Self { socket, pinged: Instant::now() };
+        let join = signal.find(|message| if let Message::Join(join) = message { Some(join) } else { None })?;
+        Ok((signal, join))
+    }
+
+    fn say(&mut self, request: Request) -> Result<()> {
+        let request = proto::SignalRequest { message: Some(request) };
+        let message = tungstenite::Message::Binary(Bytes::from(request.encode_to_vec()));
+        self.socket.send(message).map_err(|error| Error::Child(format!("the signal connection: {error}")))
+    }
+
+    /// The next message that is of interest.
+    fn find<T>(&mut self, mut is: impl FnMut(Message) -> Option<T>) -> Result<T> {
+        let until = Instant::now() + MESSAGE_MAX;
+        while Instant::now() < until {
+            let message = self.socket.read();
+            let message = message.map_err(|error| Error::Child(format!("the signal connection: {error}")))?;
+            let tungstenite::Message::Binary(bytes) = message else { continue };
+            let response = proto::SignalResponse::decode(bytes);
+            let message = response.map_err(|error| Error::Child(format!("a signal message: {error}")))?.message;
+            if let Some(Message::Leave(leave)) = &message {
+                return Err(Error::Child(format!("the server bids to leave: {leave:?}")));
+            }
+            if let Some(found) = message.and_then(&mut is) {
+                return Ok(found);
+            }
+        }
+        Err(Error::Child("the server does not say what is awaited".into()))
+    }
+
+    /// To be called now and then, so that the server knows that we are there. What it says meanwhile is read and dropped.
+    pub fn beat(&mut self) {
+        if self.pinged.elapsed() < PING_INTERVAL {
+            return;
+        }
+        self.pinged = Instant::now();
+        let _ = self.say(Request::PingReq(proto::Ping::default()));
+        if self.socket.get_ref().set_nonblocking(true).is_ok() {
+            while self.socket.read().is_ok() {}
+            let _ = self.socket.get_ref().set_nonblocking(false);
+        }
+    }
+
+    /// Leaves.
+    pub fn leave(&mut self) -> Result<()> {
+        self.say(Request::Leave(proto::LeaveRequest::default()))
+    }
+}
+
+/// Our end of ICE.
+fn ice() -> (String, String) {
+    (format!("{:08x}", rand::random::<u32>()), format!("{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>()))
+}
+
+/// Publishes a VP8 track. The token must not allow watching: there would be a second peer connection.
+pub fn publish(http: &Http, credentials: &Credentials, token: &str, ssrc: u32) -> Result<Signalled> {
+    let (mut signal, _) = Signal::join(http, token, false)?;
+    signal.say(Request::AddTrack(proto::AddTrackRequest {
+        // As the offer's msid has it.
+        cid: "video".to_owned(),
+        r#type: proto::TrackType::Video.into(),
+        source: proto::TrackSource::Camera.into(),
+        width: 1280,
+        height: 720,
+        ..proto::AddTrackRequest::default()
+    }))?;
+    signal.find(|message| if let Message::TrackPublished(track) = message { Some(track) } else { None })?;
+    let (ufrag, pwd) = ice();
+    let offer = Offer {
+        direction: Direction::Publish,
+        video: Some(Video::Vp8),
+        audio: false,
+        ufrag: ufrag.clone(),
+        pwd,
+        fingerprint: credentials.fingerprint().to_owned(),
+        ssrc,
+    };
+    let offer = proto::SessionDescription { r#type: "offer".into(), sdp: offer.print(), id: 1, ..Default::default() };
+    signal.say(Request::Offer(offer))?;
+    let answer = signal.find(|message| if let Message::Answer(answer) = message { Some(answer) } else { None })?;
+    Ok(Signalled::new(Answer::parse(&answer.sdp)?, Session::of(signal), ufrag))
+}
+
+/// Watches the picture of `whom`. `auto_subscribe`: nobody else publishes.
+pub fn watch(
+    http: &Http,
+    credentials: &Credentials,
+    token: &str,
+    whom: &str,
+    auto_subscribe: bool,
+) -> Result<Signalled> {
+    let (mut signal, join) = Signal::join(http, token, auto_subscribe)?;
+    let video = |track: &&proto::TrackInfo| track.r#type() == proto::TrackType::Video;
+    let published = join.other_participants.iter().find(|other| other.identity == whom);
+    let track = published.and_then(|other| other.tracks.iter().find(video)).map(|track| track.sid.clone());
+    let track = track.ok_or_else(|| Error::Child(format!("{whom} publishes no picture")))?;
+    if !auto_subscribe {
+        let track_sids = vec![track.clone()];
+        signal.say(Request::Subscription(proto::UpdateSubscription {
+            track_sids,
+            subscribe: true,
+            ..proto::UpdateSubscription::default()
+        }))?;
+    }
+    let (ufrag, pwd) = ice();
+    loop {
+        let offer = signal.find(|message| if let Message::Offer(offer) = message { Some(offer) } else { None })?;
+        let sdp = mirrored(&offer.sdp, &ufrag, &pwd, credentials.fingerprint());
+        let answer = proto::SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..Default::default() };
+        signal.say(Request::Answer(answer))?;
+        if offer.mid_to_track_id.values().any(|sid| *sid == track) {
+            return Ok(Signalled::new(Answer::parse(&offer.sdp)?, Session::of(signal), ufrag));
+        }
+    }
+}
+
+/// An answer that takes all of an offer.
+fn mirrored(offer: &str, ufrag: &str, pwd: &str, fingerprint: &str) -> String {
+    let ours = |line: &str| {
+        let key = line.split(':').next().unwrap_or(line);
+        match key {
+            "a=ice-ufrag" => Some(format!("a=ice-ufrag:{ufrag}")),
+            "a=ice-pwd" => Some(format!("a=ice-pwd:{pwd}")),
+            "a=fingerprint" => Some(format!("a=fingerprint:sha-256 {fingerprint}")),
+            "a=setup" => Some("a=setup:active".to_owned()),
+            "a=sendonly" => Some("a=recvonly".to_owned()),
+            "a=ice-lite" | "a=candidate" | "a=end-of-candidates" | "a=ssrc" | "a=ssrc-group" | "a=msid" => None,
+            _ => Some(line.to_owned()),
+        }
+    };
+    offer.lines().filter_map(ours).map(|line| line + "\r\n").collect()
+}
