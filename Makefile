@@ -4,7 +4,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 FUZZ_SECONDS ?= 5
 
-.PHONY: help run build test unit e2e check bench fuzz soak screenshot dependencies test-dependencies web clean
+.PHONY: help run build test unit e2e check bench fuzz soak switches screenshot dependencies test-dependencies web clean
 
 help:
 	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
@@ -15,6 +15,7 @@ help:
 	@echo "make check       formatting, lints, documentation, spelling, types"
 	@echo "make bench       every figure of the README's table, measured on this machine"
 	@echo "make soak        lip sync, memory and latency over ten minutes"
+	@echo "make switches    a thousand random switches between layers, each picture checked; seven minutes"
 	@echo "make screenshot  docs/watch.png anew"
 
 dependencies:
@@ -77,6 +78,10 @@ soak: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --release --locked -p spillway -p spillway-tests --bins
 	GLASS_SECONDS=600 LADDERS=small tests/bench.sh glass
+
+switches: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	SWITCHES=1000 cargo test --locked --workspace --test livekit random_switches -- --nocapture
 
 screenshot: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets

@@ -49,8 +49,8 @@ pub struct Config {
     pub silence_ms_max: u32,
     /// What a publisher may send, all its layers together. Bits a second; default 8000000.
     pub publish_bits_per_second_max: u32,
-    /// The least time between two keyframe requests to one publisher's layer, however many viewers ask. Milliseconds;
-    /// default 500.
+    /// The least time between two keyframes of one publisher's layer that are asked for, however many viewers ask. Milliseconds;
+    /// default 400.
     pub keyframe_interval_ms_min: u32,
 }
 
@@ -72,7 +72,7 @@ impl Default for Config {
             join_ms_max: 20_000,
             silence_ms_max: 15_000,
             publish_bits_per_second_max: 8_000_000,
-            keyframe_interval_ms_min: 500,
+            keyframe_interval_ms_min: 400,
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod keyframes;
 pub(crate) mod layers;
 pub(crate) mod loudness;
 pub(crate) mod probe;
+pub(crate) mod proof;
 pub(crate) mod quality;
 pub(crate) mod receive;
 pub(crate) mod report;

@@ -48,8 +48,9 @@ pub(crate) struct Reception {
     transit: Option<(Instant, u32)>,
     expected_before: u64,
     received_before: u64,
-    bytes: u64,
-    bits_per_second: u32,
+    all: Meter,
+    /// Without padding and what came twice, by which browsers probe a path.
+    media: Meter,
     metered_at: Option<Instant>,
     last_arrival: Option<Instant>,
 }
@@ -66,8 +67,8 @@ impl Reception {
             transit: None,
             expected_before: 0,
             received_before: 0,
-            bytes: 0,
-            bits_per_second: 0,
+            all: Meter::default(),
+            media: Meter::default(),
             metered_at: None,
             last_arrival: None,
         }
@@ -78,17 +79,26 @@ impl Reception {
         self.first.map(|_| self.highest)
     }
 
-    /// A packet with 48-bit sequence number `sequence`, original or retransmitted, of `bytes` on the wire.
+    /// A packet with 48-bit sequence number `sequence`, original or retransmitted, of `wire_bytes`, `media_bytes` of them payload:
+    /// none of mere padding.
     pub(crate) fn arrived(
         &mut self,
         sequence: u64,
         timestamp: u32,
-        bytes: usize,
+        (wire_bytes, media_bytes): (usize, usize),
         now: Instant,
         retransmitted: bool,
     ) -> Arrival {
-        self.bytes += bytes as u64;
-        self.last_arrival = Some(now);
+        self.all.bytes += wire_bytes as u64;
+        let arrival = self.judge(sequence, timestamp, now, retransmitted);
+        if arrival != Arrival::Duplicate {
+            self.media.bytes += media_bytes as u64;
+            self.last_arrival = Some(now);
+        }
+        arrival
+    }
+
+    fn judge(&mut self, sequence: u64, timestamp: u32, now: Instant, retransmitted: bool) -> Arrival {
         let Some(first) = self.first else {
             if retransmitted {
                 return Arrival::Duplicate;
@@ -174,21 +184,41 @@ impl Reception {
             if seconds < 0.2 {
                 return;
             }
-            let bits = self.bytes as f64 * 8.0 / seconds;
-            let smooth = if self.bits_per_second == 0 { 1.0 } else { 0.5 };
-            self.bits_per_second = (f64::from(self.bits_per_second) * (1.0 - smooth) + bits * smooth) as u32;
+            self.all.passed(seconds);
+            self.media.passed(seconds);
         }
-        (self.bytes, self.metered_at) = (0, Some(now));
+        (self.all.bytes, self.media.bytes, self.metered_at) = (0, 0, Some(now));
     }
 
     /// As metered last.
     pub(crate) fn bits_per_second(&self) -> u32 {
-        self.bits_per_second
+        self.all.bits_per_second
+    }
+
+    /// Of that, what a subscriber would be sent.
+    pub(crate) fn media_bits_per_second(&self) -> u32 {
+        self.media.bits_per_second
     }
 
     /// Whether anything came within `span`.
     pub(crate) fn is_live(&self, now: Instant, span: Duration) -> bool {
         self.last_arrival.is_some_and(|at| now.saturating_duration_since(at) < span)
+    }
+}
+
+/// A bit rate, smoothed.
+#[derive(Debug, Default)]
+struct Meter {
+    bytes: u64,
+    bits_per_second: u32,
+}
+
+impl Meter {
+    /// So many seconds since the bytes were counted from.
+    fn passed(&mut self, seconds: f64) {
+        let bits = self.bytes as f64 * 8.0 / seconds;
+        let smooth = if self.bits_per_second == 0 { 1.0 } else { 0.5 };
+        self.bits_per_second = (f64::from(self.bits_per_second) * (1.0 - smooth) + bits * smooth) as u32;
     }
 }
 
@@ -204,35 +234,35 @@ mod tests {
     fn a_gap_is_asked_for_after_the_time_of_reordering_and_again() {
         let (mut r, t) = (Reception::new(90_000), Instant::now());
         for s in [100, 101, 104] {
-            assert_eq!(r.arrived(s, 0, 100, t, false), Arrival::Wanted);
+            assert_eq!(r.arrived(s, 0, (100, 100), t, false), Arrival::Wanted);
         }
         assert_eq!(r.nacks(ms(t, 7)), [0u16; 0]);
-        assert_eq!(r.arrived(102, 0, 100, ms(t, 7), false), Arrival::Wanted);
+        assert_eq!(r.arrived(102, 0, (100, 100), ms(t, 7), false), Arrival::Wanted);
         assert_eq!(r.nacks(ms(t, 8)), [103]);
         assert_eq!(r.nacks(ms(t, 9)), [0u16; 0]);
         assert_eq!(r.nacks(ms(t, 68)), [103]);
-        assert_eq!(r.arrived(103, 0, 100, ms(t, 80), true), Arrival::Wanted);
-        assert_eq!(r.arrived(103, 0, 100, ms(t, 81), true), Arrival::Duplicate);
+        assert_eq!(r.arrived(103, 0, (100, 100), ms(t, 80), true), Arrival::Wanted);
+        assert_eq!(r.arrived(103, 0, (100, 100), ms(t, 81), true), Arrival::Duplicate);
         assert_eq!(r.nacks(ms(t, 500)), [0u16; 0]);
     }
 
     #[test]
     fn what_is_too_late_is_given_up() {
         let (mut r, t) = (Reception::new(90_000), Instant::now());
-        r.arrived(1, 0, 100, t, false);
-        r.arrived(3, 0, 100, t, false);
+        r.arrived(1, 0, (100, 100), t, false);
+        r.arrived(3, 0, (100, 100), t, false);
         assert_eq!(r.nacks(ms(t, 999)), [2]);
         assert_eq!(r.nacks(ms(t, 1000)), [0u16; 0]);
-        assert_eq!(r.arrived(2, 0, 100, ms(t, 1001), true), Arrival::Duplicate);
+        assert_eq!(r.arrived(2, 0, (100, 100), ms(t, 1001), true), Arrival::Duplicate);
     }
 
     #[test]
     fn a_wide_gap_wants_a_keyframe_and_no_thousand_requests() {
         let (mut r, t) = (Reception::new(90_000), Instant::now());
-        r.arrived(1, 0, 100, t, false);
-        assert_eq!(r.arrived(5000, 0, 100, t, false), Arrival::WantedAfterBreak);
+        r.arrived(1, 0, (100, 100), t, false);
+        assert_eq!(r.arrived(5000, 0, (100, 100), t, false), Arrival::WantedAfterBreak);
         assert_eq!(r.nacks(ms(t, 100)), [0u16; 0]);
-        assert_eq!(r.arrived(5001, 0, 100, t, false), Arrival::Wanted);
+        assert_eq!(r.arrived(5001, 0, (100, 100), t, false), Arrival::Wanted);
     }
 
     #[test]
@@ -240,12 +270,12 @@ mod tests {
         let (mut r, t) = (Reception::new(90_000), Instant::now());
         assert_eq!(r.report(9), None);
         (0..100).filter(|s| s % 10 != 5).for_each(|s| {
-            r.arrived(1000 + s, 0, 100, t, false);
+            r.arrived(1000 + s, 0, (100, 100), t, false);
         });
         let block = r.report(9).unwrap();
         assert_eq!((block.ssrc, block.fraction_lost, block.lost, block.highest_sequence), (9, 25, 10, 1099));
         (100..200).for_each(|s| {
-            r.arrived(1000 + s, 0, 100, t, false);
+            r.arrived(1000 + s, 0, (100, 100), t, false);
         });
         let block = r.report(9).unwrap();
         assert_eq!((block.fraction_lost, block.lost), (0, 10));
@@ -256,8 +286,14 @@ mod tests {
         let (mut steady, mut uneven, t) = (Reception::new(90_000), Reception::new(90_000), Instant::now());
         for i in 0..200u64 {
             let timestamp = i as u32 * 3000;
-            steady.arrived(i, timestamp, 100, t + Duration::from_micros(i * 100_000 / 3), false);
-            uneven.arrived(i, timestamp, 100, t + Duration::from_micros(i * 100_000 / 3 + (i % 2) * 10_000), false);
+            steady.arrived(i, timestamp, (100, 100), t + Duration::from_micros(i * 100_000 / 3), false);
+            uneven.arrived(
+                i,
+                timestamp,
+                (100, 100),
+                t + Duration::from_micros(i * 100_000 / 3 + (i % 2) * 10_000),
+                false,
+            );
         }
         let of = |r: &mut Reception| r.report(1).unwrap().jitter;
         assert!(of(&mut steady) <= 1);
@@ -265,13 +301,25 @@ mod tests {
     }
 
     #[test]
+    fn padding_and_what_comes_twice_is_received_and_no_media() {
+        let (mut r, t) = (Reception::new(90_000), Instant::now());
+        r.meter(t);
+        r.arrived(7, 0, (1000, 1000), t, false);
+        assert_eq!(r.arrived(7, 0, (1000, 1000), ms(t, 900), true), Arrival::Duplicate);
+        r.arrived(8, 0, (1000, 0), t, false);
+        r.meter(ms(t, 1000));
+        assert_eq!((r.bits_per_second(), r.media_bits_per_second()), (24_000, 8_000));
+        assert!(!r.is_live(ms(t, 1000), Duration::from_millis(500)));
+    }
+
+    #[test]
     fn the_bit_rate_is_what_arrives() {
         let (mut r, t) = (Reception::new(90_000), Instant::now());
         r.meter(t);
         (0..100).for_each(|s| {
-            r.arrived(s, 0, 1250, t, false);
+            r.arrived(s, 0, (1250, 1250), t, false);
         });
         r.meter(ms(t, 1000));
-        assert_eq!(r.bits_per_second(), 1_000_000);
+        assert_eq!((r.bits_per_second(), r.media_bits_per_second()), (1_000_000, 1_000_000));
     }
 }

@@ -50,7 +50,7 @@ impl Fanout {
     pub(crate) fn push(&mut self, layer: usize, packet: Arc<Packet>) {
         let Some(of) = self.layers.get_mut(layer) else { return };
         if packet.keyframe {
-            of.keyframes.keyframe_came();
+            of.keyframes.keyframe_came(packet.arrived);
         }
         of.ring.insert(&packet);
         self.pending.push((layer, packet));

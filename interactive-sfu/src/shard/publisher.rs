@@ -114,7 +114,8 @@ impl Publisher {
         } else {
             (index, payload)
         };
-        let arrival = layer.reception.arrived(sequence, header.timestamp, packet.len(), now, route.rtx);
+        let arrival =
+            layer.reception.arrived(sequence, header.timestamp, (packet.len(), payload.len()), now, route.rtx);
         match arrival {
             Arrival::Duplicate => return Err("duplicate"),
             Arrival::WantedAfterBreak => layer.keyframes.request(),
@@ -122,7 +123,7 @@ impl Publisher {
         }
         let video = track.negotiated.video;
         let keyframe = video.is_some_and(|codec| is_keyframe_start(codec, payload));
-        track.infos_changed |= layer.learn(video.filter(|_| keyframe), payload);
+        track.infos_changed |= layer.learn(video.filter(|_| keyframe), payload, now);
         let packet = Packet {
             sequence,
             timestamp: header.timestamp,

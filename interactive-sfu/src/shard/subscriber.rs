@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::inbox::NewSection;
 use super::subscription::Subscription;
 use crate::media::probe::Probe;
+use crate::media::proof::Proof;
 
 /// A peer that watches.
 pub(crate) struct Subscriber {
@@ -14,6 +15,9 @@ pub(crate) struct Subscriber {
     /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they receive.
     trusted_from: Option<Instant>,
     pub probe: Probe,
+    proof: Proof,
+    /// As it was a second ago.
+    octets: u32,
 }
 
 /// See [`Subscriber::trusted_from`].
@@ -30,6 +34,8 @@ impl Subscriber {
             estimate_bits_per_second: None,
             trusted_from: None,
             probe: Probe::default(),
+            proof: Proof::default(),
+            octets: 0,
         }
     }
 
@@ -45,9 +51,20 @@ impl Subscriber {
 
     /// It has lost so much, of 256: a path that loses is full, whatever the age of the estimate.
     pub(crate) fn lost(&mut self, fraction: u8, now: Instant) {
+        self.proof.lost(fraction);
         if fraction > LOSS_OF_A_FULL_PATH {
             self.trusted_from = self.trusted_from.map(|from| from.min(now));
         }
+    }
+
+    /// Once a second.
+    pub(crate) fn second(&mut self, now: Instant) {
+        let octets = self.sections.iter().fold(0u32, |sum, section| sum.wrapping_add(section.octets()));
+        let sent = octets.wrapping_sub(std::mem::replace(&mut self.octets, octets));
+        // A section that was replaced takes its count away.
+        let sent = if sent > u32::MAX / 2 { 0 } else { u64::from(sent) * 8 };
+        let trusted = self.trusted_from.is_some_and(|from| now >= from);
+        self.proof.second(sent, self.estimate_bits_per_second.filter(|_| trusted), now);
     }
 
     /// What its pictures may cost together; `None` while there is no estimate to be trusted.
@@ -56,6 +73,7 @@ impl Subscriber {
             return None;
         }
         let sounds = self.sections.iter().filter(|s| !s.video && s.source.is_some()).count() as u64;
-        Some(self.estimate_bits_per_second?.saturating_sub(sounds * AUDIO_BITS_PER_SECOND))
+        let path = self.estimate_bits_per_second?.max(self.proof.budget(now).unwrap_or(0));
+        Some(path.saturating_sub(sounds * AUDIO_BITS_PER_SECOND))
     }
 }

@@ -120,6 +120,10 @@ impl Shard {
         {
             let _ = self.reports.send(Report::Quality(peer.id, quality));
         }
+        let now = self.now;
+        if let Some(subscriber) = self.peers.subscriber(slot) {
+            subscriber.second(now);
+        }
         // Estimates age, keyframe requests get lost.
         self.choose_layers(slot);
     }

@@ -71,11 +71,11 @@ impl Track {
 
 impl Layer {
     /// A packet came; `keyframe_of` when it begins a keyframe. Returns whether [`LayerInfo`] changed.
-    pub(super) fn learn(&mut self, keyframe_of: Option<VideoCodec>, payload: &[u8]) -> bool {
+    pub(super) fn learn(&mut self, keyframe_of: Option<VideoCodec>, payload: &[u8], now: Instant) -> bool {
         let before = self.info;
         self.info.live = true;
         if let Some(codec) = keyframe_of {
-            self.keyframes.keyframe_came();
+            self.keyframes.keyframe_came(now);
             if let Some((width, height)) = picture_size(codec, payload) {
                 (self.info.width, self.info.height) = (width, height);
             }
@@ -86,7 +86,7 @@ impl Layer {
     pub(super) fn update(&mut self, now: Instant) -> bool {
         let before = self.info;
         self.info.live = self.reception.is_live(now, LIVE_FOR);
-        self.info.bits_per_second = self.reception.bits_per_second();
+        self.info.bits_per_second = self.reception.media_bits_per_second();
         self.info != before
     }
 }

@@ -192,6 +192,11 @@ impl Subscription {
         true
     }
 
+    /// Of payload, sent so far; wraps.
+    pub(crate) fn octets(&self) -> u32 {
+        self.octets
+    }
+
     /// Whether its receiver has not been told yet what its timestamps mean.
     pub(crate) fn awaits_report(&self) -> bool {
         !self.reported && self.rewriter.last_timestamp().is_some()
