@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
+use std::net::UdpSocket;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rig::browser::{Browser, Page};
 use rig::gst::{Publisher, Speaker};
-use rig::server::{Demo, Server};
+use rig::server::{Demo, Server, end_with_us};
 use serde_json::{Value, json};
 
 /// The broadcast watches whoever is on stage, in full size.
@@ -168,6 +169,32 @@ fn a_native_participant_gets_the_right_pictures_sound_messages_and_calls_beside_
 
     let said = python(&server, "participants.py", &[]);
     assert!(said.contains("ann's picture"), "{said}");
+}
+
+#[test]
+fn participants_in_firefox_and_chromium_see_and_message_each_other() {
+    // Firefox reaches 127.0.0.1 from no address of its own.
+    let probe = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect("192.0.2.1:9").map(|()| socket));
+    let Ok(address) = probe.and_then(|socket| socket.local_addr()) else {
+        return eprintln!("not run: this machine has no address but loopback's");
+    };
+    let mut environment = without_broadcast();
+    environment.push(("SPILLWAY__SFU__ADDRESSES".into(), format!("[\"{}\"]", address.ip())));
+    let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "");
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    let url = server.http.url(&format!("/__rig/livekit.html?token={}", server.speaker_token("fox")));
+    let mut firefox = Command::new("node");
+    firefox.args(["firefox.mjs", &url]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser"));
+    let firefox = end_with_us(firefox.stdout(Stdio::piped()).stderr(Stdio::piped())).spawn().unwrap();
+    sees(&mut browser, ann, "fox", "camera", 30);
+    let got = |all: &Value| all.as_array().is_some_and(|all| all.iter().any(|m| m["text"] == "from firefox"));
+    browser.wait_until(ann, "the fox's message", 25, "window.rig.messages", got).unwrap();
+    browser.evaluate(ann, "window.rig.send('to firefox', { reliable: true })").unwrap();
+    let output = firefox.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].map(|out| String::from_utf8_lossy(&out).into_owned()).concat();
+    assert!(output.status.success() && said.contains("done"), "{said}");
 }
 
 /// Switches of a run that is one test among many; `make switches` makes a thousand.
