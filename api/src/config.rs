@@ -42,7 +42,7 @@ pub struct Config {
     pub keep_alive_idle_ms: u32,
     /// Time for a request's body. Milliseconds; default 10000.
     pub body_read_timeout_ms: u32,
-    /// STUN and TURN servers that WHIP and WHEP clients are told of (RFC 9725 §4.6). This server is reachable at its own
+    /// STUN and TURN servers that clients are told of (RFC 9725 §4.6). This server is reachable at its own
     /// addresses without any; they help clients behind strict firewalls. Default none.
     pub ice_servers: Vec<IceServer>,
     /// Where events of rooms are POSTed, as LiveKit's server does: `http://…` or `https://…`. Default none.

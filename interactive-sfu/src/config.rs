@@ -40,7 +40,7 @@ pub struct Config {
     /// How long a participant's session survives without its signal connection. Longer bridges longer gaps of a mobile network;
     /// shorter clears away sooner who is really gone. Milliseconds; default 30000.
     pub resume_ms_max: u32,
-    /// Speakers in a room at once; a further one is refused with 503. Default 32.
+    /// WHIP speakers in a room at once; a further one is refused with 503. Default 32.
     pub publishers_per_room_max: u32,
     /// How long a peer may take from its offer to media. Milliseconds; default 20000.
     pub join_ms_max: u32,

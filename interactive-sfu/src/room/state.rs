@@ -27,6 +27,10 @@ pub(super) struct Room {
     pub(super) members: Vec<String>,
     /// What publishers are asked to send may not be what is wanted of them.
     pub(super) qualities_stale: bool,
+    /// Sids of participants of whom there is news that was not told yet.
+    pub(super) news: Vec<String>,
+    /// Who has left since it was told last.
+    pub(super) departed: Vec<proto::ParticipantInfo>,
 }
 
 /// Whose a peer connection is.
@@ -254,6 +258,14 @@ impl State {
             })
         });
         sessions.chain(members).collect()
+    }
+
+    /// What is to be told of a room's participants, once.
+    pub(super) fn take_news(&mut self, room: &str) -> Vec<proto::ParticipantInfo> {
+        let Some(of) = self.rooms.get_mut(room) else { return Vec::new() };
+        let (mut told, news) = (std::mem::take(&mut of.departed), std::mem::take(&mut of.news));
+        told.extend(news.iter().filter_map(|sid| self.members.get(sid)).map(Member::info));
+        told
     }
 
     /// Whether somebody watches a track by WHEP.

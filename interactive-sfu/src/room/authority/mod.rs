@@ -328,7 +328,5 @@ impl Authority {
                 }
             }
         }
-        let publishing = state.publishing + state.members.values().filter(|member| member.on_stage).count();
-        metrics::sessions(publishing, state.sessions.len() + state.members.len() - publishing);
     }
 }

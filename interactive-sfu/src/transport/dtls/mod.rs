@@ -102,7 +102,16 @@ pub(crate) fn start(
     let waiting = Arc::new(AtomicUsize::new(0));
     let dtls = Dtls { tasks: sender, waiting: waiting.clone() };
     let thread = std::thread::Builder::new().name("sfu-dtls".into()).spawn(move || {
-        Thread { identity, shards, reports, waiting, peers: HashMap::new(), timers: BTreeSet::new() }.run(&tasks);
+        Thread {
+            identity,
+            shards,
+            reports,
+            waiting,
+            peers: HashMap::new(),
+            early: HashMap::new(),
+            timers: BTreeSet::new(),
+        }
+        .run(&tasks);
     });
     let thread = thread.map_err(|source| StartError::System { doing: "starting the DTLS thread", source })?;
     Ok((dtls, thread))
@@ -131,6 +140,8 @@ struct Thread {
     reports: Sender<Report>,
     waiting: Arc<AtomicUsize>,
     peers: HashMap<PeerId, Peer>,
+    /// What came of peers before we were told their fingerprints: an answer travels another way than the handshake that follows it.
+    early: HashMap<PeerId, Vec<BytesMut>>,
     timers: BTreeSet<(Instant, PeerId)>,
 }
 
@@ -157,10 +168,19 @@ impl Thread {
         let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, None);
         let data = (data != Data::None).then(|| Box::new(DataTransport::new(data == Data::Announce)));
         self.peers.insert(id, Peer { expected, stage: Stage::Hello(Vec::new()), endpoint, data, due: None });
+        for datagram in self.early.remove(&id).unwrap_or_default() {
+            self.datagram(id, datagram);
+        }
     }
 
     fn datagram(&mut self, id: PeerId, datagram: BytesMut) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            let held = self.early.entry(id).or_default();
+            if held.len() < HELLO_DATAGRAMS_MAX {
+                held.push(datagram);
+            }
+            return;
+        };
         let mut ready = vec![datagram];
         if let Stage::Hello(held) = &mut peer.stage {
             held.append(&mut ready);
@@ -261,6 +281,7 @@ impl Thread {
             self.transmit(id);
             self.forget(id);
         }
+        self.early.remove(&id);
         self.shards.order(id.shard, Order::Forget(id));
     }
 

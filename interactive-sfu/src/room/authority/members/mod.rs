@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use super::Authority;
 use crate::control::{ConnectRequest, NoticeKind, SfuError};
 use crate::media::quality::Quality;
+use crate::metrics;
 use crate::room::member::{Audience, Downlink, Link, Member, Signal, Uplink};
 use crate::room::session::random_text;
 use crate::room::state::{Owner, State};
@@ -146,7 +147,7 @@ impl Authority {
             member.tell(Message::SpeakersChanged(proto::SpeakersChanged { speakers: speaking }));
         }
         state.add_member(member, shard);
-        self.announce(state, &sid);
+        self.announce_soon(state, &sid);
         self.resubscribe(state, &sid);
         Ok(sid)
     }
@@ -192,6 +193,12 @@ impl Authority {
             if member.signal.take_if(|signal| signal.lags.get()).is_some() {
                 member.lost_at = Some(now);
             }
+        }
+        let publishing = state.publishing + state.members.values().filter(|member| member.on_stage).count();
+        metrics::sessions(publishing, state.sessions.len() + state.members.len() - publishing);
+        let rooms = state.rooms.iter().filter(|(_, room)| !room.news.is_empty() || !room.departed.is_empty());
+        for room in rooms.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.tell_news(&mut state, &room);
         }
         self.renew_tokens(&mut state, now);
         self.poll_qualities(&mut state, now);
@@ -249,9 +256,10 @@ impl Authority {
         let mut told = member.info();
         told.disconnect_reason = reason.into();
         told.tracks.clear();
-        if !member.hidden() {
-            let news = Outgoing::from(update(told));
-            state.members_of(&member.room).for_each(|other| other.tell(news.clone()));
+        if !member.hidden()
+            && let Some(room) = state.rooms.get_mut(&member.room)
+        {
+            room.departed.push(told);
         }
         if member.on_stage {
             self.left_stage(&member.room, &member.identity, sid.into());
@@ -259,17 +267,45 @@ impl Authority {
         self.stage_changed(state, &member.room);
     }
 
-    /// Tells everybody what is new about a participant.
+    /// Tells everybody what is new about a participant, before anything else that follows from it.
     pub(super) fn announce(&self, state: &mut State, sid: &str) {
+        self.announce_soon(state, sid);
+        if let Some(room) = state.members.get(sid).map(|member| member.room.clone()) {
+            self.tell_news(state, &room);
+        }
+    }
+
+    /// As [`announce`](Self::announce), with the next tick: a hundred who come at once are one message to everybody, not a hundred.
+    fn announce_soon(&self, state: &mut State, sid: &str) {
         let Some(member) = state.members.get_mut(sid) else { return };
         member.version += 1;
-        let news = Outgoing::from(update(member.info()));
         if member.hidden() {
-            member.tell(news);
+            return member.tell(update(member.info()));
+        }
+        if let Some(room) = state.rooms.get_mut(&member.room)
+            && !room.news.iter().any(|known| known == sid)
+        {
+            room.news.push(sid.to_owned());
+        }
+    }
+
+    fn tell_news(&self, state: &mut State, room: &str) {
+        let participants = state.take_news(room);
+        if participants.is_empty() {
             return;
         }
-        let room = member.room.clone();
-        state.members_of(&room).for_each(|other| other.tell(news.clone()));
+        // Until told otherwise a path is good; who is told of it must know whose it is.
+        let there = participants.iter().filter(|one| one.state() == Presence::Active);
+        let updates: Vec<_> = there.filter_map(|one| state.members.get(&one.sid)).map(Member::quality).collect();
+        let news = Outgoing::from(Message::Update(proto::ParticipantUpdate { participants }));
+        let paths = (!updates.is_empty())
+            .then(|| Outgoing::from(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates })));
+        for member in state.members_of(room) {
+            member.tell(news.clone());
+            if let Some(paths) = &paths {
+                member.tell(paths.clone());
+            }
+        }
     }
 
     /// A peer connection of theirs is up.
@@ -280,10 +316,8 @@ impl Authority {
         }
         if member.state != Presence::Active {
             member.state = Presence::Active;
-            self.announce(state, sid);
+            self.announce_soon(state, sid);
             self.record(state, sid, NoticeKind::ParticipantJoined, None);
-            // Their own, too: until told otherwise a path is taken to be good.
-            self.path_changed(state, sid, peer, Quality::default());
         }
         self.refresh_stage(state, sid);
     }

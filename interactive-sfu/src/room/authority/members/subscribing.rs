@@ -6,7 +6,7 @@ use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
 use crate::media::layers::SizeLimit;
-use crate::room::member::{Change, Offer, TrackSetting, Wanted};
+use crate::room::member::{Audience, Change, Member, Offer, TrackSetting, Wanted};
 use crate::room::state::{Owner, State};
 use crate::shard::inbox::Order;
 use crate::shard::peers::local_ice;
@@ -18,15 +18,22 @@ impl Authority {
     /// Somebody's tracks changed: whoever watches is sent what there is now.
     pub(in super::super) fn stage_changed(&self, state: &mut State, room: &str) {
         self.seat_everybody(state, room);
+        let tracks = state.offered(room);
         for sid in state.rooms.get(room).map(|room| room.members.clone()).unwrap_or_default() {
-            self.resubscribe(state, &sid);
+            self.resubscribe_to(state, &sid, &tracks);
         }
     }
 
     /// Works out what one participant is to be sent, and offers it.
     pub(super) fn resubscribe(&self, state: &mut State, sid: &str) {
         let Some(member) = state.members.get(sid) else { return };
-        let wanted = if member.permission.can_subscribe { state.wanted_by(member) } else { Vec::new() };
+        let tracks = state.offered(&member.room);
+        self.resubscribe_to(state, sid, &tracks);
+    }
+
+    fn resubscribe_to(&self, state: &mut State, sid: &str, tracks: &[Offered]) {
+        let Some(member) = state.members.get(sid) else { return };
+        let wanted = if member.permission.can_subscribe { wanted_by(member, tracks) } else { Vec::new() };
         if member.down.is_none() {
             if !member.permission.can_subscribe {
                 return;
@@ -200,21 +207,38 @@ fn size_limit(setting: TrackSetting, layers: &[proto::VideoLayer]) -> SizeLimit 
     }
 }
 
+/// A track that participants may subscribe to.
+struct Offered {
+    wanted: Wanted,
+    identity: String,
+    audience: Option<Audience>,
+}
+
 impl State {
-    /// The tracks that a participant is to be sent now.
-    fn wanted_by(&self, member: &crate::room::member::Member) -> Vec<Wanted> {
-        let tracks = self.published(&member.room).into_iter().filter(|track| {
-            let chosen = member.chosen.get(&track.info.sid).copied().unwrap_or(member.client.auto_subscribe);
-            let admitted = track.audience.is_none_or(|a| a.admits(&member.sid, &member.identity, &track.info.sid));
-            chosen && admitted && track.identity != member.identity && !member.undecodable.contains(&track.info.sid)
+    /// Every track of a room.
+    fn offered(&self, room: &str) -> Vec<Offered> {
+        let tracks = self.published(room).into_iter().map(|track| Offered {
+            wanted: Wanted {
+                stream: info::stream(&track.participant_sid, &track.info),
+                sid: track.info.sid,
+                media: track.media,
+            },
+            identity: track.identity.to_owned(),
+            audience: track.audience.cloned(),
         });
-        let wanted = tracks.map(|track| Wanted {
-            stream: info::stream(&track.participant_sid, &track.info),
-            sid: track.info.sid,
-            media: track.media,
-        });
-        wanted.collect()
+        tracks.collect()
     }
+}
+
+/// The tracks that a participant is to be sent now.
+fn wanted_by(member: &Member, tracks: &[Offered]) -> Vec<Wanted> {
+    let wanted = tracks.iter().filter(|track| {
+        let sid = &track.wanted.sid;
+        let chosen = member.chosen.get(sid).copied().unwrap_or(member.client.auto_subscribe);
+        let admitted = track.audience.as_ref().is_none_or(|a| a.admits(&member.sid, &member.identity, sid));
+        chosen && admitted && track.identity != member.identity && !member.undecodable.contains(sid)
+    });
+    wanted.map(|track| track.wanted.clone()).collect()
 }
 
 #[cfg(test)]
