@@ -15,7 +15,8 @@ use api::server::Server;
 use api::{BoxFuture, Broadcasts, Config, Lifecycle, Parts, Rooms, Stage};
 use bytes::Bytes;
 use interactive_sfu::signalling::token::Keys;
-use interactive_sfu::{JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use livekit_protocol as proto;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
 use tokio::sync::mpsc;
 
@@ -74,8 +75,29 @@ impl Stage for NoStage {
     fn stage(&self, _: &str) -> Vec<Speaker> {
         Vec::new()
     }
-    fn participants(&self, _: &str) -> Vec<interactive_sfu::Participant> {
+    fn participants(&self, _: &str) -> Vec<proto::ParticipantInfo> {
         Vec::new()
+    }
+    fn connect(&self, _: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>> {
+        Box::pin(async { Err(SfuError::ShuttingDown) })
+    }
+    fn mute_track(&self, _: proto::MuteRoomTrackRequest) -> BoxFuture<'_, Result<proto::TrackInfo, SfuError>> {
+        Box::pin(async { Err(SfuError::UnknownParticipant) })
+    }
+    fn update_participant(
+        &self,
+        _: proto::UpdateParticipantRequest,
+    ) -> BoxFuture<'_, Result<proto::ParticipantInfo, SfuError>> {
+        Box::pin(async { Err(SfuError::UnknownParticipant) })
+    }
+    fn update_subscriptions(&self, _: proto::UpdateSubscriptionsRequest) -> BoxFuture<'_, Result<(), SfuError>> {
+        Box::pin(async { Err(SfuError::UnknownParticipant) })
+    }
+    fn send_data(&self, _: proto::SendDataRequest) -> BoxFuture<'_, Result<(), SfuError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn tell_room(&self, _: proto::Room) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
     }
     fn remove<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, bool> {
         unreachable!()

@@ -40,10 +40,8 @@ impl KeyframeRequests {
     pub(crate) fn poll(&mut self, now: Instant) -> bool {
         let since = |at: Option<Instant>, least| at.is_none_or(|at| now.saturating_duration_since(at) >= least);
         let due = self.wanted && since(self.came_at, self.interval) && since(self.sent_at, self.again);
-        if due {
-            if self.sent_at.replace(now).is_some() {
-                self.again = (self.again * 2).min(AGAIN_MAX);
-            }
+        if due && self.sent_at.replace(now).is_some() {
+            self.again = (self.again * 2).min(AGAIN_MAX);
         }
         due
     }

@@ -35,8 +35,8 @@ impl QualityMeter {
     /// Once a second: what is news.
     pub(crate) fn second(&mut self) -> Option<Quality> {
         let now = match std::mem::take(&mut self.worst) {
-            ..=EXCELLENT_MAX => Quality::Excellent,
-            ..=GOOD_MAX => Quality::Good,
+            loss if loss <= EXCELLENT_MAX => Quality::Excellent,
+            loss if loss <= GOOD_MAX => Quality::Good,
             _ => Quality::Poor,
         };
         self.better_for = if now > self.told { self.better_for + 1 } else { 0 };

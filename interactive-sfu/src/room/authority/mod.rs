@@ -131,7 +131,6 @@ impl Authority {
         place(&state.peers, state.rooms.get(room).map(|r| r.home))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what the two ways of joining have in common")]
     fn open(
         &self,
         state: &mut State,
