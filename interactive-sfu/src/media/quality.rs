@@ -3,7 +3,7 @@
 //! Getting worse is told at once, getting better only when it lasts: nobody is helped by an icon that flickers. No I/O and no clock:
 //! one observation a second. Driven by the shard for each peer.
 
-/// Loss up to which a path is excellent, and up to which it is good; in 256ths, as receiver reports tell it (RFC 3550 §6.4.1).
+/// Loss up to which a path is excellent, and up to which it is good; of 256, as receiver reports tell it (RFC 3550 §6.4.1).
 const EXCELLENT_MAX: u8 = 5;
 const GOOD_MAX: u8 = 20;
 /// Seconds for which a path must be better.

@@ -4,6 +4,7 @@
 //! [`super::stage`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
 
 pub(crate) mod members;
+mod reports;
 mod seating;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,23 +16,20 @@ use tokio::sync::broadcast;
 
 use super::address::OurEnd;
 use super::member::Member;
-use super::participants::{participant_sid, participants};
+use super::participants::participants;
 use super::place::place;
 use super::session::{
     Kind, Session, negotiate_publisher, negotiate_viewer, random_text, sections, tracks, transport_section,
 };
 use super::stage::OnStage;
-use super::state::{Owner, State};
+use super::state::State;
 use crate::config::Config;
 use crate::control::{Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
-use crate::metrics;
-use crate::shard::Report;
 use crate::shard::inbox::{Inboxes, NewPeer, Order, PeerId, TrackId};
 use crate::shard::peers::local_ice;
 use crate::signalling::sdp::RemoteDescription;
 use crate::signalling::sdpfrag::SdpFragment;
 use crate::signalling::token::Keys;
-use crate::transport::data::Channel;
 use crate::transport::dtls::{Data, Dtls, Task};
 
 /// Events that a slow receiver may be behind.
@@ -263,69 +261,5 @@ impl Authority {
     /// Peers that shards still have.
     pub(crate) fn peers(&self) -> u32 {
         self.lock().peers.iter().sum()
-    }
-
-    /// What a shard says.
-    pub(crate) fn report(&self, report: Report) {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let owner = |state: &State, peer: PeerId| state.by_serial.get(&peer.serial).cloned();
-        match report {
-            Report::Connected(peer) => {
-                metrics::joined();
-                match owner(state, peer) {
-                    Some(Owner::Session(id)) => self.connected(state, &id),
-                    Some(Owner::Up(sid) | Owner::Down(sid)) => self.member_connected(state, &sid, peer),
-                    None => {}
-                }
-            }
-            Report::Loudness(peer, step) => match owner(state, peer) {
-                Some(Owner::Session(id)) => {
-                    if let Some(session) = state.sessions.get(&id).filter(|session| !session.hidden) {
-                        self.tell_loudness(state, &session.room, participant_sid(session), step);
-                    }
-                }
-                Some(Owner::Up(sid)) => {
-                    if let Some(member) = state.members.get_mut(&sid) {
-                        member.loudness = step;
-                        let room = member.room.clone();
-                        self.tell_loudness(state, &room, sid, step);
-                    }
-                }
-                Some(Owner::Down(_)) | None => {}
-            },
-            Report::Paused(peer, section, paused) => {
-                if let Some(Owner::Down(sid)) = owner(state, peer) {
-                    self.tell_pause(state, &sid, section, paused);
-                }
-            }
-            Report::Quality(peer, quality) => {
-                if let Some(Owner::Up(sid) | Owner::Down(sid)) = owner(state, peer) {
-                    self.path_changed(state, &sid, peer, quality);
-                }
-            }
-            Report::DataOpened(peer, Channel::Reliable) => {
-                if let Some(Owner::Down(sid)) = owner(state, peer) {
-                    self.data_opened(state, &sid);
-                }
-            }
-            Report::DataOpened(_, Channel::Lossy) => {}
-            Report::Data(peer, channel, message) => {
-                if let Some(Owner::Up(sid) | Owner::Down(sid)) = owner(state, peer) {
-                    self.message(state, &sid, channel, message);
-                }
-            }
-            Report::Gone(peer, why) => {
-                metrics::left(why);
-                if let Some(n) = state.peers.get_mut(usize::from(peer.shard)) {
-                    *n = n.saturating_sub(1);
-                }
-                match owner(state, peer) {
-                    Some(Owner::Session(id)) => self.forget(state, &id),
-                    Some(Owner::Up(sid) | Owner::Down(sid)) => self.member_lost(state, &sid),
-                    None => {}
-                }
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@
 //! bounded: further ones are dropped, and DTLS and SCTP send them again. Messages of data channels go to the authority, of each
 //! peer no more than `data` reads in a second.
 
+mod handle;
 mod identity;
 
 use std::collections::{BTreeSet, HashMap};
@@ -28,11 +29,10 @@ use crate::error::StartError;
 use crate::shard::Report;
 use crate::shard::inbox::{Inboxes, Order, PeerId};
 use crate::signalling::sdp::Fingerprint;
+pub(crate) use handle::{Data, Dtls, Task};
 pub(crate) use identity::Identity;
 use identity::fingerprint;
 
-/// Datagrams that wait for the thread.
-const WAITING_MAX: usize = 8192;
 /// Datagrams of one ClientHello.
 const HELLO_DATAGRAMS_MAX: usize = 8;
 /// How long to wait for a task when no timer runs.
@@ -42,56 +42,6 @@ const EXPORTER_LABEL: &str = "EXTRACTOR-dtls_srtp";
 /// ICE may move the peer's real address; towards the library it never changes.
 const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 1);
 
-/// What the thread is asked.
-pub(crate) enum Task {
-    /// A peer is expected, with this certificate, and such data channels.
-    Expect(PeerId, Fingerprint, Data),
-    /// It sent this.
-    Datagram(PeerId, BytesMut),
-    /// Send it this message, now or never.
-    Send(PeerId, Channel, Bytes),
-    /// We are done with it: say so, and forget it.
-    Close(PeerId),
-    /// End the thread, after what came before.
-    Stop,
-}
-
-/// A peer's data channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Data {
-    /// It has none.
-    None,
-    /// It opens them.
-    Accept,
-    /// We open them.
-    Announce,
-}
-
-/// The way to the thread.
-#[derive(Clone)]
-pub(crate) struct Dtls {
-    tasks: Sender<Task>,
-    waiting: Arc<AtomicUsize>,
-}
-
-impl Dtls {
-    /// A datagram, which may be dropped. `false`: it was.
-    pub(crate) fn datagram(&self, peer: PeerId, datagram: &[u8]) -> bool {
-        if self.waiting.load(Ordering::Relaxed) >= WAITING_MAX {
-            return false;
-        }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.tell(Task::Datagram(peer, BytesMut::from(datagram)));
-        true
-    }
-
-    /// Anything else, which is never dropped.
-    pub(crate) fn tell(&self, task: Task) {
-        // The thread ends when it is told to, and then nobody needs it.
-        drop(self.tasks.send(task));
-    }
-}
-
 /// Starts the thread. It ends at [`Task::Stop`].
 pub(crate) fn start(
     identity: Arc<Identity>,
@@ -100,7 +50,7 @@ pub(crate) fn start(
 ) -> Result<(Dtls, std::thread::JoinHandle<()>), StartError> {
     let (sender, tasks) = channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let dtls = Dtls { tasks: sender, waiting: waiting.clone() };
+    let dtls = Dtls::new(sender, waiting.clone());
     let thread = std::thread::Builder::new().name("sfu-dtls".into()).spawn(move || {
         Thread {
             identity,

@@ -9,10 +9,11 @@ mod moderation;
 mod publishing;
 mod requests;
 mod subscribing;
+mod upkeep;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use livekit_protocol as proto;
 use livekit_protocol::DisconnectReason;
@@ -24,14 +25,12 @@ use tokio::sync::mpsc;
 use super::Authority;
 use crate::control::{ConnectRequest, NoticeKind, SfuError};
 use crate::media::quality::Quality;
-use crate::metrics;
 use crate::room::member::{Audience, Downlink, Link, Member, Signal, Uplink};
 use crate::room::session::random_text;
 use crate::room::state::{Owner, State};
 use crate::shard::inbox::{NewPeer, Order, PeerId};
 use crate::signalling::livekit::info;
-use crate::signalling::livekit::message::{Outgoing, leave, update};
-use crate::signalling::token::Renewal;
+use crate::signalling::livekit::message::{Outgoing, leave};
 
 /// Messages that may wait for a client; one that lags further is cut off, and may resume.
 const OUTBOX: usize = 512;
@@ -40,10 +39,6 @@ const SID_LEN: usize = 12;
 /// How often clients are to ping, and how long they wait for the answer. Seconds.
 const PING_INTERVAL_S: i32 = 5;
 const PING_TIMEOUT_S: i32 = 15;
-
-/// How long a renewed token is good for, and how often it is renewed.
-const TOKEN_TTL: Duration = Duration::from_secs(10 * 60);
-const TOKEN_RENEWED: Duration = Duration::from_secs(5 * 60);
 
 /// A signal connection that was let in.
 pub(crate) struct Connected {
@@ -113,7 +108,7 @@ impl Authority {
             chosen: HashMap::new(),
             settings: HashMap::new(),
             on_stage: false,
-            refresh_at: Instant::now() + TOKEN_RENEWED,
+            refresh_at: Instant::now() + upkeep::TOKEN_RENEWED,
             loudness: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -186,49 +181,6 @@ impl Authority {
         }
     }
 
-    /// What is due, a few times a second.
-    pub(crate) fn tick(&self, now: Instant) {
-        let mut state = self.lock();
-        for member in state.members.values_mut() {
-            if member.signal.take_if(|signal| signal.lags.get()).is_some() {
-                member.lost_at = Some(now);
-            }
-        }
-        let publishing = state.publishing + state.members.values().filter(|member| member.on_stage).count();
-        metrics::sessions(publishing, state.sessions.len() + state.members.len() - publishing);
-        let rooms = state.rooms.iter().filter(|(_, room)| !room.news.is_empty() || !room.departed.is_empty());
-        for room in rooms.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-            self.tell_news(&mut state, &room);
-        }
-        self.renew_tokens(&mut state, now);
-        self.poll_qualities(&mut state, now);
-        let max = Duration::from_millis(self.config.resume_ms_max.into());
-        let lost = |m: &&Member| m.lost_at.is_some_and(|at| now.saturating_duration_since(at) >= max);
-        let gone: Vec<String> = state.members.values().filter(lost).map(|m| m.sid.clone()).collect();
-        for sid in gone {
-            self.dismiss(&mut state, &sid, DisconnectReason::SignalClose, Action::Disconnect);
-        }
-    }
-
-    /// A client that reconnects after hours does so with what the server gave it last.
-    fn renew_tokens(&self, state: &mut State, now: Instant) {
-        for member in state.members.values_mut().filter(|member| member.refresh_at <= now) {
-            member.refresh_at = now + TOKEN_RENEWED;
-            let claims = Renewal {
-                identity: &member.identity,
-                name: &member.name,
-                metadata: &member.metadata,
-                attributes: &member.attributes,
-                room: &member.room,
-                permission: &member.permission,
-            };
-            match self.keys.renew(&claims, TOKEN_TTL) {
-                Ok(token) => member.tell(Message::RefreshToken(token)),
-                Err(error) => tracing::warn!(%error, "a participant's token is not renewed"),
-            }
-        }
-    }
-
     /// A peer connection of theirs loses more than before, or less.
     pub(in super::super) fn path_changed(&self, state: &mut State, sid: &str, peer: PeerId, quality: Quality) {
         let Some(member) = state.members.get_mut(sid) else { return };
@@ -265,47 +217,6 @@ impl Authority {
             self.left_stage(&member.room, &member.identity, sid.into());
         }
         self.stage_changed(state, &member.room);
-    }
-
-    /// Tells everybody what is new about a participant, before anything else that follows from it.
-    pub(super) fn announce(&self, state: &mut State, sid: &str) {
-        self.announce_soon(state, sid);
-        if let Some(room) = state.members.get(sid).map(|member| member.room.clone()) {
-            self.tell_news(state, &room);
-        }
-    }
-
-    /// As [`announce`](Self::announce), with the next tick: a hundred who come at once are one message to everybody, not a hundred.
-    fn announce_soon(&self, state: &mut State, sid: &str) {
-        let Some(member) = state.members.get_mut(sid) else { return };
-        member.version += 1;
-        if member.hidden() {
-            return member.tell(update(member.info()));
-        }
-        if let Some(room) = state.rooms.get_mut(&member.room)
-            && !room.news.iter().any(|known| known == sid)
-        {
-            room.news.push(sid.to_owned());
-        }
-    }
-
-    fn tell_news(&self, state: &mut State, room: &str) {
-        let participants = state.take_news(room);
-        if participants.is_empty() {
-            return;
-        }
-        // Until told otherwise a path is good; who is told of it must know whose it is.
-        let there = participants.iter().filter(|one| one.state() == Presence::Active);
-        let updates: Vec<_> = there.filter_map(|one| state.members.get(&one.sid)).map(Member::quality).collect();
-        let news = Outgoing::from(Message::Update(proto::ParticipantUpdate { participants }));
-        let paths = (!updates.is_empty())
-            .then(|| Outgoing::from(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates })));
-        for member in state.members_of(room) {
-            member.tell(news.clone());
-            if let Some(paths) = &paths {
-                member.tell(paths.clone());
-            }
-        }
     }
 
     /// A peer connection of theirs is up.
