@@ -14,9 +14,9 @@ export default defineConfig({
   server: {
     // `npm run dev` against a Spillway server on this machine; SPILLWAY_URL names another.
     proxy: Object.fromEntries(
-      ["/v1", "/live", "/whip", "/whep", "/metrics", "/healthz"].map((path) => [
+      ["/v1", "/live", "/rtc", "/metrics", "/healthz"].map((path) => [
         path,
-        process.env.SPILLWAY_URL ?? "http://127.0.0.1:8080",
+        { target: process.env.SPILLWAY_URL ?? "http://127.0.0.1:8080", ws: path === "/rtc" },
       ]),
     ),
   },

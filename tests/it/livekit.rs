@@ -89,6 +89,9 @@ fn two_participants_see_hear_and_message_each_other_and_whoever_comes_by_whip() 
     browser.wait_until(ben, "ann's message", 10, "window.rig.messages", got("to all", "ann")).unwrap();
     browser.wait_until(ann, "ben's message", 10, "window.rig.messages", got("to ann", "ben")).unwrap();
 
+    // Long enough for every estimate to have had its say.
+    sees(&mut browser, ann, "obs", "camera", 400);
+    sees(&mut browser, ben, "ann", "camera", 400);
     browser.evaluate(ann, "window.rig.room.disconnect()").unwrap();
     let alone =
         |others: &Value| others.as_array().is_some_and(|all| all.iter().all(|other| other["identity"] != "ann"));

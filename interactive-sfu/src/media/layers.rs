@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 /// After a step down, so long until the next step up.
 const UP_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// After a pause of so long the smallest layer is tried, for so long.
+const TRIAL_AFTER: Duration = Duration::from_secs(10);
+const TRIAL: Duration = Duration::from_secs(4);
 /// Room to spare for a step up, percent of the layer's bit rate.
 const UP_PERCENT: u64 = 115;
 /// A layer may exceed the estimate by so much before it is left, percent.
@@ -55,6 +58,8 @@ pub(crate) fn wanted_rates(layers: &[LayerInfo], limit: SizeLimit) -> Vec<u64> {
 pub(crate) struct LayerChoice {
     chosen: Option<usize>,
     stepped_down_at: Option<Instant>,
+    /// Until then the smallest layer is sent, to see whether the path bears it.
+    trial_until: Option<Instant>,
 }
 
 impl LayerChoice {
@@ -88,7 +93,7 @@ impl LayerChoice {
             }
         };
         let fitting = (0..=most).rev().find(|rank| fits(*rank));
-        if pausable && fitting.is_none() {
+        if pausable && fitting.is_none() && !self.on_trial(now) {
             if self.chosen.take().is_some() {
                 self.stepped_down_at = Some(now);
             }
@@ -100,6 +105,15 @@ impl LayerChoice {
         }
         self.chosen = Some(ascending[rank]);
         self.chosen
+    }
+
+    /// A picture that paused is tried again now and then: nothing else shows that a path bears it which is sent nothing.
+    fn on_trial(&mut self, now: Instant) -> bool {
+        let since = |at: Option<Instant>, least| at.is_some_and(|at| now.saturating_duration_since(at) >= least);
+        if self.chosen.is_none() && since(self.stepped_down_at, TRIAL_AFTER) {
+            (self.trial_until, self.stepped_down_at) = (Some(now + TRIAL), Some(now));
+        }
+        self.trial_until.is_some_and(|until| now < until)
     }
 
     /// The next larger layer that the limit allows, and its bit rate: what a probe would have to show room for.
@@ -185,6 +199,18 @@ mod tests {
         assert_eq!(at(300, 500), None, "too soon");
         assert_eq!(at(5300, 160), None, "no room to spare");
         assert_eq!(at(5400, 200), Some(0));
+    }
+
+    #[test]
+    fn a_picture_that_paused_is_tried_again_whatever_the_estimate_says() {
+        let (mut choice, t, layers) = (LayerChoice::default(), Instant::now(), layers());
+        let mut at =
+            |ms: u64, kbps: u64| choice.choose(&layers, None, Some(kbps * 1000), true, t + Duration::from_millis(ms));
+        assert_eq!((at(0, 200), at(100, 50)), (Some(0), None));
+        assert_eq!((at(10_000, 50), at(10_100, 50), at(14_000, 50)), (None, Some(0), Some(0)));
+        assert_eq!(at(14_200, 50), None, "it did not bear it");
+        assert_eq!((at(24_100, 50), at(24_300, 50)), (None, Some(0)));
+        assert_eq!(at(30_000, 200), Some(0), "it did");
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! What a subscriber's path has borne.
 //!
 //! A receiver's estimate hardly exceeds what it receives, so after a while of small pictures it says little about the path. What
-//! was sent without loss, and without the receiver's estimate falling, has been proved, and holds for some time. That an estimate is
+//! was sent without loss, and without the receiver's estimate falling, has been proved, and fades slowly. That an estimate is
 //! below what is sent proves nothing: after a switch to a larger picture it takes its time to follow. No I/O and no clock: told
 //! once a second by the shard.
 
-use std::time::{Duration, Instant};
-
-/// For how long a proof holds.
-const HOLDS: Duration = Duration::from_secs(120);
+/// What a proof loses in a second, per mille: half of it in a minute.
+const FADES_PER_MILLE: u64 = 10;
 /// Loss up to which what is sent counts as borne, of 256.
 const LOSS_BORNE: u8 = 5;
 /// Loss that disproves, of 256.
@@ -21,7 +19,7 @@ const FALLEN_PERCENT: u64 = 95;
 /// One path's.
 #[derive(Debug, Default)]
 pub(crate) struct Proof {
-    borne: Option<(u64, Instant)>,
+    borne: Option<u64>,
     worst_loss: u8,
     estimate: Option<u64>,
 }
@@ -33,7 +31,7 @@ impl Proof {
     }
 
     /// So much was sent in the last second, and so much does the receiver estimate, if that can be trusted.
-    pub(crate) fn second(&mut self, sent_bits_per_second: u64, estimate_bits_per_second: Option<u64>, now: Instant) {
+    pub(crate) fn second(&mut self, sent_bits_per_second: u64, estimate_bits_per_second: Option<u64>) {
         let loss = std::mem::take(&mut self.worst_loss);
         let before = std::mem::replace(&mut self.estimate, estimate_bits_per_second);
         let fills = estimate_bits_per_second.zip(before).is_some_and(|(estimate, before)| {
@@ -41,18 +39,15 @@ impl Proof {
         });
         if loss > LOSS_TOO_MUCH || fills {
             self.borne = None;
-        } else if loss <= LOSS_BORNE && sent_bits_per_second >= self.bits_per_second(now).unwrap_or(0) {
-            self.borne = Some((sent_bits_per_second, now));
+        } else if loss <= LOSS_BORNE {
+            let before = self.borne.map_or(0, |borne| borne * (1000 - FADES_PER_MILLE) / 1000);
+            self.borne = Some(before.max(sent_bits_per_second));
         }
     }
 
     /// What the path bears, if that is known.
-    pub(crate) fn budget(&self, now: Instant) -> Option<u64> {
-        self.bits_per_second(now).map(|borne| borne * MARGIN_PERCENT / 100)
-    }
-
-    fn bits_per_second(&self, now: Instant) -> Option<u64> {
-        self.borne.filter(|(_, at)| now.saturating_duration_since(*at) < HOLDS).map(|(borne, _)| borne)
+    pub(crate) fn budget(&self) -> Option<u64> {
+        self.borne.map(|borne| borne * MARGIN_PERCENT / 100)
     }
 }
 
@@ -62,20 +57,22 @@ mod tests {
 
     #[test]
     fn what_was_borne_holds_for_a_while_and_until_it_is_disproved() {
-        let (mut proof, start) = (Proof::default(), Instant::now());
-        let at = |seconds| start + Duration::from_secs(seconds);
-        proof.second(2_000_000, Some(2_400_000), at(0));
-        proof.second(100_000, Some(150_000), at(1));
-        assert_eq!((proof.budget(at(2)), proof.budget(at(120))), (Some(2_500_000), None));
+        let mut proof = Proof::default();
+        proof.second(2_000_000, Some(2_400_000));
+        assert_eq!(proof.budget(), Some(2_500_000));
+        (0..60).for_each(|_| proof.second(100_000, Some(150_000)));
+        assert!((1_200_000..1_500_000).contains(&proof.budget().unwrap()), "{proof:?}");
+        (0..600).for_each(|_| proof.second(100_000, Some(150_000)));
+        assert_eq!(proof.budget(), Some(125_000), "never less than what is borne now");
         proof.lost(40);
-        proof.second(100_000, None, at(3));
-        assert_eq!(proof.budget(at(4)), None, "it loses");
-        proof.second(1_000_000, Some(200_000), at(5));
-        assert!(proof.budget(at(6)).is_some(), "the estimate follows slowly");
-        proof.second(1_000_000, Some(150_000), at(6));
-        assert_eq!(proof.budget(at(7)), None, "its receiver sees it fill");
+        proof.second(100_000, None);
+        assert_eq!(proof.budget(), None, "it loses");
+        proof.second(1_000_000, Some(200_000));
+        assert!(proof.budget().is_some(), "the estimate follows slowly");
+        proof.second(1_000_000, Some(150_000));
+        assert_eq!(proof.budget(), None, "its receiver sees it fill");
         proof.lost(10);
-        proof.second(1_000_000, None, at(8));
-        assert_eq!(proof.budget(at(9)), None, "some loss proves nothing");
+        proof.second(1_000_000, None);
+        assert_eq!(proof.budget(), None, "some loss proves nothing");
     }
 }

@@ -64,7 +64,7 @@ impl Subscriber {
         // A section that was replaced takes its count away.
         let sent = if sent > u32::MAX / 2 { 0 } else { u64::from(sent) * 8 };
         let trusted = self.trusted_from.is_some_and(|from| now >= from);
-        self.proof.second(sent, self.estimate_bits_per_second.filter(|_| trusted), now);
+        self.proof.second(sent, self.estimate_bits_per_second.filter(|_| trusted));
     }
 
     /// What its pictures may cost together; `None` while there is no estimate to be trusted.
@@ -73,7 +73,7 @@ impl Subscriber {
             return None;
         }
         let sounds = self.sections.iter().filter(|s| !s.video && s.source.is_some()).count() as u64;
-        let path = self.estimate_bits_per_second?.max(self.proof.budget(now).unwrap_or(0));
+        let path = self.estimate_bits_per_second?.max(self.proof.budget().unwrap_or(0));
         Some(path.saturating_sub(sounds * AUDIO_BITS_PER_SECOND))
     }
 }

@@ -3,22 +3,24 @@
 import { type FormEvent, useState } from "react";
 import type { Participant } from "../../lib/api";
 import { count } from "../../lib/format";
-import { type Kind, type Media, useLevel } from "./media";
 import { Icon } from "../../ui/icon";
-import { Picture } from "./picture";
+import { type Kind, type Media, useLevel, useMedia } from "./media";
+import { givenToken, nameIn } from "./pass";
+import { Preview } from "./preview";
+import { refusal } from "./words";
 
 const NAME_KEY = "spillway.name";
 
 interface Props {
-  media: Media;
-  codec: "VP8" | "H264";
-  onCodec: (codec: "VP8" | "H264") => void;
-  onJoin: (name: string) => Promise<void>;
+  /** Releases the stream if it succeeds. */
+  onJoin: (name: string, media: Media) => Promise<void>;
   stage: Participant[];
 }
 
-export function Green({ media, codec, onCodec, onJoin, stage }: Props) {
-  const [name, setName] = useState(() => localStorage.getItem(NAME_KEY) ?? "");
+export function Green({ onJoin, stage }: Props) {
+  const media = useMedia();
+  const [given] = useState(() => nameIn(givenToken()));
+  const [name, setName] = useState(() => given ?? localStorage.getItem(NAME_KEY) ?? "");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const level = useLevel(media.stream);
@@ -27,17 +29,17 @@ export function Green({ media, codec, onCodec, onJoin, stage }: Props) {
     setBusy(true);
     setProblem(null);
     try {
-      localStorage.setItem(NAME_KEY, name.trim());
-      await onJoin(name.trim());
+      if (!given) localStorage.setItem(NAME_KEY, name.trim());
+      await onJoin(name.trim(), media);
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
+      setProblem(refusal(error));
       setBusy(false);
     }
   };
   return (
     <form className="green" onSubmit={(event) => void submit(event)}>
       <div>
-        <Picture stream={media.stream} mirrored muted label="You" off={!media.on.video} />
+        <Preview stream={media.stream} off={!media.on.video} />
         <meter className="level" min={0} max={1} value={media.on.audio ? level : 0} aria-label="Microphone level" />
         <Toggles media={media} />
       </div>
@@ -45,17 +47,10 @@ export function Green({ media, codec, onCodec, onJoin, stage }: Props) {
         {media.problem && <p className="problem">{media.problem}</p>}
         <label>
           Your name
-          <input value={name} onChange={(event) => setName(event.target.value)} maxLength={40} required autoComplete="name" placeholder="What shall we call you?" />
+          <input value={name} onChange={(event) => setName(event.target.value)} maxLength={40} required readOnly={given !== null} autoComplete="name" placeholder="What shall we call you?" />
         </label>
         <Devices media={media} kind="video" label="Camera" />
         <Devices media={media} kind="audio" label="Microphone" />
-        <label>
-          Picture
-          <select value={codec} onChange={(event) => onCodec(event.target.value as "VP8" | "H264")}>
-            <option value="VP8">VP8, in several sizes (recommended)</option>
-            <option value="H264">H.264, one size</option>
-          </select>
-        </label>
         {problem && (
           <p className="problem" role="alert">
             {problem}
@@ -70,7 +65,7 @@ export function Green({ media, codec, onCodec, onJoin, stage }: Props) {
   );
 }
 
-export function Toggles({ media }: { media: Media }) {
+function Toggles({ media }: { media: Media }) {
   const words: [Kind, string, "camera" | "microphone"][] = [
     ["video", "Camera", "camera"],
     ["audio", "Microphone", "microphone"],

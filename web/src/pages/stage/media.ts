@@ -14,6 +14,8 @@ export interface Media {
   /** What is switched on. */
   on: Record<Kind, boolean>;
   toggle: (kind: Kind) => void;
+  /** Hands the stream over: from now on its taker stops it. */
+  release: () => void;
 }
 
 export function useMedia(): Media {
@@ -63,12 +65,12 @@ export function useMedia(): Media {
   const toggle = useCallback((kind: Kind) => {
     setOn((last) => {
       const next = { ...last, [kind]: !last[kind] };
-      // A muted track goes on, silent or black: the others see a speaker who is quiet, not one who is gone.
       for (const track of current.current?.getTracks() ?? []) track.enabled = next[track.kind as Kind];
       return next;
     });
   }, []);
-  return { stream, problem, devices, chosen, choose, on, toggle };
+  const release = useCallback(() => void (current.current = null), []);
+  return { stream, problem, devices, chosen, choose, on, toggle, release };
 }
 
 /** Both; if one of them is missing or refused, the other alone. */

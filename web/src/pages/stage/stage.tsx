@@ -1,62 +1,76 @@
 //! The stage: look at yourself first, then go on, and see and hear the others.
 
-import { useCallback, useEffect, useState } from "react";
-import { type Room, fetchDevToken, fetchRoom } from "../../lib/api";
+import { RoomContext } from "@livekit/components-react";
+import { type Room as LiveRoom, RoomEvent } from "livekit-client";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { type Room, fetchRoom } from "../../lib/api";
 import { usePoll } from "../../lib/poll";
 import { watchPath } from "../../lib/route";
-import { Link } from "../../ui/link";
 import { Notice } from "../../ui/notice";
 import { Green } from "./green";
+import type { Media } from "./media";
 import { OnAir } from "./on-air";
-import { useMedia } from "./media";
-import type { Pass } from "./pass";
+import { tokenFor } from "./pass";
+import { publish, roomFor } from "./session";
+import { type Farewell, deviceProblem, farewell } from "./words";
 
 const POLL_MS = 2_000;
 
 export default function Stage({ room }: { room: string }) {
+  const [live, setLive] = useState<LiveRoom | null>(null);
+  const [ended, setEnded] = useState<Farewell | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
   const ask = useCallback((signal: AbortSignal) => fetchRoom(room, signal), [room]);
-  const { data, error } = usePoll<Room>(ask, POLL_MS);
-  const media = useMedia();
-  const [pass, setPass] = useState<Pass | null>(null);
-  const [codec, setCodec] = useState<"VP8" | "H264">("VP8");
+  const { data, error } = usePoll<Room>(live ? null : ask, POLL_MS);
   const title = data?.title ?? room;
   useEffect(() => void (document.title = `Stage of ${title} · Spillway`), [title]);
 
+  const current = useRef<LiveRoom | null>(null);
+  useEffect(() => () => void current.current?.disconnect(), []);
+
+  const join = async (name: string, { stream, release }: Media) => {
+    if (!stream) return;
+    const next = roomFor(stream);
+    current.current = next;
+    await next.connect(location.origin, await tokenFor(room, name));
+    next.once(RoomEvent.Disconnected, (reason) => {
+      setLive(null);
+      setEnded(farewell(reason));
+    });
+    setProblem(null);
+    release();
+    publish(next, stream).catch((why: unknown) => setProblem(deviceProblem(why)));
+    setLive(next);
+  };
+
+  if (ended) {
+    return (
+      <Notice title={ended.title}>
+        <p>{ended.text}</p>
+        <button type="button" className="button primary" onClick={() => setEnded(null)}>
+          Come back
+        </button>
+      </Notice>
+    );
+  }
   if (!data) {
     return error ? <Notice title="This room cannot be reached">{error.message}</Notice> : <Notice title="Opening the room…" busy />;
   }
-  const join = async (name: string) => setPass(await passFor(room, name));
   return (
-    <article className="stage">
+    <article className={live ? "stage live" : "stage"}>
       <div className="details-head">
         <h1>{title}</h1>
-        <Link href={watchPath(room)} className="quiet">
+        <a href={watchPath(room)} className="quiet" target="_blank" rel="noreferrer">
           Watch the broadcast
-        </Link>
+        </a>
       </div>
-      {pass ? (
-        <OnAir room={room} pass={pass} codec={codec} media={media} stage={data.stage} onLeave={() => setPass(null)} />
+      {live ? (
+        <RoomContext.Provider value={live}>
+          <OnAir problem={problem} onProblem={setProblem} />
+        </RoomContext.Provider>
       ) : (
-        <Green media={media} codec={codec} onCodec={setCodec} onJoin={join} stage={data.stage} />
+        <Green onJoin={join} stage={data.stage} />
       )}
     </article>
   );
-}
-
-/** A token of the address bar's fragment (`#token=…`), which servers never see; else a development server gives one. */
-async function passFor(room: string, name: string): Promise<Pass> {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) return { identity: subjectOf(given) ?? name, name, token: given };
-  const identity = `web-${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? "0"}`;
-  return { identity, name, token: await fetchDevToken(room, identity, name) };
-}
-
-/** Who a token says we are; the server checks it. */
-function subjectOf(token: string): string | null {
-  try {
-    const claims = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"))) as { sub?: unknown };
-    return typeof claims.sub === "string" ? claims.sub : null;
-  } catch {
-    return null;
-  }
 }
