@@ -19,8 +19,8 @@ use rtc_sctp::{
 use rtc_shared::TransportProtocol;
 use rtc_shared::marshal::{Marshal as _, Unmarshal as _};
 
-/// A larger message is not taken.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 64_000;
+use crate::signalling::sdp::MESSAGE_BYTES_MAX;
+
 /// What SCTP may hold of a peer's messages before we read them.
 const WINDOW_BYTES: u32 = 256 * 1024;
 /// What one peer may send; more waits at its end.
@@ -81,6 +81,8 @@ pub(crate) enum NotSent {
     NotOpen,
     /// The peer is too slow.
     Full,
+    /// No peer takes a message of this size.
+    TooLarge,
 }
 
 /// See the module.
@@ -169,6 +171,9 @@ impl DataTransport {
 
     /// Sends a message whole, or not at all.
     pub(crate) fn send(&mut self, now: Instant, channel: Channel, message: &Bytes) -> Result<(), NotSent> {
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(NotSent::TooLarge);
+        }
         let id = self.open[channel.index()].ok_or(NotSent::NotOpen)?;
         let (_, association) = self.association.as_mut().ok_or(NotSent::NotOpen)?;
         let mut stream = association.stream(id).map_err(|_| NotSent::NotOpen)?;
@@ -282,5 +287,120 @@ impl DataTransport {
             self.open[channel.index()] = Some(id);
             events.push(DataEvent::Opened(channel));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc_sctp::ClientConfig;
+
+    use super::*;
+
+    /// A client of the library's own, on a wire that loses nothing.
+    struct Client {
+        endpoint: Endpoint,
+        handle: AssociationHandle,
+        association: Association,
+    }
+
+    impl Client {
+        fn connect(now: Instant) -> Self {
+            let config =
+                TransportConfig::default().with_sctp_port(5000).with_max_message_size(MESSAGE_BYTES_MAX as u32);
+            let endpoint_config = Arc::new(EndpointConfig::default());
+            let mut endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, endpoint_config, None);
+            let (handle, association) = endpoint.connect(now, ClientConfig::new(config), REMOTE).unwrap();
+            Self { endpoint, handle, association }
+        }
+
+        /// Carries packets both ways until there are none. Returns what came of it at the server.
+        fn exchange(&mut self, server: &mut DataTransport, now: Instant) -> Vec<DataEvent> {
+            let mut events = Vec::new();
+            loop {
+                let mut idle = true;
+                while let Some(transmit) = self.association.poll_transmit(now) {
+                    let Payload::RawEncode(packets) = transmit.message else { continue };
+                    idle = false;
+                    packets.into_iter().for_each(|packet| server.receive(now, packet, &mut events));
+                }
+                while let Some(packets) = server.poll_transmit(now) {
+                    for packet in packets {
+                        idle = false;
+                        if let Some((handle, DatagramEvent::AssociationEvent(event))) =
+                            self.endpoint.handle(now, REMOTE, None, packet)
+                        {
+                            assert_eq!(handle, self.handle);
+                            self.association.handle_event(event);
+                        }
+                    }
+                }
+                while self.association.poll().is_some() {}
+                if idle {
+                    return events;
+                }
+            }
+        }
+
+        fn read(&mut self, id: StreamId) -> Option<Vec<u8>> {
+            let chunks = self.association.stream(id).ok()?.read_sctp().ok()??;
+            Some(chunks.to_payload(MESSAGE_BYTES_MAX).unwrap().to_vec())
+        }
+    }
+
+    #[test]
+    fn channels_that_we_announce_carry_messages_of_every_size_that_we_say_we_take() {
+        let (mut server, now) = (DataTransport::new(true), Instant::now());
+        let mut client = Client::connect(now);
+        let opened = client.exchange(&mut server, now);
+        assert_eq!(opened, [DataEvent::Opened(Channel::Reliable), DataEvent::Opened(Channel::Lossy)]);
+        assert!(client.read(1).is_some_and(|open| open.ends_with(b"_reliable")));
+        assert!(client.read(3).is_some_and(|open| open.ends_with(b"_lossy")));
+        for len in [1, 64_000, MESSAGE_BYTES_MAX] {
+            assert_eq!(server.send(now, Channel::Reliable, &Bytes::from(vec![7; len])), Ok(()));
+            client.exchange(&mut server, now);
+            assert_eq!(client.read(1).map(|message| message.len()), Some(len));
+        }
+        let larger = Bytes::from(vec![7; MESSAGE_BYTES_MAX + 1]);
+        assert_eq!(server.send(now, Channel::Reliable, &larger), Err(NotSent::TooLarge));
+    }
+
+    #[test]
+    fn a_peer_that_sends_faster_than_it_may_waits_and_loses_nothing() {
+        let (mut server, start) = (DataTransport::new(true), Instant::now());
+        let mut client = Client::connect(start);
+        client.exchange(&mut server, start);
+        let (mut came, mut now) = (0, start);
+        let message = Bytes::from(vec![7; 32 * 1024]);
+        for _ in 0..64 {
+            let mut stream = client.association.stream(1).unwrap();
+            stream.write_chunk_with_ppi(now, &message, PayloadProtocolIdentifier::Binary).unwrap();
+        }
+        let messages = |events: Vec<DataEvent>| {
+            events.iter().filter(|e| matches!(e, DataEvent::Message(Channel::Reliable, _))).count()
+        };
+        came += messages(client.exchange(&mut server, now));
+        assert!((1..64).contains(&came), "{came} at once");
+        // Two megabytes, at two a second.
+        for _ in 0..400 {
+            now += Duration::from_millis(10);
+            if client.association.poll_timeout().is_some_and(|at| at <= now) {
+                client.association.handle_timeout(now);
+            }
+            let mut events = Vec::new();
+            server.handle_timeout(now, &mut events);
+            came += messages(events) + messages(client.exchange(&mut server, now));
+        }
+        assert_eq!(came, 64);
+    }
+
+    #[test]
+    fn nonsense_from_the_peer_is_ignored() {
+        let (mut server, now, mut events) = (DataTransport::new(false), Instant::now(), Vec::new());
+        for len in [0, 1, 11, 12, 40, 1200] {
+            server.receive(now, Bytes::from(vec![0xff; len]), &mut events);
+            server.receive(now, Bytes::from(vec![0; len]), &mut events);
+        }
+        assert_eq!((events, server.poll_timeout()), (vec![], None));
+        assert_eq!(server.send(now, Channel::Lossy, &Bytes::from_static(b"x")), Err(NotSent::NotOpen));
     }
 }

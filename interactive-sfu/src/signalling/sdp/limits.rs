@@ -1,5 +1,7 @@
 //! How much of anything an offer may hold. Browsers stay an order of magnitude below each.
 
+/// A message of a data channel, as descriptions of ours say (RFC 8841 §6).
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// A whole offer or fragment.
 pub const OFFER_BYTES_MAX: usize = 64 * 1024;
 /// One line; `sprop-parameter-sets` are the longest seen.

@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 
 use super::candidate::Candidate;
+use super::limits::MESSAGE_BYTES_MAX;
 use super::negotiate::NegotiatedSection;
 use super::types::{Direction, Fingerprint, IceCredentials, Msid, SendStream};
-
-/// The largest message of a data channel that we take (RFC 8841 §6).
-const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// An offer or answer: ICE-lite, DTLS server, everything on one transport, every candidate known.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -22,7 +22,7 @@ mod types;
 
 pub use candidate::{Candidate, CandidateKind, TcpType, Transport, host_candidates};
 pub use codec::{Codec, CodecName, Feedback, OfferedCodec, match_codec};
-pub use limits::OFFER_BYTES_MAX;
+pub use limits::{MESSAGE_BYTES_MAX, OFFER_BYTES_MAX};
 pub(super) use lines::{is_ice_string, printable};
 pub use local::LocalDescription;
 pub use negotiate::{

@@ -200,6 +200,7 @@ impl Thread {
         let Some(data) = self.peers.get_mut(&id).and_then(|peer| peer.data.as_mut()) else { return };
         match data.send(Instant::now(), channel, message) {
             Ok(()) => self.transmit(id),
+            Err(NotSent::TooLarge) => crate::metrics::dropped("data_too_large", 1),
             // Lossy means that; and nobody waits for a peer that takes no reliable messages.
             Err(NotSent::Full) if channel == Channel::Lossy => crate::metrics::dropped("data_full", 1),
             Err(NotSent::Full) => {

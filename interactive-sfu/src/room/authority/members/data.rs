@@ -11,13 +11,13 @@ use prost::Message as _;
 use super::super::Authority;
 use crate::room::member::Member;
 use crate::room::state::State;
-use crate::transport::data::{Channel, MESSAGE_BYTES_MAX};
+use crate::transport::data::Channel;
 use crate::transport::dtls::Task;
 
 /// Reliable messages that wait for a channel: further ones are dropped.
 const WAITING_BYTES_MAX: usize = 512 * 1024;
-/// What a message may grow by when its sender is named.
-const NAMES_BYTES_MAX: usize = 1024;
+/// What an application may put into one message, as LiveKit bounds it; around it stand names and a topic.
+pub(super) const PAYLOAD_BYTES_MAX: usize = 64_000;
 
 impl Authority {
     /// A message of a participant.
@@ -26,6 +26,9 @@ impl Authority {
         let Ok(mut packet) = proto::DataPacket::decode(message) else {
             return crate::metrics::dropped("data_malformed", 1);
         };
+        if matches!(&packet.value, Some(Value::User(user)) if user.payload.len() > PAYLOAD_BYTES_MAX) {
+            return crate::metrics::dropped("data_too_large", 1);
+        }
         if !member.permission.can_publish_data {
             return crate::metrics::dropped("data_not_allowed", 1);
         }
@@ -51,9 +54,6 @@ impl Authority {
         channel: Channel,
         message: &Bytes,
     ) {
-        if message.len() > MESSAGE_BYTES_MAX + NAMES_BYTES_MAX {
-            return crate::metrics::dropped("data_too_large", 1);
-        }
         let Some(of) = state.rooms.get(room) else { return };
         for sid in &of.members {
             let Some(member) = state.members.get_mut(sid).filter(|member| except != Some(&member.sid)) else {

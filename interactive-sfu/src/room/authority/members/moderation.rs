@@ -7,12 +7,13 @@ use livekit_protocol::signal_response::Message;
 use prost::Message as _;
 
 use super::super::Authority;
+use super::data::PAYLOAD_BYTES_MAX;
 use crate::control::SfuError;
 use crate::room::member::Track;
 use crate::room::state::State;
 use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::Outgoing;
-use crate::transport::data::{Channel, MESSAGE_BYTES_MAX};
+use crate::transport::data::Channel;
 
 impl Authority {
     /// Mutes or unmutes a track. The participant is told, and what they send of it is dropped until they unmute it themselves.
@@ -89,8 +90,8 @@ impl Authority {
 
     /// A message from the server.
     pub(crate) fn send_data(&self, request: proto::SendDataRequest) -> Result<(), SfuError> {
-        if request.data.len() > MESSAGE_BYTES_MAX {
-            return Err(SfuError::Invalid(format!("data is longer than {MESSAGE_BYTES_MAX} bytes")));
+        if request.data.len() > PAYLOAD_BYTES_MAX {
+            return Err(SfuError::Invalid(format!("data is longer than {PAYLOAD_BYTES_MAX} bytes")));
         }
         #[expect(deprecated, reason = "older servers still name receivers by sid")]
         let destinations = [request.destination_identities, request.destination_sids].concat();
