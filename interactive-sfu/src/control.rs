@@ -2,7 +2,6 @@
 
 use livekit_protocol::{IceServer, ParticipantInfo, Room, TrackInfo};
 
-pub use crate::room::member::Client;
 use crate::signalling::token::Grants;
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
@@ -121,6 +120,17 @@ pub struct Speaker {
     pub audio: bool,
     /// Whether they publish a picture.
     pub video: bool,
+}
+
+/// What a client says of itself when it joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// It is sent every track, unless it says otherwise.
+    pub auto_subscribe: bool,
+    /// `sdk` and `version`, for logs.
+    pub sdk: String,
+    /// Its version of the protocol.
+    pub protocol: u32,
 }
 
 /// A client of LiveKit's protocol connects; its token has been verified.

@@ -94,17 +94,6 @@ impl Audience {
     }
 }
 
-/// What a client says of itself when it joins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// It is sent every track, unless it says otherwise.
-    pub auto_subscribe: bool,
-    /// `sdk` and `version`, for logs.
-    pub sdk: String,
-    /// Its version of the protocol.
-    pub protocol: u32,
-}
-
 /// See the module.
 pub(crate) struct Member {
     pub sid: String,
@@ -117,7 +106,8 @@ pub(crate) struct Member {
     /// It asked from this machine.
     pub local: bool,
     pub since: SystemTime,
-    pub client: Client,
+    /// They are sent every track, unless they say otherwise.
+    pub auto_subscribe: bool,
     pub state: proto::participant_info::State,
     /// Of what is told of them; never falls.
     pub version: u32,

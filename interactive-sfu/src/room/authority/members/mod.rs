@@ -23,7 +23,7 @@ use livekit_protocol::signal_response::Message;
 use tokio::sync::mpsc;
 
 use super::Authority;
-use crate::control::{ConnectRequest, NoticeKind, SfuError};
+use crate::control::{Client, ConnectRequest, NoticeKind, SfuError};
 use crate::media::quality::Quality;
 use crate::room::member::{Audience, Downlink, Link, Member, Signal, Uplink};
 use crate::room::session::random_text;
@@ -61,7 +61,7 @@ impl Authority {
         let sid = match request.resume.clone() {
             Some(sid) => {
                 if !self.resume(&mut state, &sid, &request, signal) {
-                    return Ok(refused(inbox_of(leave(DisconnectReason::StateMismatch, Action::Reconnect))));
+                    return Ok(refused(leave(DisconnectReason::StateMismatch, Action::Reconnect)));
                 }
                 sid
             }
@@ -82,6 +82,8 @@ impl Authority {
             return Err(SfuError::Full("the room is full".into()));
         }
         self.has_room(state)?;
+        let Client { sdk, protocol, .. } = &request.client;
+        tracing::debug!(sdk, protocol, "a participant joins");
         let permission = info::permission(&request.grants);
         let subscribes = permission.can_subscribe;
         let sid = format!("PA_{}", random_text(SID_LEN));
@@ -95,7 +97,7 @@ impl Authority {
             permission,
             local: request.local,
             since: SystemTime::now(),
-            client: request.client,
+            auto_subscribe: request.client.auto_subscribe,
             state: Presence::Joined,
             version: 1,
             signal: Some(signal),
@@ -230,7 +232,11 @@ impl Authority {
             self.announce_soon(state, sid);
             self.record(state, sid, NoticeKind::ParticipantJoined, None);
         }
-        self.refresh_stage(state, sid);
+        if self.refresh_stage(state, sid)
+            && let Some(room) = state.members.get(sid).map(|member| member.room.clone())
+        {
+            self.seat_everybody(state, &room);
+        }
     }
 
     /// What happened to somebody, for the record.
@@ -258,14 +264,10 @@ impl Authority {
     }
 }
 
-/// An inbox with one message, whose other end is closed.
-fn inbox_of(message: Message) -> mpsc::Receiver<Outgoing> {
+/// Nobody's connection: one message, and its end.
+fn refused(message: Message) -> Connected {
     let (outbox, inbox) = mpsc::channel(1);
     drop(outbox.try_send(message.into()));
-    inbox
-}
-
-fn refused(inbox: mpsc::Receiver<Outgoing>) -> Connected {
     Connected { sid: String::new(), connection: 0, inbox }
 }
 

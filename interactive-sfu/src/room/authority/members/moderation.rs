@@ -72,10 +72,11 @@ impl Authority {
         }
         self.withdraw(state, sid, &revoked);
         self.announce(state, sid);
-        if !revoked.is_empty() {
+        if revoked.is_empty() {
+            self.resubscribe(state, sid);
+        } else {
             self.tracks_changed(state, sid);
         }
-        self.resubscribe(state, sid);
     }
 
     /// Subscribes a participant to tracks, or ends that.

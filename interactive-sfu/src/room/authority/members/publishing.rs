@@ -64,21 +64,15 @@ impl Authority {
         self.follow_ice(link, &offer.ice.ufrag);
         let peer = link.peer;
         let plan = member.uplink.offered(offer, &member.permission);
+        let mut published = Vec::new();
         for (at, added) in plan.added {
             let (Some(offered), Some(section)) = (offer.sections.get(at), plan.sections.get(at)) else { continue };
             next_track += 1;
             let Some((new, media)) = track(offered, section, peer.shard, || TrackId(next_track)) else { continue };
-            member.uplink.add(added, section, media);
+            published.push(member.uplink.add(added, section, media).info.clone());
             self.inboxes.order(peer.shard, Order::AddTrack(peer, Box::new(new)));
         }
-        let added: Vec<_> = member
-            .uplink
-            .tracks
-            .iter()
-            .filter(|track| track.media.id.0 > state.next_track)
-            .map(|track| track.info.clone())
-            .collect();
-        let changed = !plan.removed.is_empty() || next_track != state.next_track;
+        let changed = !plan.removed.is_empty() || !published.is_empty();
         let answer = Message::Answer(proto::SessionDescription {
             r#type: "answer".to_owned(),
             sdp: self.describe(link, member.local, plan.sections, false),
@@ -90,7 +84,7 @@ impl Authority {
         self.withdraw(state, sid, &plan.removed);
         if changed {
             self.announce(state, sid);
-            for track in added {
+            for track in published {
                 self.record(state, sid, NoticeKind::TrackPublished, Some(track));
             }
             self.tracks_changed(state, sid);
@@ -158,24 +152,23 @@ impl Authority {
         self.stage_changed(state, &room);
     }
 
-    /// Whether they are on stage now.
-    pub(super) fn refresh_stage(&self, state: &mut State, sid: &str) {
-        let Some(member) = state.members.get_mut(sid) else { return };
+    /// Tells the rest of the server when somebody comes on stage or leaves it. Returns whether somebody did: whose sections follow is
+    /// the caller's to see to.
+    pub(super) fn refresh_stage(&self, state: &mut State, sid: &str) -> bool {
+        let Some(member) = state.members.get_mut(sid) else { return false };
         let speaker = member.speaker();
-        let before = std::mem::replace(&mut member.on_stage, speaker.is_some());
+        let now = speaker.is_some();
+        let before = std::mem::replace(&mut member.on_stage, now);
         let (room, identity) = (member.room.clone(), member.identity.clone());
         match speaker {
             // Nobody listening is fine.
             Some(speaker) if !before => {
-                drop(self.events.send(Event::SpeakerJoined { room: room.clone(), speaker }));
-                self.seat_everybody(state, &room);
+                drop(self.events.send(Event::SpeakerJoined { room, speaker }));
             }
-            None if before => {
-                self.left_stage(&room, &identity, sid.into());
-                self.seat_everybody(state, &room);
-            }
+            None if before => self.left_stage(&room, &identity, sid.into()),
             _ => {}
         }
+        now != before
     }
 
     pub(in super::super) fn left_stage(&self, room: &str, identity: &str, session: SessionId) {

@@ -234,7 +234,7 @@ impl State {
 fn wanted_by(member: &Member, tracks: &[Offered]) -> Vec<Wanted> {
     let wanted = tracks.iter().filter(|track| {
         let sid = &track.wanted.sid;
-        let chosen = member.chosen.get(sid).copied().unwrap_or(member.client.auto_subscribe);
+        let chosen = member.chosen.get(sid).copied().unwrap_or(member.auto_subscribe);
         let admitted = track.audience.as_ref().is_none_or(|a| a.admits(&member.sid, &member.identity, sid));
         chosen && admitted && track.identity != member.identity && !member.undecodable.contains(sid)
     });
