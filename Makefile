@@ -81,6 +81,7 @@ soak: test-dependencies
 
 switches: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --locked -p spillway
 	SWITCHES=1000 cargo test --locked --workspace --test livekit random_switches -- --nocapture
 
 screenshot: test-dependencies

@@ -51,7 +51,10 @@ pub struct Connection {
 
 impl Connection {
     pub(crate) fn open(authority: Arc<Authority>, request: ConnectRequest) -> Result<Self, SfuError> {
+        let mut request = request;
+        let requests = std::mem::take(&mut request.requests);
         let Connected { sid, connection, inbox } = authority.connect(request)?;
+        requests.into_iter().for_each(|request| authority.request(&sid, connection, request));
         Ok(Self { authority, sid, number: connection, inbox, text: false, pace: Pace::new(Instant::now()) })
     }
 

@@ -1,6 +1,6 @@
 //! What is asked of the SFU, and what it tells. The handle is `sfu.rs`.
 
-use livekit_protocol::{IceServer, ParticipantInfo, Room, TrackInfo};
+use livekit_protocol::{IceServer, ParticipantInfo, Room, TrackInfo, signal_request};
 
 use crate::signalling::token::Grants;
 
@@ -127,6 +127,8 @@ pub struct Speaker {
 pub struct Client {
     /// It is sent every track, unless it says otherwise.
     pub auto_subscribe: bool,
+    /// It publishes and is sent everything on one peer connection, on which it offers.
+    pub single_connection: bool,
     /// `sdk` and `version`, for logs.
     pub sdk: String,
     /// Its version of the protocol.
@@ -150,6 +152,8 @@ pub struct ConnectRequest {
     pub resume: Option<String>,
     /// What the client says of itself.
     pub client: Client,
+    /// What it asks for in the same breath, as if it said so right after it has joined.
+    pub requests: Vec<signal_request::Message>,
 }
 
 /// What the SFU tells the rest of the server. Sent to every subscriber of [`Sfu::events`](crate::Sfu::events).

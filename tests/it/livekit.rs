@@ -18,11 +18,16 @@ fn without_broadcast() -> Vec<(String, String)> {
 
 const OTHERS: &str = "window.rig.others()";
 
+/// Asks for two peer connections, as older clients have, not for one.
+const TWO_CONNECTIONS: &str = "two=1";
+
 /// Opens a page whose participant has joined.
 fn join(browser: &mut Browser, server: &Server, identity: &str, query: &str) -> Page {
     let token = server.speaker_token(identity);
     let page = browser.open(&server.http.url(&format!("/__rig/livekit.html?token={token}&{query}"))).unwrap();
     assert_eq!(browser.evaluate(page, "window.joined").unwrap(), "joined", "{identity}");
+    let one = browser.evaluate(page, "window.rig.room.engine.pcManager.subscriber === undefined").unwrap();
+    assert_eq!(one, !query.contains(TWO_CONNECTIONS), "{identity} has one peer connection");
     page
 }
 
@@ -56,7 +61,7 @@ fn two_participants_see_hear_and_message_each_other_and_whoever_comes_by_whip() 
     let _obs = Publisher::start(&Speaker::new(&whip, &server.speaker_token("obs"))).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, "ann", "");
-    let ben = join(&mut browser, &server, "ben", "");
+    let ben = join(&mut browser, &server, "ben", TWO_CONNECTIONS);
     sees(&mut browser, ann, "obs", "camera", 10);
 
     browser.evaluate(ann, "window.rig.camera()").unwrap();
@@ -227,7 +232,7 @@ fn python(server: &Server, script: &str, arguments: &[&str]) -> String {
 fn a_session_survives_its_socket_and_a_second_of_the_same_identity_does_not() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
-    let ann = join(&mut browser, &server, "ann", "");
+    let ann = join(&mut browser, &server, "ann", TWO_CONNECTIONS);
     let ben = join(&mut browser, &server, "ben", "");
     browser.evaluate(ann, "window.rig.camera()").unwrap();
     let frames = sees(&mut browser, ben, "ann", "camera", 10)["frames"].as_u64().unwrap();
@@ -254,12 +259,19 @@ fn a_small_element_gets_a_small_picture_and_tracks_are_taken_by_choice() {
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, "ann", "");
     browser.evaluate(ann, "window.rig.camera()").unwrap();
-    let ben = join(&mut browser, &server, "ben", "adaptive=1&auto=0");
+    for connections in ["", TWO_CONNECTIONS] {
+        takes_what_it_has_use_for(&mut browser, &server, connections);
+    }
+}
+
+/// Ben watches Ann in elements of several sizes, and not at all, and again.
+fn takes_what_it_has_use_for(browser: &mut Browser, server: &Server, connections: &str) {
+    let ben = join(browser, server, "ben", &format!("adaptive=1&auto=0&{connections}"));
     let published = |others: &Value| track(others, "ann", "camera").is_some_and(|t| t["subscribed"] == false);
     browser.wait_until(ben, "a track that is not taken", 10, OTHERS, published).unwrap();
     let publication = "window.rig.room.remoteParticipants.get('ann').getTrackPublication('camera')";
     browser.evaluate(ben, &format!("{publication}.setSubscribed(true)")).unwrap();
-    sees(&mut browser, ben, "ann", "camera", 10);
+    sees(browser, ben, "ann", "camera", 10);
     for (css, width) in [(160, 320), (1200, 1280), (500, 640)] {
         let resize =
             format!("document.querySelector('video').style.cssText = 'width:{css}px;height:{}px'", css * 9 / 16);
@@ -269,4 +281,6 @@ fn a_small_element_gets_a_small_picture_and_tracks_are_taken_by_choice() {
     }
     browser.evaluate(ben, &format!("{publication}.setSubscribed(false)")).unwrap();
     browser.wait_until(ben, "a track that is given up", 10, OTHERS, published).unwrap();
+    browser.evaluate(ben, &format!("{publication}.setSubscribed(true)")).unwrap();
+    sees(browser, ben, "ann", "camera", 10);
 }

@@ -1,18 +1,19 @@
-//! LiveKit's clients: the WebSocket `/rtc`, and `/rtc/validate`, which says why it would not open.
+//! LiveKit's clients: the WebSockets `/rtc` (two peer connections) and `/rtc/v1` (one), and `validate` below each, which says why it
+//! would not open.
 //!
-//! The later `/rtc/v1` answers 404, upon which clients take this one. What is said on the socket is the SFU's; here frames are carried.
+//! What is said on the socket is the SFU's; here frames are carried.
 
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{MatchedPath, Query, State};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use chrono::Utc;
 use http::{HeaderMap, StatusCode};
-use interactive_sfu::signalling::livekit::Frame;
 use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
+use interactive_sfu::signalling::livekit::{Frame, Join};
 use interactive_sfu::signalling::token::Grants;
 use interactive_sfu::{Client, ConnectRequest, Connection};
 use livekit_protocol as proto;
@@ -32,21 +33,24 @@ const SILENCE_MAX: Duration = Duration::from_secs(20);
 const SEND_MAX: Duration = Duration::from_secs(10);
 /// What a connection holds before anything is read, bytes.
 const READ_BUFFER_BYTES: usize = 4096;
+/// Where clients that have one peer connection connect.
+const V1: &str = "/rtc/v1";
 
 pub(crate) fn routes() -> Router<App> {
-    let absent = async || Problem::from(Error::NoRoute).into_response();
     let preflight = async || StatusCode::NO_CONTENT;
     Router::new()
         .route("/rtc", get(open).options(preflight))
         .route("/rtc/validate", get(validate).options(preflight))
-        .route("/rtc/v1", get(absent).options(preflight))
-        .route("/rtc/v1/validate", get(absent).options(preflight))
+        .route(V1, get(open).options(preflight))
+        .route("/rtc/v1/validate", get(validate).options(preflight))
 }
 
 /// What clients say in the query. Others of their parameters describe what this server does not ask about.
 #[derive(Debug, Deserialize)]
 struct RtcQuery {
     access_token: Option<String>,
+    /// All the rest, of `/rtc/v1`.
+    join_request: Option<String>,
     auto_subscribe: Option<String>,
     reconnect: Option<String>,
     sid: Option<String>,
@@ -60,14 +64,22 @@ impl RtcQuery {
         flag.map(|flag| matches!(flag, "1" | "true"))
     }
 
-    fn client(&self) -> Client {
+    /// As the client asks on this path: `/rtc/v1` has its own form.
+    fn join(&self, path: &MatchedPath) -> Result<Join, Error> {
+        if path.as_str().starts_with(V1) {
+            let text = self.join_request.as_deref().unwrap_or_default();
+            return Join::decode(text).map_err(|_| Error::Malformed("join_request is not a WrappedJoinRequest".into()));
+        }
         let words =
             [&self.sdk, &self.version].map(|word| word.as_deref().unwrap_or("?").chars().take(32).collect::<String>());
-        Client {
+        let client = Client {
             auto_subscribe: Self::is(self.auto_subscribe.as_deref()).unwrap_or(true),
+            single_connection: false,
             sdk: words.join(" "),
             protocol: self.protocol.unwrap_or_default(),
-        }
+        };
+        let resume = Self::is(self.reconnect.as_deref()).unwrap_or(false);
+        Ok(Join { client, resume: resume.then(|| self.sid.clone().unwrap_or_default()), requests: Vec::new() })
     }
 }
 
@@ -99,8 +111,10 @@ async fn made(app: &App, name: &str) -> Result<Room, Error> {
 async fn validate(
     State(app): State<App>,
     Query(query): Query<RtcQuery>,
+    path: MatchedPath,
     headers: HeaderMap,
 ) -> Result<&'static str, Problem> {
+    query.join(&path)?;
     admitted(&app, &query, &headers).await?;
     Ok("success")
 }
@@ -108,14 +122,14 @@ async fn validate(
 async fn open(
     State(app): State<App>,
     Query(query): Query<RtcQuery>,
+    path: MatchedPath,
     from: Option<Extension<Caller>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let (grants, room) = admitted(&app, &query, &headers).await?;
     let upgrade = upgrade.map_err(|_| Error::Malformed("a WebSocket is opened here".into()))?;
-    let resume =
-        RtcQuery::is(query.reconnect.as_deref()).unwrap_or(false).then(|| query.sid.clone().unwrap_or_default());
+    let Join { client, resume, requests } = query.join(&path)?;
     let request = ConnectRequest {
         room: room.name.clone(),
         grants,
@@ -123,7 +137,8 @@ async fn open(
         ice_servers: app.config.ice_servers.iter().map(ice_server).collect(),
         local: from.is_some_and(|Extension(caller)| caller.is_local(&headers)),
         resume,
-        client: query.client(),
+        client,
+        requests,
     };
     let connection = app.stage.connect(request).await?;
     let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES).max_message_size(FRAME_BYTES_MAX);

@@ -69,6 +69,14 @@ pub(crate) fn publish_policy() -> PublishPolicy {
     policy
 }
 
+/// What we send, and how its receivers estimate.
+pub(crate) fn subscribe_policy() -> SubscribePolicy {
+    let mut policy = SubscribePolicy::default();
+    policy.feedback.transport_cc = false;
+    policy.extensions.retain(|e| *e != Extension::TransportCc);
+    policy
+}
+
 /// What we take of a WHIP publisher's offer.
 pub(crate) fn negotiate_publisher(offer: &RemoteDescription) -> Result<Vec<NegotiatedSection>, SfuError> {
     Ok(negotiate_publish(offer, &publish_policy())?)
@@ -76,10 +84,7 @@ pub(crate) fn negotiate_publisher(offer: &RemoteDescription) -> Result<Vec<Negot
 
 /// What we give a viewer. SSRCs are chosen here.
 pub(crate) fn negotiate_viewer(offer: &RemoteDescription) -> Result<Vec<NegotiatedSection>, SfuError> {
-    let mut policy = SubscribePolicy::default();
-    policy.feedback.transport_cc = false;
-    policy.extensions.retain(|e| *e != Extension::TransportCc);
-    let mut sections = negotiate_subscribe(offer, &policy)?;
+    let mut sections = negotiate_subscribe(offer, &subscribe_policy())?;
     let mut counts = [0usize; 2];
     let first: u32 = rand::random_range(0x1000_0000..0x7000_0000);
     for (i, section) in (0u32..).zip(sections.iter_mut().filter(|s| s.direction == Direction::SendOnly)) {

@@ -38,10 +38,8 @@ pub(super) struct Room {
 pub(super) enum Owner {
     /// A WHIP or WHEP session's.
     Session(SessionId),
-    /// What a participant publishes on.
-    Up(String),
-    /// What a participant is sent on.
-    Down(String),
+    /// A participant's, by their sid.
+    Member(String),
 }
 
 /// A track that somebody in a room publishes, however they came.
@@ -217,7 +215,7 @@ impl State {
 
     pub(super) fn remove_member(&mut self, sid: &str) -> Option<Member> {
         let member = self.members.remove(sid)?;
-        for link in member.up.iter().chain(&member.down) {
+        for link in member.links.iter() {
             self.by_serial.remove(&link.peer.serial);
         }
         if let Some(room) = self.rooms.get_mut(&member.room) {

@@ -37,14 +37,24 @@ async fn a_token_for_a_room_that_is_not_there_makes_it_unless_rooms_are_made_oth
 }
 
 #[tokio::test]
-async fn what_is_not_there_yet_sends_clients_to_what_is() {
+async fn one_connection_is_asked_for_in_its_own_form() {
     let rig = Rig::new().await;
-    for path in ["/rtc/v1", "/rtc/v1/validate"] {
-        let reply = rig.send_raw("GET", path, &[], vec![]).await;
-        assert_eq!((reply.status, reply.header("access-control-allow-origin")), (404, "*"));
-        // Those words mean something else to clients.
-        assert!(!String::from_utf8_lossy(&reply.body).contains("requested room does not exist"));
+    let bearer = rig.bearer("demo", "publish").1;
+    let validate = async |query: &str| {
+        let headers = [("authorization", bearer.as_str())];
+        let reply = rig.send_raw("GET", &format!("/rtc/v1/validate{query}"), &headers, vec![]).await;
+        assert_eq!(reply.header("access-control-allow-origin"), "*", "{query}");
+        reply.status
+    };
+    // A `WrappedJoinRequest` of nothing is one that asks for nothing in particular.
+    assert_eq!(validate("?join_request=").await, 200);
+    assert_eq!(validate("").await, 200);
+    for nonsense in ["%25%25", "_____w", "CAEaAXg"] {
+        assert_eq!(validate(&format!("?join_request={nonsense}")).await, 400, "{nonsense}");
     }
+    // What is said on the older path is not read on this one, nor the other way round.
+    let older = rig.send_raw("GET", "/rtc/validate?join_request=_____w", &[("authorization", &bearer)], vec![]).await;
+    assert_eq!(older.status, 200);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ impl Authority {
                 metrics::joined();
                 match owner(state, peer) {
                     Some(Owner::Session(id)) => self.connected(state, &id),
-                    Some(Owner::Up(sid) | Owner::Down(sid)) => self.member_connected(state, &sid, peer),
+                    Some(Owner::Member(sid)) => self.member_connected(state, &sid, peer),
                     None => {}
                 }
             }
@@ -29,33 +29,33 @@ impl Authority {
                         self.tell_loudness(state, &session.room, participant_sid(session), step);
                     }
                 }
-                Some(Owner::Up(sid)) => {
+                Some(Owner::Member(sid)) => {
                     if let Some(member) = state.members.get_mut(&sid) {
                         member.loudness = step;
                         let room = member.room.clone();
                         self.tell_loudness(state, &room, sid, step);
                     }
                 }
-                Some(Owner::Down(_)) | None => {}
+                None => {}
             },
             Report::Paused(peer, section, paused) => {
-                if let Some(Owner::Down(sid)) = owner(state, peer) {
+                if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.tell_pause(state, &sid, section, paused);
                 }
             }
             Report::Quality(peer, quality) => {
-                if let Some(Owner::Up(sid) | Owner::Down(sid)) = owner(state, peer) {
+                if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.path_changed(state, &sid, peer, quality);
                 }
             }
             Report::DataOpened(peer, Channel::Reliable) => {
-                if let Some(Owner::Down(sid)) = owner(state, peer) {
-                    self.data_opened(state, &sid);
+                if let Some(Owner::Member(sid)) = owner(state, peer) {
+                    self.data_opened(state, &sid, peer);
                 }
             }
             Report::DataOpened(_, Channel::Lossy) => {}
             Report::Data(peer, channel, message) => {
-                if let Some(Owner::Up(sid) | Owner::Down(sid)) = owner(state, peer) {
+                if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.message(state, &sid, channel, message);
                 }
             }
@@ -66,7 +66,7 @@ impl Authority {
                 }
                 match owner(state, peer) {
                     Some(Owner::Session(id)) => self.forget(state, &id),
-                    Some(Owner::Up(sid) | Owner::Down(sid)) => self.member_lost(state, &sid),
+                    Some(Owner::Member(sid)) => self.member_lost(state, &sid),
                     None => {}
                 }
             }

@@ -1,10 +1,11 @@
-//! A participant who speaks LiveKit's protocol: one signal connection, one peer connection to publish on and one to be sent on.
+//! A participant who speaks LiveKit's protocol: one signal connection, and one peer connection or two.
 //!
 //! What they publish is `uplink`'s, what they are sent is `downlink`'s; here is who they are and what they asked for. Pure. Driven by
 //! the authority.
 
 mod asked;
 mod downlink;
+mod links;
 mod uplink;
 
 use std::cell::Cell;
@@ -16,43 +17,15 @@ use livekit_protocol as proto;
 use tokio::sync::mpsc;
 
 pub(crate) use asked::rank;
-pub(crate) use downlink::{Change, Downlink, Offer, Wanted};
+pub(crate) use downlink::{Agreed, Change, Downlink, MissingSections, Offer, Wanted};
+pub(crate) use links::{Link, Links};
 pub(crate) use uplink::{Refused, Track, Uplink};
 
 use crate::control::{SessionId, Speaker};
 use crate::media::quality::Quality;
 use crate::room::stage::OnStage;
-use crate::shard::inbox::{LocalIce, PeerId};
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;
-
-/// One of their peer connections.
-pub(crate) struct Link {
-    pub peer: PeerId,
-    pub ice: LocalIce,
-    /// Of the client; none before it has described itself.
-    pub remote_ufrag: Option<String>,
-    /// Of our descriptions' `o=` line.
-    pub session_id: u64,
-    pub session_version: u64,
-    pub connected: bool,
-    pub quality: Quality,
-}
-
-impl Link {
-    pub(crate) fn new(peer: PeerId, ice: LocalIce) -> Self {
-        let session_id = u64::from(rand::random::<u32>());
-        Self {
-            peer,
-            ice,
-            remote_ufrag: None,
-            session_id,
-            session_version: 0,
-            connected: false,
-            quality: Quality::default(),
-        }
-    }
-}
 
 /// The way to the client.
 pub(crate) struct Signal {
@@ -114,8 +87,7 @@ pub(crate) struct Member {
     pub signal: Option<Signal>,
     /// Since when there is no signal connection.
     pub lost_at: Option<Instant>,
-    pub up: Option<Link>,
-    pub down: Option<Link>,
+    pub links: Links,
     pub uplink: Uplink,
     pub downlink: Downlink,
     pub audience: Audience,
@@ -175,7 +147,7 @@ impl Member {
 
     /// How good their paths are, the worse of the two.
     pub(crate) fn quality(&self) -> proto::ConnectionQualityInfo {
-        let worst = self.up.iter().chain(&self.down).map(|link| link.quality).min().unwrap_or_default();
+        let worst = self.links.iter().map(|link| link.quality).min().unwrap_or_default();
         let (quality, score) = match worst {
             Quality::Poor => (proto::ConnectionQuality::Poor, 2.0),
             Quality::Good => (proto::ConnectionQuality::Good, 3.5),
@@ -186,7 +158,7 @@ impl Member {
 
     /// Whom the stage has, if their media can flow: camera before screen, for whoever takes one picture of each speaker.
     pub(crate) fn as_speaker(&self) -> Option<OnStage> {
-        if !self.up.as_ref().is_some_and(|link| link.connected) || self.hidden() {
+        if !self.links.up().is_some_and(|link| link.connected) || self.hidden() {
             return None;
         }
         use proto::TrackSource::{Camera, Microphone};

@@ -5,6 +5,8 @@
 
 pub mod frame;
 pub(crate) mod info;
+pub mod join;
 pub(crate) mod message;
 
 pub use frame::Frame;
+pub use join::Join;

@@ -26,7 +26,8 @@ pub use limits::{MESSAGE_BYTES_MAX, OFFER_BYTES_MAX};
 pub(super) use lines::{is_ice_string, printable};
 pub use local::LocalDescription;
 pub use negotiate::{
-    NegotiatedSection, PublishPolicy, SubscribePolicy, Take, negotiate_publish, negotiate_subscribe, negotiate_uplink,
+    NegotiatedSection, PublishPolicy, SubscribePolicy, Take, negotiate_downlink, negotiate_publish,
+    negotiate_subscribe, negotiate_uplink,
 };
 pub use remote::RemoteDescription;
 pub use section::RemoteSection;

@@ -191,20 +191,22 @@ pub fn negotiate_uplink(
     sections.collect()
 }
 
+/// What we can send on one section: `SendOnly`, with every codec both know, if it receives in one.
+pub fn negotiate_downlink(offered: &RemoteSection, policy: &SubscribePolicy) -> NegotiatedSection {
+    let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
+    if offered.direction.receives() && !section.codecs.is_empty() {
+        section.direction = Direction::SendOnly;
+    }
+    section
+}
+
 /// WHEP: we send on every audio and video section that receives, with every codec both know, so that the source
 /// may change its codec. An offer that can receive nothing is refused whole.
 pub fn negotiate_subscribe(
     offer: &RemoteDescription,
     policy: &SubscribePolicy,
 ) -> Result<Vec<NegotiatedSection>, SdpError> {
-    let sections = offer.sections.iter().map(|offered| {
-        let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
-        if offered.direction.receives() && !section.codecs.is_empty() {
-            section.direction = Direction::SendOnly;
-        }
-        section
-    });
-    let sections: Vec<_> = sections.collect();
+    let sections: Vec<_> = offer.sections.iter().map(|offered| negotiate_downlink(offered, policy)).collect();
     if sections.iter().any(|s| s.direction == Direction::SendOnly) {
         Ok(sections)
     } else {

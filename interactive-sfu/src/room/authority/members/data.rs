@@ -11,6 +11,7 @@ use prost::Message as _;
 use super::super::Authority;
 use crate::room::member::Member;
 use crate::room::state::State;
+use crate::shard::inbox::PeerId;
 use crate::transport::data::Channel;
 use crate::transport::dtls::Task;
 
@@ -64,7 +65,7 @@ impl Authority {
             if !meant {
                 continue;
             }
-            match &member.down {
+            match member.links.down() {
                 Some(link) if member.data_open => self.dtls.tell(Task::Send(link.peer, channel, message.clone())),
                 Some(_)
                     if channel == Channel::Reliable && member.waiting_bytes + message.len() <= WAITING_BYTES_MAX =>
@@ -77,14 +78,16 @@ impl Authority {
         }
     }
 
-    /// A participant can be sent messages from now on.
-    pub(in super::super) fn data_opened(&self, state: &mut State, sid: &str) {
+    /// A participant can be sent messages from now on, if it is the connection for that.
+    pub(in super::super) fn data_opened(&self, state: &mut State, sid: &str, peer: PeerId) {
         let Some(member) = state.members.get_mut(sid) else { return };
-        let Some(link) = &member.down else { return };
+        if member.links.down().is_none_or(|link| link.peer != peer) {
+            return;
+        }
         member.data_open = true;
         member.waiting_bytes = 0;
         for message in std::mem::take(&mut member.waiting) {
-            self.dtls.tell(Task::Send(link.peer, Channel::Reliable, message));
+            self.dtls.tell(Task::Send(peer, Channel::Reliable, message));
         }
     }
 }

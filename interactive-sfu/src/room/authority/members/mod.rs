@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use super::Authority;
 use crate::control::{Client, ConnectRequest, NoticeKind, SfuError};
 use crate::media::quality::Quality;
-use crate::room::member::{Audience, Downlink, Link, Member, Signal, Uplink};
+use crate::room::member::{Audience, Downlink, Link, Links, Member, Signal, Uplink};
 use crate::room::session::random_text;
 use crate::room::state::{Owner, State};
 use crate::shard::inbox::{NewPeer, Order, PeerId};
@@ -85,7 +85,8 @@ impl Authority {
         let Client { sdk, protocol, .. } = &request.client;
         tracing::debug!(sdk, protocol, "a participant joins");
         let permission = info::permission(&request.grants);
-        let subscribes = permission.can_subscribe;
+        let single = request.client.single_connection;
+        let subscribes = permission.can_subscribe && !single;
         let sid = format!("PA_{}", random_text(SID_LEN));
         let member = Member {
             sid: sid.clone(),
@@ -102,10 +103,9 @@ impl Authority {
             version: 1,
             signal: Some(signal),
             lost_at: None,
-            up: None,
-            down: None,
+            links: Links::new(single),
             uplink: Uplink::default(),
-            downlink: Downlink::new(rand::random_range(0x1000_0000..0x7000_0000)),
+            downlink: Downlink::new(single, rand::random_range(0x1000_0000..0x7000_0000)),
             audience: Audience::default(),
             chosen: HashMap::new(),
             settings: HashMap::new(),
@@ -127,7 +127,7 @@ impl Authority {
             other_participants: others,
             server_version: info::SERVER_VERSION.to_owned(),
             ice_servers: request.ice_servers,
-            // Who may not watch has no subscriber connection; who does has it first, as most do nothing else.
+            // Who has a subscriber connection has it first, as most do nothing else; who has one connection offers at once.
             subscriber_primary: subscribes,
             ping_interval: PING_INTERVAL_S,
             ping_timeout: PING_TIMEOUT_S,
@@ -153,8 +153,9 @@ impl Authority {
     fn resume(&self, state: &mut State, sid: &str, request: &ConnectRequest, signal: Signal) -> bool {
         let fits = |m: &&mut Member| m.room == request.room && m.identity == request.grants.identity;
         let Some(member) = state.members.get_mut(sid).filter(fits) else { return false };
-        let lost = member.down.is_none() && member.permission.can_subscribe;
-        if lost {
+        let single = member.links.is_single();
+        let lost = !single && member.links.down().is_none() && member.permission.can_subscribe;
+        if lost || single != request.client.single_connection {
             self.dismiss(state, sid, DisconnectReason::StateMismatch, Action::Reconnect);
             return false;
         }
@@ -186,7 +187,7 @@ impl Authority {
     /// A peer connection of theirs loses more than before, or less.
     pub(in super::super) fn path_changed(&self, state: &mut State, sid: &str, peer: PeerId, quality: Quality) {
         let Some(member) = state.members.get_mut(sid) else { return };
-        for link in member.up.iter_mut().chain(&mut member.down).filter(|link| link.peer == peer) {
+        if let Some(link) = member.links.of_mut(peer) {
             link.quality = quality;
         }
         if member.hidden() {
@@ -202,7 +203,7 @@ impl Authority {
         let Some(mut member) = state.remove_member(sid) else { return };
         tracing::debug!(sid, reason = reason.as_str_name(), "ending a participant's session");
         member.tell(leave(reason, action));
-        for peer in member.up.iter().chain(&member.down).map(|link| link.peer) {
+        for peer in member.links.iter().map(|link| link.peer) {
             self.inboxes.order(peer.shard, Order::Remove(peer));
         }
         member.state = Presence::Disconnected;
@@ -224,7 +225,7 @@ impl Authority {
     /// A peer connection of theirs is up.
     pub(super) fn member_connected(&self, state: &mut State, sid: &str, peer: PeerId) {
         let Some(member) = state.members.get_mut(sid) else { return };
-        for link in member.up.iter_mut().chain(&mut member.down).filter(|link| link.peer == peer) {
+        if let Some(link) = member.links.of_mut(peer) {
             link.connected = true;
         }
         if member.state != Presence::Active {
@@ -252,14 +253,14 @@ impl Authority {
     }
 
     /// A peer connection for a participant.
-    fn new_link(&self, state: &mut State, sid: &str, owner: Owner) -> Option<Link> {
+    fn new_link(&self, state: &mut State, sid: &str) -> Option<Link> {
         let member = state.members.get(sid)?;
         let shard = self.shard_for(state, &member.room);
         let peer = state.new_peer(shard);
         let new = NewPeer::bare(peer);
         let link = Link::new(peer, new.ice.clone());
         self.inboxes.order(peer.shard, Order::Add(Box::new(new)));
-        state.owns(peer, owner);
+        state.owns(peer, Owner::Member(sid.to_owned()));
         Some(link)
     }
 }

@@ -38,7 +38,7 @@ impl Authority {
     pub(super) fn enforce_mute(&self, state: &State, sid: &str, track_sid: &str, muted: bool) {
         let Some(member) = state.members.get(sid) else { return };
         let track = member.uplink.tracks.iter().find(|track| track.info.sid == track_sid);
-        if let (Some(up), Some(track)) = (&member.up, track) {
+        if let (Some(up), Some(track)) = (member.links.up(), track) {
             self.inboxes.order(up.peer.shard, Order::Mute(up.peer, track.media.id, muted));
         }
     }

@@ -6,9 +6,9 @@ use livekit_protocol::signal_response::Message;
 use super::super::Authority;
 use crate::control::{Event, NoticeKind, SessionId};
 use crate::media::loudness;
-use crate::room::member::{Link, Refused, Track};
+use crate::room::member::{Downlink, Link, Refused, Track};
 use crate::room::session::{random_text, track};
-use crate::room::state::{Owner, State};
+use crate::room::state::State;
 use crate::shard::inbox::{Order, TrackId};
 use crate::shard::peers::local_ice;
 use crate::signalling::livekit::message::Outgoing;
@@ -51,19 +51,19 @@ impl Authority {
     /// The client offers what it publishes.
     pub(super) fn publisher_offer(&self, state: &mut State, sid: &str, id: u32, offer: &RemoteDescription) {
         let Some(member) = state.members.get(sid) else { return };
-        if member.up.is_none() {
-            let Some(link) = self.new_link(state, sid, Owner::Up(sid.to_owned())) else { return };
+        if member.links.up().is_none() {
+            let Some(link) = self.new_link(state, sid) else { return };
             self.dtls.tell(Task::Expect(link.peer, offer.fingerprint, Data::Accept));
             if let Some(member) = state.members.get_mut(sid) {
-                member.up = Some(link);
+                *member.links.up_mut() = Some(link);
             }
         }
         let mut next_track = state.next_track;
         let Some(member) = state.members.get_mut(sid) else { return };
-        let Some(link) = &mut member.up else { return };
+        let Some(link) = member.links.up_mut() else { return };
         self.follow_ice(link, &offer.ice.ufrag);
         let peer = link.peer;
-        let plan = member.uplink.offered(offer, &member.permission);
+        let mut plan = member.uplink.offered(offer, &member.permission);
         let mut published = Vec::new();
         for (at, added) in plan.added {
             let (Some(offered), Some(section)) = (offer.sections.get(at), plan.sections.get(at)) else { continue };
@@ -73,14 +73,19 @@ impl Authority {
             self.inboxes.order(peer.shard, Order::AddTrack(peer, Box::new(new)));
         }
         let changed = !plan.removed.is_empty() || !published.is_empty();
-        let answer = Message::Answer(proto::SessionDescription {
+        let (agreed, mid_to_track_id) = match &mut member.downlink {
+            Downlink::Answering(downlink) => downlink.answer(offer, &mut plan.sections),
+            Downlink::Offering(_) => Default::default(),
+        };
+        let sdp = self.describe(link, member.local, plan.sections, false);
+        member.tell(Message::Answer(proto::SessionDescription {
             r#type: "answer".to_owned(),
-            sdp: self.describe(link, member.local, plan.sections, false),
+            sdp,
             id,
-            ..proto::SessionDescription::default()
-        });
-        member.tell(answer);
+            mid_to_track_id,
+        }));
         state.next_track = next_track;
+        self.agreed(state, sid, agreed);
         self.withdraw(state, sid, &plan.removed);
         if changed {
             self.announce(state, sid);
@@ -130,7 +135,7 @@ impl Authority {
 
     /// Tracks that are published no more: the media plane forgets them.
     pub(super) fn withdraw(&self, state: &State, sid: &str, tracks: &[Track]) {
-        let Some(up) = state.members.get(sid).and_then(|member| member.up.as_ref()) else { return };
+        let Some(up) = state.members.get(sid).and_then(|member| member.links.up()) else { return };
         for track in tracks {
             self.inboxes.order(up.peer.shard, Order::RemoveTrack(up.peer, track.media.id));
             self.record(state, sid, NoticeKind::TrackUnpublished, Some(track.info.clone()));

@@ -6,8 +6,8 @@ use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
 use crate::media::layers::SizeLimit;
-use crate::room::member::{Audience, Change, Member, Offer, TrackSetting, Wanted};
-use crate::room::state::{Owner, State};
+use crate::room::member::{Agreed, Audience, Change, Downlink, Member, MissingSections, Offer, TrackSetting, Wanted};
+use crate::room::state::State;
 use crate::shard::inbox::Order;
 use crate::shard::peers::local_ice;
 use crate::signalling::livekit::info;
@@ -34,13 +34,14 @@ impl Authority {
     fn resubscribe_to(&self, state: &mut State, sid: &str, tracks: &[Offered]) {
         let Some(member) = state.members.get(sid) else { return };
         let wanted = if member.permission.can_subscribe { wanted_by(member, tracks) } else { Vec::new() };
-        if member.down.is_none() {
+        // A connection for both ways comes with the client's offer.
+        if member.links.down().is_none() && !member.links.is_single() {
             if !member.permission.can_subscribe {
                 return;
             }
-            let link = self.new_link(state, sid, Owner::Down(sid.to_owned()));
+            let link = self.new_link(state, sid);
             if let Some(member) = state.members.get_mut(sid) {
-                member.down = link;
+                *member.links.down_mut() = link;
             }
         }
         let Some(member) = state.members.get_mut(sid) else { return };
@@ -48,11 +49,11 @@ impl Authority {
         let room = member.room.clone();
         self.carry_out(state, sid, changes);
         state.qualities_stale(&room);
-        self.offer(state, sid);
+        self.renegotiate(state, sid);
     }
 
     fn carry_out(&self, state: &State, sid: &str, changes: Vec<Change>) {
-        let Some(peer) = state.members.get(sid).and_then(|member| Some(member.down.as_ref()?.peer)) else { return };
+        let Some(peer) = state.members.get(sid).and_then(|member| Some(member.links.down()?.peer)) else { return };
         for change in changes {
             self.inboxes.order(
                 peer.shard,
@@ -64,48 +65,65 @@ impl Authority {
         }
     }
 
-    /// Sends the offer that is due, if one is.
-    fn offer(&self, state: &mut State, sid: &str) {
+    /// Sends the offer that is due, or asks for one.
+    fn renegotiate(&self, state: &mut State, sid: &str) {
         let Some(member) = state.members.get_mut(sid) else { return };
-        let (Some(link), Some(_)) = (&mut member.down, &member.signal) else { return };
-        let Some(Offer { id, sections, mid_to_track_id }) = member.downlink.poll_offer() else { return };
-        let sdp = self.describe(link, member.local, sections, true);
-        member.tell(Message::Offer(proto::SessionDescription { r#type: "offer".to_owned(), sdp, id, mid_to_track_id }));
+        let (Some(link), Some(_)) = (member.links.down_mut(), &member.signal) else { return };
+        let message = match &mut member.downlink {
+            Downlink::Offering(downlink) => {
+                let Some(Offer { id, sections, mid_to_track_id }) = downlink.poll_offer() else { return };
+                let sdp = self.describe(link, member.local, sections, true);
+                Message::Offer(proto::SessionDescription { r#type: "offer".to_owned(), sdp, id, mid_to_track_id })
+            }
+            Downlink::Answering(downlink) => {
+                let Some(MissingSections { audio, video }) = downlink.poll_missing() else { return };
+                let missing = proto::MediaSectionsRequirement { num_audios: audio, num_videos: video };
+                Message::MediaSectionsRequirement(missing)
+            }
+        };
+        member.tell(message);
     }
 
     /// The client answers our offer.
     pub(super) fn subscriber_answer(&self, state: &mut State, sid: &str, id: u32, answer: &RemoteDescription) {
         let Some(member) = state.members.get_mut(sid) else { return };
-        let Some(link) = &mut member.down else { return };
+        let Downlink::Offering(downlink) = &mut member.downlink else { return };
+        let Some(link) = member.links.down_mut() else { return };
         if link.remote_ufrag.replace(answer.ice.ufrag.clone()).is_none() {
             self.dtls.tell(Task::Expect(link.peer, answer.fingerprint, Data::Announce));
         }
-        let answered = member.downlink.answered(id, answer);
-        for track_sid in &answered.refused {
+        let agreed = downlink.answered(id, answer);
+        self.agreed(state, sid, agreed);
+    }
+
+    /// Client and server agree on what is sent: it flows, or cannot.
+    pub(super) fn agreed(&self, state: &mut State, sid: &str, agreed: Agreed) {
+        let Some(member) = state.members.get_mut(sid) else { return };
+        for track_sid in &agreed.refused {
             member.undecodable.insert(track_sid.clone());
             member.tell(Message::SubscriptionResponse(proto::SubscriptionResponse {
                 track_sid: track_sid.clone(),
                 err: proto::SubscriptionError::SeCodecUnsupported.into(),
             }));
         }
-        self.carry_out(state, sid, answered.changes);
-        for track_sid in &answered.subscribed {
+        self.carry_out(state, sid, agreed.changes);
+        for track_sid in &agreed.subscribed {
             self.apply_setting(state, sid, track_sid);
         }
-        if answered.refused.is_empty() {
-            self.offer(state, sid);
+        if agreed.refused.is_empty() {
+            self.renegotiate(state, sid);
         } else {
             self.resubscribe(state, sid);
         }
     }
 
-    /// After a resume: ICE begins anew, and the client is told all again.
+    /// After a resume: ICE begins anew, and the client is told all again. On a connection for both ways it does so by itself.
     pub(super) fn restart_downlink(&self, state: &mut State, sid: &str) {
         let Some(member) = state.members.get_mut(sid) else { return };
-        if let Some(link) = &mut member.down {
+        if let (Downlink::Offering(downlink), Some(link)) = (&mut member.downlink, member.links.down_mut()) {
             link.ice = local_ice(link.peer.serial);
             self.inboxes.order(link.peer.shard, Order::RestartIce(link.peer, link.ice.clone()));
-            member.downlink.offer_again();
+            downlink.offer_again();
         }
         self.resubscribe(state, sid);
     }
@@ -156,7 +174,7 @@ impl Authority {
     /// The largest picture that a participant has use for of a track, told to the media plane.
     fn apply_setting(&self, state: &mut State, sid: &str, track_sid: &str) {
         let Some(member) = state.members.get(sid) else { return };
-        let (Some(link), Some(section)) = (&member.down, member.downlink.section_of(track_sid)) else { return };
+        let (Some(link), Some(section)) = (member.links.down(), member.downlink.section_of(track_sid)) else { return };
         let limit = member.settings.get(track_sid).and_then(|setting| {
             let published = state.published(&member.room);
             let layers =

@@ -59,7 +59,8 @@ fn request(grants: Grants) -> ConnectRequest {
         ice_servers: vec![],
         local: true,
         resume: None,
-        client: Client { auto_subscribe: true, sdk: "test".into(), protocol: 16 },
+        client: Client { auto_subscribe: true, single_connection: false, sdk: "test".into(), protocol: 16 },
+        requests: vec![],
     }
 }
 
@@ -217,6 +218,33 @@ async fn a_track_is_announced_negotiated_told_to_others_muted_and_withdrawn() {
     ann.say(Request::Mute(proto::MuteTrackRequest { sid: "TR_unknown".into(), muted: true }));
     ann.offer(&OFFER.replace("sendonly", "inactive"));
     assert!(ben.update_of("ann").await.tracks.is_empty(), "a section that sends no more ends its track");
+    sfu.shutdown().await;
+}
+
+#[tokio::test]
+async fn on_one_connection_the_client_offers_and_is_asked_for_the_sections_that_are_missing() {
+    let sfu = sfu();
+    let mut ann = Participant::join(&sfu, grants("ann")).await;
+    let track = ann.announce("mic").await.unwrap();
+    ann.offer(OFFER);
+    let first = proto::SessionDescription { sdp: OFFER.replace("sendonly", "inactive"), id: 1, ..Default::default() };
+    let mut one = request(grants("ben"));
+    one.client.single_connection = true;
+    one.requests = vec![Request::Offer(first)];
+    let mut ben = Participant { connection: sfu.connect(one).await.unwrap(), sid: String::new() };
+    let Some(Message::Join(join)) = ben.next().await else { panic!("join comes first") };
+    assert!(!join.subscriber_primary && join.other_participants[0].tracks.len() == 1);
+    let answer = ben.find(|message| if let Message::Answer(answer) = message { Some(answer) } else { None }).await;
+    assert!(answer.id == 1 && answer.mid_to_track_id.is_empty(), "it has no section to receive on");
+    let missing = ben.find(|message| match message {
+        Message::MediaSectionsRequirement(missing) => Some((missing.num_audios, missing.num_videos)),
+        _ => None,
+    });
+    assert_eq!(missing.await, (1, 0));
+    ben.offer(&OFFER.replace("sendonly", "recvonly"));
+    let answer = ben.find(|message| if let Message::Answer(answer) = message { Some(answer) } else { None }).await;
+    assert_eq!((answer.id, &answer.mid_to_track_id["0"]), (7, &track.sid));
+    assert!(answer.sdp.contains("a=sendonly") && answer.sdp.contains(&track.sid));
     sfu.shutdown().await;
 }
 

@@ -1,14 +1,14 @@
-//! What a participant is sent, and the offers that say so.
+//! What a participant is sent on a connection of its own, and the offers that say so.
 //!
 //! One section carries data, each further one a track. When its track is gone a section is rejected, and once the client has agreed
 //! to that its line is recycled under a new MID (RFC 8829 §5.2.2): a browser's receiver keeps the id of its first track for
-//! ever, and clients know tracks by it. One offer is under way at a time; what changes meanwhile goes into the next one. Media flows on a section once the client has
-//! answered the offer that put its track there. Pure. Driven by the authority.
+//! ever, and clients know tracks by it. One offer is under way at a time; what changes meanwhile goes into the next one. Media flows
+//! on a section once the client has answered the offer that put its track there. Pure.
 
 use std::collections::HashMap;
 
-use crate::room::stage::MediaTrack;
-use crate::shard::inbox::{NewSection, Source, TrackId};
+use super::{Agreed, Change, Wanted};
+use crate::shard::inbox::{NewSection, TrackId};
 use crate::signalling::sdp::{
     Codec, Direction, Extension, Feedback, Msid, NegotiatedSection, OfferedCodec, RemoteDescription, SectionKind,
     SendStream, match_codec,
@@ -20,16 +20,6 @@ const EXTENSIONS: [(u8, Extension); 2] = [(1, Extension::Mid), (2, Extension::Ab
 const PAYLOAD_TYPES: std::ops::RangeInclusive<u8> = 96..=126;
 /// Sections, the one for data included: what clients' own limits leave room for.
 const SECTIONS_MAX: usize = 256;
-
-/// A track that the participant is to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// Its name.
-    pub sid: String,
-    /// What it is played in sync with.
-    pub stream: String,
-    pub media: MediaTrack,
-}
 
 #[derive(Debug)]
 struct Slot {
@@ -46,15 +36,6 @@ struct Slot {
     attached: Option<TrackId>,
 }
 
-/// What the media plane is to do.
-#[derive(Debug)]
-pub(crate) enum Change {
-    /// A new section, or one that takes another's place.
-    Set(usize, Box<NewSection>),
-    /// The section carries this, or nothing.
-    Attach(usize, Option<Box<Source>>),
-}
-
 /// An offer to send.
 #[derive(Debug)]
 pub(crate) struct Offer {
@@ -63,19 +44,9 @@ pub(crate) struct Offer {
     pub mid_to_track_id: HashMap<String, String>,
 }
 
-/// What an answer comes to.
-#[derive(Debug, Default)]
-pub(crate) struct Answered {
-    pub changes: Vec<Change>,
-    /// Tracks that flow from now on.
-    pub subscribed: Vec<String>,
-    /// Tracks that the client cannot decode.
-    pub refused: Vec<String>,
-}
-
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Downlink {
+pub(crate) struct Offering {
     slots: Vec<Slot>,
     codecs: Vec<OfferedCodec>,
     next_ssrc: u32,
@@ -85,14 +56,13 @@ pub(crate) struct Downlink {
     stale: bool,
 }
 
-impl Downlink {
+impl Offering {
     /// Nothing but data yet, and that is to be offered. Sections' SSRCs begin at `first_ssrc`.
     pub(crate) fn new(next_ssrc: u32) -> Self {
         Self { slots: Vec::new(), codecs: Vec::new(), next_ssrc, next_mid: 1, id: 0, under_way: false, stale: true }
     }
 
-    /// From now on it is to be sent these, and no others.
-    pub(crate) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
+    pub(super) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
         let mut changes = Vec::new();
         for (i, slot) in self.slots.iter_mut().enumerate() {
             let gone = slot.track.take_if(|track| !wanted.iter().any(|w| w.sid == track.sid && w.media == track.media));
@@ -113,7 +83,7 @@ impl Downlink {
 
     /// Gives a track a section.
     fn seat(&mut self, track: Wanted) -> Option<Change> {
-        let (video, codec) = (track.media.video().is_some(), track.media.codec);
+        let (video, codec) = (track.is_video(), track.media.codec);
         if !self.knows(codec, track.media.clock_hz) {
             return None;
         }
@@ -192,8 +162,8 @@ impl Downlink {
     }
 
     /// The client answered. An answer to another offer than the last says nothing.
-    pub(crate) fn answered(&mut self, id: u32, answer: &RemoteDescription) -> Answered {
-        let mut answered = Answered::default();
+    pub(crate) fn answered(&mut self, id: u32, answer: &RemoteDescription) -> Agreed {
+        let mut answered = Agreed::default();
         // Older clients do not repeat the id.
         if !self.under_way || (id != 0 && id != self.id) {
             return answered;
@@ -222,13 +192,11 @@ impl Downlink {
         answered
     }
 
-    /// Which track a section has.
-    pub(crate) fn track_at(&self, section: usize) -> Option<&str> {
+    pub(super) fn track_at(&self, section: usize) -> Option<&str> {
         Some(&self.slots.get(section)?.track.as_ref()?.sid)
     }
 
-    /// Which section a track has.
-    pub(crate) fn section_of(&self, sid: &str) -> Option<usize> {
+    pub(super) fn section_of(&self, sid: &str) -> Option<usize> {
         self.slots.iter().position(|slot| slot.track.as_ref().is_some_and(|track| track.sid == sid))
     }
 }
@@ -247,13 +215,6 @@ fn data_section() -> NegotiatedSection {
         media: "application".to_owned(),
         proto: "UDP/DTLS/SCTP".to_owned(),
         formats: vec!["webrtc-datachannel".to_owned()],
-    }
-}
-
-impl Wanted {
-    /// The same for all that one participant publishes: their clocks are one.
-    fn cname(&self) -> &str {
-        self.stream.split('|').next().unwrap_or_default()
     }
 }
 
@@ -280,97 +241,5 @@ impl Slot {
             proto: "UDP/TLS/RTP/SAVPF".to_owned(),
             formats: codec.iter().map(|codec| codec.payload_type.to_string()).collect(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::signalling::sdp::{Candidate, Fingerprint, IceCredentials, LocalDescription};
-
-    fn track(id: u32, codec: Codec) -> Wanted {
-        let media = MediaTrack { id: TrackId(id), shard: 0, codec, clock_hz: 90_000, layers: 1 };
-        Wanted { sid: format!("TR_{id}"), stream: "PA_1|camera".into(), media }
-    }
-
-    fn vp8(id: u32) -> Wanted {
-        track(id, Codec::Vp8)
-    }
-
-    /// What a client would answer that takes everything, or rejects the sections `without`.
-    fn answer(offer: &Offer, without: &[&str]) -> RemoteDescription {
-        let mut sections = offer.sections.clone();
-        for section in &mut sections {
-            section.rejected |= without.contains(&section.mid.as_str());
-            section.send = None;
-            if section.direction == Direction::SendOnly {
-                section.direction = Direction::RecvOnly;
-            }
-        }
-        let text = LocalDescription {
-            offer: false,
-            session_id: 1,
-            session_version: 1,
-            ice: IceCredentials::new("abcd", "0123456789012345678901").unwrap(),
-            fingerprint: Fingerprint([1; 32]),
-            candidates: Vec::<Candidate>::new(),
-            sections,
-        };
-        RemoteDescription::parse(&text.to_sdp().replace("a=setup:passive", "a=setup:active")).unwrap()
-    }
-
-    /// (MID, port 0) of each section.
-    fn lines(offer: &Offer) -> Vec<(&str, bool)> {
-        offer.sections.iter().map(|section| (section.mid.as_str(), section.rejected)).collect()
-    }
-
-    #[test]
-    fn media_flows_once_the_client_has_agreed_and_changes_wait_for_their_turn() {
-        let mut downlink = Downlink::new(1000);
-        downlink.want(vec![vp8(1)]);
-        let first = downlink.poll_offer().unwrap();
-        assert_eq!((lines(&first), first.mid_to_track_id["1"].as_str()), (vec![("0", false), ("1", false)], "TR_1"));
-        downlink.want(vec![vp8(1), vp8(2)]);
-        assert!(downlink.poll_offer().is_none(), "one at a time");
-        assert!(downlink.answered(first.id + 7, &answer(&first, &[])).subscribed.is_empty(), "no answer to this offer");
-        let agreed = downlink.answered(first.id, &answer(&first, &[]));
-        assert_eq!(agreed.subscribed, ["TR_1"]);
-        assert!(matches!(&agreed.changes[..], [Change::Attach(0, Some(source))] if source.track == TrackId(1)));
-        let second = downlink.poll_offer().unwrap();
-        assert_eq!(downlink.answered(second.id, &answer(&second, &[])).subscribed, ["TR_2"]);
-        assert!(downlink.poll_offer().is_none(), "nothing changed");
-    }
-
-    #[test]
-    fn a_line_is_recycled_under_a_new_mid_after_both_sides_gave_it_up() {
-        let mut downlink = Downlink::new(1000);
-        downlink.want(vec![vp8(1)]);
-        let first = downlink.poll_offer().unwrap();
-        downlink.answered(first.id, &answer(&first, &[]));
-        assert!(matches!(downlink.want(vec![])[..], [Change::Attach(0, None)]));
-        // Not yet: the client has not heard of it.
-        assert!(matches!(&downlink.want(vec![vp8(2)])[..], [Change::Set(1, section)] if section.mid == "2"));
-        let second = downlink.poll_offer().unwrap();
-        assert_eq!(lines(&second), [("0", false), ("1", true), ("2", false)]);
-        downlink.answered(second.id, &answer(&second, &[]));
-        let changes = downlink.want(vec![vp8(2), vp8(3)]);
-        assert!(matches!(&changes[..], [Change::Set(0, section)] if section.mid == "3" && section.ssrc == 1004));
-        let third = downlink.poll_offer().unwrap();
-        assert_eq!(lines(&third), [("0", false), ("3", false), ("2", false)]);
-        let agreed = downlink.answered(third.id, &answer(&third, &[]));
-        assert_eq!((agreed.subscribed, downlink.section_of("TR_3")), (vec!["TR_3".to_owned()], Some(0)));
-    }
-
-    #[test]
-    fn what_a_client_rejects_is_told_and_a_restart_offers_all_again() {
-        let mut downlink = Downlink::new(1000);
-        downlink.want(vec![vp8(1), track(2, Codec::Av1 { profile: 0, level_idx: 5, tier: 0 })]);
-        let first = downlink.poll_offer().unwrap();
-        downlink.offer_again();
-        let again = downlink.poll_offer().unwrap();
-        assert!(again.id > first.id && lines(&again) == lines(&first));
-        assert!(downlink.answered(first.id, &answer(&first, &[])).subscribed.is_empty(), "that one is void");
-        let agreed = downlink.answered(again.id, &answer(&again, &["2"]));
-        assert_eq!((agreed.subscribed, agreed.refused), (vec!["TR_1".to_owned()], vec!["TR_2".to_owned()]));
     }
 }

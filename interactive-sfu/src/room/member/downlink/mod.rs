@@ -1,0 +1,93 @@
+//! What a participant is sent, and what the client is told of it.
+//!
+//! On a connection of its own the server offers ([`Offering`]); on the one that the client publishes on too, the client does, and
+//! tracks are put on sections of its offers ([`Answering`]). Pure. Driven by the authority.
+
+mod answering;
+mod offering;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answering::{Answering, MissingSections};
+pub(crate) use offering::{Offer, Offering};
+
+use crate::room::stage::MediaTrack;
+use crate::shard::inbox::{NewSection, Source};
+
+/// A track that the participant is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Its name.
+    pub sid: String,
+    /// What it is played in sync with.
+    pub stream: String,
+    pub media: MediaTrack,
+}
+
+impl Wanted {
+    /// The same for all that one participant publishes: their clocks are one.
+    fn cname(&self) -> &str {
+        self.stream.split('|').next().unwrap_or_default()
+    }
+
+    fn is_video(&self) -> bool {
+        self.media.video().is_some()
+    }
+}
+
+/// What the media plane is to do.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// A new section, or one that takes another's place.
+    Set(usize, Box<NewSection>),
+    /// The section carries this, or nothing.
+    Attach(usize, Option<Box<Source>>),
+}
+
+/// What an agreement with the client comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Agreed {
+    pub changes: Vec<Change>,
+    /// Tracks that flow from now on.
+    pub subscribed: Vec<String>,
+    /// Tracks that the client cannot decode.
+    pub refused: Vec<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Downlink {
+    Offering(Offering),
+    Answering(Answering),
+}
+
+impl Downlink {
+    /// Nothing yet. Sections' SSRCs begin at `first_ssrc`.
+    pub(crate) fn new(single: bool, first_ssrc: u32) -> Self {
+        if single { Self::Answering(Answering::new(first_ssrc)) } else { Self::Offering(Offering::new(first_ssrc)) }
+    }
+
+    /// From now on it is to be sent these, and no others.
+    pub(crate) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
+        match self {
+            Self::Offering(offering) => offering.want(wanted),
+            Self::Answering(answering) => answering.want(wanted),
+        }
+    }
+
+    /// Which track a section has.
+    pub(crate) fn track_at(&self, section: usize) -> Option<&str> {
+        match self {
+            Self::Offering(offering) => offering.track_at(section),
+            Self::Answering(answering) => answering.track_at(section),
+        }
+    }
+
+    /// Which section a track has.
+    pub(crate) fn section_of(&self, sid: &str) -> Option<usize> {
+        match self {
+            Self::Offering(offering) => offering.section_of(sid),
+            Self::Answering(answering) => answering.section_of(sid),
+        }
+    }
+}
