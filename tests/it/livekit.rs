@@ -213,7 +213,9 @@ fn random_switches_between_layers_never_show_a_broken_picture() {
     let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
     let switches = std::env::var("SWITCHES").unwrap_or_else(|_| SWITCHES.into());
     let seed = std::env::var("SEED").unwrap_or_else(|_| std::process::id().to_string());
-    eprintln!("{}", python(&server, "layers.py", &[&switches, &seed]));
+    for codec in ["vp8", "vp9"] {
+        eprintln!("{}", python(&server, "layers.py", &[&switches, &seed, codec]));
+    }
 }
 
 /// LiveKit's native client; what it said.
@@ -264,13 +266,40 @@ fn a_small_element_gets_a_small_picture_and_tracks_are_taken_by_choice() {
     }
 }
 
+#[test]
+fn layers_within_one_stream_are_chosen_like_streams_of_their_own() {
+    let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "");
+    browser.evaluate(ann, "window.rig.camera({ videoCodec: 'vp9', backupCodec: false })").unwrap();
+    takes_what_it_has_use_for(&mut browser, &server, "");
+    let mime_type = "window.rig.room.localParticipant.getTrackPublication('camera').trackInfo.mimeType.toLowerCase()";
+    assert_eq!(browser.evaluate(ann, mime_type).unwrap(), "video/vp9");
+    let ben = join(&mut browser, &server, "ben", "adaptive=1");
+    let all = per_second(&mut browser, ben);
+    browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setVideoFPS(7)")).unwrap();
+    browser.wait_until(ben, "few pictures a second", 20, RATE, |rate| rate.as_f64() < Some(12.0)).unwrap();
+    browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setVideoFPS(30)")).unwrap();
+    let again = |rate: &Value| rate.as_f64() > Some(all * 0.7);
+    browser.wait_until(ben, "as many as before", 20, RATE, again).unwrap();
+}
+
+/// Ann's camera, as a page has it.
+const CAMERA_OF_ANN: &str = "window.rig.room.remoteParticipants.get('ann').getTrackPublication('camera')";
+/// Frames of hers that come in a second.
+const RATE: &str = "window.rig.rate('ann-camera')";
+
+/// Waits until it is at least half of what she sends.
+fn per_second(browser: &mut Browser, page: Page) -> f64 {
+    browser.wait_until(page, "ann's pictures", 25, RATE, |rate| rate.as_f64() > Some(15.0)).unwrap().as_f64().unwrap()
+}
+
 /// Ben watches Ann in elements of several sizes, and not at all, and again.
 fn takes_what_it_has_use_for(browser: &mut Browser, server: &Server, connections: &str) {
     let ben = join(browser, server, "ben", &format!("adaptive=1&auto=0&{connections}"));
     let published = |others: &Value| track(others, "ann", "camera").is_some_and(|t| t["subscribed"] == false);
     browser.wait_until(ben, "a track that is not taken", 10, OTHERS, published).unwrap();
-    let publication = "window.rig.room.remoteParticipants.get('ann').getTrackPublication('camera')";
-    browser.evaluate(ben, &format!("{publication}.setSubscribed(true)")).unwrap();
+    browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setSubscribed(true)")).unwrap();
     sees(browser, ben, "ann", "camera", 10);
     for (css, width) in [(160, 320), (1200, 1280), (500, 640)] {
         let resize =
@@ -279,8 +308,8 @@ fn takes_what_it_has_use_for(browser: &mut Browser, server: &Server, connections
         let good = |others: &Value| track(others, "ann", "camera").is_some_and(|t| t["width"] == width);
         browser.wait_until(ben, &format!("{width} pixels in {css}"), 20, OTHERS, good).unwrap();
     }
-    browser.evaluate(ben, &format!("{publication}.setSubscribed(false)")).unwrap();
+    browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setSubscribed(false)")).unwrap();
     browser.wait_until(ben, "a track that is given up", 10, OTHERS, published).unwrap();
-    browser.evaluate(ben, &format!("{publication}.setSubscribed(true)")).unwrap();
+    browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setSubscribed(true)")).unwrap();
     sees(browser, ben, "ann", "camera", 10);
 }

@@ -1,6 +1,6 @@
-"""Random switches between the layers of one camera, each decoded picture checked: `layers.py URL ROOM SWITCHES SEED`.
+"""Random switches between the layers of one camera, each decoded picture checked: `layers.py URL ROOM SWITCHES SEED [CODEC]`.
 
-A native publisher sends three sizes of known pictures; a native subscriber asks for one size after another, at random times. A
+A native publisher sends three sizes of known pictures, in three streams (VP8) or layered in one (VP9); a native subscriber asks for one size after another, at random times. A
 picture is broken if any of its sixteen patches has not the colour that it should have. Prints how many were, and how long switches
 took from the request to the first picture of the new size. Key and secret from the environment. Prints "done".
 """
@@ -22,6 +22,7 @@ QUALITIES = {
     "medium": (rtc.VideoQuality.VIDEO_QUALITY_MEDIUM, 640),
     "high": (rtc.VideoQuality.VIDEO_QUALITY_HIGH, 1280),
 }
+CODECS = {"vp8": rtc.VideoCodec.VP8, "vp9": rtc.VideoCodec.VP9, "av1": rtc.VideoCodec.AV1}
 # Greys of a 4 × 4 checkered pattern, far enough apart to tell; they move by a column every frame, so that a wrong reference shows.
 GREYS = np.array([40, 100, 160, 220])
 TOLERANCE = 22
@@ -66,7 +67,7 @@ def is_whole(frame):
     return any(np.abs(seen - expected).max() <= TOLERANCE for expected in PATTERNS)
 
 
-async def main(url, name, switches, seed):
+async def main(url, name, switches, seed, codec="vp8"):
     rng = random.Random(int(seed))
     publisher, subscriber = rtc.Room(), rtc.Room()
     track = asyncio.get_running_loop().create_future()
@@ -75,7 +76,7 @@ async def main(url, name, switches, seed):
     await asyncio.wait_for(subscriber.connect(url, token("quin", name)), LIMIT_S)
     source = rtc.VideoSource(WIDTH, HEIGHT)
     playing = asyncio.create_task(show(source, [picture(n) for n in range(4)]))
-    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=True)
+    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=True, video_codec=CODECS[codec])
     await publisher.local_participant.publish_track(rtc.LocalVideoTrack.create_video_track("picture", source), options)
     video, publication = await asyncio.wait_for(track, LIMIT_S)
 
@@ -110,7 +111,7 @@ async def main(url, name, switches, seed):
     playing.cancel()
     watching.cancel()
     p50, p95, worst = (np.quantile(took, q) * 1000 for q in (0.5, 0.95, 1))
-    print(f"seed {seed}: {len(took)} switches, p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {worst:.0f} ms;", end=" ")
+    print(f"{codec}, seed {seed}: {len(took)} switches, p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {worst:.0f} ms;", end=" ")
     print(f"{counts['pictures']} pictures, {counts['broken']} broken")
     assert counts["broken"] == 0
     await publisher.disconnect()

@@ -16,3 +16,4 @@ pub(crate) mod rewrite;
 pub(crate) mod ring;
 pub mod rtcp;
 pub mod rtp;
+pub(crate) mod scalability;

@@ -110,6 +110,24 @@ impl Rewriter {
         });
     }
 
+    /// From `packet` on, another layer of the same published sequence is forwarded: what its numbers mean stays.
+    pub(crate) fn go_on(&mut self, layer: usize, packet: &Packet) {
+        let (Some(last), Some(highest)) = (self.epochs.back().copied(), self.highest) else {
+            return self.switch(layer, packet, None);
+        };
+        let picture_id = packet.vp8.and_then(|descriptor| descriptor.picture_id).unwrap_or_default();
+        if self.epochs.len() == EPOCHS_MAX {
+            self.epochs.pop_front();
+        }
+        self.epochs.push_back(Epoch {
+            layer,
+            source_first: packet.sequence,
+            first: highest + 1,
+            picture_id_offset: self.picture_id.wrapping_add(1).wrapping_sub(picture_id),
+            ..last
+        });
+    }
+
     /// How `packet` of `layer` goes out; `None`: it does not, being of another layer or of before its epoch.
     pub(crate) fn rewrite(&mut self, layer: usize, packet: &Packet) -> Option<Numbers> {
         let mut limit = u64::MAX;

@@ -1,10 +1,12 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::media::codec::vp8;
+use crate::media::scalability::Place;
 
 fn packet(sequence: u64, timestamp: u32) -> Packet {
     Packet {
@@ -12,8 +14,9 @@ fn packet(sequence: u64, timestamp: u32) -> Packet {
         timestamp,
         marker: false,
         keyframe: false,
+        place: Place::default(),
         vp8: None,
-        payload: Box::new([1]),
+        payload: Arc::new([1]),
         arrived: Instant::now(),
     }
 }
@@ -124,4 +127,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn another_layer_of_the_same_sequence_goes_on_with_its_numbers() {
+    let mut rewriter = rewriter();
+    rewriter.switch(0, &picture(100, 7, 3), None);
+    rewriter.rewrite(0, &picture(100, 7, 3));
+    let last = rewriter.rewrite(0, &Packet { timestamp: 3000, ..picture(101, 8, 4) }).unwrap();
+    // In the other layer the next picture is the ninetieth packet.
+    let next = Packet { timestamp: 6000, ..picture(90, 5, 4) };
+    rewriter.go_on(2, &next);
+    let numbers = rewriter.rewrite(2, &next).unwrap();
+    assert_eq!((numbers.index, numbers.timestamp), (last.index + 1, last.timestamp + 3000));
+    let ((before, tl0_before), (picture_id, tl0)) = (last.vp8.unwrap(), numbers.vp8.unwrap());
+    assert_eq!((picture_id, tl0), (before + 1, tl0_before), "the same base picture");
+    assert_eq!(rewriter.rewrite(0, &picture(102, 9, 4)), None, "its place is taken");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::codec::vp8;
+use super::scalability::Place;
 
 /// Packets remembered: 3.4 s at 300 packets a second.
 const SLOTS: usize = 1024;
@@ -19,10 +20,11 @@ pub(crate) struct Packet {
     pub marker: bool,
     /// Decoding can start here.
     pub keyframe: bool,
+    pub place: Place,
     /// Where it has one.
     pub vp8: Option<vp8::Descriptor>,
     /// Without padding.
-    pub payload: Box<[u8]>,
+    pub payload: Arc<[u8]>,
     /// When this server received it.
     pub arrived: Instant,
 }
@@ -65,8 +67,9 @@ mod tests {
             timestamp: 0,
             marker: false,
             keyframe: false,
+            place: Place::default(),
             vp8: None,
-            payload: Box::new([]),
+            payload: Arc::new([]),
             arrived: Instant::now(),
         })
     }

@@ -41,7 +41,8 @@ impl MediaTrack {
             track: self.id,
             shard: self.shard,
             clock_hz: self.clock_hz,
-            layers: self.layers,
+            video: self.video(),
+            sequences: self.layers,
             payload_type: codec.payload_type,
             rtx_payload_type: codec.rtx_payload_type,
         }

@@ -71,7 +71,7 @@ impl Shard {
             if !fanout.has_pending() {
                 self.pending.push(id);
             }
-            fanout.push(received.layer, received.packet);
+            fanout.push(received.layer, &received.packet);
         }
         Ok(())
     }

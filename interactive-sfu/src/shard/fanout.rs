@@ -13,7 +13,9 @@ use super::net::Net;
 use super::peers::Peers;
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
+use crate::media::report::ClockMapping;
 use crate::media::ring::{Packet, Ring};
+use crate::media::scalability::{Thinner, Variant, variants};
 
 /// Requests of this shard's subscribers to the publisher's shard, at most one in so long.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(50);
@@ -32,28 +34,52 @@ pub(crate) struct Fanout {
 
 impl Fanout {
     pub(crate) fn new(source: &Source) -> Self {
-        let layer =
-            || FanoutLayer { ring: Ring::default(), clock: None, keyframes: KeyframeRequests::new(KEYFRAME_INTERVAL) };
-        // Until told otherwise, every layer may be there.
-        let infos = vec![LayerInfo { live: true, ..LayerInfo::default() }; source.layers];
+        let variants = variants(source.video, source.sequences);
+        let layer = |variant: &Variant| FanoutLayer {
+            variant: *variant,
+            thinner: (!variant.is_whole()).then(|| Thinner::new(*variant)),
+            ring: Ring::default(),
+            clock: None,
+            keyframes: KeyframeRequests::new(KEYFRAME_INTERVAL),
+        };
+        // Until told otherwise, everything that is published may be there.
+        let info =
+            |variant: &Variant| LayerInfo { live: variant.is_whole(), variant: *variant, ..LayerInfo::default() };
         Self {
             track: source.track,
             home: source.shard,
-            layers: std::iter::repeat_with(layer).take(source.layers).collect(),
-            infos: infos.into(),
+            layers: variants.iter().map(layer).collect(),
+            infos: variants.iter().map(info).collect(),
             subscribers: Vec::new(),
             pending: Vec::new(),
         }
     }
 
-    /// A packet of `layer` came.
-    pub(crate) fn push(&mut self, layer: usize, packet: Arc<Packet>) {
-        let Some(of) = self.layers.get_mut(layer) else { return };
-        if packet.keyframe {
-            of.keyframes.keyframe_came(packet.arrived);
+    /// A packet of a published sequence came. What it can be thinned to follows from it.
+    pub(crate) fn push(&mut self, source: usize, packet: &Arc<Packet>) {
+        let layers = self.layers.iter_mut().zip(&*self.infos).enumerate();
+        for (layer, (of, info)) in layers.filter(|(_, (of, _))| of.variant.source == source) {
+            let packet = match &mut of.thinner {
+                None => packet.clone(),
+                Some(_) if !info.live => continue,
+                Some(thinner) => match thinner.thin(packet) {
+                    Some(thinned) => Arc::new(thinned),
+                    None => continue,
+                },
+            };
+            if packet.keyframe {
+                of.keyframes.keyframe_came(packet.arrived);
+            }
+            of.ring.insert(&packet);
+            self.pending.push((layer, packet));
         }
-        of.ring.insert(&packet);
-        self.pending.push((layer, packet));
+    }
+
+    /// What the timestamps of a published sequence mean.
+    pub(crate) fn learn_clock(&mut self, source: usize, clock: ClockMapping) {
+        for layer in self.layers.iter_mut().filter(|layer| layer.variant.source == source) {
+            layer.clock = Some(clock);
+        }
     }
 
     pub(crate) fn has_pending(&self) -> bool {
@@ -75,8 +101,8 @@ impl Fanout {
         sent
     }
 
-    /// Layers that need a keyframe now.
+    /// Published sequences that need a keyframe now.
     pub(crate) fn keyframes_due(&mut self, now: Instant) -> impl Iterator<Item = usize> + '_ {
-        self.layers.iter_mut().enumerate().filter_map(move |(i, l)| l.keyframes.poll(now).then_some(i))
+        self.layers.iter_mut().filter_map(move |layer| layer.keyframes.poll(now).then_some(layer.variant.source))
     }
 }

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use mio::Waker;
 
 use crate::media::codec::VideoCodec;
-use crate::media::layers::{LayerInfo, SizeLimit};
+use crate::media::layers::{LayerInfo, Limit};
 use crate::media::report::ClockMapping;
 use crate::media::ring::Packet;
 use crate::transport::srtp::{Opener, Sealer};
@@ -41,8 +41,8 @@ pub(crate) enum Order {
     RestartIce(PeerId, LocalIce),
     /// From now on, send this on that section; or nothing.
     Attach(PeerId, usize, Option<Box<Source>>),
-    /// The largest picture a subscriber has use for, on one of its sections or on all.
-    LimitLayer(PeerId, Option<usize>, SizeLimit),
+    /// The most that a subscriber has use for, on one of its sections or on all.
+    LimitLayer(PeerId, Option<usize>, Limit),
     /// It was agreed that the peer publishes this too.
     AddTrack(PeerId, Box<NewTrack>),
     /// The peer publishes this no more.
@@ -139,8 +139,11 @@ pub(crate) struct Source {
     pub track: TrackId,
     /// Where its publisher is.
     pub shard: u16,
+    /// `None`: audio.
+    pub video: Option<VideoCodec>,
     pub clock_hz: u32,
-    pub layers: usize,
+    /// As which it is published: its simulcast layers.
+    pub sequences: usize,
     /// The subscriber's, for this codec.
     pub payload_type: u8,
     pub rtx_payload_type: Option<u8>,

@@ -3,9 +3,13 @@
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::report::ClockMapping;
 use crate::media::ring::Ring;
+use crate::media::scalability::{Thinner, Variant};
 
 /// What all its subscribers share.
 pub(crate) struct FanoutLayer {
+    pub variant: Variant,
+    /// Makes it of what is published; none where that is it.
+    pub thinner: Option<Thinner>,
     pub ring: Ring,
     pub clock: Option<ClockMapping>,
     pub keyframes: KeyframeRequests,

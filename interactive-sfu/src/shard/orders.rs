@@ -7,7 +7,7 @@ use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use super::{Report, Shard};
 use crate::media::allocate::shares;
-use crate::media::layers::{SizeLimit, wanted_rates};
+use crate::media::layers::{Limit, wanted_rates};
 use crate::media::report::ClockMapping;
 use crate::transport::srtp::{Opener, Sealer};
 
@@ -137,15 +137,11 @@ impl Shard {
             if infos.iter().any(|i| i.live) {
                 fanout.infos = infos;
             }
-            for (layer, clock) in clocks {
-                if let Some(layer) = fanout.layers.get_mut(layer) {
-                    layer.clock = Some(clock);
-                }
-            }
+            clocks.into_iter().for_each(|(layer, clock)| fanout.learn_clock(layer, clock));
         }
     }
 
-    fn limit_layer(&mut self, slot: usize, section: Option<usize>, limit: SizeLimit) {
+    fn limit_layer(&mut self, slot: usize, section: Option<usize>, limit: Limit) {
         let Some(subscriber) = self.peers.subscriber(slot) else { return };
         for (_, subscription) in
             subscriber.sections.iter_mut().enumerate().filter(|(i, _)| section.is_none_or(|wanted| wanted == *i))
@@ -215,7 +211,7 @@ impl Shard {
                     if !fanout.has_pending() {
                         self.pending.push(track);
                     }
-                    fanout.push(layer, packet);
+                    fanout.push(layer, &packet);
                 }
             }
             Relayed::Layers(track, infos) => {
@@ -228,13 +224,12 @@ impl Shard {
         }
     }
 
-    pub(super) fn learn_clock(&mut self, track: TrackId, layer: usize, clock: ClockMapping) {
+    pub(super) fn learn_clock(&mut self, track: TrackId, source: usize, clock: ClockMapping) {
         let Some(fanout) = self.fanouts.get_mut(&track) else { return };
-        let Some(of) = fanout.layers.get_mut(layer) else { return };
-        of.clock = Some(clock);
+        fanout.learn_clock(source, clock);
         for (slot, section) in &fanout.subscribers {
             if let Some((subscription, _)) = self.peers.subscription(*slot, *section) {
-                subscription.learn_clock(layer, clock);
+                subscription.learn_clock(&fanout.layers, source, clock);
             }
         }
     }
@@ -258,7 +253,7 @@ impl Shard {
                 continue;
             };
             let share = shares.as_ref().and_then(|shares| shares.get(at)).copied();
-            if subscription.choose(&fanout.infos, share, now)
+            if subscription.choose(&fanout.infos, &fanout.layers, share, now)
                 && let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t))
             {
                 layer.keyframes.request();

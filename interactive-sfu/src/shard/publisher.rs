@@ -14,6 +14,7 @@ use crate::media::report::{ClockMapping, middle, ntp};
 use crate::media::ring::Packet;
 use crate::media::rtcp::{ReportBlock, Writer};
 use crate::media::rtp::Header;
+use crate::media::scalability::Place;
 use crate::transport::srtp::nearest;
 
 /// SSRCs whose place is known.
@@ -123,16 +124,19 @@ impl Publisher {
         }
         let video = track.negotiated.video;
         let keyframe = video.is_some_and(|codec| is_keyframe_start(codec, payload));
-        track.infos_changed |= layer.learn(video.filter(|_| keyframe), payload, now);
+        let vp8 = video.filter(|c| *c == VideoCodec::Vp8).and_then(|_| vp8::Descriptor::parse(payload));
+        let place = video.map(|codec| Place::of(codec, payload, header.marker, vp8.as_ref())).unwrap_or_default();
         let packet = Packet {
             sequence,
             timestamp: header.timestamp,
             marker: header.marker,
             keyframe,
-            vp8: video.filter(|c| *c == VideoCodec::Vp8).and_then(|_| vp8::Descriptor::parse(payload)),
+            place,
+            vp8,
             payload: payload.into(),
             arrived: now,
         };
+        track.infos_changed |= layer.learn(video, &packet);
         Ok(Some(Received { track: route.track, layer: route.layer, packet: Arc::new(packet) }))
     }
 

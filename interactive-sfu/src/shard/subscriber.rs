@@ -57,14 +57,14 @@ impl Subscriber {
         }
     }
 
-    /// Once a second.
-    pub(crate) fn second(&mut self, now: Instant) {
+    /// Once a second. `layers_bits_per_second`: what the layers take that it gets, on average.
+    pub(crate) fn second(&mut self, layers_bits_per_second: u64, now: Instant) {
         let octets = self.sections.iter().fold(0u32, |sum, section| sum.wrapping_add(section.octets()));
         let sent = octets.wrapping_sub(std::mem::replace(&mut self.octets, octets));
         // A section that was replaced takes its count away.
         let sent = if sent > u32::MAX / 2 { 0 } else { u64::from(sent) * 8 };
         let trusted = self.trusted_from.is_some_and(|from| now >= from);
-        self.proof.second(sent, self.estimate_bits_per_second.filter(|_| trusted));
+        self.proof.second(sent.max(layers_bits_per_second), self.estimate_bits_per_second.filter(|_| trusted));
     }
 
     /// What its pictures may cost together; `None` while there is no estimate to be trusted.

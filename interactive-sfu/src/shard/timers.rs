@@ -122,7 +122,12 @@ impl Shard {
         }
         let now = self.now;
         if let Some(subscriber) = self.peers.subscriber(slot) {
-            subscriber.second(now);
+            let rate_of = |subscription: &Subscription| {
+                let fanout = self.fanouts.get(&subscription.source.as_ref()?.track)?;
+                Some(u64::from(fanout.infos.get(subscription.settled(now)?)?.bits_per_second))
+            };
+            let layers = subscriber.sections.iter().filter_map(rate_of).sum();
+            subscriber.second(layers, now);
         }
         // Estimates age, keyframe requests get lost.
         self.choose_layers(slot);

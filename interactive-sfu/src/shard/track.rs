@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::inbox::{NewTrack, TrackId};
-use crate::media::codec::{VideoCodec, picture_size};
+use crate::media::codec::{VideoCodec, picture_size, vp9};
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
 use crate::media::receive::Reception;
 use crate::media::report::ClockMapping;
+use crate::media::ring::Packet;
+use crate::media::scalability::{Spectrum, TOP, Variant, variants};
 
 /// A layer of which nothing came for so long is off.
 const LIVE_FOR: Duration = Duration::from_millis(1500);
@@ -21,12 +23,15 @@ pub(super) struct Layer {
     pub clock: Option<ClockMapping>,
     pub keyframes: KeyframeRequests,
     info: LayerInfo,
+    spectrum: Spectrum,
 }
 
 /// One track.
 pub(crate) struct Track {
     pub(super) negotiated: NewTrack,
     pub(super) layers: Vec<Layer>,
+    /// What it can be sent as.
+    variants: Vec<Variant>,
     /// Other shards that have subscribers of it.
     pub followers: Vec<u16>,
     pub(super) infos_changed: bool,
@@ -45,9 +50,11 @@ impl Track {
             clock: None,
             keyframes: KeyframeRequests::new(keyframe_interval),
             info: LayerInfo::default(),
+            spectrum: Spectrum::default(),
         };
+        let variants = variants(negotiated.video, rids.len());
         let layers = rids.into_iter().map(layer).collect();
-        Self { negotiated, layers, followers: Vec::new(), infos_changed: false, muted: false }
+        Self { negotiated, layers, variants, followers: Vec::new(), infos_changed: false, muted: false }
     }
 
     pub(crate) fn id(&self) -> TrackId {
@@ -60,7 +67,8 @@ impl Track {
     }
 
     pub(crate) fn infos(&self) -> Arc<[LayerInfo]> {
-        self.layers.iter().map(|l| l.info).collect()
+        let info = |variant: &Variant| self.layers.get(variant.source).map(|layer| layer.info_of(*variant));
+        self.variants.iter().filter_map(info).collect()
     }
 
     /// What a follower that comes late needs to know.
@@ -70,21 +78,42 @@ impl Track {
 }
 
 impl Layer {
-    /// A packet came; `keyframe_of` when it begins a keyframe. Returns whether [`LayerInfo`] changed.
-    pub(super) fn learn(&mut self, keyframe_of: Option<VideoCodec>, payload: &[u8], now: Instant) -> bool {
+    /// A packet of a track of `codec` came. Returns whether [`LayerInfo`] changed.
+    pub(super) fn learn(&mut self, codec: Option<VideoCodec>, packet: &Packet) -> bool {
         let before = self.info;
         self.info.live = true;
-        if let Some(codec) = keyframe_of {
-            self.keyframes.keyframe_came(now);
-            if let Some((width, height)) = picture_size(codec, payload) {
+        let Some(codec) = codec else { return self.info != before };
+        self.spectrum.packet(&packet.place, packet.payload.len());
+        if packet.keyframe {
+            self.keyframes.keyframe_came(packet.arrived);
+            if let Some((width, height)) = picture_size(codec, &packet.payload) {
                 (self.info.width, self.info.height) = (width, height);
+            }
+            if codec == VideoCodec::Vp9
+                && let Some(sizes) = vp9::Descriptor::parse(&packet.payload).and_then(|descriptor| descriptor.sizes)
+            {
+                self.spectrum.sizes(&sizes);
             }
         }
         self.info != before
     }
 
+    fn info_of(&self, variant: Variant) -> LayerInfo {
+        if variant.is_whole() {
+            let pictures_per_second = self.spectrum.pictures_per_second();
+            return LayerInfo { variant, pictures_per_second, ..self.info };
+        }
+        let Some((rate, size)) = self.spectrum.of(&variant).filter(|_| self.info.live) else {
+            return LayerInfo { variant, ..LayerInfo::default() };
+        };
+        let (width, height) = if variant.spatial == TOP { (self.info.width, self.info.height) } else { size };
+        let (bits_per_second, pictures_per_second) = (rate.bits_per_second, rate.pictures_per_second);
+        LayerInfo { width, height, bits_per_second, pictures_per_second, live: true, variant }
+    }
+
     pub(super) fn update(&mut self, now: Instant) -> bool {
         let before = self.info;
+        self.spectrum.second(now);
         self.info.live = self.reception.is_live(now, LIVE_FOR);
         self.info.bits_per_second = self.reception.media_bits_per_second();
         self.info != before

@@ -3,6 +3,9 @@
 
 use super::bits::Bits;
 
+/// Spatial layers that a scalability structure has room for (RFC 9628 §4.2.1).
+const LAYERS_MAX: usize = 8;
+
 /// The payload descriptor, as far as forwarding needs it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Descriptor {
@@ -26,8 +29,8 @@ pub struct Descriptor {
     pub inter_layer: bool,
     /// Non-flexible mode only.
     pub tl0_pic_idx: Option<u8>,
-    /// Width and height of the highest spatial layer, from the scalability structure.
-    pub size: Option<(u32, u32)>,
+    /// Width and height of the spatial layers, the lowest first, from the scalability structure; 0 × 0 where there is none.
+    pub sizes: Option<[(u32, u32); LAYERS_MAX]>,
 }
 
 impl Descriptor {
@@ -69,7 +72,7 @@ impl Descriptor {
             }
         }
         if structure {
-            d.size = scalability_structure(&mut next)?;
+            d.sizes = scalability_structure(&mut next)?;
         }
         d.len = at;
         Some(d)
@@ -77,13 +80,14 @@ impl Descriptor {
 }
 
 /// `None`: cut short. `Some(None)`: without sizes.
-fn scalability_structure(next: &mut impl FnMut() -> Option<u8>) -> Option<Option<(u32, u32)>> {
+fn scalability_structure(next: &mut impl FnMut() -> Option<u8>) -> Option<Option<[(u32, u32); LAYERS_MAX]>> {
     let flags = next()?;
-    let mut size = None;
+    let mut sizes = None;
     if flags & 0x10 != 0 {
-        for _ in 0..=flags >> 5 {
+        let sizes = sizes.insert([(0, 0); LAYERS_MAX]);
+        for size in sizes.iter_mut().take(usize::from(flags >> 5) + 1) {
             let [w0, w1, h0, h1] = [next()?, next()?, next()?, next()?];
-            size = Some((u32::from(u16::from_be_bytes([w0, w1])), u32::from(u16::from_be_bytes([h0, h1]))));
+            *size = (u32::from(u16::from_be_bytes([w0, w1])), u32::from(u16::from_be_bytes([h0, h1])));
         }
     }
     if flags & 0x08 != 0 {
@@ -94,7 +98,7 @@ fn scalability_structure(next: &mut impl FnMut() -> Option<u8>) -> Option<Option
             }
         }
     }
-    Some(size)
+    Some(sizes)
 }
 
 /// The start of the lowest spatial layer of a picture without inter-picture prediction.
@@ -110,8 +114,11 @@ fn starts_keyframe(d: &Descriptor) -> bool {
 /// From the scalability structure (its highest layer), else from the uncompressed header.
 pub fn picture_size(payload: &[u8]) -> Option<(u32, u32)> {
     let d = Descriptor::parse(payload)?;
-    if d.size.is_some() || !starts_keyframe(&d) {
-        return d.size;
+    if let Some(sizes) = d.sizes {
+        return sizes.into_iter().rev().find(|size| *size != (0, 0));
+    }
+    if !starts_keyframe(&d) {
+        return None;
     }
     uncompressed_header_size(payload.get(d.len..)?)
 }

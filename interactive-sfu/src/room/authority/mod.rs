@@ -25,6 +25,7 @@ use super::stage::OnStage;
 use super::state::State;
 use crate::config::Config;
 use crate::control::{Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
+use crate::media::layers::Limit;
 use crate::shard::inbox::{Inboxes, NewPeer, Order, PeerId, TrackId};
 use crate::shard::peers::local_ice;
 use crate::signalling::sdp::RemoteDescription;
@@ -194,7 +195,10 @@ impl Authority {
         if matches!(session.kind, Kind::Publish { .. }) {
             return Err(SfuError::UnknownSession);
         }
-        self.inboxes.order(session.peer.shard, Order::LimitLayer(session.peer, None, Some(size)));
+        self.inboxes.order(
+            session.peer.shard,
+            Order::LimitLayer(session.peer, None, Limit { size: Some(size), ..Limit::default() }),
+        );
         Ok(())
     }
 

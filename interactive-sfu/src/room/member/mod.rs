@@ -43,6 +43,8 @@ pub(crate) struct TrackSetting {
     pub quality: proto::VideoQuality,
     /// 0 × 0: by quality.
     pub size: (u32, u32),
+    /// 0: as many as there are.
+    pub pictures_per_second: u32,
 }
 
 /// Whom a participant lets subscribe.

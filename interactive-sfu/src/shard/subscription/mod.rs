@@ -12,15 +12,20 @@ use super::inbox::{NewSection, Source};
 use super::layer::FanoutLayer;
 use super::net::Net;
 use crate::media::codec::vp8;
-use crate::media::layers::{LayerChoice, LayerInfo, SizeLimit};
+use crate::media::layers::{LayerChoice, LayerInfo, Limit};
 use crate::media::report::ClockMapping;
 use crate::media::rewrite::{Numbers, Origin, Rewriter};
 use crate::media::ring::Packet;
 use crate::media::rtcp::{SenderReport, Writer};
+use crate::media::scalability::Variant;
 use crate::transport::srtp::OVERHEAD_MAX;
 
 /// A jump of timestamps at a switch that two layers of one picture do not have.
 const JUMP_MAX: Duration = Duration::from_secs(10);
+/// An encoder lets receivers have more pictures a second from time to time; later than this it is asked for a keyframe.
+const SOON: Duration = Duration::from_secs(2);
+/// See [`Subscription::settled`].
+const SETTLES: Duration = Duration::from_millis(250);
 
 /// One section.
 pub(crate) struct Subscription {
@@ -35,13 +40,17 @@ pub(crate) struct Subscription {
     rtx_head: Head,
     rtx_index: u64,
     rewriter: Rewriter,
-    /// The largest picture its receiver has use for.
-    pub limit: SizeLimit,
+    /// The most that its receiver has use for.
+    pub limit: Limit,
     pausable: bool,
     /// As it was told last.
     paused: bool,
     pub choice: LayerChoice,
     pub target: Option<usize>,
+    /// Since when more pictures a second are wanted than are sent.
+    more_since: Option<Instant>,
+    /// When what is sent now began.
+    switched_at: Option<Instant>,
     /// When the newest packet went out, by its arrival.
     last_arrival: Option<Instant>,
     /// Which layer's clock the timestamps follow, since the last switch.
@@ -73,11 +82,13 @@ impl Subscription {
             send_time_extension: section.abs_send_time_extension,
             rtx_index: u64::from(first_sequence()),
             rewriter: Rewriter::new(Origin { sequence: first_sequence(), timestamp: rand::random() }),
-            limit: None,
+            limit: Limit::default(),
             pausable: section.pausable,
             paused: false,
             choice: LayerChoice::default(),
             target: None,
+            more_since: None,
+            switched_at: None,
             last_arrival: None,
             clock: None,
             reported: false,
@@ -100,7 +111,13 @@ impl Subscription {
     }
 
     /// Decides anew which layer to send. `true`: a keyframe of [`target`](Self::target) is awaited.
-    pub(crate) fn choose(&mut self, infos: &[LayerInfo], budget_bits_per_second: Option<u64>, now: Instant) -> bool {
+    pub(crate) fn choose(
+        &mut self,
+        infos: &[LayerInfo],
+        layers: &[FanoutLayer],
+        budget_bits_per_second: Option<u64>,
+        now: Instant,
+    ) -> bool {
         if !self.video {
             self.target = Some(0);
             return false;
@@ -110,12 +127,24 @@ impl Subscription {
             // What follows the pause begins with a keyframe, and right after the last packet before it.
             self.rewriter.leave_source();
         }
-        self.awaits_keyframe()
+        self.needs_keyframe(layers, now)
+    }
+
+    /// Within a published sequence less comes at once, and more pictures soon.
+    fn needs_keyframe(&mut self, layers: &[FanoutLayer], now: Instant) -> bool {
+        let variant = |layer: Option<usize>| layers.get(layer?).map(|layer| layer.variant);
+        let here = variant(self.rewriter.layer()).filter(|_| self.awaits_keyframe());
+        let soon = variant(self.target).zip(here).is_some_and(|(to, from)| to.is_of(&from));
+        let since = *self.more_since.get_or_insert(now);
+        if !soon {
+            self.more_since = None;
+        }
+        self.awaits_keyframe() && (!soon || now.saturating_duration_since(since) > SOON)
     }
 
     /// Whether its picture pauses for want of bandwidth, if that changed.
     pub(crate) fn pause_changed(&mut self, infos: &[LayerInfo]) -> Option<bool> {
-        let wanted = self.video && self.limit != Some((0, 0)) && infos.iter().any(|layer| layer.live);
+        let wanted = self.video && !self.limit.is_none() && infos.iter().any(|layer| layer.live);
         let paused = self.pausable && wanted && self.target.is_none();
         (std::mem::replace(&mut self.paused, paused) != paused).then_some(paused)
     }
@@ -137,9 +166,12 @@ impl Subscription {
     ) -> bool {
         let current = self.rewriter.layer();
         if current != Some(layer) || self.target != Some(layer) {
-            if self.target == Some(layer) && (packet.keyframe || !self.video) {
+            if self.target == Some(layer) && self.may_enter(layer, packet, layers) {
                 self.switch(layer, packet, layers);
-            } else if current.is_none() || (self.target.is_none() && self.video) {
+            } else if current.is_none()
+                || (self.target.is_none() && self.video)
+                || (current == Some(layer) && self.goes_on_with_target(packet, layers))
+            {
                 return false;
             }
         }
@@ -157,8 +189,30 @@ impl Subscription {
         true
     }
 
+    /// Whether the receiver can go on with this packet of another layer.
+    fn may_enter(&self, layer: usize, packet: &Packet, layers: &[FanoutLayer]) -> bool {
+        packet.keyframe || !self.video || self.goes_on(layer, layers, |to, from| to.may_follow(from, &packet.place))
+    }
+
+    /// Whether the same packet comes in another variant too, and the switch is to be made there.
+    fn goes_on_with_target(&self, packet: &Packet, layers: &[FanoutLayer]) -> bool {
+        let follows = |to: &Variant, from: &Variant| packet.keyframe || to.may_follow(from, &packet.place);
+        let both =
+            |to: &Variant, from: &Variant| to.source == from.source && to.keeps(&packet.place) && follows(to, from);
+        self.video && self.target.is_some_and(|target| self.goes_on(target, layers, both))
+    }
+
+    fn goes_on(&self, layer: usize, layers: &[FanoutLayer], how: impl Fn(&Variant, &Variant) -> bool) -> bool {
+        let from = self.rewriter.layer().and_then(|from| layers.get(from));
+        layers.get(layer).zip(from).is_some_and(|(to, from)| how(&to.variant, &from.variant))
+    }
+
     /// The stream goes on with `layer`, beginning with `packet`, at the timestamp that this instant has.
     fn switch(&mut self, layer: usize, packet: &Packet, layers: &[FanoutLayer]) {
+        self.switched_at = Some(packet.arrived);
+        if self.goes_on(layer, layers, |to, from| to.source == from.source) {
+            return self.rewriter.go_on(layer, packet);
+        }
         let clock_hz = self.source.as_ref().map_or(90_000, |s| s.clock_hz);
         let next = layers.get(layer).and_then(|l| l.clock);
         let timestamp = self.rewriter.last_timestamp().map(|last| {
@@ -192,6 +246,12 @@ impl Subscription {
         true
     }
 
+    /// The layer that has been sent long enough for its receiver to notice what it takes.
+    pub(crate) fn settled(&self, now: Instant) -> Option<usize> {
+        let settled = self.switched_at.is_some_and(|at| now.saturating_duration_since(at) >= SETTLES);
+        self.rewriter.layer().filter(|layer| settled && self.video && self.target == Some(*layer))
+    }
+
     /// Of payload, sent so far; wraps.
     pub(crate) fn octets(&self) -> u32 {
         self.octets
@@ -223,8 +283,9 @@ impl Subscription {
     }
 
     /// The layer's clock became known after the switch to it.
-    pub(crate) fn learn_clock(&mut self, layer: usize, clock: ClockMapping) {
-        if self.rewriter.layer() == Some(layer) {
+    pub(crate) fn learn_clock(&mut self, layers: &[FanoutLayer], source: usize, clock: ClockMapping) {
+        let here = self.rewriter.layer().and_then(|layer| layers.get(layer));
+        if here.is_some_and(|layer| layer.variant.source == source) {
             self.clock = Some(clock);
         }
     }

@@ -5,7 +5,7 @@ use livekit_protocol::VideoQuality;
 use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
-use crate::media::layers::SizeLimit;
+use crate::media::layers::Limit;
 use crate::room::member::{Agreed, Audience, Change, Downlink, Member, MissingSections, Offer, TrackSetting, Wanted};
 use crate::room::state::State;
 use crate::shard::inbox::Order;
@@ -160,6 +160,7 @@ impl Authority {
             disabled: request.disabled,
             quality: request.quality(),
             size: (request.width, request.height),
+            pictures_per_second: request.fps,
         };
         for track in &request.track_sids {
             let Some(member) = state.members.get_mut(sid) else { return };
@@ -175,12 +176,14 @@ impl Authority {
     fn apply_setting(&self, state: &mut State, sid: &str, track_sid: &str) {
         let Some(member) = state.members.get(sid) else { return };
         let (Some(link), Some(section)) = (member.links.down(), member.downlink.section_of(track_sid)) else { return };
-        let limit = member.settings.get(track_sid).and_then(|setting| {
+        let limit = member.settings.get(track_sid).map(|setting| {
             let published = state.published(&member.room);
             let layers =
                 published.into_iter().find(|track| track.info.sid == track_sid).map(|track| layers_of(track.info));
-            size_limit(*setting, &layers.unwrap_or_default())
+            let size = size_limit(*setting, &layers.unwrap_or_default());
+            Limit { size, pictures_per_second: setting.pictures_per_second }
         });
+        let limit = limit.unwrap_or_default();
         self.inboxes.order(link.peer.shard, Order::LimitLayer(link.peer, Some(section), limit));
         let room = member.room.clone();
         state.qualities_stale(&room);
@@ -206,7 +209,7 @@ fn layers_of(track: proto::TrackInfo) -> Vec<proto::VideoLayer> {
 }
 
 /// What a setting means in pixels.
-fn size_limit(setting: TrackSetting, layers: &[proto::VideoLayer]) -> SizeLimit {
+fn size_limit(setting: TrackSetting, layers: &[proto::VideoLayer]) -> Option<(u32, u32)> {
     if setting.disabled || setting.quality == VideoQuality::Off {
         return Some((0, 0));
     }
@@ -272,7 +275,9 @@ mod tests {
             ..Default::default()
         };
         let layers = [layer(VideoQuality::Low, 320, 180), layer(VideoQuality::High, 1280, 720)];
-        let limit = |disabled, quality, size| size_limit(TrackSetting { disabled, quality, size }, &layers);
+        let limit = |disabled, quality, size| {
+            size_limit(TrackSetting { disabled, quality, size, pictures_per_second: 0 }, &layers)
+        };
         assert_eq!(limit(true, VideoQuality::High, (640, 360)), Some((0, 0)));
         assert_eq!(limit(false, VideoQuality::Low, (640, 360)), Some((640, 360)));
         assert_eq!(limit(false, VideoQuality::Low, (0, 0)), Some((320, 180)));

@@ -109,11 +109,11 @@ fn client_offer(lines: &[(&str, char, &str)]) -> RemoteDescription {
     RemoteDescription::parse(&sdp).unwrap()
 }
 
+/// MID and track.
+type Carried = Vec<(String, String)>;
+
 /// What is answered: (MID, whether we send), what the media plane is to do, and whose track each line carries.
-fn answered(
-    downlink: &mut Answering,
-    offer: &RemoteDescription,
-) -> (Vec<(String, bool)>, Agreed, Vec<(String, String)>) {
+fn answered(downlink: &mut Answering, offer: &RemoteDescription) -> (Vec<(String, bool)>, Agreed, Carried) {
     let policy = crate::room::session::publish_policy();
     let mut sections = crate::signalling::sdp::negotiate_uplink(offer, &policy, |_| crate::signalling::sdp::Take::No);
     let (agreed, tracks) = downlink.answer(offer, &mut sections);
@@ -123,7 +123,7 @@ fn answered(
     (lines.collect(), agreed, tracks)
 }
 
-fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+fn pairs(of: &[(&str, &str)]) -> Carried {
     of.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
 }
 

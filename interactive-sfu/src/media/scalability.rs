@@ -1,0 +1,281 @@
+//! Layers within one sequence of packets: smaller pictures of a picture (spatial layers), and fewer of them (temporal layers).
+//!
+//! A published sequence is forwarded whole, or thinned to a [`Variant`]: what it leaves out nobody misses, because a [`Thinner`]
+//! numbers what stays. So a variant is a layer like any other, and whoever watches it shares it with whoever else does.
+//! Spatial layers are those of VP9 (RFC 9628); temporal ones also VP8's (RFC 7741). No I/O and no clock.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::codec::{VideoCodec, vp8, vp9};
+use super::ring::Packet;
+
+/// The highest layer that is told apart: higher ones count as this one.
+pub(crate) const TOP: u8 = 2;
+/// Gaps that are remembered, for packets that come late.
+const BREAKS_MAX: usize = 512;
+/// So long are bits and pictures counted.
+const METERED_FOR: Duration = Duration::from_millis(900);
+
+/// Where a packet stands among the layers of its sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// 0 to [`TOP`].
+    pub spatial: u8,
+    /// 0 to [`TOP`].
+    pub temporal: u8,
+    /// The first packet of a picture, of all its spatial layers.
+    pub begins_picture: bool,
+    /// The last packet of its spatial layer of a picture.
+    pub ends_layer: bool,
+    /// Who has the temporal layers up to this one may have all others from here on.
+    pub up_from: Option<u8>,
+}
+
+impl Place {
+    /// As the payload says; `vp8` is its descriptor, parsed already.
+    #[inline]
+    pub(crate) fn of(codec: VideoCodec, payload: &[u8], marker: bool, vp8: Option<&vp8::Descriptor>) -> Self {
+        match codec {
+            VideoCodec::Vp8 => vp8.map_or_else(Self::default, |d| Self::of_vp8(d, marker)),
+            VideoCodec::Vp9 => vp9::Descriptor::parse(payload).map_or_else(Self::default, |d| Self::of_vp9(&d, marker)),
+            VideoCodec::H264 | VideoCodec::Av1 => Self { ends_layer: marker, ..Self::default() },
+        }
+    }
+
+    fn of_vp8(d: &vp8::Descriptor, marker: bool) -> Self {
+        let temporal = d.tid.unwrap_or(0).min(TOP);
+        Self {
+            spatial: 0,
+            temporal,
+            begins_picture: d.start && d.partition == 0,
+            ends_layer: marker,
+            // Y: it refers to the base alone, and what follows in its layer to nothing before it.
+            up_from: temporal.checked_sub(1).filter(|_| d.layer_sync),
+        }
+    }
+
+    fn of_vp9(d: &vp9::Descriptor, marker: bool) -> Self {
+        let (spatial, temporal) = (d.spatial_id.unwrap_or(0).min(TOP), d.temporal_id.unwrap_or(0).min(TOP));
+        Self {
+            spatial,
+            temporal,
+            begins_picture: d.begin && spatial == 0,
+            ends_layer: d.end || marker,
+            up_from: d.switching_up.then_some(temporal),
+        }
+    }
+}
+
+/// A published sequence, whole or thinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Variant {
+    /// Which of the track's sequences: its simulcast layer.
+    pub source: usize,
+    /// Spatial layers up to this one; [`TOP`]: all.
+    pub spatial: u8,
+    /// Temporal layers up to this one; [`TOP`]: all.
+    pub temporal: u8,
+}
+
+impl Default for Variant {
+    fn default() -> Self {
+        Self::whole(0)
+    }
+}
+
+impl Variant {
+    pub(crate) const fn whole(source: usize) -> Self {
+        Self { source, spatial: TOP, temporal: TOP }
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        (self.spatial, self.temporal) == (TOP, TOP)
+    }
+
+    pub(crate) fn keeps(&self, place: &Place) -> bool {
+        place.spatial <= self.spatial && place.temporal <= self.temporal
+    }
+
+    /// Whether a receiver of `from` may go on with this one at this packet, which is no keyframe: with less at the start of any
+    /// picture, with more pictures where their references allow it.
+    pub(crate) fn may_follow(&self, from: &Self, place: &Place) -> bool {
+        let fewer = self.temporal <= from.temporal;
+        let more = place.up_from.is_some_and(|least| from.temporal >= least);
+        self.is_of(from) && place.begins_picture && (fewer || more)
+    }
+
+    /// Whether it is the same picture, or a smaller one of the same sequence: no keyframe is needed to come here.
+    pub(crate) fn is_of(&self, from: &Self) -> bool {
+        self.source == from.source && self.spatial <= from.spatial
+    }
+}
+
+/// What a track of so many sequences can be sent as: first each whole, then what they can be thinned to.
+pub(crate) fn variants(codec: Option<VideoCodec>, sources: usize) -> Vec<Variant> {
+    let thinnest = match codec {
+        Some(VideoCodec::Vp9) => 0,
+        Some(VideoCodec::Vp8) => TOP,
+        Some(VideoCodec::H264 | VideoCodec::Av1) | None => TOP + 1,
+    };
+    let thinned = (0..sources).flat_map(|source| {
+        let all = (thinnest..=TOP).flat_map(|spatial| (0..=TOP).map(move |temporal| (spatial, temporal)));
+        all.map(move |(spatial, temporal)| Variant { source, spatial, temporal })
+    });
+    (0..sources).map(Variant::whole).chain(thinned.filter(|variant| !variant.is_whole())).collect()
+}
+
+/// From this packet on so many packets and pictures were left out before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Break {
+    from: u64,
+    packets: u64,
+    pictures: u16,
+}
+
+/// Makes a sequence's [`Variant`]: leaves out what does not belong to it, and numbers what does without a gap.
+#[derive(Debug)]
+pub(crate) struct Thinner {
+    variant: Variant,
+    breaks: VecDeque<Break>,
+    next: u64,
+    /// VP8's picture id of the last picture that was left out.
+    left_out: Option<u16>,
+}
+
+impl Thinner {
+    pub(crate) fn new(variant: Variant) -> Self {
+        Self { variant, breaks: VecDeque::from([Break::default()]), next: 0, left_out: None }
+    }
+
+    /// The packet as it goes out in this variant; `None`: it does not.
+    pub(crate) fn thin(&mut self, packet: &Packet) -> Option<Packet> {
+        let kept = self.variant.keeps(&packet.place);
+        let before = *self.breaks.iter().rev().find(|known| known.from <= packet.sequence)?;
+        let newest = packet.sequence >= self.next;
+        self.next = self.next.max(packet.sequence + 1);
+        if !kept && newest {
+            self.leave_out(packet, before);
+            return None;
+        }
+        let ends = packet.place.ends_layer && packet.place.spatial == self.variant.spatial;
+        Some(Packet {
+            sequence: packet.sequence - before.packets,
+            timestamp: packet.timestamp,
+            marker: kept && (packet.marker || ends),
+            keyframe: kept && packet.keyframe,
+            place: packet.place,
+            vp8: packet.vp8.map(|descriptor| vp8::Descriptor {
+                picture_id: descriptor.picture_id.map(|id| id.wrapping_sub(before.pictures) & 0x7fff),
+                ..descriptor
+            }),
+            // One that was missing, had its number kept, and does not belong here: the number carries nothing.
+            payload: if kept { packet.payload.clone() } else { Arc::new([]) },
+            arrived: packet.arrived,
+        })
+    }
+
+    fn leave_out(&mut self, packet: &Packet, before: Break) {
+        let picture = packet.vp8.and_then(|descriptor| descriptor.picture_id);
+        let another = picture.is_some() && self.left_out != picture;
+        self.left_out = picture.or(self.left_out);
+        let after = Break {
+            from: packet.sequence + 1,
+            packets: before.packets + 1,
+            pictures: before.pictures.wrapping_add(u16::from(another)),
+        };
+        match self.breaks.back_mut().filter(|last| last.from == packet.sequence && last.packets > 0) {
+            Some(last) => *last = after,
+            None => {
+                if self.breaks.len() == BREAKS_MAX {
+                    self.breaks.pop_front();
+                }
+                self.breaks.push_back(after);
+            }
+        }
+    }
+}
+
+/// What one layer of a picture takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub bits_per_second: u32,
+    pub pictures_per_second: u32,
+}
+
+type PerPlace<T> = [[T; TOP as usize + 1]; TOP as usize + 1];
+
+/// What each layer within a sequence takes, and how large its pictures are.
+#[derive(Debug, Default)]
+pub(crate) struct Spectrum {
+    counted: PerPlace<(u64, u32)>,
+    since: Option<Instant>,
+    rates: PerPlace<Rate>,
+    sizes: [(u32, u32); TOP as usize + 1],
+}
+
+impl Spectrum {
+    pub(crate) fn packet(&mut self, place: &Place, bytes: usize) {
+        let (counted, pictures) = &mut self.counted[usize::from(place.spatial)][usize::from(place.temporal)];
+        *counted += bytes as u64;
+        *pictures += u32::from(place.begins_picture);
+    }
+
+    /// A keyframe told how large each spatial layer is, from small to large.
+    pub(crate) fn sizes(&mut self, sizes: &[(u32, u32)]) {
+        for (known, told) in self.sizes.iter_mut().zip(sizes) {
+            *known = *told;
+        }
+    }
+
+    /// Once a second.
+    pub(crate) fn second(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(*self.since.get_or_insert(now));
+        if elapsed < METERED_FOR {
+            return;
+        }
+        self.since = Some(now);
+        let seconds = elapsed.as_secs_f64();
+        for (rates, counted) in self.rates.iter_mut().flatten().zip(self.counted.iter_mut().flatten()) {
+            let (bytes, pictures) = std::mem::take(counted);
+            *rates = Rate {
+                bits_per_second: (bytes as f64 * 8.0 / seconds) as u32,
+                pictures_per_second: (f64::from(pictures) / seconds).round() as u32,
+            };
+        }
+    }
+
+    fn cells(&self) -> impl Iterator<Item = (u8, u8, &Rate)> {
+        let rows = (0..=TOP).zip(&self.rates);
+        rows.flat_map(|(spatial, row)| (0..=TOP).zip(row).map(move |(temporal, rate)| (spatial, temporal, rate)))
+    }
+
+    /// What a variant takes; `None`: there is no such layer, or it is the whole.
+    pub(crate) fn of(&self, variant: &Variant) -> Option<(Rate, (u32, u32))> {
+        let there = |rate: &Rate| rate.bits_per_second > 0;
+        let most = |of: fn((u8, u8, &Rate)) -> u8| {
+            self.cells().filter(|(.., rate)| there(rate)).map(of).max().unwrap_or_default()
+        };
+        let (spatial, temporal) = (most(|(spatial, ..)| spatial), most(|(_, temporal, _)| temporal));
+        let fits = |mine: u8, most: u8| mine == TOP || mine < most;
+        if variant.is_whole() || !fits(variant.spatial, spatial) || !fits(variant.temporal, temporal) {
+            return None;
+        }
+        let mut rate = Rate::default();
+        for (_, _, more) in self.cells().filter(|(s, t, _)| *s <= variant.spatial && *t <= variant.temporal) {
+            rate.bits_per_second += more.bits_per_second;
+            rate.pictures_per_second += more.pictures_per_second;
+        }
+        Some((rate, self.sizes[usize::from(variant.spatial.min(spatial))]))
+    }
+
+    /// Pictures a second, of all layers.
+    pub(crate) fn pictures_per_second(&self) -> u32 {
+        self.cells().map(|(.., rate)| rate.pictures_per_second).sum()
+    }
+}
+
+#[cfg(test)]
+#[path = "scalability_tests.rs"]
+mod tests;
