@@ -72,11 +72,12 @@ fn two_participants_see_hear_and_message_each_other_and_whoever_comes_by_whip() 
         layers.len() == 3 && layers.iter().all(|layer| layer["packets"].as_u64() > Some(0))
     };
     browser.wait_until(ann, "three layers that are sent", 20, "window.rig.layers()", sent).unwrap();
+    let opus_bytes = browser.evaluate(ann, "window.rig.opusBytes()").unwrap().as_f64().unwrap();
     let heard = |sound: &Value| {
         let of = sound.as_array().into_iter().flatten().find(|sound| sound["identity"] == "ann");
-        of.is_some_and(|sound| sound["energy"].as_f64() > Some(0.0))
+        of.is_some_and(|sound| sound["energy"].as_f64() > Some(0.0) && sound["bytes"].as_f64() > Some(1.5 * opus_bytes))
     };
-    browser.wait_until(ben, "ann's beeps", 20, "window.rig.sound()", heard).unwrap();
+    browser.wait_until(ben, "ann's tone, with redundancy", 20, "window.rig.sound()", heard).unwrap();
     let spoke = |events: &Value| events.as_array().is_some_and(|all| all.iter().any(|e| e == "Speakers ann"));
     browser.wait_until(ben, "that ann speaks", 20, "window.rig.events", spoke).unwrap();
     // Both are on stage, and the broadcast shows them.

@@ -16,6 +16,7 @@ fn packet(sequence: u64, timestamp: u32) -> Packet {
         keyframe: false,
         place: Place::default(),
         vp8: None,
+        red_primary: 0,
         payload: Arc::new([1]),
         arrived: Instant::now(),
     }

@@ -23,6 +23,8 @@ pub(crate) struct Packet {
     pub place: Place,
     /// Where it has one.
     pub vp8: Option<vp8::Descriptor>,
+    /// Where the newest block begins, of redundant audio; else 0.
+    pub red_primary: u16,
     /// Without padding.
     pub payload: Arc<[u8]>,
     /// When this server received it.
@@ -69,6 +71,7 @@ mod tests {
             keyframe: false,
             place: Place::default(),
             vp8: None,
+            red_primary: 0,
             payload: Arc::new([]),
             arrived: Instant::now(),
         })

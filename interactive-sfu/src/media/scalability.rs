@@ -170,6 +170,7 @@ impl Thinner {
                 picture_id: descriptor.picture_id.map(|id| id.wrapping_sub(before.pictures) & 0x7fff),
                 ..descriptor
             }),
+            red_primary: 0,
             // One that was missing, had its number kept, and does not belong here: the number carries nothing.
             payload: if kept { packet.payload.clone() } else { Arc::new([]) },
             arrived: packet.arrived,

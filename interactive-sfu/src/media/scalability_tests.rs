@@ -13,7 +13,17 @@ fn vp8(sequence: u64, picture: u16, temporal: u8, sync: bool) -> Packet {
 
 fn packet(sequence: u64, place: Place, vp8: Option<vp8::Descriptor>) -> Packet {
     let (timestamp, arrived) = (0, Instant::now());
-    Packet { sequence, timestamp, marker: false, keyframe: false, place, vp8, payload: Arc::new([1]), arrived }
+    Packet {
+        sequence,
+        timestamp,
+        marker: false,
+        keyframe: false,
+        place,
+        vp8,
+        red_primary: 0,
+        payload: Arc::new([1]),
+        arrived,
+    }
 }
 
 /// What goes out: number, picture, whether it carries something.

@@ -132,6 +132,7 @@ pub(crate) fn track(
         clock_hz: codec.clock_rate_hz,
         payload_type: codec.payload_type,
         rtx_payload_type: codec.rtx_payload_type,
+        red_payload_type: codec.red_payload_type,
         nack: codec.feedback.nack,
         rids: section.rids.clone(),
         ssrcs: offered.ssrcs.clone(),

@@ -26,7 +26,7 @@ impl MediaTrack {
             Codec::H264 { .. } => Some(VideoCodec::H264),
             Codec::Vp9 { .. } => Some(VideoCodec::Vp9),
             Codec::Av1 { .. } => Some(VideoCodec::Av1),
-            Codec::Opus | Codec::Red => None,
+            Codec::Opus => None,
         }
     }
 
@@ -45,6 +45,7 @@ impl MediaTrack {
             sequences: self.layers,
             payload_type: codec.payload_type,
             rtx_payload_type: codec.rtx_payload_type,
+            red_payload_type: codec.red_payload_type,
         }
     }
 }

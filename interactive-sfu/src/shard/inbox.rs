@@ -104,6 +104,7 @@ pub(crate) struct NewTrack {
     pub clock_hz: u32,
     pub payload_type: u8,
     pub rtx_payload_type: Option<u8>,
+    pub red_payload_type: Option<u8>,
     pub nack: bool,
     /// One layer each; empty: one layer without a RID.
     pub rids: Vec<String>,
@@ -117,6 +118,13 @@ pub(crate) struct NewTrack {
     pub rrid_extension: Option<u8>,
     pub abs_send_time_extension: Option<u8>,
     pub audio_level_extension: Option<u8>,
+}
+
+impl NewTrack {
+    /// Media comes in this payload type, as it is or with redundancy.
+    pub(crate) fn is_media(&self, payload_type: u8) -> bool {
+        self.payload_type == payload_type || self.red_payload_type == Some(payload_type)
+    }
 }
 
 /// A section we send on, as negotiated with its subscriber.
@@ -147,6 +155,19 @@ pub(crate) struct Source {
     /// The subscriber's, for this codec.
     pub payload_type: u8,
     pub rtx_payload_type: Option<u8>,
+    pub red_payload_type: Option<u8>,
+}
+
+impl Source {
+    /// What of a packet its subscriber takes, and as what: who has no payload type for redundancy gets the newest block alone.
+    #[inline]
+    pub(crate) fn content<'p>(&self, packet: &'p Packet) -> (u8, &'p [u8]) {
+        match (packet.red_primary, self.red_payload_type) {
+            (0, _) => (self.payload_type, &packet.payload),
+            (_, Some(red)) => (red, &packet.payload),
+            (primary, None) => (self.payload_type, packet.payload.get(primary.into()..).unwrap_or_default()),
+        }
+    }
 }
 
 /// The way to every shard.
@@ -220,5 +241,42 @@ impl Inbox {
 
     pub(crate) fn relayed(&self) -> Option<Relayed> {
         self.relayed.try_recv().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::media::scalability::Place;
+
+    #[test]
+    fn redundancy_goes_to_whoever_has_a_name_for_it() {
+        let packet = |red_primary, payload: &[u8]| Packet {
+            sequence: 0,
+            timestamp: 0,
+            marker: false,
+            keyframe: false,
+            place: Place::default(),
+            vp8: None,
+            red_primary,
+            payload: payload.into(),
+            arrived: Instant::now(),
+        };
+        let source = |red_payload_type| Source {
+            track: TrackId(1),
+            shard: 0,
+            video: None,
+            clock_hz: 48_000,
+            sequences: 1,
+            payload_type: 111,
+            rtx_payload_type: None,
+            red_payload_type,
+        };
+        let (plain, redundant) = (packet(0, &[7, 8]), packet(2, &[111, 5, 7, 8]));
+        assert_eq!(source(None).content(&redundant), (111, &[7, 8][..]));
+        assert_eq!(source(Some(63)).content(&redundant), (63, &[111, 5, 7, 8][..]));
+        assert_eq!(source(Some(63)).content(&plain), (111, &[7, 8][..]), "a publisher may leave it out");
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::inbox::{NewTrack, TrackId};
 use super::track::Track;
 use crate::config::Config;
-use crate::media::codec::{VideoCodec, is_keyframe_start, vp8};
+use crate::media::codec::{VideoCodec, is_keyframe_start, red, vp8};
 use crate::media::estimate::UplinkEstimate;
 use crate::media::loudness::Loudness;
 use crate::media::receive::{Arrival, Reception};
@@ -122,6 +122,8 @@ impl Publisher {
             Arrival::WantedAfterBreak => layer.keyframes.request(),
             Arrival::Wanted => {}
         }
+        let redundant = !route.rtx && track.negotiated.red_payload_type == Some(header.payload_type);
+        let red_primary = if redundant { red::primary(payload).ok_or("malformed_red")? } else { 0 };
         let video = track.negotiated.video;
         let keyframe = video.is_some_and(|codec| is_keyframe_start(codec, payload));
         let vp8 = video.filter(|c| *c == VideoCodec::Vp8).and_then(|_| vp8::Descriptor::parse(payload));
@@ -133,6 +135,7 @@ impl Publisher {
             keyframe,
             place,
             vp8,
+            red_primary: red_primary as u16,
             payload: payload.into(),
             arrived: now,
         };
@@ -144,8 +147,12 @@ impl Publisher {
     fn route(&mut self, header: &Header, packet: &[u8]) -> Option<Route> {
         if let Some(known) = self.routes.iter().find(|r| r.ssrc == header.ssrc) {
             let wanted = &self.tracks.get(known.track)?.negotiated;
-            let expected = if known.rtx { wanted.rtx_payload_type } else { Some(wanted.payload_type) };
-            return (expected == Some(header.payload_type)).then_some(*known);
+            let expected = if known.rtx {
+                wanted.rtx_payload_type == Some(header.payload_type)
+            } else {
+                wanted.is_media(header.payload_type)
+            };
+            return expected.then_some(*known);
         }
         let text =
             |id: Option<u8>| id.and_then(|id| header.extension(packet, id)).and_then(|v| std::str::from_utf8(v).ok());
@@ -183,7 +190,7 @@ impl Publisher {
         let fitting = || {
             self.tracks.iter().enumerate().filter_map(|(i, track)| {
                 let negotiated = &track.negotiated;
-                let media = negotiated.payload_type == header.payload_type;
+                let media = negotiated.is_media(header.payload_type);
                 (media || negotiated.rtx_payload_type == Some(header.payload_type)).then_some((i, !media, negotiated))
             })
         };

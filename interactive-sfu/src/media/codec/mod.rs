@@ -7,6 +7,7 @@ pub mod audio;
 pub mod av1;
 mod bits;
 pub mod h264;
+pub mod red;
 #[cfg(test)]
 mod tests;
 pub mod vp8;

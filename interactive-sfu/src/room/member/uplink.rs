@@ -115,8 +115,8 @@ impl Uplink {
             }
             matched.push(announced);
         }
-        let policy = PublishPolicy { data: true, ..publish_policy() };
-        let sections = negotiate_uplink(offer, &policy, |section| {
+        let policy = PublishPolicy { data: true, red: true, ..publish_policy() };
+        let mut sections = negotiate_uplink(offer, &policy, |section| {
             let at = offer.sections.iter().position(|s| s.mid == section.mid);
             match at.and_then(|at| matched.get(at)).and_then(Option::as_ref) {
                 Some(announced) => preferred(&announced.info).map_or(Take::First, Take::Codec),
@@ -127,6 +127,12 @@ impl Uplink {
                 None => Take::No,
             }
         });
+        for (section, announced) in sections.iter_mut().zip(&matched) {
+            let known = self.tracks.iter().find(|track| track.mid == section.mid).map(|track| &track.info);
+            if announced.as_ref().map(|announced| &announced.info).or(known).is_none_or(|info| info.disable_red) {
+                section.codecs.iter_mut().for_each(|codec| codec.red_payload_type = None);
+            }
+        }
         let (mut removed, mut tracks) = (Vec::new(), Vec::new());
         for track in self.tracks.drain(..) {
             if kept.contains(&track.mid) { tracks.push(track) } else { removed.push(track) }

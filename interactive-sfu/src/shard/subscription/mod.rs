@@ -11,7 +11,7 @@ use super::head::{Head, Link, Stamp};
 use super::inbox::{NewSection, Source};
 use super::layer::FanoutLayer;
 use super::net::Net;
-use crate::media::codec::vp8;
+use crate::media::codec::{red, vp8};
 use crate::media::layers::{LayerChoice, LayerInfo, Limit};
 use crate::media::report::ClockMapping;
 use crate::media::rewrite::{Numbers, Origin, Rewriter};
@@ -232,14 +232,18 @@ impl Subscription {
 
     fn send(&self, packet: &Packet, numbers: &Numbers, link: &Link<'_>, net: &mut Net, stamp: &Stamp) -> bool {
         let Some(source) = &self.source else { return false };
-        let (head, payload) = (&self.head, &packet.payload);
+        let head = &self.head;
+        let (payload_type, payload) = source.content(packet);
         let len = head.len + payload.len();
         let slot = net.slot(link.path);
         if slot.len() < len + OVERHEAD_MAX {
             return false;
         }
-        head.write(slot, packet.marker, source.payload_type, numbers.index as u16, numbers.timestamp, stamp);
+        head.write(slot, packet.marker, payload_type, numbers.index as u16, numbers.timestamp, stamp);
         slot[head.len..len].copy_from_slice(payload);
+        if source.red_payload_type == Some(payload_type) {
+            red::set_payload_types(&mut slot[head.len..len], source.payload_type);
+        }
         renumber(&mut slot[head.len..len], packet, numbers);
         let Some(len) = link.sealer.seal_rtp(slot, head.len, len, numbers.index) else { return false };
         net.commit(link.path, len);

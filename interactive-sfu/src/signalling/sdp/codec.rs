@@ -8,7 +8,6 @@ use super::{SdpError, malformed};
 #[allow(missing_docs)]
 pub enum CodecName {
     Opus,
-    Red,
     Vp8,
     H264,
     Vp9,
@@ -18,8 +17,8 @@ pub enum CodecName {
 impl CodecName {
     /// Of a media type as LiveKit's clients write it (`video/vp8`); `None`: not one of ours.
     pub fn from_mime_type(mime_type: &str) -> Option<Self> {
-        let all = [Self::Opus, Self::Red, Self::Vp8, Self::H264, Self::Vp9, Self::Av1];
-        let names = ["audio/opus", "audio/red", "video/vp8", "video/h264", "video/vp9", "video/av1"];
+        let all = [Self::Opus, Self::Vp8, Self::H264, Self::Vp9, Self::Av1];
+        let names = ["audio/opus", "video/vp8", "video/h264", "video/vp9", "video/av1"];
         all.into_iter().zip(names).find(|(_, name)| name.eq_ignore_ascii_case(mime_type)).map(|(codec, _)| codec)
     }
 }
@@ -29,8 +28,6 @@ impl CodecName {
 pub enum Codec {
     /// RFC 7587.
     Opus,
-    /// RFC 2198, redundant Opus.
-    Red,
     /// RFC 7741.
     Vp8,
     /// RFC 6184.
@@ -63,7 +60,6 @@ impl Codec {
     pub fn mime_type(&self) -> &'static str {
         match self {
             Self::Opus => "audio/opus",
-            Self::Red => "audio/red",
             Self::Vp8 => "video/VP8",
             Self::H264 { .. } => "video/H264",
             Self::Vp9 { .. } => "video/VP9",
@@ -75,7 +71,6 @@ impl Codec {
     pub fn name(&self) -> CodecName {
         match self {
             Self::Opus => CodecName::Opus,
-            Self::Red => CodecName::Red,
             Self::Vp8 => CodecName::Vp8,
             Self::H264 { .. } => CodecName::H264,
             Self::Vp9 { .. } => CodecName::Vp9,
@@ -87,7 +82,7 @@ impl Codec {
     pub fn fmtp(&self) -> String {
         match self {
             Self::Opus => "minptime=10;useinbandfec=1".to_owned(),
-            Self::Red | Self::Vp8 => String::new(),
+            Self::Vp8 => String::new(),
             Self::H264 { profile_level_id, packetization_mode, .. } => format!(
                 "level-asymmetry-allowed=1;packetization-mode={packetization_mode};profile-level-id={profile_level_id:06x}"
             ),
@@ -100,7 +95,6 @@ impl Codec {
     pub fn rtpmap(&self) -> &'static str {
         match self {
             Self::Opus => "opus/48000/2",
-            Self::Red => "red/48000/2",
             Self::Vp8 => "VP8/90000",
             Self::H264 { .. } => "H264/90000",
             Self::Vp9 { .. } => "VP9/90000",
@@ -119,7 +113,6 @@ impl Codec {
         };
         Ok(match (encoding.to_ascii_uppercase().as_str(), clock_hz, channels) {
             ("OPUS", 48000, 2) => Some(Self::Opus),
-            ("RED", 48000, 2) => Some(Self::Red),
             ("VP8", 90000, 1) => Some(Self::Vp8),
             ("H264", 90000, 1) => Some(Self::H264 {
                 profile_level_id: profile_level_id(fmtp)?,
@@ -217,6 +210,8 @@ pub struct OfferedCodec {
     pub fmtp: String,
     /// RFC 4588 retransmissions of it.
     pub rtx_payload_type: Option<u8>,
+    /// RFC 2198 redundancy of it, and of nothing else.
+    pub red_payload_type: Option<u8>,
     /// What either end may send about it.
     pub feedback: Feedback,
 }
@@ -228,7 +223,6 @@ impl OfferedCodec {
         let echo: &[&str] = match self.codec {
             Codec::Vp8 => &[],
             Codec::Opus => &["minptime", "useinbandfec", "usedtx", "stereo", "maxplaybackrate"],
-            Codec::Red => return if safe(&self.fmtp) { self.fmtp.clone() } else { String::new() },
             Codec::H264 { .. } => &["level-asymmetry-allowed", "packetization-mode", "profile-level-id"],
             Codec::Vp9 { .. } => &["profile-id"],
             Codec::Av1 { .. } => &["level-idx", "profile", "tier"],
@@ -243,10 +237,6 @@ impl OfferedCodec {
         }
         kept.join(";")
     }
-}
-
-fn safe(fmtp: &str) -> bool {
-    !fmtp.is_empty() && fmtp.bytes().all(|b| b.is_ascii_digit() || b == b'/')
 }
 
 /// The payload type on which a subscriber takes a track of this codec. H.264 wants the same packetization mode, then

@@ -76,7 +76,10 @@ impl NegotiatedSection {
     }
 
     fn write_head(&self, out: &mut String) -> std::fmt::Result {
-        let agreed = self.codecs.iter().flat_map(|c| std::iter::once(c.payload_type).chain(c.rtx_payload_type));
+        // Redundancy first: whoever sends takes the first.
+        let agreed = self.codecs.iter().flat_map(|codec| {
+            codec.red_payload_type.into_iter().chain([codec.payload_type]).chain(codec.rtx_payload_type)
+        });
         let mut formats = agreed.map(|pt| pt.to_string()).collect::<Vec<_>>().join(" ");
         if formats.is_empty() {
             // An inactive section with nothing in common; its m= line may not be empty.
@@ -103,6 +106,9 @@ impl NegotiatedSection {
             let fmtp = codec.answer_fmtp();
             if !fmtp.is_empty() {
                 write!(out, "a=fmtp:{pt} {fmtp}\r\n")?;
+            }
+            if let Some(red) = codec.red_payload_type {
+                write!(out, "a=rtpmap:{red} red/{}/2\r\na=fmtp:{red} {pt}/{pt}\r\n", codec.clock_rate_hz)?;
             }
             if let Some(rtx) = codec.rtx_payload_type {
                 write!(out, "a=rtpmap:{rtx} rtx/{}\r\na=fmtp:{rtx} apt={pt}\r\n", codec.clock_rate_hz)?;

@@ -20,6 +20,8 @@ pub struct PublishPolicy {
     pub layers_max: usize,
     /// Accept data channels.
     pub data: bool,
+    /// Accept redundant audio (RFC 2198).
+    pub red: bool,
 }
 
 impl Default for PublishPolicy {
@@ -31,6 +33,7 @@ impl Default for PublishPolicy {
             feedback: Feedback { nack: true, pli: true, fir: true, remb: true, transport_cc: true },
             layers_max: 3,
             data: false,
+            red: false,
         }
     }
 }
@@ -44,12 +47,19 @@ pub struct SubscribePolicy {
     pub extensions: Vec<Extension>,
     /// Feedback we understand.
     pub feedback: Feedback,
+    /// Send redundant audio (RFC 2198) as it is published.
+    pub red: bool,
 }
 
 impl Default for SubscribePolicy {
     fn default() -> Self {
         let PublishPolicy { codecs, feedback, .. } = PublishPolicy::default();
-        Self { codecs, extensions: vec![Extension::Mid, Extension::AbsSendTime, Extension::TransportCc], feedback }
+        Self {
+            codecs,
+            extensions: vec![Extension::Mid, Extension::AbsSendTime, Extension::TransportCc],
+            feedback,
+            red: false,
+        }
     }
 }
 
@@ -108,7 +118,8 @@ impl NegotiatedSection {
     }
 
     /// An inactive section still lists the codecs and extensions it would have, so that it can be revived.
-    fn of(offered: &RemoteSection, allowed: &[CodecName], extensions: &[Extension], ours: Feedback) -> Self {
+    fn of(offered: &RemoteSection, allowed: &[CodecName], extensions: &[Extension], ours: (Feedback, bool)) -> Self {
+        let (ours, red) = ours;
         let mut section = Self::idle(offered);
         if section.rejected {
             return section;
@@ -116,6 +127,7 @@ impl NegotiatedSection {
         section.codecs = offered.codecs.iter().filter(|c| fits(c, offered.kind, allowed)).cloned().collect();
         for codec in &mut section.codecs {
             codec.feedback = codec.feedback.agree(ours);
+            codec.red_payload_type = codec.red_payload_type.filter(|_| red);
         }
         let transport_cc = section.codecs.iter().any(|c| c.feedback.transport_cc);
         let wanted = |e: Extension| extensions.contains(&e) && (transport_cc || e != Extension::TransportCc);
@@ -126,7 +138,7 @@ impl NegotiatedSection {
 
 fn fits(codec: &OfferedCodec, kind: SectionKind, allowed: &[CodecName]) -> bool {
     let name = codec.codec.name();
-    let audio = matches!(name, CodecName::Opus | CodecName::Red);
+    let audio = name == CodecName::Opus;
     // Interleaved H.264 (mode 2) reorders NAL units, which no receiver here undoes.
     let interleaved = matches!(codec.codec, super::Codec::H264 { packetization_mode: 2, .. });
     allowed.contains(&name) && audio == (kind == SectionKind::Audio) && !interleaved
@@ -166,7 +178,8 @@ pub fn negotiate_uplink(
     mut takes: impl FnMut(&RemoteSection) -> Take,
 ) -> Vec<NegotiatedSection> {
     let sections = offer.sections.iter().map(|offered| {
-        let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
+        let mut section =
+            NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, (policy.feedback, policy.red));
         if policy.data && offered.data && !offered.rejected {
             (section.data, section.rejected) = (true, false);
             return section;
@@ -193,7 +206,7 @@ pub fn negotiate_uplink(
 
 /// What we can send on one section: `SendOnly`, with every codec both know, if it receives in one.
 pub fn negotiate_downlink(offered: &RemoteSection, policy: &SubscribePolicy) -> NegotiatedSection {
-    let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, policy.feedback);
+    let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, (policy.feedback, policy.red));
     if offered.direction.receives() && !section.codecs.is_empty() {
         section.direction = Direction::SendOnly;
     }

@@ -156,6 +156,11 @@ fn codecs(block: &Block<'_>, formats: &[String]) -> Result<Vec<OfferedCodec>, Sd
             let apt = fmtps.iter().find(|(p, _)| *p == rtx).and_then(|(_, f)| parameter(f, "apt"));
             encoding.eq_ignore_ascii_case("rtx") && apt == Some(format.as_str()) && formats.contains(&rtx)
         });
+        let red = maps.iter().find(|(red, encoding, clock_hz, _)| {
+            let blocks = fmtps.iter().find(|(p, _)| p.parse() == Ok(*red)).map_or("", |(_, f)| f.trim());
+            let same = *clock_hz == clock_rate_hz && encoding.eq_ignore_ascii_case("red");
+            same && blocks.split('/').all(|block| block == format) && formats.contains(&red.to_string())
+        });
         codecs.push(OfferedCodec {
             payload_type,
             codec,
@@ -163,6 +168,7 @@ fn codecs(block: &Block<'_>, formats: &[String]) -> Result<Vec<OfferedCodec>, Sd
             channels,
             fmtp: fmtp.to_owned(),
             rtx_payload_type: rtx.map(|(pt, ..)| *pt),
+            red_payload_type: red.map(|(pt, ..)| *pt),
             feedback: feedback(block, format),
         });
     }

@@ -36,7 +36,10 @@ fn a_browsers_offer_is_read() {
     assert_eq!((offer.fingerprint.0[0], offer.fingerprint.0[31]), (0xab, 0xff));
     assert_eq!(offer.bundle, ["0", "1", "2"]);
     let [audio, video, data] = &offer.sections[..] else { panic!() };
-    assert_eq!(audio.codecs.iter().map(|c| c.codec).collect::<Vec<_>>(), [Codec::Red, Codec::Opus]);
+    assert_eq!(
+        audio.codecs.iter().map(|c| (c.codec, c.red_payload_type)).collect::<Vec<_>>(),
+        [(Codec::Opus, Some(63))]
+    );
     assert_eq!(
         video.codecs.iter().map(|c| (c.payload_type, c.rtx_payload_type)).collect::<Vec<_>>(),
         [(102, Some(103)), (96, Some(97))]
@@ -49,6 +52,18 @@ fn a_browsers_offer_is_read() {
     );
     assert_eq!(video.rids, ["q", "h", "f"]);
     assert_eq!(data.kind, SectionKind::Application);
+}
+
+#[test]
+fn redundant_audio_is_answered_first_where_it_is_wanted() {
+    let offer = RemoteDescription::parse(&offer("sendonly")).unwrap();
+    let sections = negotiate_uplink(&offer, &PublishPolicy { red: true, ..PublishPolicy::default() }, |_| Take::First);
+    let sdp = answer(sections).to_sdp();
+    assert!(sdp.contains("m=audio 9 UDP/TLS/RTP/SAVPF 63 111\r\n"), "whoever sends takes the first: {sdp}");
+    assert!(sdp.contains("a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n"), "{sdp}");
+    // Redundancy of something else is none of Opus.
+    let other = RemoteDescription::parse(&self::offer("sendonly").replace("a=fmtp:63 111/111", "a=fmtp:63 0/0"));
+    assert_eq!(other.unwrap().sections[0].codecs[0].red_payload_type, None);
 }
 
 #[test]
@@ -200,6 +215,7 @@ fn a_track_finds_the_nearest_payload_type() {
         channels: 1,
         fmtp: String::new(),
         rtx_payload_type: None,
+        red_payload_type: None,
         feedback: Feedback::default(),
     };
     let all = [

@@ -97,7 +97,7 @@ impl Answering {
         self.free = [0; 2];
         // What we do not write is agreed to all the same: an extension that one section lacks Chromium offers on no later one, and then
         // cannot tell its own layers apart.
-        let policy = SubscribePolicy { extensions: publish_policy().extensions, ..subscribe_policy() };
+        let policy = SubscribePolicy { extensions: publish_policy().extensions, red: true, ..subscribe_policy() };
         let mut seen: Vec<&str> = Vec::new();
         // What of each kind the client could decode.
         let mut decodable: [Vec<_>; 2] = Default::default();

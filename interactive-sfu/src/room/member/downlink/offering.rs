@@ -16,7 +16,7 @@ use crate::signalling::sdp::{
 
 /// Our ids for header extensions.
 const EXTENSIONS: [(u8, Extension); 2] = [(1, Extension::Mid), (2, Extension::AbsSendTime)];
-/// Our payload types: one for each codec, and, after it, one for its retransmissions.
+/// Our payload types: one for each codec, and, after it, one for its retransmissions or its redundancy.
 const PAYLOAD_TYPES: std::ops::RangeInclusive<u8> = 96..=126;
 /// Sections, the one for data included: what clients' own limits leave room for.
 const SECTIONS_MAX: usize = 256;
@@ -118,7 +118,7 @@ impl Offering {
         if self.codecs.iter().any(|known| known.codec == codec) {
             return true;
         }
-        let video = !matches!(codec, Codec::Opus | Codec::Red);
+        let video = codec != Codec::Opus;
         let Some(payload_type) = PAYLOAD_TYPES.step_by(2).nth(self.codecs.len()) else { return false };
         let feedback = if video {
             Feedback { nack: true, pli: true, fir: true, remb: true, transport_cc: false }
@@ -132,6 +132,7 @@ impl Offering {
             channels: if video { 1 } else { 2 },
             fmtp: codec.fmtp(),
             rtx_payload_type: video.then_some(payload_type + 1),
+            red_payload_type: (!video).then_some(payload_type + 1),
             feedback,
         });
         true
