@@ -6,17 +6,16 @@
 
 use std::alloc::{GlobalAlloc, Layout as HeapLayout, System};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use api::server::Server;
-use api::{BoxFuture, Broadcasts, Config, Lifecycle, Parts, Rooms, Stage};
+use api::{Broadcasts, Config, Lifecycle, Parts, Rooms};
 use bytes::Bytes;
+use interactive_sfu::Sfu;
 use interactive_sfu::signalling::token::Keys;
-use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
-use livekit_protocol as proto;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
 use tokio::sync::mpsc;
 
@@ -47,64 +46,11 @@ const CLIENTS: usize = 8;
 const RUN: Duration = Duration::from_secs(2);
 const FRAMES_PER_PART: u64 = 6;
 
-/// Nobody is on stage here.
-struct NoStage;
-
-impl Stage for NoStage {
-    fn publish(&self, _: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
-        Box::pin(async { Err(SfuError::ShuttingDown) })
-    }
-    fn subscribe(&self, _: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
-        Box::pin(async { Err(SfuError::ShuttingDown) })
-    }
-    fn patch<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a SessionId,
-        _: Option<&'a str>,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Patched, SfuError>> {
-        Box::pin(async { Err(SfuError::UnknownSession) })
-    }
-    fn limit_layer<'a>(&'a self, _: &'a str, _: &'a SessionId, _: u32, _: u32) -> BoxFuture<'a, Result<(), SfuError>> {
-        Box::pin(async { Err(SfuError::UnknownSession) })
-    }
-    fn leave<'a>(&'a self, _: &'a str, _: &'a SessionId) -> BoxFuture<'a, Result<(), SfuError>> {
-        Box::pin(async { Err(SfuError::UnknownSession) })
-    }
-    fn stage(&self, _: &str) -> Vec<Speaker> {
-        Vec::new()
-    }
-    fn participants(&self, _: &str) -> Vec<proto::ParticipantInfo> {
-        Vec::new()
-    }
-    fn connect(&self, _: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>> {
-        Box::pin(async { Err(SfuError::ShuttingDown) })
-    }
-    fn mute_track(&self, _: proto::MuteRoomTrackRequest) -> BoxFuture<'_, Result<proto::TrackInfo, SfuError>> {
-        Box::pin(async { Err(SfuError::UnknownParticipant) })
-    }
-    fn update_participant(
-        &self,
-        _: proto::UpdateParticipantRequest,
-    ) -> BoxFuture<'_, Result<proto::ParticipantInfo, SfuError>> {
-        Box::pin(async { Err(SfuError::UnknownParticipant) })
-    }
-    fn update_subscriptions(&self, _: proto::UpdateSubscriptionsRequest) -> BoxFuture<'_, Result<(), SfuError>> {
-        Box::pin(async { Err(SfuError::UnknownParticipant) })
-    }
-    fn send_data(&self, _: proto::SendDataRequest) -> BoxFuture<'_, Result<(), SfuError>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn tell_room(&self, _: proto::Room) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-    fn remove<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, bool> {
-        unreachable!()
-    }
-    fn close_room<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
-    }
+/// Nobody is on its stage.
+fn sfu(keys: &Keys) -> Sfu {
+    let addresses = vec![Ipv4Addr::LOCALHOST.into()];
+    let config = interactive_sfu::Config { addresses, port: 0, shards: 1, ..interactive_sfu::Config::default() };
+    Sfu::start(config, keys.clone()).unwrap()
 }
 
 fn spec() -> BroadcastSpec {
@@ -158,10 +104,11 @@ impl Origin {
                     broadcasts.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now());
                     let (orders, _orders) = mpsc::channel(1);
                     let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
+                    let keys = Keys::new("k", "s");
                     let router = api::router(Parts {
                         config,
-                        stage: Arc::new(NoStage),
-                        keys: Keys::new("k", "s"),
+                        stage: Arc::new(sfu(&keys)),
+                        keys,
                         broadcasts,
                         rooms,
                         orders,

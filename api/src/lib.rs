@@ -33,4 +33,4 @@ pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
 pub use rooms::{Layout, RoomOrder, Rooms};
 pub use routes::router;
-pub use stage::{BoxFuture, Stage};
+pub use stage::{BoxFuture, Moderated, Moderation, Stage};

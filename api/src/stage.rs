@@ -4,13 +4,58 @@ use std::future::Future;
 use std::pin::Pin;
 
 use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, Sfu, SfuError, Speaker};
-use livekit_protocol::{
-    MuteRoomTrackRequest, ParticipantInfo, Room, SendDataRequest, TrackInfo, UpdateParticipantRequest,
-    UpdateSubscriptionsRequest,
-};
+use livekit_protocol as proto;
 
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What is asked about a room and who is in it, in LiveKit's words. A further call has its place here and in [`Moderation::ask`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Moderation {
+    /// Ends every session of an identity.
+    Remove(proto::RoomParticipantIdentity),
+    /// Mutes or unmutes a participant's track.
+    MuteTrack(proto::MuteRoomTrackRequest),
+    /// Changes what is said of a participant and what they may do.
+    UpdateParticipant(proto::UpdateParticipantRequest),
+    /// Subscribes a participant to tracks, or ends that.
+    UpdateSubscriptions(proto::UpdateSubscriptionsRequest),
+    /// A message to participants.
+    SendData(proto::SendDataRequest),
+    /// Tells participants what is new about their room.
+    TellRoom(proto::Room),
+    /// Ends every session of a room.
+    CloseRoom(String),
+}
+
+/// Whom or what a [`Moderation`] was about, as it is now; neither where there is nothing to tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moderated {
+    /// After a change of a participant.
+    pub participant: Option<proto::ParticipantInfo>,
+    /// After a change of a track.
+    pub track: Option<proto::TrackInfo>,
+}
+
+impl Moderation {
+    async fn ask(self, sfu: &Sfu) -> Result<Moderated, SfuError> {
+        let mut answer = Moderated::default();
+        match self {
+            Self::Remove(who) => {
+                if !sfu.remove(&who.room, &who.identity).await {
+                    return Err(SfuError::UnknownParticipant);
+                }
+            }
+            Self::MuteTrack(request) => answer.track = Some(sfu.mute_track(request).await?),
+            Self::UpdateParticipant(request) => answer.participant = Some(sfu.update_participant(request).await?),
+            Self::UpdateSubscriptions(request) => sfu.update_subscriptions(request).await?,
+            Self::SendData(request) => sfu.send_data(request).await?,
+            Self::TellRoom(room) => sfu.tell_room(room).await,
+            Self::CloseRoom(room) => sfu.close_room(&room).await,
+        }
+        Ok(answer)
+    }
+}
 
 /// The SFU's control handle. See [`Sfu`] for what each call means.
 pub trait Stage: Send + Sync {
@@ -41,22 +86,9 @@ pub trait Stage: Send + Sync {
     /// Who is on stage, in order of joining.
     fn stage(&self, room: &str) -> Vec<Speaker>;
     /// Who is in a room.
-    fn participants(&self, room: &str) -> Vec<ParticipantInfo>;
-    /// Ends every session of an identity.
-    fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool>;
-    /// Mutes or unmutes a participant's track.
-    fn mute_track(&self, request: MuteRoomTrackRequest) -> BoxFuture<'_, Result<TrackInfo, SfuError>>;
-    /// Changes what is said of a participant and what they may do.
-    fn update_participant(&self, request: UpdateParticipantRequest)
-    -> BoxFuture<'_, Result<ParticipantInfo, SfuError>>;
-    /// Subscribes a participant to tracks, or ends that.
-    fn update_subscriptions(&self, request: UpdateSubscriptionsRequest) -> BoxFuture<'_, Result<(), SfuError>>;
-    /// A message to participants.
-    fn send_data(&self, request: SendDataRequest) -> BoxFuture<'_, Result<(), SfuError>>;
-    /// Tells participants what is new about their room.
-    fn tell_room(&self, room: Room) -> BoxFuture<'_, ()>;
-    /// Ends every session of a room.
-    fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()>;
+    fn participants(&self, room: &str) -> Vec<proto::ParticipantInfo>;
+    /// A moderator's call.
+    fn moderate(&self, call: Moderation) -> BoxFuture<'_, Result<Moderated, SfuError>>;
 }
 
 impl Stage for Sfu {
@@ -100,38 +132,11 @@ impl Stage for Sfu {
         Sfu::stage(self, room)
     }
 
-    fn participants(&self, room: &str) -> Vec<ParticipantInfo> {
+    fn participants(&self, room: &str) -> Vec<proto::ParticipantInfo> {
         Sfu::participants(self, room)
     }
 
-    fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool> {
-        Box::pin(Sfu::remove(self, room, identity))
-    }
-
-    fn mute_track(&self, request: MuteRoomTrackRequest) -> BoxFuture<'_, Result<TrackInfo, SfuError>> {
-        Box::pin(Sfu::mute_track(self, request))
-    }
-
-    fn update_participant(
-        &self,
-        request: UpdateParticipantRequest,
-    ) -> BoxFuture<'_, Result<ParticipantInfo, SfuError>> {
-        Box::pin(Sfu::update_participant(self, request))
-    }
-
-    fn update_subscriptions(&self, request: UpdateSubscriptionsRequest) -> BoxFuture<'_, Result<(), SfuError>> {
-        Box::pin(Sfu::update_subscriptions(self, request))
-    }
-
-    fn send_data(&self, request: SendDataRequest) -> BoxFuture<'_, Result<(), SfuError>> {
-        Box::pin(Sfu::send_data(self, request))
-    }
-
-    fn tell_room(&self, room: Room) -> BoxFuture<'_, ()> {
-        Box::pin(Sfu::tell_room(self, room))
-    }
-
-    fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(Sfu::close_room(self, room))
+    fn moderate(&self, call: Moderation) -> BoxFuture<'_, Result<Moderated, SfuError>> {
+        Box::pin(call.ask(self))
     }
 }

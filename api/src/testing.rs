@@ -9,15 +9,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use interactive_sfu::signalling::token::{Keys, TokenSpec};
 use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
-use livekit_protocol::{
-    MuteRoomTrackRequest, ParticipantInfo, SendDataRequest, TrackInfo, UpdateParticipantRequest,
-    UpdateSubscriptionsRequest,
-};
+use livekit_protocol::ParticipantInfo;
 use packager::origin::{NotServed, Served};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::rooms::Room;
+use crate::stage::{Moderated, Moderation};
 use crate::{BoxFuture, Broadcasts, Config, Lifecycle, Parts, Playback, RoomOrder, Rooms, Stage, router};
 
 /// Answers every call with what was put in, and remembers what was asked.
@@ -29,6 +27,7 @@ pub(crate) struct FakeStage {
     pub(crate) speakers: Mutex<Vec<Speaker>>,
     pub(crate) participants: Mutex<Vec<ParticipantInfo>>,
     pub(crate) asked: Mutex<Vec<String>>,
+    pub(crate) moderated: Mutex<Vec<Moderation>>,
 }
 
 impl FakeStage {
@@ -97,42 +96,9 @@ impl Stage for FakeStage {
         self.participants.lock().unwrap().clone()
     }
 
-    fn remove<'a>(&'a self, room: &'a str, identity: &'a str) -> BoxFuture<'a, bool> {
-        self.note(format!("remove {room} {identity}"));
-        Box::pin(async { !self.participants.lock().unwrap().is_empty() })
-    }
-
-    fn mute_track(&self, request: MuteRoomTrackRequest) -> BoxFuture<'_, Result<TrackInfo, SfuError>> {
-        self.note(format!("mute {} {} {} {}", request.room, request.identity, request.track_sid, request.muted));
-        Box::pin(async { self.done().map(|()| TrackInfo { muted: true, ..TrackInfo::default() }) })
-    }
-
-    fn update_participant(
-        &self,
-        request: UpdateParticipantRequest,
-    ) -> BoxFuture<'_, Result<ParticipantInfo, SfuError>> {
-        self.note(format!("update {} {} {:?}", request.room, request.identity, request.name));
-        Box::pin(async { self.done().map(|()| ParticipantInfo::default()) })
-    }
-
-    fn update_subscriptions(&self, request: UpdateSubscriptionsRequest) -> BoxFuture<'_, Result<(), SfuError>> {
-        self.note(format!("subscribe {} {} {:?}", request.room, request.identity, request.track_sids));
-        Box::pin(async { self.done() })
-    }
-
-    fn send_data(&self, request: SendDataRequest) -> BoxFuture<'_, Result<(), SfuError>> {
-        self.note(format!("data {} {:?}", request.room, request.data));
-        Box::pin(async { self.done() })
-    }
-
-    fn tell_room(&self, room: livekit_protocol::Room) -> BoxFuture<'_, ()> {
-        self.note(format!("room {} {:?}", room.name, room.metadata));
-        Box::pin(async {})
-    }
-
-    fn close_room<'a>(&'a self, room: &'a str) -> BoxFuture<'a, ()> {
-        self.note(format!("close {room}"));
-        Box::pin(async {})
+    fn moderate(&self, call: Moderation) -> BoxFuture<'_, Result<Moderated, SfuError>> {
+        self.moderated.lock().unwrap().push(call);
+        Box::pin(async { self.done().map(|()| Moderated::default()) })
     }
 }
 

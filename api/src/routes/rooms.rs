@@ -19,7 +19,7 @@ use crate::config::Lobby;
 use crate::extract;
 use crate::problem::Problem;
 use crate::rooms::{Layout, Room, RoomOrder};
-use crate::{Error, rooms};
+use crate::{Error, Moderation, rooms};
 
 /// A longer title is refused, bytes.
 const TITLE_BYTES_MAX: usize = 200;
@@ -185,9 +185,9 @@ pub(crate) async fn end_room(app: App, room: String) -> Result<(), Error> {
     to_the_end(async move {
         let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
         app.rooms.delete(&room).await?;
-        app.stage.close_room(&room).await;
+        let closed = app.stage.moderate(Moderation::CloseRoom(room.clone())).await;
         place.send(RoomOrder::Deleted { room });
-        Ok(())
+        closed.map(drop).map_err(Error::from)
     })
     .await
 }

@@ -1,6 +1,7 @@
 //! The calls of `livekit.RoomService`, and what LiveKit's messages mean here.
 
 use chrono::Utc;
+use interactive_sfu::SfuError;
 use interactive_sfu::signalling::token::Grants;
 use livekit_protocol as proto;
 
@@ -9,7 +10,7 @@ use crate::app::App;
 use crate::extract::check_room_name;
 use crate::rooms::Room;
 use crate::routes::rooms::end_room;
-use crate::{Error, auth};
+use crate::{Error, Moderation, auth};
 
 /// Longer metadata of a room is refused, bytes.
 const METADATA_BYTES_MAX: usize = 32 * 1024;
@@ -72,7 +73,7 @@ impl RoomService {
         let room = self.administered(&request.room).await?;
         let room = Room { metadata: checked(request.metadata)?, ..room };
         self.app.rooms.update(&room).await?;
-        self.app.stage.tell_room(room.as_livekit()).await;
+        self.app.stage.moderate(Moderation::TellRoom(room.as_livekit())).await?;
         Ok(self.room(room))
     }
 
@@ -92,7 +93,7 @@ impl RoomService {
         let room = self.administered(&request.room).await?;
         let mut participants = self.app.stage.participants(&room.name).into_iter();
         let found = participants.find(|participant| participant.identity == request.identity);
-        found.ok_or_else(unknown_participant)
+        Ok(found.ok_or(SfuError::UnknownParticipant)?)
     }
 
     /// Ends their sessions. Their token stays good until it expires, as with LiveKit.
@@ -100,12 +101,9 @@ impl RoomService {
         &self,
         request: proto::RoomParticipantIdentity,
     ) -> Result<proto::RemoveParticipantResponse, Failure> {
-        let room = self.administered(&request.room).await?;
-        if self.app.stage.remove(&room.name, &request.identity).await {
-            Ok(proto::RemoveParticipantResponse {})
-        } else {
-            Err(unknown_participant())
-        }
+        self.administered(&request.room).await?;
+        self.app.stage.moderate(Moderation::Remove(request)).await?;
+        Ok(proto::RemoveParticipantResponse {})
     }
 
     pub(super) async fn mute_published_track(
@@ -113,8 +111,8 @@ impl RoomService {
         request: proto::MuteRoomTrackRequest,
     ) -> Result<proto::MuteRoomTrackResponse, Failure> {
         self.administered(&request.room).await?;
-        let track = self.app.stage.mute_track(request).await?;
-        Ok(proto::MuteRoomTrackResponse { track: Some(track) })
+        let done = self.app.stage.moderate(Moderation::MuteTrack(request)).await?;
+        Ok(proto::MuteRoomTrackResponse { track: done.track })
     }
 
     pub(super) async fn update_participant(
@@ -122,7 +120,8 @@ impl RoomService {
         request: proto::UpdateParticipantRequest,
     ) -> Result<proto::ParticipantInfo, Failure> {
         self.administered(&request.room).await?;
-        Ok(self.app.stage.update_participant(request).await?)
+        let done = self.app.stage.moderate(Moderation::UpdateParticipant(request)).await?;
+        Ok(done.participant.unwrap_or_default())
     }
 
     pub(super) async fn update_subscriptions(
@@ -130,13 +129,13 @@ impl RoomService {
         request: proto::UpdateSubscriptionsRequest,
     ) -> Result<proto::UpdateSubscriptionsResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.stage.update_subscriptions(request).await?;
+        self.app.stage.moderate(Moderation::UpdateSubscriptions(request)).await?;
         Ok(proto::UpdateSubscriptionsResponse {})
     }
 
     pub(super) async fn send_data(&self, request: proto::SendDataRequest) -> Result<proto::SendDataResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.stage.send_data(request).await?;
+        self.app.stage.moderate(Moderation::SendData(request)).await?;
         Ok(proto::SendDataResponse {})
     }
 
@@ -154,10 +153,6 @@ impl RoomService {
             ..room.as_livekit()
         }
     }
-}
-
-fn unknown_participant() -> Failure {
-    Failure::new("not_found", "participant does not exist")
 }
 
 fn checked(metadata: String) -> Result<String, Error> {

@@ -1,9 +1,11 @@
+use interactive_sfu::SfuError;
 use livekit_protocol as proto;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::RoomOrder;
+use crate::rooms::Room;
 use crate::testing::{Reply, Rig};
+use crate::{Moderation, RoomOrder};
 
 async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
     let (name, token) = rig.bearer("demo", grants);
@@ -68,8 +70,9 @@ async fn participants_are_told_and_removed_in_protobuf_too() {
     assert_eq!(told, ann());
 
     assert_eq!(send("RemoveParticipant").await.status, 200);
-    assert_eq!(rig.stage.asked.lock().unwrap().last().unwrap(), "remove demo ann");
+    assert_eq!(*rig.stage.moderated.lock().unwrap(), [Moderation::Remove(request.clone())]);
     rig.stage.participants.lock().unwrap().clear();
+    *rig.stage.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
     for method in ["GetParticipant", "RemoveParticipant"] {
         let reply = send(method).await;
         assert_eq!((reply.status, reply.header("content-type")), (404, "application/json"), "{method}");
@@ -116,18 +119,39 @@ async fn participants_are_muted_changed_subscribed_and_sent_messages() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
+    let (room, identity) = ("demo".to_owned(), "ann".to_owned());
+    let mute = proto::MuteRoomTrackRequest {
+        room: room.clone(),
+        identity: identity.clone(),
+        track_sid: "TR_A".into(),
+        muted: true,
+    };
+    let update = proto::UpdateParticipantRequest {
+        room: room.clone(),
+        identity: identity.clone(),
+        name: "Ann".into(),
+        ..Default::default()
+    };
+    let subscribe = proto::UpdateSubscriptionsRequest {
+        room: room.clone(),
+        identity,
+        track_sids: vec!["TR_B".into()],
+        ..Default::default()
+    };
+    let message = proto::SendDataRequest { room, data: vec![1, 2], ..Default::default() };
+    let told = Room { metadata: "m".into(), ..rig.rooms.get("demo").await.unwrap() }.as_livekit();
     let table = [
-        ("MutePublishedTrack", who(json!({"trackSid": "TR_A", "muted": true})), "mute demo ann TR_A true"),
-        ("UpdateParticipant", who(json!({"name": "Ann"})), "update demo ann \"Ann\""),
-        ("UpdateSubscriptions", who(json!({"trackSids": ["TR_B"]})), "subscribe demo ann [\"TR_B\"]"),
-        ("SendData", json!({"room": "demo", "data": "AQI="}), "data demo [1, 2]"),
-        ("UpdateRoomMetadata", json!({"room": "demo", "metadata": "m"}), "room demo \"m\""),
+        ("MutePublishedTrack", who(json!({"trackSid": "TR_A", "muted": true})), Moderation::MuteTrack(mute)),
+        ("UpdateParticipant", who(json!({"name": "Ann"})), Moderation::UpdateParticipant(update)),
+        ("UpdateSubscriptions", who(json!({"trackSids": ["TR_B"]})), Moderation::UpdateSubscriptions(subscribe)),
+        ("SendData", json!({"room": "demo", "data": "AQI="}), Moderation::SendData(message)),
+        ("UpdateRoomMetadata", json!({"room": "demo", "metadata": "m"}), Moderation::TellRoom(told)),
     ];
     for (method, body, asked) in table {
         assert_eq!(call(&rig, method, "admin", body).await.status, 200, "{method}");
-        assert_eq!(rig.stage.asked.lock().unwrap().last().unwrap(), asked);
+        assert_eq!(rig.stage.moderated.lock().unwrap().pop(), Some(asked));
     }
-    *rig.stage.other.lock().unwrap() = Some(interactive_sfu::SfuError::UnknownTrack);
+    *rig.stage.other.lock().unwrap() = Some(SfuError::UnknownTrack);
     let unknown = call(&rig, "MutePublishedTrack", "admin", who(json!({}))).await;
     assert_eq!((unknown.status, &unknown.json()["code"]), (404, &json!("not_found")));
 }
