@@ -41,12 +41,8 @@ pub(crate) fn started(running: &Running, is_demo: bool) {
             name: "OBS".into(),
             publish: true,
             subscribe: true,
-            admin: false,
-            create: false,
-            list: false,
-            hidden: false,
-            class: None,
             ttl: PRINTED_TOKEN_TTL,
+            ..TokenSpec::default()
         };
         match running.keys.mint(&spec) {
             Ok(token) => println!("  its token   {token}"),

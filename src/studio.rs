@@ -185,12 +185,9 @@ fn tokens(keys: &Keys, room: &str, identity: &str, name: &str, publish: bool) ->
         name: name.to_owned(),
         publish,
         subscribe: true,
-        admin: false,
-        create: false,
-        list: false,
         hidden: !publish,
-        class: None,
         ttl: TOKEN_TTL,
+        ..TokenSpec::default()
     };
     Arc::new(move || {
         keys.mint(&spec).unwrap_or_else(|error| {

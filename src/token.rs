@@ -25,8 +25,8 @@ fn spec(request: cli::Token) -> TokenSpec {
         admin: request.admin,
         create: request.create,
         list: request.create,
-        hidden: false,
         class: request.class,
         ttl: request.ttl,
+        ..TokenSpec::default()
     }
 }

@@ -192,9 +192,10 @@ impl Rig {
             admin: has("admin"),
             create: has("create"),
             list: has("list"),
-            hidden: false,
-            class: None,
+            record: has("record"),
+            ingress_admin: has("ingress"),
             ttl: Duration::from_secs(60),
+            ..TokenSpec::default()
         };
         ("authorization", format!("Bearer {}", self.keys.mint(&spec).unwrap()))
     }

@@ -54,12 +54,8 @@ async fn dev_token(
         name: request.name,
         publish: true,
         subscribe: true,
-        admin: false,
-        create: false,
-        list: false,
-        hidden: false,
-        class: None,
         ttl: TTL,
+        ..TokenSpec::default()
     };
     let token = app.keys.mint(&spec).map_err(Error::from)?;
     let mut response = Json(json!({ "token": token })).into_response();

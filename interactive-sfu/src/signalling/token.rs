@@ -16,6 +16,8 @@ use livekit_token::{AccessToken, Claims, TokenVerifier, VideoGrants};
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// The attribute that carries [`Grants::class`].
 const CLASS_ATTRIBUTE: &str = "class";
+/// The attribute that carries [`Grants::ingress`].
+const INGRESS_ATTRIBUTE: &str = "ingress";
 
 /// Why a token is refused or not made. Never holds token text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +62,16 @@ impl Keys {
 
     /// What a bearer may do. `bearer` is the token alone, without `Bearer `. Expiry and not-before get 60 s of leeway.
     pub fn verify(&self, bearer: &str) -> Result<Grants, TokenError> {
+        self.claims(bearer).map(Grants::from)
+    }
+
+    /// As [`Keys::verify`]: what a bearer may do beside rooms.
+    pub fn verify_service(&self, bearer: &str) -> Result<ServiceGrants, TokenError> {
+        let video = self.claims(bearer)?.video;
+        Ok(ServiceGrants { room_record: video.room_record, ingress_admin: video.ingress_admin })
+    }
+
+    fn claims(&self, bearer: &str) -> Result<Claims, TokenError> {
         if bearer.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Malformed);
         }
@@ -67,7 +79,7 @@ impl Keys {
         let issuer = Claims::from_unverified(bearer).map_err(|_| TokenError::Malformed)?.iss;
         let secret = self.secrets.get(&issuer).ok_or(TokenError::UnknownIssuer)?;
         let verifier = TokenVerifier::with_api_key(&issuer, secret);
-        Ok(verifier.verify(bearer).map_err(|_| TokenError::Invalid)?.into())
+        verifier.verify(bearer).map_err(|_| TokenError::Invalid)
     }
 
     /// Signs a token with the first key.
@@ -82,17 +94,21 @@ impl Keys {
             room_admin: spec.admin,
             room_create: spec.create,
             room_list: spec.list,
+            room_record: spec.record,
+            ingress_admin: spec.ingress_admin,
             can_publish: Some(spec.publish),
             can_subscribe: Some(spec.subscribe),
             hidden: spec.hidden,
             ..VideoGrants::default()
         };
+        let class = spec.class.iter().map(|class| (CLASS_ATTRIBUTE, class));
+        let ingress = spec.ingress.iter().map(|ingress| (INGRESS_ATTRIBUTE, ingress));
         let token = AccessToken::with_api_key(&self.first, secret)
             .with_ttl(spec.ttl)
             .with_identity(&spec.identity)
             .with_name(&spec.name)
             .with_grants(grants)
-            .with_attributes(spec.class.iter().map(|class| (CLASS_ATTRIBUTE, class)));
+            .with_attributes(class.chain(ingress));
         token.to_jwt().map_err(|_| TokenError::Incomplete)
     }
 }
@@ -149,8 +165,8 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// What a token is to say. Signed by [`Keys::mint`].
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What a token is to say. Signed by [`Keys::mint`]. The default allows nothing, and has expired.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct TokenSpec {
     /// The only room it opens.
     pub room: String,
@@ -168,10 +184,16 @@ pub struct TokenSpec {
     pub create: bool,
     /// May list rooms.
     pub list: bool,
+    /// May start and stop broadcasts.
+    pub record: bool,
+    /// May make and delete ingresses.
+    pub ingress_admin: bool,
     /// Not shown to others.
     pub hidden: bool,
     /// Seat class.
     pub class: Option<String>,
+    /// The ingress that it is the key of.
+    pub ingress: Option<String>,
     /// From now.
     pub ttl: Duration,
 }
@@ -215,6 +237,22 @@ pub struct Grants {
     pub expires_at: SystemTime,
 }
 
+/// What a verified token allows beside rooms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServiceGrants {
+    /// `video.roomRecord`: may start and stop broadcasts, as LiveKit's egresses.
+    pub room_record: bool,
+    /// `video.ingressAdmin`: may make and delete ingresses.
+    pub ingress_admin: bool,
+}
+
+impl Grants {
+    /// The ingress whose key this token is: attribute `ingress`.
+    pub fn ingress(&self) -> Option<&str> {
+        self.attributes.get(INGRESS_ATTRIBUTE).map(String::as_str)
+    }
+}
+
 impl From<Claims> for Grants {
     fn from(claims: Claims) -> Self {
         let video = claims.video;
@@ -252,12 +290,9 @@ mod tests {
             name: String::new(),
             publish: true,
             subscribe: false,
-            admin: false,
-            create: false,
-            list: false,
-            hidden: false,
             class: Some("premium".into()),
             ttl: Duration::from_secs(60),
+            ..TokenSpec::default()
         }
     }
 
@@ -296,6 +331,20 @@ mod tests {
         assert_eq!((grants.can_publish, grants.can_subscribe, grants.room_admin), (true, false, false));
         assert_eq!(grants.class.as_deref(), Some("premium"));
         assert!(grants.expires_at > SystemTime::now());
+    }
+
+    #[test]
+    fn services_beside_rooms_take_grants_of_their_own() {
+        let keys = Keys::new("k", "s");
+        for (record, ingress_admin) in [(false, false), (true, false), (false, true)] {
+            let spec = TokenSpec { record, ingress_admin, ingress: Some("IN_1".into()), ..spec() };
+            let token = keys.mint(&spec).unwrap();
+            let expected = ServiceGrants { room_record: record, ingress_admin };
+            assert_eq!(keys.verify_service(&token), Ok(expected));
+            assert_eq!(keys.verify(&token).unwrap().ingress(), Some("IN_1"));
+        }
+        assert_eq!(keys.verify_service(&signed(-120, -180)), Err(TokenError::Invalid));
+        assert_eq!(keys.verify(&keys.mint(&spec()).unwrap()).unwrap().ingress(), None);
     }
 
     #[test]
