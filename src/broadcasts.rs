@@ -95,10 +95,13 @@ impl Broadcasts {
 
     async fn ordered(&self, all: &mut Programmes, order: RoomOrder) {
         match order {
-            RoomOrder::Layout { room, layout } => {
+            RoomOrder::Broadcast { room, on, layout } => {
                 if let Some(on_air) = all.on_air(&room) {
                     on_air.set_layout(layout);
                 }
+                let Some(slot) = all.by_room.get_mut(&room) else { return };
+                let order = slot.programme.switched(on, Instant::now());
+                self.follow(all, &room, order).await;
             }
             RoomOrder::Deleted { room } => {
                 self.retire(all, &room);
@@ -175,22 +178,33 @@ impl Broadcasts {
     }
 
     async fn go_live(&self, all: &mut Programmes, room: &str, speakers: Vec<Speaker>) {
-        let started = self.start(all, room, speakers).await;
+        let stored = self.rooms.get(room).await;
+        let is_off = stored.as_ref().is_ok_and(|room| !room.broadcast.is_on());
+        let started = match stored {
+            // Whoever came in while it was being deleted.
+            Err(api::Error::UnknownRoom) => None,
+            _ if is_off => None,
+            stored => self.start(all, room, stored.map(|room| room.layout).unwrap_or_default(), speakers),
+        };
         let Some(slot) = all.by_room.get_mut(room) else { return };
+        if is_off {
+            slot.programme.switched(false, Instant::now());
+        }
         match started {
             Some((on_air, end)) => {
                 slot.on_air = Some(on_air);
                 all.rooms_by_end.insert(all.ends.spawn(end).id(), room.to_owned());
             }
-            // It is tried again later: `ended` orders nothing while somebody is on stage.
+            // It is tried again later, unless it is off: `ended` orders nothing while somebody is on stage.
             None => drop(slot.programme.ended(Instant::now())),
         }
     }
 
-    async fn start(
+    fn start(
         &self,
         all: &Programmes,
         room: &str,
+        layout: Layout,
         speakers: Vec<Speaker>,
     ) -> Option<(OnAir, impl Future<Output = ()> + Send + use<>)> {
         let running = all.ends.len();
@@ -198,12 +212,6 @@ impl Broadcasts {
             tracing::warn!(room, running, "no broadcast: rooms_on_air_max is reached");
             return None;
         }
-        let layout = match self.rooms.get(room).await {
-            Ok(room) => room.layout,
-            // Whoever came in while it was being deleted.
-            Err(api::Error::UnknownRoom) => return None,
-            Err(_) => Layout::Grid,
-        };
         match self.studio.go_live(room, layout, speakers) {
             Ok(started) => Some(started),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! When a room is on the air: the policy of one room, pure.
 //!
 //! The first speaker starts the broadcast. It stays, with its slate, when the last one leaves, until nobody has spoken for
-//! `idle_end` or the room is deleted. A broadcast that ends by itself while somebody is on stage is started again, with growing
+//! `idle_end`, it is switched off or the room is deleted. A broadcast that ends by itself while somebody is on stage is started again, with growing
 //! pauses. `now` comes in, [`Order`]s come out. Driven by `broadcasts.rs`.
 
 use std::collections::BTreeMap;
@@ -46,6 +46,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Programme {
     idle_end: Duration,
+    /// Whether there is to be a broadcast at all.
+    on: bool,
     /// By session, so that an old session's end does not take a new one off the stage.
     stage: BTreeMap<String, Speaker>,
     phase: Phase,
@@ -54,7 +56,7 @@ pub(crate) struct Programme {
 
 impl Programme {
     pub(crate) fn new(idle_end: Duration) -> Self {
-        Self { idle_end, stage: BTreeMap::new(), phase: Phase::Off, retry: RETRY_FIRST }
+        Self { idle_end, on: true, stage: BTreeMap::new(), phase: Phase::Off, retry: RETRY_FIRST }
     }
 
     pub(crate) fn joined(&mut self, speaker: Speaker, now: Instant) -> Option<Order> {
@@ -62,7 +64,7 @@ impl Programme {
             return None;
         }
         match &mut self.phase {
-            Phase::Off => Some(self.start(now)),
+            Phase::Off => self.on.then(|| self.start(now)),
             Phase::OnAir { silent_since, .. } => {
                 *silent_since = None;
                 Some(Order::Join(speaker))
@@ -88,9 +90,27 @@ impl Programme {
         orders
     }
 
+    /// The room's broadcast is switched on or off.
+    pub(crate) fn switched(&mut self, on: bool, now: Instant) -> Option<Order> {
+        self.on = on;
+        match self.phase {
+            Phase::OnAir { .. } if !on => {
+                self.phase = Phase::Ending;
+                Some(Order::End)
+            }
+            Phase::Pausing { .. } if !on => {
+                self.phase = Phase::Off;
+                None
+            }
+            Phase::Off if on && !self.stage.is_empty() => Some(self.start(now)),
+            Phase::Off | Phase::OnAir { .. } | Phase::Ending | Phase::Pausing { .. } => None,
+        }
+    }
+
     /// The room is gone, and everybody with it. Who comes now comes to a new room of the same name.
     pub(crate) fn deleted(&mut self) -> Option<Order> {
         self.stage.clear();
+        self.on = true;
         match self.phase {
             Phase::OnAir { .. } => {
                 self.phase = Phase::Ending;
@@ -109,7 +129,7 @@ impl Programme {
         match self.phase {
             Phase::Ending => {
                 self.phase = Phase::Off;
-                (!self.stage.is_empty()).then(|| self.start(now))
+                (self.on && !self.stage.is_empty()).then(|| self.start(now))
             }
             Phase::OnAir { since, .. } if !self.stage.is_empty() => {
                 if now - since >= RAN_WELL {
@@ -164,110 +184,4 @@ impl Programme {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const IDLE_END: Duration = Duration::from_secs(300);
-
-    fn speaker(session: &str) -> Speaker {
-        Speaker { identity: "ann".into(), name: "Ann".into(), session: session.into() }
-    }
-
-    fn second(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn the_first_speaker_starts_the_broadcast_and_others_join_it() {
-        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
-        assert_eq!(programme.joined(speaker("1"), now), Some(Order::Start(vec![speaker("1")])));
-        assert_eq!(programme.joined(speaker("2"), now), Some(Order::Join(speaker("2"))));
-        assert_eq!(programme.joined(speaker("2"), now), None, "told twice");
-        assert_eq!(programme.left("1", now), Some(Order::Leave(speaker("1"))));
-        assert_eq!(programme.left("1", now), None);
-        assert_eq!(programme.poll_timeout(), None, "somebody is still there");
-    }
-
-    #[test]
-    fn silence_is_borne_until_it_lasts_too_long() {
-        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
-        programme.joined(speaker("1"), now);
-        programme.left("1", now);
-        assert_eq!(programme.poll(now + second(299)), None);
-        programme.joined(speaker("2"), now + second(299));
-        assert_eq!(programme.poll(now + second(600)), None, "the silence was broken");
-        programme.left("2", now + second(600));
-        assert_eq!(programme.poll(now + second(900)), Some(Order::End));
-        assert_eq!(programme.poll(now + second(901)), None, "once");
-        assert!(!programme.is_over());
-        assert_eq!(programme.ended(now + second(902)), None);
-        assert!(programme.is_over());
-    }
-
-    #[test]
-    fn who_comes_while_it_ends_starts_the_next_one() {
-        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
-        programme.joined(speaker("1"), now);
-        programme.left("1", now);
-        programme.poll(now + IDLE_END);
-        assert_eq!(programme.joined(speaker("2"), now + IDLE_END), None);
-        assert_eq!(programme.ended(now + IDLE_END), Some(Order::Start(vec![speaker("2")])));
-    }
-
-    #[test]
-    fn a_deleted_room_ends_and_leaves_nothing() {
-        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
-        programme.joined(speaker("1"), now);
-        assert_eq!(programme.deleted(), Some(Order::End));
-        assert_eq!(programme.deleted(), None, "once");
-        assert_eq!(programme.left("1", now), None, "everybody had gone with it");
-        assert_eq!(programme.ended(now), None);
-        assert!(programme.is_over());
-    }
-
-    #[test]
-    fn a_room_made_again_has_a_broadcast_of_its_own() {
-        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
-        programme.joined(speaker("1"), now);
-        programme.deleted();
-        assert_eq!(programme.joined(speaker("2"), now), None, "the old one is still ending");
-        assert_eq!(programme.ended(now), Some(Order::Start(vec![speaker("2")])));
-    }
-
-    #[test]
-    fn a_room_deleted_while_its_broadcast_pauses_is_over_at_once() {
-        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
-        programme.joined(speaker("1"), now);
-        programme.ended(now);
-        assert_eq!(programme.deleted(), None);
-        assert!(programme.is_over());
-    }
-
-    #[test]
-    fn a_broadcast_that_fails_is_tried_again_with_growing_pauses() {
-        let (mut programme, mut now) = (Programme::new(IDLE_END), Instant::now());
-        programme.joined(speaker("1"), now);
-        for pause_s in [1, 2, 4, 8, 16, 32, 60, 60] {
-            assert_eq!(programme.ended(now), None);
-            assert_eq!(programme.poll(now + second(pause_s) - Duration::from_millis(1)), None, "{pause_s}");
-            now += second(pause_s);
-            assert_eq!(programme.poll(now), Some(Order::Start(vec![speaker("1")])), "{pause_s}");
-        }
-        now += RAN_WELL;
-        programme.ended(now);
-        assert_eq!(programme.poll_timeout(), Some(now + second(1)), "it had run well");
-        programme.left("1", now);
-        assert_eq!(programme.poll(now + second(1)), None, "nobody is waiting for it");
-        assert!(programme.is_over());
-    }
-
-    #[test]
-    fn missed_events_are_made_up_for() {
-        let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
-        programme.joined(speaker("1"), now);
-        programme.joined(speaker("2"), now);
-        let orders = programme.resync(vec![speaker("2"), speaker("3")], now);
-        assert_eq!(orders, [Order::Leave(speaker("1")), Order::Join(speaker("3"))]);
-        assert_eq!(programme.resync(vec![speaker("2"), speaker("3")], now), []);
-    }
-}
+mod tests;

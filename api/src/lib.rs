@@ -31,6 +31,6 @@ pub use config::{Config, IceServer, Lobby, Tls};
 pub use error::Error;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
-pub use rooms::{Layout, RoomOrder, Rooms};
+pub use rooms::{BroadcastSwitch, Layout, RoomOrder, Rooms};
 pub use routes::router;
 pub use stage::{BoxFuture, Moderated, Moderation, Stage};

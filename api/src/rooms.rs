@@ -1,4 +1,4 @@
-//! The rooms that exist, in SQLite. The crate's only SQL.
+//! The rooms that exist, in SQLite. The crate's only SQL, beside that of `ingresses.rs` on the same file.
 //!
 //! Asked by `routes/rooms.rs` and before every WHIP and WHEP POST; never on the way of a playlist or a part.
 
@@ -27,11 +27,13 @@ pub enum Layout {
 /// A change that whoever runs the broadcasts must follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomOrder {
-    /// Arrange the speakers so from now on.
-    Layout {
+    /// Broadcast the stage so from now on.
+    Broadcast {
         /// Where.
         room: String,
-        /// How.
+        /// Or not at all.
+        on: bool,
+        /// How the speakers are arranged.
         layout: Layout,
     },
     /// The room is gone: end its broadcast.
@@ -39,6 +41,32 @@ pub enum RoomOrder {
         /// Which.
         room: String,
     },
+}
+
+/// Whether a room's stage is broadcast when somebody is on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BroadcastSwitch {
+    /// When it was last switched on. UTC, milliseconds since the Unix epoch; 0: it is as the room was made, on.
+    pub on_at_utc_ms: i64,
+    /// When it was switched off after that; `None`: it is on.
+    pub off_at_utc_ms: Option<i64>,
+}
+
+impl BroadcastSwitch {
+    /// Whether it is on.
+    pub fn is_on(self) -> bool {
+        self.off_at_utc_ms.is_none()
+    }
+
+    /// Switched on or off now; as it was, if it is so already.
+    #[must_use]
+    pub fn turned(self, on: bool, now_utc_ms: i64) -> Self {
+        match (self.is_on(), on) {
+            (false, true) => Self { on_at_utc_ms: now_utc_ms, off_at_utc_ms: None },
+            (true, false) => Self { off_at_utc_ms: Some(now_utc_ms), ..self },
+            (true, true) | (false, false) => self,
+        }
+    }
 }
 
 /// A room, as stored.
@@ -50,6 +78,8 @@ pub struct Room {
     pub title: String,
     /// How its broadcast is laid out.
     pub layout: Layout,
+    /// Whether it has a broadcast.
+    pub broadcast: BroadcastSwitch,
     /// The application's own words.
     pub metadata: String,
     /// UTC, milliseconds since the Unix epoch.
@@ -67,6 +97,7 @@ impl Room {
             name: name.to_owned(),
             title: name.to_owned(),
             layout: Layout::Grid,
+            broadcast: BroadcastSwitch::default(),
             metadata: String::new(),
             created_at_utc_ms,
             idle_end_seconds: 0,
@@ -93,12 +124,13 @@ impl Room {
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Rooms {
-    pool: SqlitePool,
+    pub(crate) pool: SqlitePool,
 }
 
-type Row = (String, String, String, String, i64, u32, u32);
+type Row = (String, String, String, String, i64, u32, u32, i64, Option<i64>);
 
-const COLUMNS: &str = "name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max";
+const COLUMNS: &str = "name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max, \
+    broadcast_on_at_utc_ms, broadcast_off_at_utc_ms";
 
 impl Rooms {
     /// Opens the file, which is created with its folder where it is missing, and brings its tables up to date.
@@ -122,8 +154,9 @@ impl Rooms {
 
     /// Adds a room, unless there is one of that name or `rooms_max` are there already.
     pub async fn create(&self, room: &Room, rooms_max: u32) -> Result<(), Error> {
-        let insert =
-            format!("INSERT INTO rooms ({COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?");
+        let insert = format!(
+            "INSERT INTO rooms ({COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?"
+        );
         let query = sqlx::query(AssertSqlSafe(insert))
             .bind(&room.name)
             .bind(&room.title)
@@ -132,6 +165,8 @@ impl Rooms {
             .bind(room.created_at_utc_ms)
             .bind(room.idle_end_seconds)
             .bind(room.participants_max)
+            .bind(room.broadcast.on_at_utc_ms)
+            .bind(room.broadcast.off_at_utc_ms)
             .bind(rooms_max);
         match query.execute(&self.pool).await {
             Ok(done) if done.rows_affected() == 0 => match self.get(&room.name).await {
@@ -163,12 +198,16 @@ impl Rooms {
         row.map(from_row).ok_or(Error::UnknownRoom)
     }
 
-    /// Changes title, layout and metadata.
+    /// Changes title, layout, metadata and whether it has a broadcast.
     pub async fn update(&self, room: &Room) -> Result<(), Error> {
-        let update = sqlx::query("UPDATE rooms SET title = ?, layout = ?, metadata = ? WHERE name = ?")
+        let update = "UPDATE rooms SET title = ?, layout = ?, metadata = ?, broadcast_on_at_utc_ms = ?, \
+            broadcast_off_at_utc_ms = ? WHERE name = ?";
+        let update = sqlx::query(update)
             .bind(&room.title)
             .bind(layout_text(&room.layout))
             .bind(&room.metadata)
+            .bind(room.broadcast.on_at_utc_ms)
+            .bind(room.broadcast.off_at_utc_ms)
             .bind(&room.name);
         let done = update.execute(&self.pool).await.map_err(Error::Database)?;
         if done.rows_affected() == 0 { Err(Error::UnknownRoom) } else { Ok(()) }
@@ -197,10 +236,11 @@ fn layout_text(layout: &Layout) -> String {
 }
 
 fn from_row(row: Row) -> Room {
-    let (name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max) = row;
+    let (name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max, on_at, off_at) = row;
+    let broadcast = BroadcastSwitch { on_at_utc_ms: on_at, off_at_utc_ms: off_at };
     // What a later version wrote falls back to the default.
     let layout = serde_json::from_str(&layout).unwrap_or_default();
-    Room { name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max }
+    Room { name, title, layout, broadcast, metadata, created_at_utc_ms, idle_end_seconds, participants_max }
 }
 
 #[cfg(test)]
@@ -226,11 +266,22 @@ mod tests {
 
         let rooms = Rooms::open(&path).await.unwrap();
         assert_eq!(rooms.list().await.unwrap(), [room("a"), room("b")]);
-        rooms.update(&Room { layout: Layout::ActiveSpeaker, ..room("b") }).await.unwrap();
-        assert_eq!(rooms.get("b").await.unwrap().layout, Layout::ActiveSpeaker);
+        let broadcast = BroadcastSwitch::default().turned(false, 8).turned(true, 9).turned(false, 10);
+        let changed = Room { layout: Layout::ActiveSpeaker, broadcast, ..room("b") };
+        rooms.update(&changed).await.unwrap();
+        assert_eq!(rooms.get("b").await.unwrap(), changed);
         rooms.delete("b").await.unwrap();
         assert!(matches!(rooms.delete("b").await, Err(Error::UnknownRoom)));
         assert!(matches!(rooms.update(&room("b")).await, Err(Error::UnknownRoom)));
+    }
+
+    #[test]
+    fn a_switch_remembers_when_it_was_turned_and_only_then() {
+        let on = BroadcastSwitch::default();
+        assert_eq!((on.is_on(), on.turned(true, 5)), (true, on));
+        let off = on.turned(false, 6);
+        assert_eq!((off.is_on(), off.off_at_utc_ms, off.turned(false, 7)), (false, Some(6), off));
+        assert_eq!(off.turned(true, 8), BroadcastSwitch { on_at_utc_ms: 8, off_at_utc_ms: None });
     }
 
     #[test]

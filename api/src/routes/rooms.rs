@@ -42,6 +42,7 @@ struct RoomView {
     room: String,
     title: String,
     layout: Layout,
+    broadcast: bool,
     created_at: String,
     live: bool,
     live_since: Option<String>,
@@ -84,6 +85,7 @@ fn view(app: &App, room: Room, with_stage: bool) -> RoomView {
         room: room.name,
         title: room.title,
         layout: room.layout,
+        broadcast: room.broadcast.is_on(),
     }
 }
 
@@ -144,6 +146,8 @@ async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Resul
 struct ChangeRoom {
     title: Option<String>,
     layout: Option<Layout>,
+    /// Whether the stage is broadcast when somebody is on it.
+    broadcast: Option<bool>,
 }
 
 /// `PATCH /v1/rooms/{room}`: what is not named stays. A running broadcast follows at once.
@@ -155,22 +159,54 @@ async fn change(
 ) -> Result<Response, Problem> {
     auth::may_administer(&auth::grants(&app.keys, &headers)?, &room)?;
     let request: ChangeRoom = extract::json(&app.config, &headers, body).await?;
-    let mut room = app.rooms.get(&room).await?;
+    let was = app.rooms.get(&room).await?;
+    let mut room = was.clone();
     room.title = request.title.unwrap_or(room.title);
-    let layout_changed = request.layout.is_some();
     room.layout = request.layout.unwrap_or(room.layout);
+    if let Some(on) = request.broadcast {
+        room.broadcast = room.broadcast.turned(on, Utc::now().timestamp_millis());
+    }
+    change_room(app.clone(), &was, room.clone()).await?;
+    Ok(uncached(view(&app, room, true)))
+}
+
+/// Stores what is new about a room; its broadcast follows.
+pub(crate) async fn change_room(app: App, was: &Room, room: Room) -> Result<(), Error> {
     check(&room)?;
+    let (on, layout) = (room.broadcast.is_on(), room.layout.clone());
+    let order = RoomOrder::Broadcast { room: room.name.clone(), on, layout };
+    let is_news = (on, &room.layout) != (was.broadcast.is_on(), &was.layout);
     to_the_end(async move {
         // A place in the queue first: what is stored must also be told.
         let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
         app.rooms.update(&room).await?;
-        if layout_changed {
-            place.send(RoomOrder::Layout { room: room.name.clone(), layout: room.layout.clone() });
+        if is_news {
+            place.send(order);
         }
-        Ok(uncached(view(&app, room, true)))
+        Ok(())
     })
     .await
-    .map_err(Problem::from)
+}
+
+/// The room that a token names; made if there is none, where tokens may: whoever signed it wants there to be one.
+pub(crate) async fn room_of_token(app: &App, name: &str) -> Result<Room, Error> {
+    if !extract::is_room_name(name) {
+        return Err(Error::UnknownRoom);
+    }
+    match app.rooms.get(name).await {
+        Err(Error::UnknownRoom) if app.config.auto_create_rooms => made(app, name).await,
+        known => known,
+    }
+}
+
+async fn made(app: &App, name: &str) -> Result<Room, Error> {
+    let idle_end_seconds = app.config.room_idle_end_seconds;
+    let room = Room { idle_end_seconds, ..Room::new(name, Utc::now().timestamp_millis()) };
+    match app.rooms.create(&room, app.config.rooms_max).await {
+        Ok(()) => Ok(room),
+        Err(Error::RoomExists) => app.rooms.get(name).await,
+        Err(error) => Err(error),
+    }
 }
 
 /// `DELETE /v1/rooms/{room}`: 204. Sessions and broadcast end.

@@ -10,7 +10,6 @@ use axum::extract::{MatchedPath, Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use chrono::Utc;
 use http::{HeaderMap, StatusCode};
 use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
 use interactive_sfu::signalling::livekit::{Frame, Join};
@@ -22,9 +21,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::app::App;
 use crate::config::IceServer;
-use crate::extract::{Caller, is_room_name};
+use crate::extract::Caller;
 use crate::problem::Problem;
 use crate::rooms::Room;
+use crate::routes::rooms::room_of_token;
 use crate::{Error, auth};
 
 /// A client of which nothing is heard for so long is gone: it pings every five seconds.
@@ -87,25 +87,8 @@ impl RtcQuery {
 async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Room), Error> {
     let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
     let room = auth::may_join(&grants)?;
-    if !is_room_name(&room) {
-        return Err(Error::UnknownRoom);
-    }
-    let room = match app.rooms.get(&room).await {
-        Err(Error::UnknownRoom) if app.config.auto_create_rooms => made(app, &room).await?,
-        known => known?,
-    };
+    let room = room_of_token(app, &room).await?;
     Ok((grants, room))
-}
-
-/// The token names a room, so whoever signed it wants there to be one.
-async fn made(app: &App, name: &str) -> Result<Room, Error> {
-    let idle_end_seconds = app.config.room_idle_end_seconds;
-    let room = Room { idle_end_seconds, ..Room::new(name, Utc::now().timestamp_millis()) };
-    match app.rooms.create(&room, app.config.rooms_max).await {
-        Ok(()) => Ok(room),
-        Err(Error::RoomExists) => app.rooms.get(name).await,
-        Err(error) => Err(error),
-    }
 }
 
 async fn validate(

@@ -93,13 +93,31 @@ async fn a_change_of_layout_is_stored_and_told() {
     assert_eq!((busy.status, busy.header("retry-after")), (503, "5"));
     let layout = Layout::Single("ann".into());
     assert_eq!(rig.rooms.get("demo").await.unwrap().layout, layout, "what was refused is not stored");
-    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Layout { room: "demo".into(), layout }));
+    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Broadcast { room: "demo".into(), on: true, layout }));
 
     let reply = rig.send("PATCH", "/v1/rooms/demo", &[auth, JSON_TYPE], r#"{"title":"New"}"#).await;
     assert_eq!(reply.json()["title"], "New");
     assert!(rig.orders.try_recv().is_err(), "a title is no news to the broadcast");
     let (name, token) = rig.bearer("other", "admin");
     assert_eq!(rig.send("PATCH", "/v1/rooms/demo", &[(name, &token), JSON_TYPE], body).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_broadcast_is_on_until_it_is_switched_off_and_told_of_each_switch_once() {
+    let mut rig = Rig::new().await;
+    let (name, token) = rig.bearer("demo", "admin");
+    let headers = [(name, token.as_str()), JSON_TYPE];
+    assert_eq!(rig.get("/v1/rooms/demo", &[]).await.json()["broadcast"], true);
+    for on in [false, true] {
+        let body = json!({ "broadcast": on }).to_string();
+        for told in [true, false] {
+            let reply = rig.send("PATCH", "/v1/rooms/demo", &headers, &body).await;
+            assert_eq!((reply.status, &reply.json()["broadcast"]), (200, &json!(on)));
+            assert_eq!(rig.rooms.get("demo").await.unwrap().broadcast.is_on(), on);
+            let order = RoomOrder::Broadcast { room: "demo".into(), on, layout: Layout::Grid };
+            assert_eq!(rig.orders.try_recv().ok(), told.then_some(order), "{on}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,138 @@
+use super::*;
+
+const IDLE_END: Duration = Duration::from_secs(300);
+
+fn speaker(session: &str) -> Speaker {
+    Speaker { identity: "ann".into(), name: "Ann".into(), session: session.into() }
+}
+
+fn second(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn the_first_speaker_starts_the_broadcast_and_others_join_it() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    assert_eq!(programme.joined(speaker("1"), now), Some(Order::Start(vec![speaker("1")])));
+    assert_eq!(programme.joined(speaker("2"), now), Some(Order::Join(speaker("2"))));
+    assert_eq!(programme.joined(speaker("2"), now), None, "told twice");
+    assert_eq!(programme.left("1", now), Some(Order::Leave(speaker("1"))));
+    assert_eq!(programme.left("1", now), None);
+    assert_eq!(programme.poll_timeout(), None, "somebody is still there");
+}
+
+#[test]
+fn silence_is_borne_until_it_lasts_too_long() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    programme.left("1", now);
+    assert_eq!(programme.poll(now + second(299)), None);
+    programme.joined(speaker("2"), now + second(299));
+    assert_eq!(programme.poll(now + second(600)), None, "the silence was broken");
+    programme.left("2", now + second(600));
+    assert_eq!(programme.poll(now + second(900)), Some(Order::End));
+    assert_eq!(programme.poll(now + second(901)), None, "once");
+    assert!(!programme.is_over());
+    assert_eq!(programme.ended(now + second(902)), None);
+    assert!(programme.is_over());
+}
+
+#[test]
+fn who_comes_while_it_ends_starts_the_next_one() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    programme.left("1", now);
+    programme.poll(now + IDLE_END);
+    assert_eq!(programme.joined(speaker("2"), now + IDLE_END), None);
+    assert_eq!(programme.ended(now + IDLE_END), Some(Order::Start(vec![speaker("2")])));
+}
+
+#[test]
+fn a_deleted_room_ends_and_leaves_nothing() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    assert_eq!(programme.deleted(), Some(Order::End));
+    assert_eq!(programme.deleted(), None, "once");
+    assert_eq!(programme.left("1", now), None, "everybody had gone with it");
+    assert_eq!(programme.ended(now), None);
+    assert!(programme.is_over());
+}
+
+#[test]
+fn a_room_made_again_has_a_broadcast_of_its_own() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    programme.deleted();
+    assert_eq!(programme.joined(speaker("2"), now), None, "the old one is still ending");
+    assert_eq!(programme.ended(now), Some(Order::Start(vec![speaker("2")])));
+}
+
+#[test]
+fn a_room_deleted_while_its_broadcast_pauses_is_over_at_once() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    programme.ended(now);
+    assert_eq!(programme.deleted(), None);
+    assert!(programme.is_over());
+}
+
+#[test]
+fn a_broadcast_that_fails_is_tried_again_with_growing_pauses() {
+    let (mut programme, mut now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    for pause_s in [1, 2, 4, 8, 16, 32, 60, 60] {
+        assert_eq!(programme.ended(now), None);
+        assert_eq!(programme.poll(now + second(pause_s) - Duration::from_millis(1)), None, "{pause_s}");
+        now += second(pause_s);
+        assert_eq!(programme.poll(now), Some(Order::Start(vec![speaker("1")])), "{pause_s}");
+    }
+    now += RAN_WELL;
+    programme.ended(now);
+    assert_eq!(programme.poll_timeout(), Some(now + second(1)), "it had run well");
+    programme.left("1", now);
+    assert_eq!(programme.poll(now + second(1)), None, "nobody is waiting for it");
+    assert!(programme.is_over());
+}
+
+#[test]
+fn missed_events_are_made_up_for() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    programme.joined(speaker("2"), now);
+    let orders = programme.resync(vec![speaker("2"), speaker("3")], now);
+    assert_eq!(orders, [Order::Leave(speaker("1")), Order::Join(speaker("3"))]);
+    assert_eq!(programme.resync(vec![speaker("2"), speaker("3")], now), []);
+}
+
+#[test]
+fn switched_off_it_ends_and_switched_on_it_starts_with_whoever_is_on_stage() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    assert_eq!(programme.switched(true, now), None, "it is on");
+    assert_eq!(programme.switched(false, now), Some(Order::End));
+    assert_eq!(programme.switched(false, now), None, "once");
+    assert_eq!(programme.ended(now), None);
+    assert_eq!(programme.joined(speaker("2"), now), None);
+    assert!(!programme.is_over(), "who is on stage must be known when it is switched on");
+    assert_eq!(programme.switched(true, now), Some(Order::Start(vec![speaker("1"), speaker("2")])));
+}
+
+#[test]
+fn switched_on_again_while_it_ends_it_starts_after_its_end() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    programme.switched(false, now);
+    assert_eq!(programme.switched(true, now), None);
+    assert_eq!(programme.ended(now), Some(Order::Start(vec![speaker("1")])));
+}
+
+#[test]
+fn one_that_failed_is_not_tried_again_once_it_is_switched_off() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.joined(speaker("1"), now);
+    programme.ended(now);
+    assert_eq!(programme.switched(false, now), None);
+    assert_eq!((programme.poll_timeout(), programme.poll(now + second(60))), (None, None));
+    programme.left("1", now);
+    assert!(programme.is_over());
+}
