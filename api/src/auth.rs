@@ -3,7 +3,7 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use interactive_sfu::signalling::token::{Grants, Keys};
+use interactive_sfu::signalling::token::{Grants, Keys, ServiceGrants};
 
 use crate::Error;
 
@@ -13,6 +13,11 @@ const IDENTITY_BYTES_MAX: usize = 256;
 /// What the bearer of a request may do.
 pub(crate) fn grants(keys: &Keys, headers: &HeaderMap) -> Result<Grants, Error> {
     verify(keys, bearer(headers)?)
+}
+
+/// What the bearer of a request may do beside rooms.
+pub(crate) fn service_grants(keys: &Keys, headers: &HeaderMap) -> Result<ServiceGrants, Error> {
+    Ok(keys.verify_service(bearer(headers)?)?)
 }
 
 /// As [`grants`], or by the query's `access_token` where a client can set no headers: a browser opens a WebSocket.
@@ -72,6 +77,11 @@ pub(crate) fn may_join(grants: &Grants) -> Result<String, Error> {
     }
     may_enter(grants, &room, true, "")?;
     Ok(room)
+}
+
+/// May start and stop broadcasts, of any room.
+pub(crate) fn may_record(grants: ServiceGrants) -> Result<(), Error> {
+    if grants.room_record { Ok(()) } else { Err(Error::Forbidden("the token does not allow egress")) }
 }
 
 /// May create and delete rooms.

@@ -20,6 +20,9 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The SQLite file; its folder is created. Default `data/spillway.db`.
     pub database: PathBuf,
+    /// Where clients find this server, `https://host`, for the URLs that LiveKit's API hands out. Default none: where the request
+    /// for the URL came to.
+    pub public_url: Option<String>,
     /// What stands before `/live/…` in the playlist URLs we hand out: the CDN's `https://host`. Without it viewers come to
     /// this server. Default none.
     pub playlist_base_url: Option<String>,
@@ -99,6 +102,7 @@ impl Default for Config {
             http: SocketAddr::from(([0, 0, 0, 0], 8080)),
             tls: None,
             database: "data/spillway.db".into(),
+            public_url: None,
             playlist_base_url: None,
             lobby: Lobby::All,
             rooms_max: 1000,
@@ -132,12 +136,14 @@ impl Config {
                 return refuse(format!("{key} = {count} must lie between 1 and 1000000"));
             }
         }
-        if let Some(url) = &self.playlist_base_url
-            && (!is_header_safe(url)
-                || !(url.starts_with("https://") || url.starts_with("http://"))
-                || url.ends_with('/'))
-        {
-            return refuse(format!("playlist_base_url = {url:?} must be http(s)://host without a slash at its end"));
+        for (key, url) in [("public_url", &self.public_url), ("playlist_base_url", &self.playlist_base_url)] {
+            if let Some(url) = url
+                && (!is_header_safe(url)
+                    || !(url.starts_with("https://") || url.starts_with("http://"))
+                    || url.ends_with('/'))
+            {
+                return refuse(format!("{key} = {url:?} must be http(s)://host without a slash at its end"));
+            }
         }
         for url in &self.webhook_urls {
             if !url.starts_with("http://") && !url.starts_with("https://") {
@@ -182,9 +188,10 @@ mod tests {
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 6] = [
+        let table: [(Spoil, &str); 7] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
             (|c| c.rooms_max = 0, "rooms_max"),
+            (|c| c.public_url = Some("live.example".into()), "public_url"),
             (|c| c.playlist_base_url = Some("cdn.example".into()), "playlist_base_url"),
             (|c| c.playlist_base_url = Some("https://cdn.example/".into()), "playlist_base_url"),
             (

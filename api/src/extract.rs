@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use axum::body::{Body, Bytes};
-use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, FORWARDED};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, FORWARDED, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
 
 use crate::{Config, Error};
@@ -14,14 +15,32 @@ pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The other end of a request's connection; put into its extensions by [`crate::server`].
 #[derive(Clone, Copy)]
-pub(crate) struct Caller(pub(crate) SocketAddr);
+pub(crate) struct Caller {
+    pub(crate) address: SocketAddr,
+    /// Came by HTTPS.
+    pub(crate) tls: bool,
+}
 
 impl Caller {
     /// Whether whoever asks is on this machine, and not just a proxy that asks for somebody else.
     pub(crate) fn is_local(self, headers: &HeaderMap) -> bool {
         let forwarded = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
-        self.0.ip().to_canonical().is_loopback() && !forwarded
+        self.address.ip().to_canonical().is_loopback() && !forwarded
     }
+}
+
+/// Where clients find this server, without a slash at its end: as configured, else where this request came to.
+pub(crate) fn public_url(config: &Config, head: &Parts) -> Result<String, Error> {
+    if let Some(url) = &config.public_url {
+        return Ok(url.clone());
+    }
+    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let host = header(HOST).or(head.uri.authority().map(|host| host.as_str()));
+    let host = host.ok_or(Error::Malformed("the request has no Host".into()))?;
+    let tls = head.extensions.get::<Caller>().is_some_and(|caller| caller.tls);
+    // A proxy that ends TLS for us says so.
+    let https = tls || header(HeaderName::from_static("x-forwarded-proto")) == Some("https");
+    Ok(format!("{}://{host}", if https { "https" } else { "http" }))
 }
 
 /// Whether a room may be called so: `[A-Za-z0-9_-]{1,64}`.
@@ -89,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_proxy_on_this_machine_is_not_who_it_asks_for() {
-        let caller = |ip: &str| Caller(SocketAddr::new(ip.parse().unwrap(), 1));
+        let caller = |ip: &str| Caller { address: SocketAddr::new(ip.parse().unwrap(), 1), tls: false };
         let proxied =
             |name: &'static str| HeaderMap::from_iter([(name.parse().unwrap(), "for=192.0.2.1".parse().unwrap())]);
         assert!(
@@ -97,6 +116,23 @@ mod tests {
         );
         assert!(!caller("192.0.2.1").is_local(&HeaderMap::new()));
         assert!(!caller("::1").is_local(&proxied("forwarded")) && !caller("::1").is_local(&proxied("x-forwarded-for")));
+    }
+
+    #[test]
+    fn we_are_found_where_the_operator_says_or_else_where_the_request_came_to() {
+        let found = |url: &str, tls: bool, proto: &str, public_url: Option<&str>| {
+            let request = http::Request::get(url).header("x-forwarded-proto", proto);
+            let request = if url.starts_with('/') { request.header("host", "a.example:8") } else { request };
+            let (mut head, ()) = request.body(()).unwrap().into_parts();
+            head.extensions.insert(Caller { address: SocketAddr::from(([127, 0, 0, 1], 1)), tls });
+            let config = Config { public_url: public_url.map(str::to_owned), ..Config::default() };
+            super::public_url(&config, &head).unwrap()
+        };
+        assert_eq!(found("/", false, "", None), "http://a.example:8");
+        assert_eq!(found("/", true, "", None), "https://a.example:8");
+        assert_eq!(found("/", false, "https", None), "https://a.example:8");
+        assert_eq!(found("http://b.example/", false, "", None), "http://b.example", "HTTP/2 has no Host");
+        assert_eq!(found("/", true, "https", Some("http://c.example")), "http://c.example");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The rooms that exist, in SQLite. The crate's only SQL, beside that of `ingresses.rs` on the same file.
+//! The rooms that exist, in SQLite. The crate's only SQL.
 //!
 //! Asked by `routes/rooms.rs` and before every WHIP and WHEP POST; never on the way of a playlist or a part.
 

@@ -225,6 +225,13 @@ impl Rig {
         Reply { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// A call of LiveKit's server API in JSON, `{Service}/{Method}`, by who has `grants` for `demo`.
+    pub(crate) async fn twirp(&self, call: &str, grants: &str, body: serde_json::Value) -> Reply {
+        let (name, token) = self.bearer("demo", grants);
+        let headers = [(name, token.as_str()), ("content-type", "application/json"), ("host", "live.example")];
+        self.send_raw("POST", &format!("/twirp/livekit.{call}"), &headers, body.to_string().into()).await
+    }
+
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.send("GET", path, headers, "").await
     }

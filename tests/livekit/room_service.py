@@ -6,8 +6,57 @@ It speaks protobuf, where the JavaScript one speaks JSON. The room has one publi
 import asyncio
 import os
 import sys
+import urllib.parse
 
+import aiohttp
 from livekit import api
+
+
+async def wait_for_egress(livekit, room, status):
+    """The room's only egress, once it has come to `status`."""
+    for _ in range(300):
+        listed = await livekit.egress.list_egress(api.ListEgressRequest(room_name=room))
+        if [one.status for one in listed.items] == [status]:
+            return listed.items[0]
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"not {api.EgressStatus.Name(status)}: {listed}")
+
+
+async def media_playlist(url):
+    """The first that the multivariant playlist at `url` names."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url) as reply:
+            lines = (await reply.text()).splitlines()
+        first = next(line for line in lines if line and not line.startswith("#"))
+        async with session.get(urllib.parse.urljoin(url, first)) as reply:
+            return await reply.text()
+
+
+async def broadcast(livekit, room):
+    """Somebody is on stage: the room is on the air. Stopping that ends its playlists, and starting it again makes another."""
+    egress = await wait_for_egress(livekit, room, api.EgressStatus.EGRESS_ACTIVE)
+    playlist = egress.segment_results[0].playlist_location
+    assert egress.started_at > 0 and "#EXT-X-ENDLIST" not in await media_playlist(playlist), egress
+    stopped = await livekit.egress.stop_egress(api.StopEgressRequest(egress_id=egress.egress_id))
+    assert stopped.ended_at > stopped.started_at > 0, stopped
+    over = await wait_for_egress(livekit, room, api.EgressStatus.EGRESS_COMPLETE)
+    assert over.egress_id == egress.egress_id, over
+    assert "#EXT-X-ENDLIST" in await media_playlist(playlist)
+    try:
+        file = api.EncodedFileOutput(filepath="a.mp4")
+        await livekit.egress.start_room_composite_egress(
+            api.RoomCompositeEgressRequest(room_name=room, file_outputs=[file])
+        )
+        raise AssertionError("a file was promised")
+    except api.TwirpError as error:
+        assert error.code == "unimplemented" and "LL-HLS" in error.message, error
+    started = await livekit.egress.start_room_composite_egress(
+        api.RoomCompositeEgressRequest(room_name=room, layout="speaker")
+    )
+    again = await wait_for_egress(livekit, room, api.EgressStatus.EGRESS_ACTIVE)
+    assert again.egress_id == started.egress_id != egress.egress_id, (started, again)
+    assert again.room_composite.layout == "speaker", again
+    assert "#EXT-X-ENDLIST" not in await media_playlist(playlist)
 
 
 async def main(url, room):
@@ -24,6 +73,7 @@ async def main(url, room):
             raise AssertionError("nobody was removed")
         except api.TwirpError as error:
             assert error.code == "not_found", error
+        await broadcast(livekit, room)
         await livekit.room.delete_room(api.DeleteRoomRequest(room="made-by-python"))
     print("done")
 

@@ -1,11 +1,12 @@
-//! LiveKit's server API: `POST /twirp/livekit.RoomService/{Method}`, Twirp (v7) with JSON and protobuf bodies.
+//! LiveKit's server API: `POST /twirp/livekit.{Service}/{Method}`, Twirp (v7) with JSON and protobuf bodies.
 //!
-//! Served are the calls about rooms, who is in them, and what they may do. Those of several servers (forwarding and moving
-//! participants) and RPC by the server answer Twirp's `unimplemented`.
+//! Served are the calls about rooms, who is in them, and what they may do (`RoomService`), and a room's broadcast (`Egress`).
+//! Those of several servers (forwarding and moving participants), RPC by the server, and what the
+//! media plane does not do answer Twirp's `unimplemented`.
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use bytes::Bytes;
@@ -19,15 +20,19 @@ use serde_json::json;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::{Error, auth, extract};
+use egress::Egress;
 use room_service::RoomService;
 
+mod egress;
 mod room_service;
 
 /// A longer body is refused: the longest is a message of 64,000 bytes in Base64.
 const BODY_BYTES_MAX: usize = 128 * 1024;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/twirp/livekit.RoomService/{method}", post(room_service))
+    Router::new()
+        .route("/twirp/livekit.RoomService/{method}", post(room_service))
+        .route("/twirp/livekit.Egress/{method}", post(egress_service))
 }
 
 async fn room_service(
@@ -51,9 +56,34 @@ async fn room_service(
         "UpdateSubscriptions" => call.reply(service.update_subscriptions(call.request()?).await?),
         "SendData" => call.reply(service.send_data(call.request()?).await?),
         "ForwardParticipant" | "MoveParticipant" | "PerformRpc" => {
-            Err(Failure::new("unimplemented", format!("{method} is not served by this server")))
+            Err(Failure::unimplemented(format!("{method} is not served by this server")))
         }
         _ => Err(Failure::new("bad_route", format!("RoomService has no {method}"))),
+    }
+}
+
+async fn egress_service(
+    State(app): State<App>,
+    Path(method): Path<String>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    let call = Call::read(&app, &head.headers, body).await?;
+    auth::may_record(auth::service_grants(&app.keys, &head.headers)?)?;
+    let service = Egress { public_url: extract::public_url(&app.config, &head)?, app };
+    match method.as_str() {
+        "StartRoomCompositeEgress" => call.reply(service.start_room_composite(call.request()?).await?),
+        "ListEgress" => call.reply(service.list(call.request()?).await?),
+        "StopEgress" => call.reply(service.stop(call.request()?).await?),
+        "UpdateLayout" => call.reply(service.update_layout(call.request()?).await?),
+        "StartEgress"
+        | "StartWebEgress"
+        | "StartParticipantEgress"
+        | "StartTrackCompositeEgress"
+        | "StartTrackEgress"
+        | "UpdateStream"
+        | "UpdateEgress" => Err(egress::only_the_broadcast(&method)),
+        _ => Err(Failure::new("bad_route", format!("Egress has no {method}"))),
     }
 }
 
@@ -113,6 +143,11 @@ impl Failure {
         Self { code, message: message.into() }
     }
 
+    /// What this server does not do; `message` says what it does instead.
+    fn unimplemented(message: impl Into<String>) -> Self {
+        Self::new("unimplemented", message)
+    }
+
     /// As Twirp maps codes to HTTP.
     fn status(&self) -> StatusCode {
         match self.code {
@@ -121,6 +156,7 @@ impl Failure {
             "permission_denied" => StatusCode::FORBIDDEN,
             "not_found" | "bad_route" => StatusCode::NOT_FOUND,
             "already_exists" => StatusCode::CONFLICT,
+            "failed_precondition" => StatusCode::PRECONDITION_FAILED,
             "resource_exhausted" => StatusCode::TOO_MANY_REQUESTS,
             "unimplemented" => StatusCode::NOT_IMPLEMENTED,
             "unavailable" => StatusCode::SERVICE_UNAVAILABLE,

@@ -86,7 +86,10 @@ impl Serving {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, from)) => self.admit(&mut connections, socket, Caller(from), tls.clone()),
+                    Ok((socket, address)) => {
+                        let from = Caller { address, tls: tls.is_some() };
+                        self.admit(&mut connections, socket, from, tls.clone());
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "accepting a connection");
                         tokio::time::sleep(ACCEPT_RETRY).await;

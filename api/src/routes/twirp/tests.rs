@@ -8,9 +8,7 @@ use crate::testing::{Reply, Rig};
 use crate::{Moderation, RoomOrder};
 
 async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
-    let (name, token) = rig.bearer("demo", grants);
-    let headers = [(name, token.as_str()), ("content-type", "application/json")];
-    rig.send_raw("POST", &format!("/twirp/livekit.RoomService/{method}"), &headers, body.to_string().into()).await
+    rig.twirp(&format!("RoomService/{method}"), grants, body).await
 }
 
 fn ann() -> proto::ParticipantInfo {

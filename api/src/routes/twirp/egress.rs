@@ -1,0 +1,231 @@
+//! The calls of `livekit.Egress`: the composite of a room is its broadcast.
+//!
+//! A room is broadcast when somebody is on its stage, unless that is switched off, and there is one broadcast for everybody: composed
+//! and encoded as the server is configured, served as LL-HLS. So starting an egress switches the broadcast on and stopping it off, and
+//! one egress lasts from the one to the other: `EGRESS_STARTING` while nobody is on stage, `EGRESS_ACTIVE` on the air, `EGRESS_ENDING`
+//! until its playlists have ended, then `EGRESS_COMPLETE`. What would need another output is refused, with what there is instead.
+
+use chrono::Utc;
+use livekit_protocol as proto;
+use proto::EgressStatus as Status;
+
+use super::Failure;
+use crate::Error;
+use crate::app::App;
+use crate::rooms::{Layout, Room};
+use crate::routes::rooms::change_room;
+
+/// What every egress consists of.
+const PLAYLIST: &str = "index.m3u8";
+
+/// One caller's view of the broadcasts.
+pub(super) struct Egress {
+    pub(super) app: App,
+    pub(super) public_url: String,
+}
+
+impl Egress {
+    /// Switches the room's broadcast on; what is on already is told as it is. A playlist's name, prefix and segment length are the
+    /// server's own: the answer says where it is.
+    pub(super) async fn start_room_composite(
+        &self,
+        request: proto::RoomCompositeEgressRequest,
+    ) -> Result<proto::EgressInfo, Failure> {
+        check_served(&request)?;
+        let layout = layout(&request.layout)?;
+        let was = self.app.rooms.get(&request.room_name).await?;
+        let now_utc_ms = Utc::now().timestamp_millis();
+        let mut room = was.clone();
+        room.layout = layout.unwrap_or(room.layout);
+        room.broadcast = room.broadcast.turned(true, now_utc_ms);
+        if !was_asked_for(&room) && self.run(&room).is_none_or(|run| !run.live) {
+            // It was on, but nobody had asked for it: from now on it is listed while it waits for a stage.
+            room.broadcast.on_at_utc_ms = now_utc_ms;
+        }
+        self.change(&was, room).await
+    }
+
+    /// What is on the air, what was asked for, and of each room what was stopped last.
+    pub(super) async fn list(&self, request: proto::ListEgressRequest) -> Result<proto::ListEgressResponse, Failure> {
+        let wanted = |room: &Room| request.room_name.is_empty() || room.name == request.room_name;
+        let told = |room: Room| {
+            let info = self.info(&room);
+            let by_id = request.egress_id == info.egress_id;
+            let listed = by_id || request.egress_id.is_empty();
+            let is_over = info.status() == Status::EgressComplete;
+            let worth_telling = by_id || was_asked_for(&room) || info.status() == Status::EgressActive;
+            (listed && worth_telling && !(request.active && is_over)).then_some(info)
+        };
+        let rooms = self.app.rooms.list().await?.into_iter().filter(wanted);
+        Ok(proto::ListEgressResponse { items: rooms.filter_map(told).collect(), next_page_token: None })
+    }
+
+    /// Switches the broadcast off. The room stays, and whoever is in it.
+    pub(super) async fn stop(&self, request: proto::StopEgressRequest) -> Result<proto::EgressInfo, Failure> {
+        let was = self.running(&request.egress_id).await?;
+        let broadcast = was.broadcast.turned(false, Utc::now().timestamp_millis());
+        self.change(&was, Room { broadcast, ..was.clone() }).await
+    }
+
+    pub(super) async fn update_layout(
+        &self,
+        request: proto::UpdateLayoutRequest,
+    ) -> Result<proto::EgressInfo, Failure> {
+        let was = self.running(&request.egress_id).await?;
+        let layout = layout(&request.layout)?.unwrap_or_default();
+        self.change(&was, Room { layout, ..was.clone() }).await
+    }
+
+    async fn change(&self, was: &Room, room: Room) -> Result<proto::EgressInfo, Failure> {
+        change_room(self.app.clone(), was, room.clone()).await?;
+        Ok(self.info(&room))
+    }
+
+    /// The room of an egress that has not been stopped.
+    async fn running(&self, id: &str) -> Result<Room, Failure> {
+        let unknown = || Failure::new("not_found", "no such egress");
+        let room = match self.app.rooms.get(room_of(id).ok_or_else(unknown)?).await {
+            Err(Error::UnknownRoom) => return Err(unknown()),
+            known => known?,
+        };
+        if egress_id(&room) != id {
+            return Err(unknown());
+        }
+        if room.broadcast.is_on() {
+            Ok(room)
+        } else {
+            Err(Failure::new("failed_precondition", "the egress has been stopped already"))
+        }
+    }
+
+    fn info(&self, room: &Room) -> proto::EgressInfo {
+        let base = self.app.config.playlist_base_url.as_deref().unwrap_or(&self.public_url);
+        told(room, self.run(room), format!("{base}/live/{}/{PLAYLIST}", room.name))
+    }
+
+    fn run(&self, room: &Room) -> Option<Run> {
+        let entry = self.app.broadcasts.listed(&room.name)?;
+        Some(Run { since_utc_ms: entry.since.timestamp_millis(), live: entry.playback.is_live() })
+    }
+}
+
+/// The room's last broadcast.
+#[derive(Clone, Copy)]
+struct Run {
+    since_utc_ms: i64,
+    live: bool,
+}
+
+/// A broadcast was switched on or off by somebody; others are on because every room's is.
+fn was_asked_for(room: &Room) -> bool {
+    room.broadcast.on_at_utc_ms != 0 || !room.broadcast.is_on()
+}
+
+/// Names the room and when its broadcast was switched on, so that it outlives the server.
+fn egress_id(room: &Room) -> String {
+    format!("EG_{}_{:x}", room.name, room.broadcast.on_at_utc_ms.max(room.created_at_utc_ms))
+}
+
+fn room_of(egress_id: &str) -> Option<&str> {
+    Some(egress_id.strip_prefix("EG_")?.rsplit_once('_')?.0)
+}
+
+fn told(room: &Room, run: Option<Run>, playlist: String) -> proto::EgressInfo {
+    // What was on the air before it was switched on belonged to another egress, and may still be ending.
+    let run = run.filter(|run| run.since_utc_ms >= room.broadcast.on_at_utc_ms);
+    let status = match (room.broadcast.is_on(), run.is_some_and(|run| run.live)) {
+        (true, false) => Status::EgressStarting,
+        (true, true) => Status::EgressActive,
+        (false, true) => Status::EgressEnding,
+        (false, false) => Status::EgressComplete,
+    };
+    let started_at = run.filter(|_| status != Status::EgressStarting).map_or(0, |run| nanoseconds(run.since_utc_ms));
+    let ended_at = room.broadcast.off_at_utc_ms.map_or(0, nanoseconds);
+    let segments = proto::SegmentsInfo {
+        playlist_name: PLAYLIST.to_owned(),
+        live_playlist_name: PLAYLIST.to_owned(),
+        playlist_location: playlist.clone(),
+        live_playlist_location: playlist,
+        started_at,
+        ended_at,
+        duration: if started_at > 0 { ended_at.saturating_sub(started_at).max(0) } else { 0 },
+        ..proto::SegmentsInfo::default()
+    };
+    let request = proto::RoomCompositeEgressRequest {
+        room_name: room.name.clone(),
+        layout: layout_name(&room.layout).to_owned(),
+        ..proto::RoomCompositeEgressRequest::default()
+    };
+    proto::EgressInfo {
+        egress_id: egress_id(room),
+        room_id: room.as_livekit().sid,
+        room_name: room.name.clone(),
+        status: status.into(),
+        started_at,
+        ended_at,
+        updated_at: ended_at.max(started_at),
+        segment_results: vec![segments],
+        request: Some(proto::egress_info::Request::RoomComposite(request)),
+        ..proto::EgressInfo::default()
+    }
+}
+
+fn nanoseconds(ms: i64) -> i64 {
+    ms.saturating_mul(1_000_000)
+}
+
+/// As LiveKit's templates call it, whatever their colour; empty: as the room is.
+fn layout(name: &str) -> Result<Option<Layout>, Failure> {
+    match name.trim_end_matches("-light").trim_end_matches("-dark") {
+        "" => Ok(None),
+        "grid" => Ok(Some(Layout::Grid)),
+        "speaker" => Ok(Some(Layout::ActiveSpeaker)),
+        _ => Err(Failure::unimplemented(
+            "the layouts are grid and speaker; PATCH /v1/rooms/{room} fixes one participant",
+        )),
+    }
+}
+
+fn layout_name(layout: &Layout) -> &'static str {
+    match layout {
+        Layout::Grid => "grid",
+        Layout::ActiveSpeaker => "speaker",
+        Layout::Single(_) => "",
+    }
+}
+
+/// Refuses what the broadcast is not.
+#[expect(deprecated, reason = "LiveKit's older libraries name the one output so")]
+fn check_served(request: &proto::RoomCompositeEgressRequest) -> Result<(), Failure> {
+    use proto::room_composite_egress_request::Output;
+    let output = request.output.as_ref();
+    let mut segments = request.segment_outputs.iter().chain(match output {
+        Some(Output::Segments(segments)) => Some(segments),
+        Some(Output::File(_) | Output::Stream(_)) | None => None,
+    });
+    let asked = [
+        (!request.file_outputs.is_empty() || matches!(output, Some(Output::File(_))), "a file"),
+        (!request.stream_outputs.is_empty() || matches!(output, Some(Output::Stream(_))), "a push to another server"),
+        (segments.any(|segments| segments.output.is_some()), "an upload of segments"),
+        (!request.image_outputs.is_empty(), "images"),
+        (!request.custom_base_url.is_empty(), "a template of one's own"),
+        (request.audio_only || request.video_only || request.audio_mixing != 0, "a part of the programme"),
+        (request.options.is_some(), "an encoding of one's own"),
+        (!request.webhooks.is_empty(), "webhooks of one's own"),
+    ];
+    match asked.iter().find(|(asked, _)| *asked) {
+        Some((_, what)) => Err(only_the_broadcast(what)),
+        None => Ok(()),
+    }
+}
+
+/// For what is not served.
+pub(super) fn only_the_broadcast(what: &str) -> Failure {
+    Failure::unimplemented(format!(
+        "{what} is not served: StartRoomCompositeEgress switches on the room's broadcast, which is served as LL-HLS at the playlist \
+         in segment_results, composed and encoded as the server is configured"
+    ))
+}
+
+#[cfg(test)]
+mod tests;
