@@ -8,7 +8,7 @@ use interactive_sfu::signalling::token::{Grants, Keys, ServiceGrants};
 use crate::Error;
 
 /// A longer identity or name is refused.
-const IDENTITY_BYTES_MAX: usize = 256;
+pub(crate) const IDENTITY_BYTES_MAX: usize = 256;
 
 /// What the bearer of a request may do.
 pub(crate) fn grants(keys: &Keys, headers: &HeaderMap) -> Result<Grants, Error> {
@@ -75,6 +75,9 @@ pub(crate) fn may_join(grants: &Grants) -> Result<String, Error> {
     if !grants.room_join {
         return Err(Error::Forbidden("the token does not allow joining"));
     }
+    if grants.ingress().is_some() {
+        return Err(Error::Forbidden("the token is an ingress's key: it publishes by WHIP alone"));
+    }
     may_enter(grants, &room, true, "")?;
     Ok(room)
 }
@@ -82,6 +85,11 @@ pub(crate) fn may_join(grants: &Grants) -> Result<String, Error> {
 /// May start and stop broadcasts, of any room.
 pub(crate) fn may_record(grants: ServiceGrants) -> Result<(), Error> {
     if grants.room_record { Ok(()) } else { Err(Error::Forbidden("the token does not allow egress")) }
+}
+
+/// May make and delete ingresses, into any room.
+pub(crate) fn may_manage_ingress(grants: ServiceGrants) -> Result<(), Error> {
+    if grants.ingress_admin { Ok(()) } else { Err(Error::Forbidden("the token does not allow ingress")) }
 }
 
 /// May create and delete rooms.

@@ -35,6 +35,11 @@ pub struct Config {
     /// How long a room that was made so, or by LiveKit's API without a time of its own, may be empty before it is closed.
     /// Rooms of the REST API stay until they are deleted. Seconds; 0: for ever. Default 300.
     pub room_idle_end_seconds: u32,
+    /// Ingresses of LiveKit's API that may exist at once; the next one is refused. Default 1000.
+    pub ingresses_max: u32,
+    /// How long the stream key of an ingress is good, from when it is told; each listing tells a new one. Deleting the ingress ends
+    /// all of them. Days; default 365.
+    pub ingress_key_ttl_days: u32,
     /// Connections that may be open at once; a further one is closed as soon as it is accepted. Every waiting viewer
     /// without an edge in between holds one, and each is a file descriptor. Default 20000.
     pub connections_max: u32,
@@ -108,6 +113,8 @@ impl Default for Config {
             rooms_max: 1000,
             auto_create_rooms: true,
             room_idle_end_seconds: 300,
+            ingresses_max: 1000,
+            ingress_key_ttl_days: 365,
             connections_max: 20_000,
             header_read_timeout_ms: 30_000,
             keep_alive_idle_ms: 60_000,
@@ -131,10 +138,18 @@ impl Config {
                 return refuse(format!("{key} = {ms} must lie between 1000 and 600000"));
             }
         }
-        for (key, count) in [("rooms_max", self.rooms_max), ("connections_max", self.connections_max)] {
+        for (key, count) in [
+            ("rooms_max", self.rooms_max),
+            ("ingresses_max", self.ingresses_max),
+            ("connections_max", self.connections_max),
+        ] {
             if !(1..=1_000_000).contains(&count) {
                 return refuse(format!("{key} = {count} must lie between 1 and 1000000"));
             }
+        }
+        if !(1..=3650).contains(&self.ingress_key_ttl_days) {
+            let days = self.ingress_key_ttl_days;
+            return refuse(format!("ingress_key_ttl_days = {days} must lie between 1 and 3650"));
         }
         for (key, url) in [("public_url", &self.public_url), ("playlist_base_url", &self.playlist_base_url)] {
             if let Some(url) = url
@@ -188,9 +203,11 @@ mod tests {
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 7] = [
+        let table: [(Spoil, &str); 9] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
             (|c| c.rooms_max = 0, "rooms_max"),
+            (|c| c.ingresses_max = 0, "ingresses_max"),
+            (|c| c.ingress_key_ttl_days = 0, "ingress_key_ttl_days"),
             (|c| c.public_url = Some("live.example".into()), "public_url"),
             (|c| c.playlist_base_url = Some("cdn.example".into()), "playlist_base_url"),
             (|c| c.playlist_base_url = Some("https://cdn.example/".into()), "playlist_base_url"),

@@ -58,6 +58,9 @@ pub enum Error {
     /// A token that does not verify.
     #[error("{0}")]
     Token(#[from] TokenError),
+    /// A good token of an ingress that was deleted.
+    #[error("the ingress that this token is the key of was deleted")]
+    IngressDeleted,
     /// A good token that does not allow this.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -79,6 +82,12 @@ pub enum Error {
     /// The limit of rooms is reached.
     #[error("there may be no more than {0} rooms")]
     TooManyRooms(u32),
+    /// No such ingress.
+    #[error("no such ingress")]
+    UnknownIngress,
+    /// The limit of ingresses is reached.
+    #[error("there may be no more than {0} ingresses")]
+    TooManyIngresses(u32),
     /// The body is of another type.
     #[error("the body must be {0}")]
     ContentType(&'static str),

@@ -52,7 +52,7 @@ impl<E: Into<Error>> From<E> for Problem {
         let mut problem = Self::new(status, slug, detail);
         match error {
             Error::TokenMissing => problem.authenticate = Some("Bearer"),
-            Error::Token(_) => problem.authenticate = Some(r#"Bearer error="invalid_token""#),
+            Error::Token(_) | Error::IngressDeleted => problem.authenticate = Some(r#"Bearer error="invalid_token""#),
             Error::Forbidden(_) => problem.authenticate = Some(r#"Bearer error="insufficient_scope""#),
             Error::Sfu(SfuError::NotLive) => problem.retry_after_s = Some(NOT_LIVE_RETRY_S),
             Error::RangeNotSatisfiable { length_bytes } => {
@@ -95,7 +95,7 @@ fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::Sfu(SfuError::Full(_)) => (S::SERVICE_UNAVAILABLE, "full"),
         Error::Sfu(SfuError::ShuttingDown) | Error::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting-down"),
         Error::TokenMissing => (S::UNAUTHORIZED, "token-missing"),
-        Error::Token(_) => (S::UNAUTHORIZED, "token-invalid"),
+        Error::Token(_) | Error::IngressDeleted => (S::UNAUTHORIZED, "token-invalid"),
         Error::Forbidden(_) => (S::FORBIDDEN, "forbidden"),
         Error::NoRoute => (S::NOT_FOUND, "no-such-path"),
         Error::Method => (S::METHOD_NOT_ALLOWED, "method-not-allowed"),
@@ -103,6 +103,8 @@ fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::NoBroadcast => (S::NOT_FOUND, "no-broadcast"),
         Error::RoomExists => (S::CONFLICT, "room-exists"),
         Error::TooManyRooms(_) => (S::INSUFFICIENT_STORAGE, "too-many-rooms"),
+        Error::UnknownIngress => (S::NOT_FOUND, "unknown-ingress"),
+        Error::TooManyIngresses(_) => (S::INSUFFICIENT_STORAGE, "too-many-ingresses"),
         Error::ContentType(_) => (S::UNSUPPORTED_MEDIA_TYPE, "content-type"),
         Error::BodyTooLarge(_) => (S::PAYLOAD_TOO_LARGE, "body-too-large"),
         Error::BodyLate => (S::REQUEST_TIMEOUT, "body-late"),

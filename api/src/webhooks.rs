@@ -11,11 +11,11 @@ use bytes::Bytes;
 use interactive_sfu::signalling::token::Keys;
 use interactive_sfu::{Notice, NoticeKind};
 use livekit_protocol as proto;
-use rand::Rng as _;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::id::random_id;
 use crate::rooms::Rooms;
 use crate::{Error, metrics};
 
@@ -122,7 +122,7 @@ impl Webhooks {
             room: Some(room),
             participant: notice.participant,
             track: notice.track,
-            id: format!("EV_{}", random_text()),
+            id: random_id("EV"),
             created_at: now.as_secs() as i64,
             ..proto::WebhookEvent::default()
         }
@@ -155,10 +155,6 @@ impl Webhooks {
         let response = request.send().await.map_err(|error| error.without_url().to_string())?;
         if response.status().is_success() { Ok(()) } else { Err(response.status().to_string()) }
     }
-}
-
-fn random_text() -> String {
-    rand::rng().sample_iter(rand::distr::Alphanumeric).take(12).map(char::from).collect()
 }
 
 #[cfg(test)]

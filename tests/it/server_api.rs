@@ -11,9 +11,10 @@ use rig::gst::{Publisher, Speaker};
 use rig::server::{Demo, Server, end_with_us, free_port};
 use rig::token::KeyPair;
 use rig::wait::wait_for_or;
+use serde_json::Value;
 
 /// What a program of `tests/livekit` or `tests/browser` prints.
-fn run(program: &str, server: &Server) -> String {
+fn run(program: &str, arguments: &[&str], server: &Server) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = if program.ends_with(".py") {
         let mut python = Command::new(tests.join("../target/tools/livekit/bin/python"));
@@ -24,7 +25,7 @@ fn run(program: &str, server: &Server) -> String {
         node.arg(program).current_dir(tests.join("browser"));
         node
     };
-    command.args([server.http.origin(), &server.room]);
+    command.args([server.http.origin(), &server.room]).args(arguments);
     command.env("LIVEKIT_API_KEY", &server.keys.key).env("LIVEKIT_API_SECRET", &server.keys.secret);
     let output = command.output().unwrap();
     let [said, complained] = [output.stdout, output.stderr].map(|out| String::from_utf8_lossy(&out).into_owned());
@@ -39,9 +40,30 @@ fn livekits_libraries_manage_rooms_and_whoever_is_in_them() {
     let _speaker = Publisher::start(&Speaker::new(&whip, &server.speaker_token("ann"))).unwrap();
     server.wait_for_speakers(1).unwrap();
     for program in ["room_service.py", "room-service.mjs"] {
-        assert!(run(program, &server).contains("done"), "{program}");
+        assert!(run(program, &[], &server).contains("done"), "{program}");
     }
     server.wait_for_speakers(0).unwrap();
+}
+
+#[test]
+fn an_ingress_made_by_livekits_libraries_leads_to_the_stage_until_they_delete_it() {
+    let environment = vec![("SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX".into(), "0".into())];
+    let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
+    for program in ["ingress.py", "ingress.mjs"] {
+        let ingress: Value = serde_json::from_str(&run(program, &["create"], &server)).unwrap();
+        let [id, url, key] = ["id", "url", "key"].map(|field| ingress[field].as_str().unwrap());
+        let offer = || server.http.offer(url.strip_prefix(server.http.origin()).unwrap(), Some(key), b"nonsense");
+        assert_eq!(offer().unwrap().status, 400, "the key is good, the offer is not");
+        let speaker = Speaker::new(url, key);
+        let mut publisher = Publisher::start(&speaker).unwrap();
+        publisher.wait_until_connected().unwrap();
+        server.wait_for_speakers(1).unwrap();
+
+        run(program, &["delete", id], &server);
+        server.wait_for_speakers(0).unwrap();
+        assert_eq!(offer().unwrap().status, 401, "{program}");
+        assert!(Publisher::start(&speaker).unwrap().wait_until_connected().is_err(), "{program}");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::auth;
 use crate::config::IceServer;
 use crate::extract::{self, Caller, is_room_name};
 use crate::problem::Problem;
+use crate::routes::rooms::room_of_token;
 use crate::{Error, rooms};
 
 const SDP: &str = "application/sdp";
@@ -96,7 +97,10 @@ async fn join(
         Side::Whip => auth::may_publish(&grants, &room)?,
         Side::Whep => auth::may_subscribe(&grants, &room)?,
     }
-    must_exist(&app.rooms, &room).await?;
+    match grants.ingress().filter(|_| side == Side::Whip) {
+        Some(ingress) => must_lead_in(&app, ingress, &room).await?,
+        None => must_exist(&app.rooms, &room).await?,
+    }
     let offer = offer?;
     let participant = query.participant.filter(|_| side == Side::Whep);
     let local = from.is_some_and(|Extension(caller)| caller.is_local(&headers));
@@ -114,6 +118,14 @@ async fn must_exist(rooms: &rooms::Rooms, room: &str) -> Result<(), Error> {
         return Err(Error::UnknownRoom);
     }
     rooms.get(room).await.map(drop)
+}
+
+/// The key of an ingress is good as long as the ingress is there.
+async fn must_lead_in(app: &App, ingress: &str, room: &str) -> Result<(), Error> {
+    if !app.rooms.ingresses().exists(ingress).await? {
+        return Err(Error::IngressDeleted);
+    }
+    room_of_token(app, room).await.map(drop)
 }
 
 fn created(side: Side, room: &str, joined: Joined, ice_servers: &[IceServer]) -> Response {

@@ -1,7 +1,7 @@
 //! LiveKit's server API: `POST /twirp/livekit.{Service}/{Method}`, Twirp (v7) with JSON and protobuf bodies.
 //!
-//! Served are the calls about rooms, who is in them, and what they may do (`RoomService`), and a room's broadcast (`Egress`).
-//! Those of several servers (forwarding and moving participants), RPC by the server, and what the
+//! Served are the calls about rooms, who is in them, and what they may do (`RoomService`), a room's broadcast (`Egress`), and
+//! publishers by WHIP (`Ingress`). Those of several servers (forwarding and moving participants), RPC by the server, and what the
 //! media plane does not do answer Twirp's `unimplemented`.
 
 use axum::Router;
@@ -21,9 +21,11 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::{Error, auth, extract};
 use egress::Egress;
+use ingress::Ingress;
 use room_service::RoomService;
 
 mod egress;
+mod ingress;
 mod room_service;
 
 /// A longer body is refused: the longest is a message of 64,000 bytes in Base64.
@@ -33,6 +35,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/twirp/livekit.RoomService/{method}", post(room_service))
         .route("/twirp/livekit.Egress/{method}", post(egress_service))
+        .route("/twirp/livekit.Ingress/{method}", post(ingress_service))
 }
 
 async fn room_service(
@@ -84,6 +87,24 @@ async fn egress_service(
         | "UpdateStream"
         | "UpdateEgress" => Err(egress::only_the_broadcast(&method)),
         _ => Err(Failure::new("bad_route", format!("Egress has no {method}"))),
+    }
+}
+
+async fn ingress_service(
+    State(app): State<App>,
+    Path(method): Path<String>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (head, body) = request.into_parts();
+    let call = Call::read(&app, &head.headers, body).await?;
+    auth::may_manage_ingress(auth::service_grants(&app.keys, &head.headers)?)?;
+    let service = Ingress { public_url: extract::public_url(&app.config, &head)?, app };
+    match method.as_str() {
+        "CreateIngress" => call.reply(service.create(call.request()?).await?),
+        "ListIngress" => call.reply(service.list(call.request()?).await?),
+        "DeleteIngress" => call.reply(service.delete(call.request()?).await?),
+        "UpdateIngress" => Err(Failure::unimplemented("an ingress stays as it is: delete it, and create another")),
+        _ => Err(Failure::new("bad_route", format!("Ingress has no {method}"))),
     }
 }
 

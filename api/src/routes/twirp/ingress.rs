@@ -1,0 +1,131 @@
+//! The calls of `livekit.Ingress`: an ingress is a way in by WHIP, which this server serves itself.
+//!
+//! An ingress names a room and an identity, and is stored; its stream key is a token to publish there as that identity, which names the
+//! ingress. The key is good until it expires (`ingress_key_ttl_days`) or the ingress is deleted: then `/whip` refuses it, and whoever
+//! published with it is taken off the stage. Keys are not stored: each time an ingress is told it has a new one, and older ones stay good.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use interactive_sfu::SfuError;
+use interactive_sfu::signalling::token::TokenSpec;
+use livekit_protocol as proto;
+use proto::ingress_state::Status;
+
+use super::Failure;
+use crate::app::App;
+use crate::auth::IDENTITY_BYTES_MAX;
+use crate::extract::check_room_name;
+use crate::id::random_id;
+use crate::ingresses::Ingress as Stored;
+use crate::{Error, Moderation};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// One caller's view of the ingresses.
+pub(super) struct Ingress {
+    pub(super) app: App,
+    pub(super) public_url: String,
+}
+
+impl Ingress {
+    /// Stores it. The room need not exist: whoever publishes makes it, where tokens may.
+    pub(super) async fn create(&self, request: proto::CreateIngressRequest) -> Result<proto::IngressInfo, Failure> {
+        check_served(&request)?;
+        check_room_name("room_name", &request.room_name)?;
+        if request.participant_identity.is_empty() {
+            return Err(Error::Invalid("participant_identity must be given".into()).into());
+        }
+        for text in [&request.name, &request.participant_identity, &request.participant_name] {
+            if text.len() > IDENTITY_BYTES_MAX {
+                return Err(Error::Invalid(format!("names must be at most {IDENTITY_BYTES_MAX} bytes")).into());
+            }
+        }
+        let ingress = Stored {
+            id: random_id("IN"),
+            name: request.name,
+            room: request.room_name,
+            identity: request.participant_identity,
+            participant_name: request.participant_name,
+            created_at_utc_ms: Utc::now().timestamp_millis(),
+        };
+        self.app.rooms.ingresses().create(&ingress, self.app.config.ingresses_max).await?;
+        self.with_key(ingress)
+    }
+
+    /// All, or those of a room or an id.
+    pub(super) async fn list(&self, request: proto::ListIngressRequest) -> Result<proto::ListIngressResponse, Failure> {
+        let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
+        let wanted = |one: &Stored| fits(&request.room_name, &one.room) && fits(&request.ingress_id, &one.id);
+        let stored = self.app.rooms.ingresses().list().await?.into_iter().filter(wanted);
+        let items = stored.map(|ingress| self.with_key(ingress)).collect::<Result<_, _>>()?;
+        Ok(proto::ListIngressResponse { items, next_page_token: None })
+    }
+
+    /// Its keys are good no more, and whoever is on stage by it leaves.
+    pub(super) async fn delete(&self, request: proto::DeleteIngressRequest) -> Result<proto::IngressInfo, Failure> {
+        let gone = self.app.rooms.ingresses().delete(&request.ingress_id).await?;
+        let (room, identity) = (gone.room.clone(), gone.identity.clone());
+        let publisher = proto::RoomParticipantIdentity { room, identity, ..Default::default() };
+        match self.app.stage.moderate(Moderation::Remove(publisher)).await {
+            Ok(_) | Err(SfuError::UnknownParticipant) => Ok(self.info(gone)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn with_key(&self, ingress: Stored) -> Result<proto::IngressInfo, Failure> {
+        let spec = TokenSpec {
+            room: ingress.room.clone(),
+            identity: ingress.identity.clone(),
+            name: ingress.participant_name.clone(),
+            publish: true,
+            ingress: Some(ingress.id.clone()),
+            ttl: DAY * self.app.config.ingress_key_ttl_days,
+            ..TokenSpec::default()
+        };
+        let stream_key = self.app.keys.mint(&spec)?;
+        Ok(proto::IngressInfo { stream_key, ..self.info(ingress) })
+    }
+
+    /// Without a key.
+    fn info(&self, ingress: Stored) -> proto::IngressInfo {
+        let on_stage = self.app.stage.stage(&ingress.room).iter().any(|speaker| speaker.identity == ingress.identity);
+        let status = if on_stage { Status::EndpointPublishing } else { Status::EndpointInactive };
+        proto::IngressInfo {
+            ingress_id: ingress.id,
+            name: ingress.name,
+            url: format!("{}/whip/{}", self.public_url, ingress.room),
+            input_type: proto::IngressInput::WhipInput.into(),
+            enable_transcoding: Some(false),
+            room_name: ingress.room,
+            participant_identity: ingress.identity,
+            participant_name: ingress.participant_name,
+            reusable: true,
+            state: Some(proto::IngressState { status: status.into(), ..Default::default() }),
+            enabled: Some(true),
+            ..Default::default()
+        }
+    }
+}
+
+/// Refuses what WHIP into the SFU is not.
+fn check_served(request: &proto::CreateIngressRequest) -> Result<(), Failure> {
+    if request.input_type != i32::from(proto::IngressInput::WhipInput) {
+        return Err(Failure::unimplemented("the input is WHIP_INPUT: RTMP and URLs are not taken in"));
+    }
+    let options = request.audio.as_ref().is_some_and(|audio| *audio != Default::default())
+        || request.video.as_ref().is_some_and(|video| *video != Default::default());
+    if options || request.enable_transcoding == Some(true) {
+        return Err(Failure::unimplemented("nothing is transcoded: tracks are forwarded as they are published"));
+    }
+    if !request.participant_metadata.is_empty() {
+        return Err(Failure::unimplemented("who publishes by WHIP has an identity and a name, and no metadata"));
+    }
+    if request.enabled == Some(false) {
+        return Err(Failure::unimplemented("an ingress is enabled until it is deleted"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
