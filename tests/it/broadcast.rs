@@ -38,6 +38,35 @@ fn ffprobe_and_m3u8_rs_accept_all_that_is_written_of_a_gstreamer_speaker() {
     check_stored(&server);
 }
 
+#[test]
+fn a_room_is_on_the_air_only_while_its_broadcast_is_switched_on() {
+    let mut server = Server::start(Demo::default()).unwrap();
+    let path = format!("/v1/rooms/{}", server.room);
+    let switch = |server: &Server, on: bool| {
+        let bearer = format!("Bearer {}", server.keys.mint_moderator(&server.room));
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        let body = format!("{{\"broadcast\": {on}}}");
+        assert_eq!(server.http.request("PATCH", &path, &headers, Some(body.as_bytes())).unwrap().status, 200);
+    };
+    switch(&server, false);
+    server.start_again().unwrap();
+    let _speaker = speaker(&server, "gst");
+    server.wait_for_speakers(1).unwrap();
+    // A broadcast has its place as soon as it is started.
+    pass(2);
+    let room = server.http.get(&path).unwrap().json();
+    assert!(room["playlist"].is_null() && room["broadcast"] == false, "{room}");
+
+    switch(&server, true);
+    server.wait_for_broadcast().unwrap();
+    switch(&server, false);
+    wait_for("the broadcast's end", 20, || {
+        let room = server.http.get(&path).unwrap().json();
+        (room["live"] == false && room["stage"].as_array().is_some_and(|stage| stage.len() == 1)).then_some(())
+    })
+    .unwrap();
+}
+
 /// Every playlist parses in a parser of others', and says what its kind must say.
 fn check_playlists(server: &Server) {
     let text = server.http.text(&server.playlist()).unwrap();
