@@ -3,13 +3,19 @@
 //! Asked by `routes/rooms.rs` and before every WHIP and WHEP POST; never on the way of a playlist or a part.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Error;
+
+mod switch;
+
+pub use switch::BroadcastSwitch;
 
 /// How the speakers share the picture of the broadcast.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,32 +47,6 @@ pub enum RoomOrder {
         /// Which.
         room: String,
     },
-}
-
-/// Whether a room's stage is broadcast when somebody is on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BroadcastSwitch {
-    /// When it was last switched on. UTC, milliseconds since the Unix epoch; 0: it is as the room was made, on.
-    pub on_at_utc_ms: i64,
-    /// When it was switched off after that; `None`: it is on.
-    pub off_at_utc_ms: Option<i64>,
-}
-
-impl BroadcastSwitch {
-    /// Whether it is on.
-    pub fn is_on(self) -> bool {
-        self.off_at_utc_ms.is_none()
-    }
-
-    /// Switched on or off now; as it was, if it is so already.
-    #[must_use]
-    pub fn turned(self, on: bool, now_utc_ms: i64) -> Self {
-        match (self.is_on(), on) {
-            (false, true) => Self { on_at_utc_ms: now_utc_ms, off_at_utc_ms: None },
-            (true, false) => Self { off_at_utc_ms: Some(now_utc_ms), ..self },
-            (true, true) | (false, false) => self,
-        }
-    }
 }
 
 /// A room, as stored.
@@ -125,6 +105,7 @@ impl Room {
 #[derive(Clone, Debug)]
 pub struct Rooms {
     pub(crate) pool: SqlitePool,
+    changing: Arc<Mutex<()>>,
 }
 
 type Row = (String, String, String, String, i64, u32, u32, i64, Option<i64>);
@@ -149,7 +130,7 @@ impl Rooms {
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options);
         let pool = pool.await.map_err(|error| failed(error.into()))?;
         sqlx::migrate!("./migrations").run(&pool).await.map_err(|error| failed(error.into()))?;
-        Ok(Self { pool })
+        Ok(Self { pool, changing: Arc::default() })
     }
 
     /// Adds a room, unless there is one of that name or `rooms_max` are there already.
@@ -196,6 +177,11 @@ impl Rooms {
             .await
             .map_err(Error::Database)?;
         row.map(from_row).ok_or(Error::UnknownRoom)
+    }
+
+    /// Whoever reads a room to change it and tell of it holds this meanwhile: no change is lost, and all are told in order.
+    pub(crate) async fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().await
     }
 
     /// Changes title, layout, metadata and whether it has a broadcast.
@@ -273,15 +259,6 @@ mod tests {
         rooms.delete("b").await.unwrap();
         assert!(matches!(rooms.delete("b").await, Err(Error::UnknownRoom)));
         assert!(matches!(rooms.update(&room("b")).await, Err(Error::UnknownRoom)));
-    }
-
-    #[test]
-    fn a_switch_remembers_when_it_was_turned_and_only_then() {
-        let on = BroadcastSwitch::default();
-        assert_eq!((on.is_on(), on.turned(true, 5)), (true, on));
-        let off = on.turned(false, 6);
-        assert_eq!((off.is_on(), off.off_at_utc_ms, off.turned(false, 7)), (false, Some(6), off));
-        assert_eq!(off.turned(true, 8), BroadcastSwitch { on_at_utc_ms: 8, off_at_utc_ms: None });
     }
 
     #[test]

@@ -159,31 +159,42 @@ async fn change(
 ) -> Result<Response, Problem> {
     auth::may_administer(&auth::grants(&app.keys, &headers)?, &room)?;
     let request: ChangeRoom = extract::json(&app.config, &headers, body).await?;
-    let was = app.rooms.get(&room).await?;
-    let mut room = was.clone();
-    room.title = request.title.unwrap_or(room.title);
-    room.layout = request.layout.unwrap_or(room.layout);
-    if let Some(on) = request.broadcast {
-        room.broadcast = room.broadcast.turned(on, Utc::now().timestamp_millis());
-    }
-    change_room(app.clone(), &was, room.clone()).await?;
+    let change = move |room: &mut Room| {
+        if let Some(title) = request.title {
+            room.title = title;
+        }
+        if let Some(layout) = request.layout {
+            room.layout = layout;
+        }
+        if let Some(on) = request.broadcast {
+            room.broadcast = room.broadcast.turned(on, Utc::now().timestamp_millis());
+        }
+    };
+    let room = change_room(app.clone(), room, change).await?;
     Ok(uncached(view(&app, room, true)))
 }
 
-/// Stores what is new about a room; its broadcast follows.
-pub(crate) async fn change_room(app: App, was: &Room, room: Room) -> Result<(), Error> {
-    check(&room)?;
-    let (on, layout) = (room.broadcast.is_on(), room.layout.clone());
-    let order = RoomOrder::Broadcast { room: room.name.clone(), on, layout };
-    let is_news = (on, &room.layout) != (was.broadcast.is_on(), &was.layout);
+/// Changes a room that is stored; its broadcast follows.
+pub(crate) async fn change_room(
+    app: App,
+    name: String,
+    change: impl FnOnce(&mut Room) + Send + 'static,
+) -> Result<Room, Error> {
     to_the_end(async move {
+        let _alone = app.rooms.changing().await;
+        let was = app.rooms.get(&name).await?;
+        let mut room = was.clone();
+        change(&mut room);
+        check(&room)?;
+        let is_news = (room.broadcast.is_on(), &room.layout) != (was.broadcast.is_on(), &was.layout);
         // A place in the queue first: what is stored must also be told.
-        let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
+        let place = is_news.then(|| app.orders.try_reserve().map_err(|_| Error::Busy)).transpose()?;
         app.rooms.update(&room).await?;
-        if is_news {
-            place.send(order);
+        if let Some(place) = place {
+            let (on, layout) = (room.broadcast.is_on(), room.layout.clone());
+            place.send(RoomOrder::Broadcast { room: name, on, layout });
         }
-        Ok(())
+        Ok(room)
     })
     .await
 }
@@ -219,6 +230,7 @@ async fn delete(State(app): State<App>, Path(room): Path<String>, headers: Heade
 /// Deletes a room, ends its sessions, and has its broadcast ended.
 pub(crate) async fn end_room(app: App, room: String) -> Result<(), Error> {
     to_the_end(async move {
+        let _alone = app.rooms.changing().await;
         let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
         app.rooms.delete(&room).await?;
         let closed = app.stage.moderate(Moderation::CloseRoom(room.clone())).await;

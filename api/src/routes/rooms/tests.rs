@@ -121,6 +121,27 @@ async fn a_broadcast_is_on_until_it_is_switched_off_and_told_of_each_switch_once
 }
 
 #[tokio::test]
+async fn changes_at_once_all_come_to_pass() {
+    let mut rig = Rig::new().await;
+    let (name, token) = rig.bearer("demo", "admin");
+    let headers = [(name, token.as_str()), JSON_TYPE];
+    for round in 0..10 {
+        let on = round % 2 == 1;
+        let (title, metadata) = (format!("title {round}"), format!("metadata {round}"));
+        let (titled, switched) = (json!({ "title": title }).to_string(), json!({ "broadcast": on }).to_string());
+        let replies = tokio::join!(
+            rig.send("PATCH", "/v1/rooms/demo", &headers, &titled),
+            rig.send("PATCH", "/v1/rooms/demo", &headers, &switched),
+            rig.twirp("RoomService/UpdateRoomMetadata", "admin", json!({"room": "demo", "metadata": metadata})),
+        );
+        assert_eq!([replies.0.status, replies.1.status, replies.2.status], [200; 3]);
+        let room = rig.rooms.get("demo").await.unwrap();
+        assert_eq!((room.title, room.metadata, room.broadcast.is_on()), (title, metadata, on), "{round}");
+        assert!(rig.orders.try_recv().is_ok());
+    }
+}
+
+#[tokio::test]
 async fn deleting_a_room_ends_its_sessions_and_its_broadcast() {
     let mut rig = Rig::new().await;
     let (name, token) = rig.bearer("demo", "admin");

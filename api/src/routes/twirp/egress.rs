@@ -33,16 +33,19 @@ impl Egress {
     ) -> Result<proto::EgressInfo, Failure> {
         check_served(&request)?;
         let layout = layout(&request.layout)?;
-        let was = self.app.rooms.get(&request.room_name).await?;
-        let now_utc_ms = Utc::now().timestamp_millis();
-        let mut room = was.clone();
-        room.layout = layout.unwrap_or(room.layout);
-        room.broadcast = room.broadcast.turned(true, now_utc_ms);
-        if !was_asked_for(&room) && self.run(&room).is_none_or(|run| !run.live) {
-            // It was on, but nobody had asked for it: from now on it is listed while it waits for a stage.
-            room.broadcast.on_at_utc_ms = now_utc_ms;
-        }
-        self.change(&was, room).await
+        let is_live = self.run(&request.room_name).is_some_and(|run| run.live);
+        let change = move |room: &mut Room| {
+            let now_utc_ms = Utc::now().timestamp_millis();
+            if let Some(layout) = layout {
+                room.layout = layout;
+            }
+            room.broadcast = room.broadcast.turned(true, now_utc_ms);
+            if !was_asked_for(room) && !is_live {
+                // It was on, but nobody had asked for it: from now on it is listed while it waits for a stage.
+                room.broadcast.on_at_utc_ms = now_utc_ms;
+            }
+        };
+        self.change(request.room_name, change).await
     }
 
     /// What is on the air, what was asked for, and of each room what was stopped last.
@@ -62,23 +65,26 @@ impl Egress {
 
     /// Switches the broadcast off. The room stays, and whoever is in it.
     pub(super) async fn stop(&self, request: proto::StopEgressRequest) -> Result<proto::EgressInfo, Failure> {
-        let was = self.running(&request.egress_id).await?;
-        let broadcast = was.broadcast.turned(false, Utc::now().timestamp_millis());
-        self.change(&was, Room { broadcast, ..was.clone() }).await
+        let room = self.running(&request.egress_id).await?;
+        let off = |room: &mut Room| room.broadcast = room.broadcast.turned(false, Utc::now().timestamp_millis());
+        self.change(room.name, off).await
     }
 
     pub(super) async fn update_layout(
         &self,
         request: proto::UpdateLayoutRequest,
     ) -> Result<proto::EgressInfo, Failure> {
-        let was = self.running(&request.egress_id).await?;
+        let room = self.running(&request.egress_id).await?;
         let layout = layout(&request.layout)?.unwrap_or_default();
-        self.change(&was, Room { layout, ..was.clone() }).await
+        self.change(room.name, |room| room.layout = layout).await
     }
 
-    async fn change(&self, was: &Room, room: Room) -> Result<proto::EgressInfo, Failure> {
-        change_room(self.app.clone(), was, room.clone()).await?;
-        Ok(self.info(&room))
+    async fn change(
+        &self,
+        room: String,
+        change: impl FnOnce(&mut Room) + Send + 'static,
+    ) -> Result<proto::EgressInfo, Failure> {
+        Ok(self.info(&change_room(self.app.clone(), room, change).await?))
     }
 
     /// The room of an egress that has not been stopped.
@@ -100,11 +106,11 @@ impl Egress {
 
     fn info(&self, room: &Room) -> proto::EgressInfo {
         let base = self.app.config.playlist_base_url.as_deref().unwrap_or(&self.public_url);
-        told(room, self.run(room), format!("{base}/live/{}/{PLAYLIST}", room.name))
+        told(room, self.run(&room.name), format!("{base}/live/{}/{PLAYLIST}", room.name))
     }
 
-    fn run(&self, room: &Room) -> Option<Run> {
-        let entry = self.app.broadcasts.listed(&room.name)?;
+    fn run(&self, room: &str) -> Option<Run> {
+        let entry = self.app.broadcasts.listed(room)?;
         Some(Run { since_utc_ms: entry.since.timestamp_millis(), live: entry.playback.is_live() })
     }
 }

@@ -9,7 +9,7 @@ use super::Failure;
 use crate::app::App;
 use crate::extract::check_room_name;
 use crate::rooms::Room;
-use crate::routes::rooms::end_room;
+use crate::routes::rooms::{change_room, end_room};
 use crate::{Error, Moderation, auth};
 
 /// Longer metadata of a room is refused, bytes.
@@ -70,9 +70,9 @@ impl RoomService {
         &self,
         request: proto::UpdateRoomMetadataRequest,
     ) -> Result<proto::Room, Failure> {
-        let room = self.administered(&request.room).await?;
-        let room = Room { metadata: checked(request.metadata)?, ..room };
-        self.app.rooms.update(&room).await?;
+        auth::may_administer(&self.grants, &request.room)?;
+        let metadata = checked(request.metadata)?;
+        let room = change_room(self.app.clone(), request.room, |room| room.metadata = metadata).await?;
         self.app.stage.moderate(Moderation::TellRoom(room.as_livekit())).await?;
         Ok(self.room(room))
     }
