@@ -214,7 +214,7 @@ fn random_switches_between_layers_never_show_a_broken_picture() {
     let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
     let switches = std::env::var("SWITCHES").unwrap_or_else(|_| SWITCHES.into());
     let seed = std::env::var("SEED").unwrap_or_else(|_| std::process::id().to_string());
-    for codec in ["vp8", "vp9"] {
+    for codec in ["vp8", "vp9", "av1"] {
         eprintln!("{}", python(&server, "layers.py", &[&switches, &seed, codec]));
     }
 }
@@ -271,18 +271,21 @@ fn a_small_element_gets_a_small_picture_and_tracks_are_taken_by_choice() {
 fn layers_within_one_stream_are_chosen_like_streams_of_their_own() {
     let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();
-    let ann = join(&mut browser, &server, "ann", "");
-    browser.evaluate(ann, "window.rig.camera({ videoCodec: 'vp9', backupCodec: false })").unwrap();
-    takes_what_it_has_use_for(&mut browser, &server, "");
-    let mime_type = "window.rig.room.localParticipant.getTrackPublication('camera').trackInfo.mimeType.toLowerCase()";
-    assert_eq!(browser.evaluate(ann, mime_type).unwrap(), "video/vp9");
-    let ben = join(&mut browser, &server, "ben", "adaptive=1");
-    let all = per_second(&mut browser, ben);
-    browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setVideoFPS(7)")).unwrap();
-    browser.wait_until(ben, "few pictures a second", 20, RATE, |rate| rate.as_f64() < Some(12.0)).unwrap();
-    browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setVideoFPS(30)")).unwrap();
-    let again = |rate: &Value| rate.as_f64() > Some(all * 0.7);
-    browser.wait_until(ben, "as many as before", 20, RATE, again).unwrap();
+    for (codec, connections) in [("vp9", ""), ("av1", ""), ("av1", TWO_CONNECTIONS)] {
+        let ann = join(&mut browser, &server, "ann", "");
+        browser.evaluate(ann, &format!("window.rig.camera({{ videoCodec: '{codec}', backupCodec: false }})")).unwrap();
+        takes_what_it_has_use_for(&mut browser, &server, connections);
+        let mime_type =
+            "window.rig.room.localParticipant.getTrackPublication('camera').trackInfo.mimeType.toLowerCase()";
+        assert_eq!(browser.evaluate(ann, mime_type).unwrap(), format!("video/{codec}"));
+        let ben = join(&mut browser, &server, "ben", &format!("adaptive=1&{connections}"));
+        let all = per_second(&mut browser, ben);
+        browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setVideoFPS(7)")).unwrap();
+        browser.wait_until(ben, "few pictures a second", 20, RATE, |rate| rate.as_f64() < Some(12.0)).unwrap();
+        browser.evaluate(ben, &format!("{CAMERA_OF_ANN}.setVideoFPS(30)")).unwrap();
+        let again = |rate: &Value| rate.as_f64() > Some(all * 0.7);
+        browser.wait_until(ben, "as many as before", 20, RATE, again).unwrap();
+    }
 }
 
 /// Ann's camera, as a page has it.

@@ -1,6 +1,6 @@
 """Random switches between the layers of one camera, each decoded picture checked: `layers.py URL ROOM SWITCHES SEED [CODEC]`.
 
-A native publisher sends three sizes of known pictures, in three streams (VP8) or layered in one (VP9); a native subscriber asks for one size after another, at random times. A
+A native publisher sends three sizes of known pictures, in three streams (VP8) or layered in one (VP9, AV1); a native subscriber asks for one size after another, at random times. A
 picture is broken if any of its sixteen patches has not the colour that it should have. Prints how many were, and how long switches
 took from the request to the first picture of the new size. Key and secret from the environment. Prints "done".
 """
@@ -77,6 +77,8 @@ async def main(url, name, switches, seed, codec="vp8"):
     source = rtc.VideoSource(WIDTH, HEIGHT)
     playing = asyncio.create_task(show(source, [picture(n) for n in range(4)]))
     options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=True, video_codec=CODECS[codec])
+    if codec != "vp8":
+        options.scalability_mode = "L3T3_KEY"
     await publisher.local_participant.publish_track(rtc.LocalVideoTrack.create_video_track("picture", source), options)
     video, publication = await asyncio.wait_for(track, LIMIT_S)
 

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 
+use super::codec::dependency;
 use super::ring::Packet;
 
 /// Epochs remembered.
@@ -30,6 +31,8 @@ pub(crate) struct Numbers {
     pub timestamp: u32,
     /// VP8's picture id and TL0PICIDX.
     pub vp8: Option<(u16, u8)>,
+    /// The dependency descriptor's frame number.
+    pub frame: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +43,7 @@ struct Epoch {
     timestamp_offset: u32,
     picture_id_offset: u16,
     tl0_offset: u8,
+    frame_offset: u16,
 }
 
 impl Epoch {
@@ -51,8 +55,13 @@ impl Epoch {
                 let picture_id = d.picture_id.unwrap_or_default().wrapping_add(self.picture_id_offset) & 0x7fff;
                 (picture_id, d.tl0_pic_idx.unwrap_or_default().wrapping_add(self.tl0_offset))
             }),
+            frame: frame_number(packet).map(|number| number.wrapping_add(self.frame_offset)),
         }
     }
+}
+
+fn frame_number(packet: &Packet) -> Option<u16> {
+    Some(dependency::Frame::parse(packet.descriptor.as_ref()?)?.number)
 }
 
 /// The numbering of one subscription.
@@ -64,11 +73,12 @@ pub(crate) struct Rewriter {
     timestamp: u32,
     picture_id: u16,
     tl0: u8,
+    frame: u16,
 }
 
 impl Rewriter {
     pub(crate) fn new(origin: Origin) -> Self {
-        Self { origin, epochs: VecDeque::new(), highest: None, timestamp: 0, picture_id: 0, tl0: 0 }
+        Self { origin, epochs: VecDeque::new(), highest: None, timestamp: 0, picture_id: 0, tl0: 0, frame: 0 }
     }
 
     /// The layer that is forwarded.
@@ -107,6 +117,7 @@ impl Rewriter {
             timestamp_offset: timestamp.wrapping_sub(packet.timestamp),
             picture_id_offset: self.picture_id.wrapping_add(1).wrapping_sub(descriptor.picture_id.unwrap_or_default()),
             tl0_offset: self.tl0.wrapping_add(1).wrapping_sub(descriptor.tl0_pic_idx.unwrap_or_default()),
+            frame_offset: self.frame.wrapping_add(1).wrapping_sub(frame_number(packet).unwrap_or_default()),
         });
     }
 
@@ -149,6 +160,7 @@ impl Rewriter {
             if let Some((picture_id, tl0)) = numbers.vp8 {
                 (self.picture_id, self.tl0) = (picture_id, tl0);
             }
+            self.frame = numbers.frame.unwrap_or(self.frame);
         }
         numbers
     }

@@ -17,6 +17,7 @@ fn packet(sequence: u64, timestamp: u32) -> Packet {
         place: Place::default(),
         vp8: None,
         red_primary: 0,
+        descriptor: None,
         payload: Arc::new([1]),
         arrived: Instant::now(),
     }
@@ -42,7 +43,7 @@ fn a_switch_goes_on_where_the_last_layer_ended() {
     let first = packet(500, 9000);
     assert_eq!(r.rewrite(0, &first), None, "nothing is forwarded before the first switch");
     r.switch(0, &first, None);
-    assert_eq!(r.rewrite(0, &first), Some(Numbers { index: 2000, timestamp: 77, vp8: None }));
+    assert_eq!(r.rewrite(0, &first), Some(Numbers { index: 2000, timestamp: 77, vp8: None, frame: None }));
     assert_eq!(r.rewrite(0, &packet(503, 12_000)).map(|n| (n.index, n.timestamp)), Some((2003, 3077)));
     let other = packet(70_000, 5);
     r.switch(2, &other, Some(4000));

@@ -25,6 +25,8 @@ pub(crate) struct Packet {
     pub vp8: Option<vp8::Descriptor>,
     /// Where the newest block begins, of redundant audio; else 0.
     pub red_primary: u16,
+    /// The dependency descriptor, of AV1.
+    pub descriptor: Option<Arc<[u8]>>,
     /// Without padding.
     pub payload: Arc<[u8]>,
     /// When this server received it.
@@ -72,6 +74,7 @@ mod tests {
             place: Place::default(),
             vp8: None,
             red_primary: 0,
+            descriptor: None,
             payload: Arc::new([]),
             arrived: Instant::now(),
         })

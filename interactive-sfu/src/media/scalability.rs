@@ -2,13 +2,13 @@
 //!
 //! A published sequence is forwarded whole, or thinned to a [`Variant`]: what it leaves out nobody misses, because a [`Thinner`]
 //! numbers what stays. So a variant is a layer like any other, and whoever watches it shares it with whoever else does.
-//! Spatial layers are those of VP9 (RFC 9628); temporal ones also VP8's (RFC 7741). No I/O and no clock.
+//! Spatial layers are those of VP9 (RFC 9628) and AV1; temporal ones also VP8's (RFC 7741). No I/O and no clock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::codec::{VideoCodec, vp8, vp9};
+use super::codec::{VideoCodec, dependency, vp8, vp9};
 use super::ring::Packet;
 
 /// The highest layer that is told apart: higher ones count as this one.
@@ -54,6 +54,13 @@ impl Place {
             // Y: it refers to the base alone, and what follows in its layer to nothing before it.
             up_from: temporal.checked_sub(1).filter(|_| d.layer_sync),
         }
+    }
+
+    /// AV1's, whose descriptor says it.
+    #[inline]
+    pub(crate) fn of_av1(frame: &dependency::Frame, layer: (u8, u8)) -> Self {
+        let (spatial, temporal) = (layer.0.min(TOP), layer.1.min(TOP));
+        Self { spatial, temporal, begins_picture: frame.begins && spatial == 0, ends_layer: frame.ends, up_from: None }
     }
 
     fn of_vp9(d: &vp9::Descriptor, marker: bool) -> Self {
@@ -115,9 +122,9 @@ impl Variant {
 /// What a track of so many sequences can be sent as: first each whole, then what they can be thinned to.
 pub(crate) fn variants(codec: Option<VideoCodec>, sources: usize) -> Vec<Variant> {
     let thinnest = match codec {
-        Some(VideoCodec::Vp9) => 0,
+        Some(VideoCodec::Vp9 | VideoCodec::Av1) => 0,
         Some(VideoCodec::Vp8) => TOP,
-        Some(VideoCodec::H264 | VideoCodec::Av1) | None => TOP + 1,
+        Some(VideoCodec::H264) | None => TOP + 1,
     };
     let thinned = (0..sources).flat_map(|source| {
         let all = (thinnest..=TOP).flat_map(|spatial| (0..=TOP).map(move |temporal| (spatial, temporal)));
@@ -171,6 +178,7 @@ impl Thinner {
                 ..descriptor
             }),
             red_primary: 0,
+            descriptor: packet.descriptor.clone(),
             // One that was missing, had its number kept, and does not belong here: the number carries nothing.
             payload: if kept { packet.payload.clone() } else { Arc::new([]) },
             arrived: packet.arrived,

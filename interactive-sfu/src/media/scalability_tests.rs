@@ -21,6 +21,7 @@ fn packet(sequence: u64, place: Place, vp8: Option<vp8::Descriptor>) -> Packet {
         place,
         vp8,
         red_primary: 0,
+        descriptor: None,
         payload: Arc::new([1]),
         arrived,
     }

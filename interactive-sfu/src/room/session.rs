@@ -143,6 +143,7 @@ pub(crate) fn track(
         rrid_extension: section.extension_id(Extension::RepairedRtpStreamId),
         abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
         audio_level_extension: section.extension_id(Extension::AudioLevel),
+        dependency_descriptor_extension: section.extension_id(Extension::DependencyDescriptor),
     };
     Some((track, media))
 }
@@ -160,6 +161,7 @@ pub(crate) fn sections(negotiated: &[NegotiatedSection]) -> (Vec<NewSection>, Ve
             mid: section.mid.clone(),
             mid_extension: section.extension_id(Extension::Mid),
             abs_send_time_extension: section.extension_id(Extension::AbsSendTime),
+            dependency_descriptor_extension: section.extension_id(Extension::DependencyDescriptor),
             pausable: false,
         };
         let seat = Seat { video, speaker: None };

@@ -3,11 +3,16 @@
 use std::time::Instant;
 
 use super::net::Path;
+use crate::media::codec::dependency::set_frame_number;
 use crate::media::report::abs_send_time;
 use crate::transport::srtp::Sealer;
 
 /// Fixed header, extension header, MID of up to 16 bytes, abs-send-time, padding.
-const HEAD_MAX: usize = 12 + 4 + 17 + 4 + 3;
+const HEAD_MAX: usize = 12 + 4 + 18 + 5 + 3;
+/// Where the extension's elements begin.
+const ELEMENTS: usize = 16;
+/// What an element of one-byte headers can carry (RFC 8285 §4.2).
+const SHORT_MAX: usize = 16;
 
 /// The time of one flush.
 pub(crate) struct Stamp {
@@ -27,57 +32,151 @@ pub(crate) struct Link<'a> {
     pub sealer: &'a Sealer,
 }
 
-/// Our half of an RTP packet's head, prepared.
-pub(super) struct Head {
+/// A dependency descriptor as it goes out: the extension's id, what it says, and the frame's number.
+pub(super) type Described<'a> = Option<(u8, &'a [u8], u16)>;
+
+/// What differs from packet to packet.
+pub(super) struct Fields<'a> {
+    pub marker: bool,
+    pub payload_type: u8,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub described: Described<'a>,
+}
+
+/// Our half of an RTP packet's head, prepared, with short elements (RFC 8285 §4.2) or long ones (§4.3).
+struct Prepared {
     bytes: [u8; HEAD_MAX],
-    pub(super) len: usize,
+    /// Of what is prepared: the fixed header and, if there are any, the elements without padding.
+    end: usize,
     /// Where abs-send-time stands.
     send_time_at: Option<usize>,
 }
 
-impl Head {
-    pub(super) fn new(ssrc: u32, mid: Option<(u8, &str)>, send_time: Option<u8>) -> Self {
-        let mut head = Self { bytes: [0; HEAD_MAX], len: 12, send_time_at: None };
-        head.bytes[0] = 0x80;
-        head.bytes[8..12].copy_from_slice(&ssrc.to_be_bytes());
-        let mut at = 16;
+impl Prepared {
+    fn new(ssrc: u32, mid: Option<(u8, &str)>, send_time: Option<u8>, long: bool) -> Self {
+        let mut bytes = [0; HEAD_MAX];
+        bytes[0] = 0x80;
+        bytes[8..12].copy_from_slice(&ssrc.to_be_bytes());
+        bytes[12..14].copy_from_slice(if long { &[0x10, 0x00] } else { &[0xbe, 0xde] });
+        let (mut at, mut send_time_at) = (ELEMENTS, None);
         if let Some((id, mid)) = mid.filter(|(_, mid)| (1..=16).contains(&mid.len())) {
-            head.bytes[at] = id << 4 | (mid.len() - 1) as u8;
-            head.bytes[at + 1..at + 1 + mid.len()].copy_from_slice(mid.as_bytes());
-            at += 1 + mid.len();
+            at += element(&mut bytes[at..], id, mid.as_bytes(), long);
         }
         if let Some(id) = send_time {
-            head.bytes[at] = id << 4 | 2;
-            head.send_time_at = Some(at + 1);
-            at += 4;
+            at += element(&mut bytes[at..], id, &[0; 3], long);
+            send_time_at = Some(at - 3);
         }
-        if at > 16 {
-            at = at.next_multiple_of(4);
-            head.bytes[0] |= 0x10;
-            head.bytes[12..14].copy_from_slice(&[0xbe, 0xde]);
-            head.bytes[14..16].copy_from_slice(&(((at - 16) / 4) as u16).to_be_bytes());
-            head.len = at;
-        }
-        head
+        Self { bytes, end: if at > ELEMENTS { at } else { 12 }, send_time_at }
+    }
+}
+
+/// Writes an element, and tells its length.
+fn element(out: &mut [u8], id: u8, data: &[u8], long: bool) -> usize {
+    let header = if long {
+        out[..2].copy_from_slice(&[id, data.len() as u8]);
+        2
+    } else {
+        out[0] = id << 4 | (data.len().saturating_sub(1) as u8);
+        1
+    };
+    out[header..header + data.len()].copy_from_slice(data);
+    header + data.len()
+}
+
+/// See the module.
+pub(super) struct Head {
+    short: Prepared,
+    /// For packets with an element that is longer; made when one comes.
+    long: Option<Box<Prepared>>,
+}
+
+impl Head {
+    /// `described`: its packets may carry dependency descriptors.
+    pub(super) fn new(ssrc: u32, mid: Option<(u8, &str)>, send_time: Option<u8>, described: bool) -> Self {
+        let long = described.then(|| Box::new(Prepared::new(ssrc, mid, send_time, true)));
+        Self { short: Prepared::new(ssrc, mid, send_time, false), long }
     }
 
-    /// Writes it to the start of `out`, which is long enough.
+    /// Writes it to the start of `out`, and tells its length. `None`: there is no room, with `spare` bytes after it.
     #[inline]
-    pub(super) fn write(
-        &self,
-        out: &mut [u8],
-        marker: bool,
-        payload_type: u8,
-        sequence: u16,
-        timestamp: u32,
-        stamp: &Stamp,
-    ) {
-        out[..self.len].copy_from_slice(&self.bytes[..self.len]);
-        out[1] = u8::from(marker) << 7 | payload_type;
-        out[2..4].copy_from_slice(&sequence.to_be_bytes());
-        out[4..8].copy_from_slice(&timestamp.to_be_bytes());
-        if let Some(at) = self.send_time_at {
+    pub(super) fn write(&self, out: &mut [u8], fields: &Fields<'_>, stamp: &Stamp, spare: usize) -> Option<usize> {
+        let longer = fields.described.is_some_and(|(_, descriptor, _)| descriptor.len() > SHORT_MAX);
+        let prepared = self.long.as_deref().filter(|_| longer).unwrap_or(&self.short);
+        let described = fields.described.filter(|_| self.long.is_some());
+        let more = described.map_or(0, |(_, descriptor, _)| ELEMENTS - 12 + 2 + descriptor.len() + 3);
+        if out.len() < prepared.end + 3 + more + spare {
+            return None;
+        }
+        out[..prepared.end].copy_from_slice(&prepared.bytes[..prepared.end]);
+        out[1] = u8::from(fields.marker) << 7 | fields.payload_type;
+        out[2..4].copy_from_slice(&fields.sequence.to_be_bytes());
+        out[4..8].copy_from_slice(&fields.timestamp.to_be_bytes());
+        if let Some(at) = prepared.send_time_at {
             out[at..at + 3].copy_from_slice(&stamp.abs_send_time);
+        }
+        let mut end = prepared.end;
+        if let Some((id, descriptor, frame)) = described.filter(|(_, descriptor, _)| descriptor.len() < 256) {
+            out[12..ELEMENTS].copy_from_slice(&prepared.bytes[12..ELEMENTS]);
+            let at = end.max(ELEMENTS);
+            end = at + element(&mut out[at..], id, descriptor, longer);
+            set_frame_number(&mut out[end - descriptor.len()..end], frame);
+        }
+        if end > 12 {
+            let padded = end.next_multiple_of(4);
+            out[end..padded].fill(0);
+            out[0] |= 0x10;
+            out[14..ELEMENTS].copy_from_slice(&(((padded - ELEMENTS) / 4) as u16).to_be_bytes());
+            end = padded;
+        }
+        Some(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::rtp::Header;
+
+    fn written(head: &Head, described: Described<'_>) -> Vec<u8> {
+        let mut out = vec![0xff; 400];
+        let fields = Fields { marker: true, payload_type: 96, sequence: 7, timestamp: 9, described };
+        let stamp = Stamp { now: Instant::now(), abs_send_time: [1, 2, 3] };
+        let len = head.write(&mut out, &fields, &stamp, 100).unwrap();
+        out.truncate(len);
+        out
+    }
+
+    #[test]
+    fn what_a_head_says_can_be_read_with_short_and_long_descriptors_and_none() {
+        let (short, long) = ([0xc5, 0, 0], [0xc5; 90]);
+        for (mid, send_time) in [(Some((1, "mid")), Some(2)), (None, None)] {
+            let head = Head::new(77, mid, send_time, true);
+            for (descriptor, len) in [(None, 0), (Some(&short[..]), 3), (Some(&long[..]), 90)] {
+                let packet = written(&head, descriptor.map(|descriptor| (3, descriptor, 0x1234)));
+                let header = Header::parse(&packet).unwrap();
+                assert_eq!((header.len, header.ssrc, header.marker), (packet.len(), 77, true));
+                assert_eq!(header.extension(&packet, 1), mid.map(|(_, mid)| mid.as_bytes()), "{len}");
+                assert_eq!(header.extension(&packet, 2), send_time.map(|_| &[1, 2, 3][..]), "{len}");
+                let told = header.extension(&packet, 3).unwrap_or_default();
+                assert_eq!(told.len(), len);
+                assert!(told.is_empty() || told[..3] == [0xc5, 0x12, 0x34]);
+            }
+        }
+        let plain = Head::new(77, None, None, false);
+        assert_eq!(written(&plain, Some((3, &short, 1))).len(), 12, "its receiver did not agree to it");
+    }
+
+    #[test]
+    fn a_head_that_does_not_fit_is_not_written() {
+        let fields =
+            Fields { marker: true, payload_type: 96, sequence: 7, timestamp: 9, described: Some((3, &[0; 90], 1)) };
+        let stamp = Stamp { now: Instant::now(), abs_send_time: [1, 2, 3] };
+        let head = Head::new(77, Some((1, "mid")), Some(2), true);
+        for room in 0..200 {
+            let mut out = vec![0; room];
+            let fits = head.write(&mut out, &fields, &stamp, 50);
+            assert!(fits.is_none_or(|len| len + 50 <= room));
         }
     }
 }

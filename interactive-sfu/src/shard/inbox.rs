@@ -118,6 +118,7 @@ pub(crate) struct NewTrack {
     pub rrid_extension: Option<u8>,
     pub abs_send_time_extension: Option<u8>,
     pub audio_level_extension: Option<u8>,
+    pub dependency_descriptor_extension: Option<u8>,
 }
 
 impl NewTrack {
@@ -137,6 +138,7 @@ pub(crate) struct NewSection {
     pub mid: String,
     pub mid_extension: Option<u8>,
     pub abs_send_time_extension: Option<u8>,
+    pub dependency_descriptor_extension: Option<u8>,
     /// Rather nothing than more than the path carries: its receiver is told. Else the smallest layer is sent whatever happens.
     pub pausable: bool,
 }
@@ -261,6 +263,7 @@ mod tests {
             place: Place::default(),
             vp8: None,
             red_primary,
+            descriptor: None,
             payload: payload.into(),
             arrived: Instant::now(),
         };

@@ -14,7 +14,6 @@ use crate::media::report::{ClockMapping, middle, ntp};
 use crate::media::ring::Packet;
 use crate::media::rtcp::{ReportBlock, Writer};
 use crate::media::rtp::Header;
-use crate::media::scalability::Place;
 use crate::transport::srtp::nearest;
 
 /// SSRCs whose place is known.
@@ -127,14 +126,17 @@ impl Publisher {
         let video = track.negotiated.video;
         let keyframe = video.is_some_and(|codec| is_keyframe_start(codec, payload));
         let vp8 = video.filter(|c| *c == VideoCodec::Vp8).and_then(|_| vp8::Descriptor::parse(payload));
-        let place = video.map(|codec| Place::of(codec, payload, header.marker, vp8.as_ref())).unwrap_or_default();
+        let descriptor = track.negotiated.dependency_descriptor_extension.filter(|_| video == Some(VideoCodec::Av1));
+        let descriptor = descriptor.and_then(|id| header.extension(packet, id));
+        let place = video.map(|codec| layer.place(codec, payload, header.marker, vp8.as_ref(), descriptor));
         let packet = Packet {
             sequence,
             timestamp: header.timestamp,
             marker: header.marker,
             keyframe,
-            place,
+            place: place.unwrap_or_default(),
             vp8,
+            descriptor: descriptor.map(Arc::from),
             red_primary: red_primary as u16,
             payload: payload.into(),
             arrived: now,

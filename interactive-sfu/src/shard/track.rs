@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::inbox::{NewTrack, TrackId};
-use crate::media::codec::{VideoCodec, picture_size, vp9};
+use crate::media::codec::dependency::{Frame, Structure};
+use crate::media::codec::{VideoCodec, picture_size, vp8, vp9};
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
 use crate::media::receive::Reception;
 use crate::media::report::ClockMapping;
 use crate::media::ring::Packet;
-use crate::media::scalability::{Spectrum, TOP, Variant, variants};
+use crate::media::scalability::{Place, Spectrum, TOP, Variant, variants};
 
 /// A layer of which nothing came for so long is off.
 const LIVE_FOR: Duration = Duration::from_millis(1500);
@@ -24,6 +25,8 @@ pub(super) struct Layer {
     pub keyframes: KeyframeRequests,
     info: LayerInfo,
     spectrum: Spectrum,
+    /// AV1's.
+    structure: Structure,
 }
 
 /// One track.
@@ -51,6 +54,7 @@ impl Track {
             keyframes: KeyframeRequests::new(keyframe_interval),
             info: LayerInfo::default(),
             spectrum: Spectrum::default(),
+            structure: Structure::default(),
         };
         let variants = variants(negotiated.video, rids.len());
         let layers = rids.into_iter().map(layer).collect();
@@ -78,6 +82,26 @@ impl Track {
 }
 
 impl Layer {
+    /// Where a packet stands among its layers. `descriptor`: AV1's.
+    pub(super) fn place(
+        &mut self,
+        codec: VideoCodec,
+        payload: &[u8],
+        marker: bool,
+        vp8: Option<&vp8::Descriptor>,
+        descriptor: Option<&[u8]>,
+    ) -> Place {
+        let Some((descriptor, frame)) = descriptor.and_then(|descriptor| Some((descriptor, Frame::parse(descriptor)?)))
+        else {
+            return Place::of(codec, payload, marker, vp8);
+        };
+        if let Some(structure) = Structure::parse(descriptor) {
+            self.spectrum.sizes(&structure.sizes);
+            self.structure = structure;
+        }
+        Place::of_av1(&frame, self.structure.layer_of(frame.template).unwrap_or_default())
+    }
+
     /// A packet of a track of `codec` came. Returns whether [`LayerInfo`] changed.
     pub(super) fn learn(&mut self, codec: Option<VideoCodec>, packet: &Packet) -> bool {
         let before = self.info;

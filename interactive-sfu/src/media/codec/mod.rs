@@ -6,6 +6,7 @@
 pub mod audio;
 pub mod av1;
 mod bits;
+pub mod dependency;
 pub mod h264;
 pub mod red;
 #[cfg(test)]

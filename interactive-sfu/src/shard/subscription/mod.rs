@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use resend::Allowance;
 
-use super::head::{Head, Link, Stamp};
+use super::head::{Described, Fields, Head, Link, Stamp};
 use super::inbox::{NewSection, Source};
 use super::layer::FanoutLayer;
 use super::net::Net;
-use crate::media::codec::{red, vp8};
+use crate::media::codec::{VideoCodec, red, vp8};
 use crate::media::layers::{LayerChoice, LayerInfo, Limit};
 use crate::media::report::ClockMapping;
 use crate::media::rewrite::{Numbers, Origin, Rewriter};
@@ -36,6 +36,7 @@ pub(crate) struct Subscription {
     cname: String,
     mid: Option<(u8, String)>,
     send_time_extension: Option<u8>,
+    descriptor_extension: Option<u8>,
     head: Head,
     rtx_head: Head,
     rtx_index: u64,
@@ -76,10 +77,11 @@ impl Subscription {
             ssrc: section.ssrc,
             rtx_ssrc: section.rtx_ssrc,
             cname: section.cname,
-            head: Head::new(section.ssrc, named, None),
-            rtx_head: Head::new(section.rtx_ssrc, named, section.abs_send_time_extension),
+            head: Head::new(section.ssrc, named, None, false),
+            rtx_head: Head::new(section.rtx_ssrc, named, section.abs_send_time_extension, false),
             mid,
             send_time_extension: section.abs_send_time_extension,
+            descriptor_extension: section.dependency_descriptor_extension,
             rtx_index: u64::from(first_sequence()),
             rewriter: Rewriter::new(Origin { sequence: first_sequence(), timestamp: rand::random() }),
             limit: Limit::default(),
@@ -106,7 +108,9 @@ impl Subscription {
         // Without RTX a packet is sent again under its own number, and must then be the same to the bit: no sending time in it.
         let stamped = source.as_ref().is_some_and(|s| s.rtx_payload_type.is_some());
         let mid = self.mid.as_ref().map(|(id, mid)| (*id, mid.as_str()));
-        self.head = Head::new(self.ssrc, mid, self.send_time_extension.filter(|_| stamped));
+        let described = source.as_ref().is_some_and(|source| source.video == Some(VideoCodec::Av1));
+        self.head = Head::new(self.ssrc, mid, self.send_time_extension.filter(|_| stamped), described);
+        self.rtx_head = Head::new(self.rtx_ssrc, mid, self.send_time_extension, described);
         self.source = source;
     }
 
@@ -230,22 +234,30 @@ impl Subscription {
         self.clock = next;
     }
 
+    fn described<'p>(&self, packet: &'p Packet, numbers: &Numbers) -> Described<'p> {
+        Some((self.descriptor_extension?, packet.descriptor.as_deref()?, numbers.frame?))
+    }
+
     fn send(&self, packet: &Packet, numbers: &Numbers, link: &Link<'_>, net: &mut Net, stamp: &Stamp) -> bool {
         let Some(source) = &self.source else { return false };
         let head = &self.head;
         let (payload_type, payload) = source.content(packet);
-        let len = head.len + payload.len();
         let slot = net.slot(link.path);
-        if slot.len() < len + OVERHEAD_MAX {
-            return false;
-        }
-        head.write(slot, packet.marker, payload_type, numbers.index as u16, numbers.timestamp, stamp);
-        slot[head.len..len].copy_from_slice(payload);
+        let fields = Fields {
+            marker: packet.marker,
+            payload_type,
+            sequence: numbers.index as u16,
+            timestamp: numbers.timestamp,
+            described: self.described(packet, numbers),
+        };
+        let Some(start) = head.write(slot, &fields, stamp, payload.len() + OVERHEAD_MAX) else { return false };
+        let len = start + payload.len();
+        slot[start..len].copy_from_slice(payload);
         if source.red_payload_type == Some(payload_type) {
-            red::set_payload_types(&mut slot[head.len..len], source.payload_type);
+            red::set_payload_types(&mut slot[start..len], source.payload_type);
         }
-        renumber(&mut slot[head.len..len], packet, numbers);
-        let Some(len) = link.sealer.seal_rtp(slot, head.len, len, numbers.index) else { return false };
+        renumber(&mut slot[start..len], packet, numbers);
+        let Some(len) = link.sealer.seal_rtp(slot, start, len, numbers.index) else { return false };
         net.commit(link.path, len);
         true
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Subscription, renumber};
 use crate::media::rewrite::Numbers;
 use crate::media::ring::Packet;
-use crate::shard::head::{Link, Stamp};
+use crate::shard::head::{Fields, Link, Stamp};
 use crate::shard::layer::FanoutLayer;
 use crate::shard::net::Net;
 use crate::transport::srtp::OVERHEAD_MAX;
@@ -76,19 +76,23 @@ impl Subscription {
         net: &mut Net,
         stamp: &Stamp,
     ) -> bool {
-        let start = self.rtx_head.len + 2;
-        let len = start + packet.payload.len();
+        let fields = Fields {
+            marker: packet.marker,
+            payload_type,
+            sequence: self.rtx_index as u16,
+            timestamp: numbers.timestamp,
+            described: self.described(packet, numbers),
+        };
         let slot = net.slot(link.path);
-        if slot.len() < len + OVERHEAD_MAX {
-            return false;
-        }
-        self.rtx_head.write(slot, packet.marker, payload_type, self.rtx_index as u16, numbers.timestamp, stamp);
-        slot[start - 2..start].copy_from_slice(&(numbers.index as u16).to_be_bytes());
+        let spare = 2 + packet.payload.len() + OVERHEAD_MAX;
+        let Some(head) = self.rtx_head.write(slot, &fields, stamp, spare) else { return false };
+        let (start, len) = (head + 2, head + 2 + packet.payload.len());
+        slot[head..start].copy_from_slice(&(numbers.index as u16).to_be_bytes());
         slot[start..len].copy_from_slice(&packet.payload);
         renumber(&mut slot[start..len], packet, numbers);
         let index = self.rtx_index;
         self.rtx_index += 1;
-        let Some(len) = link.sealer.seal_rtp(slot, self.rtx_head.len, len, index) else { return false };
+        let Some(len) = link.sealer.seal_rtp(slot, head, len, index) else { return false };
         net.commit(link.path, len);
         true
     }

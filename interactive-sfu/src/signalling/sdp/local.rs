@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::candidate::Candidate;
 use super::limits::MESSAGE_BYTES_MAX;
 use super::negotiate::NegotiatedSection;
+use super::section::EXTMAP_ALLOW_MIXED;
 use super::types::{Direction, Fingerprint, IceCredentials, Msid, SendStream};
 
 /// An offer or answer: ICE-lite, DTLS server, everything on one transport, every candidate known.
@@ -94,6 +95,9 @@ impl NegotiatedSection {
             return write!(out, "a=sctp-port:5000\r\na=max-message-size:{MESSAGE_BYTES_MAX}\r\n");
         }
         write!(out, "a=rtcp-mux\r\na=rtcp-rsize\r\na={}\r\n", self.direction.as_str())?;
+        if self.extmap_allow_mixed {
+            write!(out, "a={EXTMAP_ALLOW_MIXED}\r\n")?;
+        }
         for (id, extension) in &self.extensions {
             write!(out, "a=extmap:{id} {}\r\n", extension.uri())?;
         }

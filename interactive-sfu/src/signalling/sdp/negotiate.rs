@@ -26,10 +26,20 @@ pub struct PublishPolicy {
 
 impl Default for PublishPolicy {
     fn default() -> Self {
-        use Extension::{AbsSendTime, AudioLevel, Mid, RepairedRtpStreamId, RtpStreamId, TransportCc};
+        use Extension::{
+            AbsSendTime, AudioLevel, DependencyDescriptor, Mid, RepairedRtpStreamId, RtpStreamId, TransportCc,
+        };
         Self {
             codecs: vec![CodecName::Opus, CodecName::Vp8, CodecName::H264, CodecName::Vp9, CodecName::Av1],
-            extensions: vec![Mid, RtpStreamId, RepairedRtpStreamId, AbsSendTime, AudioLevel, TransportCc],
+            extensions: vec![
+                Mid,
+                RtpStreamId,
+                RepairedRtpStreamId,
+                AbsSendTime,
+                AudioLevel,
+                DependencyDescriptor,
+                TransportCc,
+            ],
             feedback: Feedback { nack: true, pli: true, fir: true, remb: true, transport_cc: true },
             layers_max: 3,
             data: false,
@@ -56,7 +66,12 @@ impl Default for SubscribePolicy {
         let PublishPolicy { codecs, feedback, .. } = PublishPolicy::default();
         Self {
             codecs,
-            extensions: vec![Extension::Mid, Extension::AbsSendTime, Extension::TransportCc],
+            extensions: vec![
+                Extension::Mid,
+                Extension::AbsSendTime,
+                Extension::DependencyDescriptor,
+                Extension::TransportCc,
+            ],
             feedback,
             red: false,
         }
@@ -76,6 +91,8 @@ pub struct NegotiatedSection {
     pub codecs: Vec<OfferedCodec>,
     /// What packets of this section may carry, with the offer's ids.
     pub extensions: Vec<(u8, Extension)>,
+    /// Long extensions among short ones (RFC 8285 §6).
+    pub extmap_allow_mixed: bool,
     /// Publish: the simulcast layers we receive, in the offer's order.
     pub rids: Vec<String>,
     /// Subscribe: what we announce that we send. The caller fills it in before it writes the answer.
@@ -107,6 +124,7 @@ impl NegotiatedSection {
             direction: Direction::Inactive,
             codecs: Vec::new(),
             extensions: Vec::new(),
+            extmap_allow_mixed: false,
             rids: Vec::new(),
             send: None,
             data: false,
@@ -130,7 +148,12 @@ impl NegotiatedSection {
             codec.red_payload_type = codec.red_payload_type.filter(|_| red);
         }
         let transport_cc = section.codecs.iter().any(|c| c.feedback.transport_cc);
-        let wanted = |e: Extension| extensions.contains(&e) && (transport_cc || e != Extension::TransportCc);
+        section.extmap_allow_mixed = offered.extmap_allow_mixed;
+        let wanted = |e: Extension| match e {
+            Extension::TransportCc if !transport_cc => false,
+            Extension::DependencyDescriptor if !offered.extmap_allow_mixed => false,
+            _ => extensions.contains(&e),
+        };
         section.extensions = offered.extensions.iter().copied().filter(|(_, e)| wanted(*e)).collect();
         section
     }

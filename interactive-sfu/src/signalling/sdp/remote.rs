@@ -1,7 +1,7 @@
 //! What a peer describes, whole: the session's attributes, and that its sections agree on one transport.
 
 use super::lines::{Block, Blocks, is_token, split};
-use super::section::{RemoteSection, direction, extmaps};
+use super::section::{EXTMAP_ALLOW_MIXED, RemoteSection, direction, extmaps};
 use super::types::{Direction, Fingerprint, IceCredentials, SectionKind, Setup};
 use super::{SdpError, malformed, unacceptable};
 
@@ -30,7 +30,8 @@ impl RemoteDescription {
         let session_direction = direction(&session)?.unwrap_or(Direction::SendRecv);
         let mut sections: Vec<RemoteSection> = Vec::with_capacity(media.len());
         for (index, block) in media.iter().enumerate() {
-            let section = RemoteSection::parse(block, index, session_direction)?;
+            let mut section = RemoteSection::parse(block, index, session_direction)?;
+            section.extmap_allow_mixed |= session.has(EXTMAP_ALLOW_MIXED);
             if sections.iter().any(|s| s.mid == section.mid) {
                 return malformed(format!("a=mid:{} stands twice", section.mid));
             }

@@ -6,6 +6,9 @@ use super::lines::{Block, is_token, printable};
 use super::types::{Direction, Extension, Msid, SectionKind};
 use super::{Candidate, SdpError, malformed, unacceptable};
 
+/// RFC 8285 §6.
+pub(super) const EXTMAP_ALLOW_MIXED: &str = "extmap-allow-mixed";
+
 /// One `m=` section, with what an SFU cares for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RemoteSection {
@@ -19,6 +22,8 @@ pub struct RemoteSection {
     pub codecs: Vec<OfferedCodec>,
     /// Those we know, with ids of 1 to 14: what a one-byte header (RFC 8285 §4.2) can carry.
     pub extensions: Vec<(u8, Extension)>,
+    /// One-byte and two-byte headers of extensions may take turns (RFC 8285 §6).
+    pub extmap_allow_mixed: bool,
     /// What the offerer sends, in simulcast order.
     pub rids: Vec<String>,
     /// Announced sources, RTX included.
@@ -71,6 +76,7 @@ impl RemoteSection {
         }
         section.codecs = codecs(block, &section.formats)?;
         section.extensions = extensions(block)?;
+        section.extmap_allow_mixed = block.has(EXTMAP_ALLOW_MIXED);
         section.rids = rids(block)?;
         (section.ssrcs, section.fid_groups) = sources(block)?;
         section.msid = msid(block)?;
@@ -102,6 +108,7 @@ fn media_line(value: &str) -> Result<RemoteSection, SdpError> {
         direction: Direction::SendRecv,
         codecs: Vec::new(),
         extensions: Vec::new(),
+        extmap_allow_mixed: false,
         rids: Vec::new(),
         ssrcs: Vec::new(),
         fid_groups: Vec::new(),

@@ -155,10 +155,12 @@ pub enum Extension {
     VideoOrientation,
     /// NTP time of capture.
     AbsCaptureTime,
+    /// RTP payload format for AV1, appendix A. Longer than what a one-byte header can carry: wants `a=extmap-allow-mixed`.
+    DependencyDescriptor,
 }
 
 impl Extension {
-    const ALL: [(Self, &'static str); 9] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Mid, "urn:ietf:params:rtp-hdrext:sdes:mid"),
         (Self::RtpStreamId, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),
         (Self::RepairedRtpStreamId, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"),
@@ -168,6 +170,10 @@ impl Extension {
         (Self::PlayoutDelay, "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"),
         (Self::VideoOrientation, "urn:3gpp:video-orientation"),
         (Self::AbsCaptureTime, "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"),
+        (
+            Self::DependencyDescriptor,
+            "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+        ),
     ];
 
     /// The URI of `a=extmap`.

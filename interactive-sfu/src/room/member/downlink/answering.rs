@@ -163,6 +163,7 @@ impl Answering {
             mid: line.mid.clone(),
             mid_extension: line.extension_id(Extension::Mid),
             abs_send_time_extension: line.extension_id(Extension::AbsSendTime),
+            dependency_descriptor_extension: line.extension_id(Extension::DependencyDescriptor),
             pausable: true,
         };
         let source = track.media.source(codec);

@@ -15,7 +15,8 @@ use crate::signalling::sdp::{
 };
 
 /// Our ids for header extensions.
-const EXTENSIONS: [(u8, Extension); 2] = [(1, Extension::Mid), (2, Extension::AbsSendTime)];
+const EXTENSIONS: [(u8, Extension); 3] =
+    [(1, Extension::Mid), (2, Extension::AbsSendTime), (3, Extension::DependencyDescriptor)];
 /// Our payload types: one for each codec, and, after it, one for its retransmissions or its redundancy.
 const PAYLOAD_TYPES: std::ops::RangeInclusive<u8> = 96..=126;
 /// Sections, the one for data included: what clients' own limits leave room for.
@@ -102,6 +103,8 @@ impl Offering {
             mid: mid.clone(),
             mid_extension: Some(EXTENSIONS[0].0),
             abs_send_time_extension: Some(EXTENSIONS[1].0),
+            // Whoever does not take it ignores it.
+            dependency_descriptor_extension: Some(EXTENSIONS[2].0),
             pausable: true,
         };
         let slot = Slot { mid, video, ssrc, track: Some(track), free: false, offered: None, codec, attached: None };
@@ -209,6 +212,7 @@ fn data_section() -> NegotiatedSection {
         direction: Direction::SendRecv,
         codecs: Vec::new(),
         extensions: Vec::new(),
+        extmap_allow_mixed: false,
         rids: Vec::new(),
         send: None,
         data: true,
@@ -234,6 +238,7 @@ impl Slot {
             direction: if send.is_some() { Direction::SendOnly } else { Direction::Inactive },
             codecs: codec.into_iter().cloned().collect(),
             extensions: EXTENSIONS.to_vec(),
+            extmap_allow_mixed: true,
             rids: Vec::new(),
             rejected: send.is_none(),
             send,
