@@ -88,7 +88,10 @@ impl Shard {
                 Message::SenderReport { ssrc, ntp, rtp } => self.sender_report(slot, ssrc, ntp, rtp),
                 Message::Nack { ssrc, items } => self.nack(slot, ssrc, items),
                 Message::KeyframeRequest { ssrc } => self.keyframe_request(slot, ssrc),
-                Message::ReceptionReport { fraction_lost, .. } => self.subscriber_lost(slot, fraction_lost),
+                Message::ReceptionReport { ssrc, fraction_lost, last_sr, delay_since_last_sr } => {
+                    self.subscriber_lost(slot, fraction_lost);
+                    self.subscriber_answered(slot, ssrc, (last_sr, delay_since_last_sr));
+                }
                 Message::Remb(bits_per_second) => self.estimate(slot, bits_per_second),
                 // A bye ends a source; the session ends by DTLS or HTTP.
                 _ => {}
@@ -140,6 +143,16 @@ impl Shard {
         if let Some(subscriber) = &mut peer.subscriber {
             peer.quality.lost(fraction);
             subscriber.lost(fraction, now);
+        }
+    }
+
+    /// A reception report tells how long the way is.
+    fn subscriber_answered(&mut self, slot: usize, ssrc: u32, (last_sr, delay): (u32, u32)) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let section = peer.subscriber.as_ref().and_then(|s| s.sections.iter().find(|section| section.ssrc == ssrc));
+        if let Some(round_trip) = section.and_then(|section| section.round_trip(last_sr, delay, now)) {
+            peer.quality.took(round_trip);
         }
     }
 

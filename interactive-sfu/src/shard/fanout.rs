@@ -27,6 +27,8 @@ pub(crate) struct Fanout {
     pub home: u16,
     pub layers: Vec<FanoutLayer>,
     pub infos: Arc<[LayerInfo]>,
+    /// Whoever it shows speaks.
+    pub preferred: bool,
     /// Slot of a peer, and its section.
     pub subscribers: Vec<(usize, usize)>,
     pending: Vec<(usize, Arc<Packet>)>,
@@ -50,6 +52,7 @@ impl Fanout {
             home: source.shard,
             layers: variants.iter().map(layer).collect(),
             infos: variants.iter().map(info).collect(),
+            preferred: false,
             subscribers: Vec::new(),
             pending: Vec::new(),
         }

@@ -47,6 +47,8 @@ pub(crate) enum Order {
     AddTrack(PeerId, Box<NewTrack>),
     /// The peer publishes this no more.
     RemoveTrack(PeerId, TrackId),
+    /// Somebody speaks, and this is their picture; or no more. Where not everything fits it comes first.
+    Prefer(TrackId, bool),
     /// Drop what comes of a track; or no more.
     Mute(PeerId, TrackId, bool),
     /// A section to send on: one more, after those there are, or in place of one that carries nothing.

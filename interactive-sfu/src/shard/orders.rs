@@ -6,7 +6,7 @@ use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use super::{Report, Shard};
-use crate::media::allocate::shares;
+use crate::media::allocate::{Picture, shares};
 use crate::media::layers::{Limit, wanted_rates};
 use crate::media::report::ClockMapping;
 use crate::transport::srtp::{Opener, Sealer};
@@ -23,6 +23,7 @@ impl Shard {
             }
             Order::AddTrack(id, track) => self.with_slot(id, |shard, slot| shard.add_track(slot, *track)),
             Order::RemoveTrack(id, track) => self.with_slot(id, |shard, slot| shard.remove_track(slot, track)),
+            Order::Prefer(track, preferred) => self.prefer(track, preferred),
             Order::Mute(id, track, muted) => self.with_slot(id, |shard, slot| {
                 if let Some(track) = shard.peers.publisher(slot).and_then(|publisher| publisher.track(track)) {
                     track.muted = muted;
@@ -241,12 +242,15 @@ impl Shard {
         let id = peer.id;
         let Some(subscriber) = &mut peer.subscriber else { return };
         let shares = subscriber.budget(now).map(|budget| {
-            let rates = subscriber.sections.iter().map(|section| {
+            let pictures = subscriber.sections.iter().map(|section| {
                 let source = section.source.as_ref().filter(|_| section.video);
                 let fanout = source.and_then(|source| self.fanouts.get(&source.track));
-                fanout.map(|fanout| wanted_rates(&fanout.infos, section.limit)).unwrap_or_default()
+                fanout.map_or_else(Picture::default, |fanout| Picture {
+                    preferred: fanout.preferred,
+                    layers_bits_per_second: wanted_rates(&fanout.infos, section.limit),
+                })
             });
-            shares(budget, &rates.collect::<Vec<_>>())
+            shares(budget, &pictures.collect::<Vec<_>>())
         });
         for (at, subscription) in subscriber.sections.iter_mut().enumerate() {
             let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else {
@@ -262,6 +266,13 @@ impl Shard {
                 // The authority outlives the shards.
                 let _ = self.reports.send(Report::Paused(id, at, paused));
             }
+        }
+    }
+
+    fn prefer(&mut self, track: TrackId, preferred: bool) {
+        let Some(fanout) = self.fanouts.get_mut(&track) else { return };
+        if std::mem::replace(&mut fanout.preferred, preferred) != preferred {
+            self.choose_for_track(track);
         }
     }
 

@@ -1,14 +1,22 @@
 //! What shards and the DTLS thread tell, and whom it concerns.
 
+use livekit_protocol::TrackSource;
+
 use super::Authority;
 use crate::metrics;
 use crate::room::participants::participant_sid;
+use crate::room::session::Kind;
 use crate::room::state::{Owner, State};
 use crate::shard::Report;
-use crate::shard::inbox::PeerId;
+use crate::shard::inbox::{Order, PeerId, TrackId};
 use crate::transport::data::Channel;
 
 impl Authority {
+    /// Who speaks is seen before others, wherever not everything fits.
+    fn prefer(&self, picture: TrackId, speaks: bool) {
+        (0..self.shards()).for_each(|shard| self.inboxes.order(shard, Order::Prefer(picture, speaks)));
+    }
+
     /// What a shard says.
     pub(crate) fn report(&self, report: Report) {
         let mut state = self.lock();
@@ -26,12 +34,17 @@ impl Authority {
             Report::Loudness(peer, step) => match owner(state, peer) {
                 Some(Owner::Session(id)) => {
                     if let Some(session) = state.sessions.get(&id).filter(|session| !session.hidden) {
+                        if let Kind::Publish { speaker, .. } = &session.kind {
+                            speaker.video.iter().for_each(|video| self.prefer(video.id, step > 0));
+                        }
                         self.tell_loudness(state, &session.room, participant_sid(session), step);
                     }
                 }
                 Some(Owner::Member(sid)) => {
                     if let Some(member) = state.members.get_mut(&sid) {
                         member.loudness = step;
+                        let cameras = member.uplink.tracks.iter().filter(|t| t.info.source() == TrackSource::Camera);
+                        cameras.for_each(|camera| self.prefer(camera.media.id, step > 0));
                         let room = member.room.clone();
                         self.tell_loudness(state, &room, sid, step);
                     }

@@ -13,7 +13,7 @@ use super::layer::FanoutLayer;
 use super::net::Net;
 use crate::media::codec::{VideoCodec, red, vp8};
 use crate::media::layers::{LayerChoice, LayerInfo, Limit};
-use crate::media::report::ClockMapping;
+use crate::media::report::{ClockMapping, middle};
 use crate::media::rewrite::{Numbers, Origin, Rewriter};
 use crate::media::ring::Packet;
 use crate::media::rtcp::{SenderReport, Writer};
@@ -57,6 +57,8 @@ pub(crate) struct Subscription {
     /// Which layer's clock the timestamps follow, since the last switch.
     clock: Option<ClockMapping>,
     reported: bool,
+    /// The last sender report, as reception reports name it, and when it was sent.
+    last_report: Option<(u32, Instant)>,
     packets: u32,
     octets: u32,
     allowance: Allowance,
@@ -94,6 +96,7 @@ impl Subscription {
             last_arrival: None,
             clock: None,
             reported: false,
+            last_report: None,
             packets: 0,
             octets: 0,
             allowance: Allowance::default(),
@@ -295,7 +298,15 @@ impl Subscription {
             cname: &self.cname,
         });
         self.reported = true;
+        self.last_report = Some((middle(ntp), now));
         Some(out)
+    }
+
+    /// How long the way to its receiver and back takes, by a reception report (RFC 3550 §6.4.1).
+    pub(crate) fn round_trip(&self, last_sr: u32, delay_since_last_sr: u32, now: Instant) -> Option<Duration> {
+        let (_, sent) = self.last_report.filter(|(report, _)| *report == last_sr)?;
+        let there = Duration::from_micros(u64::from(delay_since_last_sr) * 1_000_000 / 65_536);
+        now.saturating_duration_since(sent).checked_sub(there)
     }
 
     /// The layer's clock became known after the switch to it.
