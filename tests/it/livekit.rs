@@ -288,6 +288,22 @@ fn layers_within_one_stream_are_chosen_like_streams_of_their_own() {
     }
 }
 
+#[test]
+fn who_cannot_decode_a_codec_gets_the_picture_in_another_and_everybody_else_in_the_first() {
+    let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, "ann", "dynacast=1");
+    browser.evaluate(ann, "window.rig.camera({ videoCodec: 'vp9', backupCodec: { codec: 'vp8' } })").unwrap();
+    let ben = join(&mut browser, &server, "ben", "");
+    sees(&mut browser, ben, "ann", "camera", 10);
+    for (identity, connections) in [("cat", ""), ("dan", TWO_CONNECTIONS)] {
+        let other = join(&mut browser, &server, identity, &format!("without=vp9&{connections}"));
+        sees(&mut browser, other, "ann", "camera", 10);
+        assert_eq!(browser.evaluate(other, "window.rig.codecs('ann')").unwrap(), json!(["video/VP8"]), "{identity}");
+    }
+    assert_eq!(browser.evaluate(ben, "window.rig.codecs('ann')").unwrap(), json!(["video/VP9"]));
+}
+
 /// Ann's camera, as a page has it.
 const CAMERA_OF_ANN: &str = "window.rig.room.remoteParticipants.get('ann').getTrackPublication('camera')";
 /// Frames of hers that come in a second.

@@ -48,6 +48,8 @@ pub(super) struct PublishedTrack<'a> {
     pub(super) identity: &'a str,
     pub(super) info: proto::TrackInfo,
     pub(super) media: MediaTrack,
+    /// The same picture in other codecs.
+    pub(super) backups: Vec<MediaTrack>,
     /// `None`: anybody may subscribe.
     pub(super) audience: Option<&'a Audience>,
 }
@@ -243,6 +245,7 @@ impl State {
                 identity: &session.identity,
                 info,
                 media,
+                backups: Vec::new(),
                 audience: None,
             })
         });
@@ -252,6 +255,7 @@ impl State {
                 identity: &member.identity,
                 info: track.info.clone(),
                 media: track.media.clone(),
+                backups: track.published().skip(1).cloned().collect(),
                 audience: Some(&member.audience),
             })
         });

@@ -18,9 +18,19 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Nothing is sent until it is asked for.
+    pub(crate) fn off() -> Self {
+        Self { told: Some(VideoQuality::Off), less_since: None }
+    }
+
+    /// What is asked for now.
+    pub(crate) fn told(&self) -> VideoQuality {
+        self.told.unwrap_or(VideoQuality::High)
+    }
+
     /// So much is wanted now. Returns what is to be told; `Err`: ask again later.
     pub(crate) fn want(&mut self, wanted: VideoQuality, now: Instant) -> Result<Option<VideoQuality>, ()> {
-        let told = self.told.unwrap_or(VideoQuality::High);
+        let told = self.told();
         if rank(wanted) < rank(told) {
             let since = *self.less_since.get_or_insert(now);
             if now.saturating_duration_since(since) < PATIENCE {

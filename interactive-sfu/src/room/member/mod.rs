@@ -19,13 +19,14 @@ use tokio::sync::mpsc;
 pub(crate) use asked::rank;
 pub(crate) use downlink::{Agreed, Change, Downlink, MissingSections, Offer, Wanted};
 pub(crate) use links::{Link, Links};
-pub(crate) use uplink::{Refused, Track, Uplink};
+pub(crate) use uplink::{Backup, Refused, Track, Uplink};
 
 use crate::control::{SessionId, Speaker};
 use crate::media::quality::Quality;
 use crate::room::stage::OnStage;
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;
+use crate::signalling::sdp::CodecName;
 
 /// The way to the client.
 pub(crate) struct Signal {
@@ -108,8 +109,8 @@ pub(crate) struct Member {
     pub data_open: bool,
     /// The last reliable message that came of them.
     pub last_sequence: u32,
-    /// Tracks that the client cannot decode: they are not offered again.
-    pub undecodable: HashSet<String>,
+    /// Tracks that the client cannot decode in this codec: they are not offered so again.
+    pub undecodable: HashSet<(String, CodecName)>,
 }
 
 impl Member {

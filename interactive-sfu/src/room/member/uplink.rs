@@ -1,7 +1,8 @@
 //! What a participant publishes: announced, negotiated, muted, withdrawn.
 //!
 //! A track is announced with its client's id (`cid`), and comes with an offer whose `a=msid` names that id. It goes when its section
-//! sends no more: there is no message for that. Pure. Driven by the authority.
+//! sends no more: there is no message for that. Whoever cannot decode it may be sent the same picture in another codec, if the client
+//! has said that it can publish that too: then it is asked to. Pure. Driven by the authority.
 
 use livekit_protocol as proto;
 use livekit_protocol::TrackType;
@@ -27,12 +28,43 @@ pub(crate) struct Track {
     pub info: proto::TrackInfo,
     pub media: MediaTrack,
     pub asked: Asked,
+    /// For whoever cannot decode it.
+    pub backups: Vec<Backup>,
+}
+
+/// The same picture in another codec, which the client can publish when it is asked to.
+#[derive(Debug)]
+pub(crate) struct Backup {
+    pub codec: CodecName,
+    /// The client's id of it, once it is announced.
+    cid: String,
+    mid: String,
+    /// Once it is published.
+    pub media: Option<MediaTrack>,
+    pub asked: Asked,
+}
+
+impl Track {
+    /// As which it is published: first choice first.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &MediaTrack> {
+        std::iter::once(&self.media).chain(self.backups.iter().filter_map(|backup| backup.media.as_ref()))
+    }
+
+    /// What a section carries of it.
+    fn at(&self, mid: &str) -> Option<&MediaTrack> {
+        let backup = || self.backups.iter().find(|backup| backup.mid == mid)?.media.as_ref();
+        if self.mid == mid { Some(&self.media) } else { backup() }
+    }
 }
 
 #[derive(Debug)]
 struct Announced {
     cid: String,
     info: proto::TrackInfo,
+    /// It is this track, in another codec.
+    backup_of: Option<(String, CodecName)>,
+    /// Codecs in which it can be published besides.
+    others: Vec<CodecName>,
 }
 
 /// See the module.
@@ -59,6 +91,8 @@ pub(crate) struct Plan {
     pub added: Vec<(usize, Added)>,
     /// Tracks that are gone with it.
     pub removed: Vec<Track>,
+    /// What is gone of tracks that stay.
+    pub dropped: Vec<MediaTrack>,
 }
 
 /// A track whose media was negotiated and awaits its [`MediaTrack`].
@@ -75,9 +109,7 @@ impl Uplink {
         sid: impl FnOnce(&proto::AddTrackRequest) -> String,
     ) -> Result<proto::TrackInfo, Refused> {
         if !request.sid.is_empty() {
-            // Another codec for a track that is there; we do not ask for any.
-            let known = self.tracks.iter().find(|track| track.info.sid == request.sid);
-            return known.map(|track| track.info.clone()).ok_or(Refused::Unknown);
+            return self.announce_backup(request);
         }
         let lists = [request.layers.len(), request.simulcast_codecs.len(), request.audio_features.len()];
         let texts = [&request.cid, &request.name, &request.stream];
@@ -99,7 +131,33 @@ impl Uplink {
             return Err(Refused::TooMany);
         }
         let info = track_info(request, sid(request));
-        self.announced.push(Announced { cid: request.cid.clone(), info: info.clone() });
+        let others = request.simulcast_codecs.iter().skip(1);
+        let others = others.filter_map(|codec| CodecName::from_mime_type(&mime_type(request.r#type(), &codec.codec)));
+        let others = others.collect();
+        self.announced.push(Announced { cid: request.cid.clone(), info: info.clone(), backup_of: None, others });
+        Ok(info)
+    }
+
+    /// Another codec for a track that is there.
+    fn announce_backup(&mut self, request: &proto::AddTrackRequest) -> Result<proto::TrackInfo, Refused> {
+        let track = self.tracks.iter().find(|track| track.info.sid == request.sid).ok_or(Refused::Unknown)?;
+        let codec = request.simulcast_codecs.first().ok_or(Refused::Invalid)?;
+        let name = CodecName::from_mime_type(&mime_type(track.info.r#type(), &codec.codec)).ok_or(Refused::Invalid)?;
+        let fits = (1..=TEXT_BYTES_MAX).contains(&request.cid.len()) && request.layers.len() <= LIST_MAX;
+        if !fits || !track.backups.iter().any(|backup| backup.codec == name) {
+            return Err(Refused::Invalid);
+        }
+        let mut info = track.info.clone();
+        info.codecs.push(proto::SimulcastCodecInfo {
+            mime_type: mime_type(info.r#type(), &codec.codec),
+            cid: request.cid.clone(),
+            layers: request.layers.clone(),
+            ..proto::SimulcastCodecInfo::default()
+        });
+        let backup_of = Some((track.info.sid.clone(), name));
+        self.announced.retain(|announced| announced.backup_of != backup_of);
+        let announced = Announced { cid: request.cid.clone(), info: info.clone(), backup_of, others: Vec::new() };
+        self.announced.push(announced);
         Ok(info)
     }
 
@@ -109,7 +167,7 @@ impl Uplink {
         let mut kept: Vec<String> = Vec::new();
         for section in &offer.sections {
             let announced = self.matching(section, permission);
-            let known = self.tracks.iter().any(|track| track.mid == section.mid);
+            let known = self.tracks.iter().any(|track| track.at(&section.mid).is_some());
             if announced.is_none() && known && section.direction.sends() && !section.rejected {
                 kept.push(section.mid.clone());
             }
@@ -119,10 +177,11 @@ impl Uplink {
         let mut sections = negotiate_uplink(offer, &policy, |section| {
             let at = offer.sections.iter().position(|s| s.mid == section.mid);
             match at.and_then(|at| matched.get(at)).and_then(Option::as_ref) {
+                Some(Announced { backup_of: Some((_, codec)), .. }) => Take::Codec(*codec),
                 Some(announced) => preferred(&announced.info).map_or(Take::First, Take::Codec),
                 None if kept.contains(&section.mid) => {
-                    let known = self.tracks.iter().find(|track| track.mid == section.mid);
-                    known.map_or(Take::No, |track| Take::Codec(track.media.codec.name()))
+                    let known = self.tracks.iter().find_map(|track| track.at(&section.mid));
+                    known.map_or(Take::No, |media| Take::Codec(media.codec.name()))
                 }
                 None => Take::No,
             }
@@ -138,6 +197,9 @@ impl Uplink {
             if kept.contains(&track.mid) { tracks.push(track) } else { removed.push(track) }
         }
         self.tracks = tracks;
+        let backups = self.tracks.iter_mut().flat_map(|track| &mut track.backups);
+        let gone = backups.filter_map(|backup| backup.media.take_if(|_| !kept.contains(&backup.mid)));
+        let dropped = gone.collect();
         let mut added = Vec::new();
         for (at, announced) in matched.into_iter().enumerate() {
             let Some(announced) = announced else { continue };
@@ -147,19 +209,34 @@ impl Uplink {
                 None => self.announced.push(announced),
             }
         }
-        Plan { sections, added, removed }
+        Plan { sections, added, removed, dropped }
     }
 
-    /// Its media is negotiated.
-    pub(crate) fn add(&mut self, Added(announced): Added, section: &NegotiatedSection, media: MediaTrack) -> &Track {
-        let Announced { cid, mut info } = announced;
+    /// Its media is negotiated. Returns what is to be told of a new track; none of one that is there in a codec more.
+    pub(crate) fn add(
+        &mut self,
+        Added(announced): Added,
+        section: &NegotiatedSection,
+        media: MediaTrack,
+    ) -> Option<proto::TrackInfo> {
+        let Announced { cid, mut info, backup_of, others } = announced;
+        if let Some((sid, codec)) = backup_of {
+            let track = self.tracks.iter_mut().find(|track| track.info.sid == sid)?;
+            track.info.codecs = info.codecs;
+            let backup = track.backups.iter_mut().find(|backup| backup.codec == codec)?;
+            (backup.cid, backup.mid, backup.media) = (cid, section.mid.clone(), Some(media));
+            return None;
+        }
         info.mid.clone_from(&section.mid);
         info.mime_type = media.codec.mime_type().to_owned();
         if let Some(codec) = info.codecs.first_mut() {
             (codec.mime_type, codec.mid) = (info.mime_type.clone(), info.mid.clone());
         }
-        self.tracks.push(Track { cid, mid: section.mid.clone(), info, media, asked: Asked::default() });
-        &self.tracks[self.tracks.len() - 1]
+        let backup = |codec| Backup { codec, cid: String::new(), mid: String::new(), media: None, asked: Asked::off() };
+        let backups = others.into_iter().filter(|codec| *codec != media.codec.name()).map(backup).collect();
+        let told = info.clone();
+        self.tracks.push(Track { cid, mid: section.mid.clone(), info, media, asked: Asked::default(), backups });
+        Some(told)
     }
 
     /// `None`: there is no such track; else whether that changes anything.
@@ -190,14 +267,15 @@ impl Uplink {
         let is = |announced: &Announced, id: &str| {
             announced.cid == id || announced.info.codecs.iter().any(|codec| !codec.cid.is_empty() && codec.cid == id)
         };
-        let known = self.tracks.iter().find(|track| track.mid == section.mid);
+        let known = self.tracks.iter().find(|track| track.at(&section.mid).is_some());
         let by_id = self.announced.iter().position(|announced| is(announced, named));
         // A section that has its track keeps it, unless it names another that was announced.
         let first = || match known {
             Some(_) => None,
-            None => self.announced.iter().position(|announced| announced.info.r#type() == kind),
+            None => self.announced.iter().position(|one| one.info.r#type() == kind && one.backup_of.is_none()),
         };
-        let at = by_id.filter(|_| known.is_none_or(|track| track.cid != named)).or_else(first)?;
+        let its_own = |track: &Track| track.cid == named || track.backups.iter().any(|backup| backup.cid == named);
+        let at = by_id.filter(|_| known.is_none_or(|track| !its_own(track))).or_else(first)?;
         let announced = self.announced.get(at)?;
         let allowed = announced.info.r#type() == kind && info::may_publish(permission, announced.info.source);
         allowed.then(|| self.announced.remove(at))
@@ -209,14 +287,17 @@ fn preferred(info: &proto::TrackInfo) -> Option<CodecName> {
     CodecName::from_mime_type(&info.codecs.first()?.mime_type)
 }
 
+/// Clients write `video/vp8` or `vp8`. Empty: not said.
+fn mime_type(kind: TrackType, codec: &str) -> String {
+    let family = if kind == TrackType::Audio { "audio" } else { "video" };
+    if codec.is_empty() || codec.contains('/') { codec.to_owned() } else { format!("{family}/{codec}") }
+}
+
 #[expect(deprecated, reason = "clients in use still read and write these fields")]
 fn track_info(request: &proto::AddTrackRequest, sid: String) -> proto::TrackInfo {
     let kind = request.r#type();
     let main = request.simulcast_codecs.first();
-    let mime_type = main.filter(|main| !main.codec.is_empty()).map_or_else(String::new, |main| {
-        let family = if kind == TrackType::Audio { "audio" } else { "video" };
-        if main.codec.contains('/') { main.codec.clone() } else { format!("{family}/{}", main.codec) }
-    });
+    let mime_type = main.map_or_else(String::new, |main| mime_type(kind, &main.codec));
     let layers = main.map(|main| &main.layers).filter(|layers| !layers.is_empty()).unwrap_or(&request.layers);
     let codec = proto::SimulcastCodecInfo {
         mime_type: mime_type.clone(),

@@ -15,6 +15,17 @@ pub enum CodecName {
 }
 
 impl CodecName {
+    /// As LiveKit's clients call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::Vp8 => "vp8",
+            Self::H264 => "h264",
+            Self::Vp9 => "vp9",
+            Self::Av1 => "av1",
+        }
+    }
+
     /// Of a media type as LiveKit's clients write it (`video/vp8`); `None`: not one of ours.
     pub fn from_mime_type(mime_type: &str) -> Option<Self> {
         let all = [Self::Opus, Self::Vp8, Self::H264, Self::Vp9, Self::Av1];

@@ -8,7 +8,7 @@ use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
 use super::subscribing::quality_wanted;
-use crate::room::member::{Track, rank};
+use crate::room::member::{Backup, Member, Track, rank};
 use crate::room::state::State;
 
 impl Authority {
@@ -29,16 +29,22 @@ impl Authority {
     /// Whether nothing is pending.
     fn poll_publisher(&self, state: &mut State, sid: &str, now: Instant) -> bool {
         let Some(member) = state.members.get(sid) else { return true };
-        let videos = member.uplink.tracks.iter().filter(|track| track.media.video().is_some());
-        let wanted: Vec<VideoQuality> = videos.map(|track| state.wanted_of(&member.room, track)).collect();
+        let is_video = |track: &Track| track.media.video().is_some();
+        let videos = member.uplink.tracks.iter().filter(|track| is_video(track));
+        let wanted: Vec<Vec<VideoQuality>> = videos.map(|track| state.wanted_of(&member.room, track)).collect();
         let Some(member) = state.members.get_mut(sid) else { return true };
         let (mut settled, mut told) = (true, Vec::new());
-        let videos = member.uplink.tracks.iter_mut().filter(|track| track.media.video().is_some());
+        let videos = member.uplink.tracks.iter_mut().filter(|track| is_video(track));
         for (track, wanted) in videos.zip(wanted) {
-            match track.asked.want(wanted, now) {
-                Ok(news) => told.extend(news.map(|quality| update(&track.info, quality))),
-                Err(()) => settled = false,
+            let all = std::iter::once(&mut track.asked).chain(track.backups.iter_mut().map(|backup| &mut backup.asked));
+            let mut news = false;
+            for (asked, wanted) in all.zip(wanted) {
+                match asked.want(wanted, now) {
+                    Ok(changed) => news |= changed.is_some(),
+                    Err(()) => settled = false,
+                }
             }
+            told.extend(news.then(|| update(track)));
         }
         told.into_iter().for_each(|update| member.tell(Message::SubscribedQualityUpdate(update)));
         settled
@@ -46,38 +52,45 @@ impl Authority {
 }
 
 impl State {
-    /// The largest quality that somebody has use for.
-    fn wanted_of(&self, room: &str, track: &Track) -> VideoQuality {
-        let by_whep = self.is_watched(room, track.media.id).then_some(VideoQuality::High);
-        let by_members = self.members_of(room).filter_map(|member| {
-            member.downlink.section_of(&track.info.sid)?;
-            let setting = member.settings.get(&track.info.sid);
-            Some(setting.map_or(VideoQuality::High, |setting| quality_wanted(*setting, &track.info)))
-        });
-        by_members.chain(by_whep).max_by_key(|quality| rank(*quality)).unwrap_or(VideoQuality::Off)
+    /// The largest quality that somebody has use for, of each codec of a track: its first choice, then the others.
+    fn wanted_of(&self, room: &str, track: &Track) -> Vec<VideoQuality> {
+        let sid = &track.info.sid;
+        let most = |takes: &dyn Fn(&Member) -> bool, by_whep: bool| {
+            let wants = self.members_of(room).filter(|member| takes(member)).map(|member| {
+                let setting = member.settings.get(sid);
+                setting.map_or(VideoQuality::High, |setting| quality_wanted(*setting, &track.info))
+            });
+            let by_whep = by_whep.then_some(VideoQuality::High);
+            wants.chain(by_whep).max_by_key(|quality| rank(*quality)).unwrap_or(VideoQuality::Off)
+        };
+        let main = track.media.id;
+        let of_main = most(&|member| member.downlink.media_of(sid) == Some(main), self.is_watched(room, main));
+        let of_backup = |backup: &Backup| {
+            let published = backup.media.as_ref().map(|media| media.id);
+            let needs = |member: &Member| {
+                let refused = |codec| member.undecodable.contains(&(sid.clone(), codec));
+                published.is_none() && refused(track.media.codec.name()) && !refused(backup.codec)
+            };
+            let takes = |member: &Member| published.is_some() && member.downlink.media_of(sid) == published;
+            most(&|member| takes(member) || needs(member), false)
+        };
+        std::iter::once(of_main).chain(track.backups.iter().map(of_backup)).collect()
     }
 }
 
-fn update(track: &proto::TrackInfo, most: VideoQuality) -> proto::SubscribedQualityUpdate {
-    let codec = track.mime_type.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let qualities = [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
-        .map(|quality| proto::SubscribedQuality { quality: quality.into(), enabled: rank(quality) <= rank(most) });
+/// What is asked for of a track, in all its codecs.
+fn update(track: &Track) -> proto::SubscribedQualityUpdate {
+    let codec = |name: &str, most: VideoQuality| proto::SubscribedCodec {
+        codec: name.to_owned(),
+        qualities: [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
+            .map(|quality| proto::SubscribedQuality { quality: quality.into(), enabled: rank(quality) <= rank(most) })
+            .to_vec(),
+    };
+    let main = codec(track.media.codec.name().as_str(), track.asked.told());
+    let backups = track.backups.iter().map(|backup| codec(backup.codec.as_str(), backup.asked.told()));
     proto::SubscribedQualityUpdate {
-        track_sid: track.sid.clone(),
-        subscribed_codecs: vec![proto::SubscribedCodec { codec, qualities: qualities.to_vec() }],
+        track_sid: track.info.sid.clone(),
+        subscribed_codecs: std::iter::once(main).chain(backups).collect(),
         ..proto::SubscribedQualityUpdate::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_update_names_every_quality() {
-        let track = proto::TrackInfo { sid: "TR_1".into(), mime_type: "video/VP8".into(), ..Default::default() };
-        let told = update(&track, VideoQuality::Medium);
-        let enabled: Vec<bool> = told.subscribed_codecs[0].qualities.iter().map(|q| q.enabled).collect();
-        assert_eq!((told.subscribed_codecs[0].codec.as_str(), enabled), ("vp8", vec![true, true, false]));
     }
 }

@@ -39,7 +39,9 @@ impl Authority {
         let Some(member) = state.members.get(sid) else { return };
         let track = member.uplink.tracks.iter().find(|track| track.info.sid == track_sid);
         if let (Some(up), Some(track)) = (member.links.up(), track) {
-            self.inboxes.order(up.peer.shard, Order::Mute(up.peer, track.media.id, muted));
+            for media in track.published() {
+                self.inboxes.order(up.peer.shard, Order::Mute(up.peer, media.id, muted));
+            }
         }
     }
 

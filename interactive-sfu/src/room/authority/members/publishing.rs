@@ -64,15 +64,19 @@ impl Authority {
         self.follow_ice(link, &offer.ice.ufrag);
         let peer = link.peer;
         let mut plan = member.uplink.offered(offer, &member.permission);
+        for media in &plan.dropped {
+            self.inboxes.order(peer.shard, Order::RemoveTrack(peer, media.id));
+        }
+        let mut changed = !plan.removed.is_empty() || !plan.dropped.is_empty();
         let mut published = Vec::new();
         for (at, added) in plan.added {
             let (Some(offered), Some(section)) = (offer.sections.get(at), plan.sections.get(at)) else { continue };
             next_track += 1;
             let Some((new, media)) = track(offered, section, peer.shard, || TrackId(next_track)) else { continue };
-            published.push(member.uplink.add(added, section, media).info.clone());
+            changed = true;
+            published.extend(member.uplink.add(added, section, media));
             self.inboxes.order(peer.shard, Order::AddTrack(peer, Box::new(new)));
         }
-        let changed = !plan.removed.is_empty() || !published.is_empty();
         let (agreed, mid_to_track_id) = match &mut member.downlink {
             Downlink::Answering(downlink) => downlink.answer(offer, &mut plan.sections),
             Downlink::Offering(_) => Default::default(),
@@ -137,7 +141,9 @@ impl Authority {
     pub(super) fn withdraw(&self, state: &State, sid: &str, tracks: &[Track]) {
         let Some(up) = state.members.get(sid).and_then(|member| member.links.up()) else { return };
         for track in tracks {
-            self.inboxes.order(up.peer.shard, Order::RemoveTrack(up.peer, track.media.id));
+            for media in track.published() {
+                self.inboxes.order(up.peer.shard, Order::RemoveTrack(up.peer, media.id));
+            }
             self.record(state, sid, NoticeKind::TrackUnpublished, Some(track.info.clone()));
         }
     }

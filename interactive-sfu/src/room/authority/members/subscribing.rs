@@ -7,6 +7,7 @@ use livekit_protocol::signal_response::Message;
 use super::super::Authority;
 use crate::media::layers::Limit;
 use crate::room::member::{Agreed, Audience, Change, Downlink, Member, MissingSections, Offer, TrackSetting, Wanted};
+use crate::room::stage::MediaTrack;
 use crate::room::state::State;
 use crate::shard::inbox::Order;
 use crate::shard::peers::local_ice;
@@ -98,9 +99,14 @@ impl Authority {
 
     /// Client and server agree on what is sent: it flows, or cannot.
     pub(super) fn agreed(&self, state: &mut State, sid: &str, agreed: Agreed) {
-        let Some(member) = state.members.get_mut(sid) else { return };
-        for track_sid in &agreed.refused {
-            member.undecodable.insert(track_sid.clone());
+        for (track_sid, codec) in &agreed.refused {
+            let Some(member) = state.members.get_mut(sid) else { return };
+            member.undecodable.insert((track_sid.clone(), *codec));
+            let Some(member) = state.members.get(sid) else { return };
+            // It may come in another codec yet.
+            if state.comes_otherwise(member, track_sid) {
+                continue;
+            }
             member.tell(Message::SubscriptionResponse(proto::SubscriptionResponse {
                 track_sid: track_sid.clone(),
                 err: proto::SubscriptionError::SeCodecUnsupported.into(),
@@ -150,7 +156,7 @@ impl Authority {
                 break;
             }
             member.chosen.insert(track.clone(), request.subscribe);
-            member.undecodable.remove(track);
+            member.undecodable.retain(|(sid, _)| sid != track);
         }
         self.resubscribe(state, sid);
     }
@@ -231,11 +237,20 @@ fn size_limit(setting: TrackSetting, layers: &[proto::VideoLayer]) -> Option<(u3
 /// A track that participants may subscribe to.
 struct Offered {
     wanted: Wanted,
+    backups: Vec<MediaTrack>,
     identity: String,
     audience: Option<Audience>,
 }
 
 impl State {
+    /// Whether a track is published in a codec that the participant has not refused, or can be.
+    fn comes_otherwise(&self, member: &Member, track_sid: &str) -> bool {
+        let mut tracks = self.members_of(&member.room).flat_map(|other| &other.uplink.tracks);
+        let track = tracks.find(|track| track.info.sid == track_sid);
+        let decodes = |codec| !member.undecodable.contains(&(track_sid.to_owned(), codec));
+        track.is_some_and(|track| track.backups.iter().any(|backup| decodes(backup.codec)))
+    }
+
     /// Every track of a room.
     fn offered(&self, room: &str) -> Vec<Offered> {
         let tracks = self.published(room).into_iter().map(|track| Offered {
@@ -244,6 +259,7 @@ impl State {
                 sid: track.info.sid,
                 media: track.media,
             },
+            backups: track.backups,
             identity: track.identity.to_owned(),
             audience: track.audience.cloned(),
         });
@@ -253,13 +269,16 @@ impl State {
 
 /// The tracks that a participant is to be sent now.
 fn wanted_by(member: &Member, tracks: &[Offered]) -> Vec<Wanted> {
-    let wanted = tracks.iter().filter(|track| {
+    let wanted = tracks.iter().filter_map(|track| {
         let sid = &track.wanted.sid;
         let chosen = member.chosen.get(sid).copied().unwrap_or(member.auto_subscribe);
         let admitted = track.audience.as_ref().is_none_or(|a| a.admits(&member.sid, &member.identity, sid));
-        chosen && admitted && track.identity != member.identity && !member.undecodable.contains(sid)
+        let mut published = std::iter::once(&track.wanted.media).chain(&track.backups);
+        let media = published.find(|media| !member.undecodable.contains(&(sid.clone(), media.codec.name())))?;
+        let wanted = chosen && admitted && track.identity != member.identity;
+        wanted.then(|| Wanted { media: media.clone(), ..track.wanted.clone() })
     });
-    wanted.map(|track| track.wanted.clone()).collect()
+    wanted.collect()
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ impl Answering {
             let decodable = &decodable[usize::from(wanted.is_video())];
             let refused = !decodable.is_empty() && match_codec(&wanted.media.codec, decodable).is_none();
             if refused {
-                agreed.refused.push(wanted.sid.clone());
+                agreed.refused.push((wanted.sid.clone(), wanted.media.codec.name()));
             }
             !refused
         });
@@ -219,6 +219,11 @@ impl Answering {
 
     pub(super) fn track_at(&self, section: usize) -> Option<&str> {
         Some(&self.slots.get(section)?.track.as_ref()?.sid)
+    }
+
+    pub(super) fn wanted(&self, sid: &str) -> Option<&Wanted> {
+        let seated = self.slots.iter().filter_map(|slot| slot.track.as_ref());
+        seated.chain(&self.waiting).find(|track| track.sid == sid)
     }
 
     pub(super) fn section_of(&self, sid: &str) -> Option<usize> {

@@ -12,7 +12,8 @@ pub(crate) use answering::{Answering, MissingSections};
 pub(crate) use offering::{Offer, Offering};
 
 use crate::room::stage::MediaTrack;
-use crate::shard::inbox::{NewSection, Source};
+use crate::shard::inbox::{NewSection, Source, TrackId};
+use crate::signalling::sdp::CodecName;
 
 /// A track that the participant is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +51,8 @@ pub(crate) struct Agreed {
     pub changes: Vec<Change>,
     /// Tracks that flow from now on.
     pub subscribed: Vec<String>,
-    /// Tracks that the client cannot decode.
-    pub refused: Vec<String>,
+    /// Tracks that the client cannot decode, and in what codec they were.
+    pub refused: Vec<(String, CodecName)>,
 }
 
 /// See the module.
@@ -81,6 +82,15 @@ impl Downlink {
             Self::Offering(offering) => offering.track_at(section),
             Self::Answering(answering) => answering.track_at(section),
         }
+    }
+
+    /// As which a track is sent, or is going to be.
+    pub(crate) fn media_of(&self, sid: &str) -> Option<TrackId> {
+        let wanted = match self {
+            Self::Offering(offering) => offering.wanted(sid),
+            Self::Answering(answering) => answering.wanted(sid),
+        };
+        Some(wanted?.media.id)
     }
 
     /// Which section a track has.

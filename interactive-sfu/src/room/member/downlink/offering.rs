@@ -190,7 +190,7 @@ impl Offering {
                     answered.subscribed.push(track.sid.clone());
                     answered.changes.push(Change::Attach(i, Some(Box::new(track.media.source(codec)))));
                 }
-                None => answered.refused.push(track.sid.clone()),
+                None => answered.refused.push((track.sid.clone(), slot.codec.name())),
             }
         }
         answered
@@ -198,6 +198,10 @@ impl Offering {
 
     pub(super) fn track_at(&self, section: usize) -> Option<&str> {
         Some(&self.slots.get(section)?.track.as_ref()?.sid)
+    }
+
+    pub(super) fn wanted(&self, sid: &str) -> Option<&Wanted> {
+        self.slots.iter().filter_map(|slot| slot.track.as_ref()).find(|track| track.sid == sid)
     }
 
     pub(super) fn section_of(&self, sid: &str) -> Option<usize> {

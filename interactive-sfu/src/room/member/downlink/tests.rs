@@ -87,7 +87,8 @@ fn what_a_client_rejects_is_told_and_a_restart_offers_all_again() {
     assert!(again.id > first.id && lines(&again) == lines(&first));
     assert!(downlink.answered(first.id, &answer(&first, &[])).subscribed.is_empty(), "that one is void");
     let agreed = downlink.answered(again.id, &answer(&again, &["2"]));
-    assert_eq!((agreed.subscribed, agreed.refused), (vec!["TR_1".to_owned()], vec!["TR_2".to_owned()]));
+    let refused = vec![("TR_2".to_owned(), CodecName::Av1)];
+    assert_eq!((agreed.subscribed, agreed.refused), (vec!["TR_1".to_owned()], refused));
 }
 
 /// What a client offers on its one connection: lines of these kinds (`a`, `v`) to receive on, in VP8 and Opus.
@@ -179,7 +180,7 @@ fn a_client_that_adds_no_lines_is_not_asked_for_ever_and_what_it_cannot_decode_i
     downlink.want(vec![vp8(1), vp8(2), track(3, Codec::Av1 { profile: 0, level_idx: 5, tier: 0 })]);
     let offer = client_offer(&[("0", 'v', "recvonly")]);
     let (_, agreed, _) = answered(&mut downlink, &offer);
-    assert_eq!(agreed.refused, ["TR_3"]);
+    assert_eq!(agreed.refused, [("TR_3".to_owned(), CodecName::Av1)]);
     assert_eq!(downlink.poll_missing(), Some(MissingSections { audio: 0, video: 1 }));
     answered(&mut downlink, &offer);
     assert_eq!(downlink.poll_missing(), None);
