@@ -8,41 +8,18 @@ use std::process::{Command, Stdio};
 
 use rig::browser::{Browser, Page};
 use rig::gst::{Publisher, Speaker};
+use rig::livekit_clients::{self, OTHERS, TWO_CONNECTIONS, python, track, without_broadcast};
 use rig::server::{Demo, Server, end_with_us};
 use serde_json::{Value, json};
 
-/// The broadcast watches whoever is on stage, in full size.
-fn without_broadcast() -> Vec<(String, String)> {
-    vec![("SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX".into(), "0".into())]
-}
-
-const OTHERS: &str = "window.rig.others()";
-
-/// Asks for two peer connections, as older clients have, not for one.
-const TWO_CONNECTIONS: &str = "two=1";
-
 /// Opens a page whose participant has joined.
 fn join(browser: &mut Browser, server: &Server, identity: &str, query: &str) -> Page {
-    let token = server.speaker_token(identity);
-    let page = browser.open(&server.http.url(&format!("/__rig/livekit.html?token={token}&{query}"))).unwrap();
-    assert_eq!(browser.evaluate(page, "window.joined").unwrap(), "joined", "{identity}");
-    let one = browser.evaluate(page, "window.rig.room.engine.pcManager.subscriber === undefined").unwrap();
-    assert_eq!(one, !query.contains(TWO_CONNECTIONS), "{identity} has one peer connection");
-    page
-}
-
-/// A track of somebody, as another one has it.
-fn track<'a>(others: &'a Value, identity: &str, source: &str) -> Option<&'a Value> {
-    let of = others.as_array()?.iter().find(|other| other["identity"] == identity)?;
-    of["tracks"].as_array()?.iter().find(|track| track["source"] == source)
+    livekit_clients::join(browser, server, &server.http, identity, query).unwrap()
 }
 
 /// Waits until `page` has seen so many frames of a track.
 fn sees(browser: &mut Browser, page: Page, identity: &str, source: &str, frames: u64) -> Value {
-    let what = format!("{frames} frames of {identity}'s {source}");
-    let good = |others: &Value| track(others, identity, source).is_some_and(|t| t["frames"].as_u64() > Some(frames));
-    let others = browser.wait_until(page, &what, 25, OTHERS, good).unwrap();
-    track(&others, identity, source).unwrap().clone()
+    livekit_clients::sees(browser, page, identity, source, frames).unwrap()
 }
 
 fn twirp(server: &Server, method: &str, body: Value) -> Value {
@@ -165,7 +142,7 @@ fn a_participant_is_muted_silenced_allowed_again_described_and_removed_by_the_se
 
 #[test]
 fn a_native_participant_gets_the_right_pictures_sound_messages_and_calls_beside_a_browsers() {
-    let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
+    let server = Server::start(Demo { environment: vec![without_broadcast()], ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, "ann", "dynacast=1");
     browser.evaluate(ann, "window.rig.camera()").unwrap();
@@ -176,7 +153,7 @@ fn a_native_participant_gets_the_right_pictures_sound_messages_and_calls_beside_
     let unwatched = |layers: &Value| active(layers, false);
     browser.wait_until(ann, "a camera that nobody watches to rest", 20, "window.rig.layers()", unwatched).unwrap();
 
-    let said = python(&server, "participants.py", &[]);
+    let said = python(&server, &server.http, "participants.py", &[]).unwrap();
     assert!(said.contains("ann's picture"), "{said}");
 }
 
@@ -187,8 +164,8 @@ fn participants_in_firefox_and_chromium_see_and_message_each_other() {
     let Ok(address) = probe.and_then(|socket| socket.local_addr()) else {
         return eprintln!("not run: this machine has no address but loopback's");
     };
-    let mut environment = without_broadcast();
-    environment.push(("SPILLWAY__SFU__ADDRESSES".into(), format!("[\"{}\"]", address.ip())));
+    let addresses = ("SPILLWAY__SFU__ADDRESSES".into(), format!("[\"{}\"]", address.ip()));
+    let environment = vec![without_broadcast(), addresses];
     let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, "ann", "");
@@ -211,24 +188,12 @@ const SWITCHES: &str = "25";
 
 #[test]
 fn random_switches_between_layers_never_show_a_broken_picture() {
-    let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
+    let server = Server::start(Demo { environment: vec![without_broadcast()], ..Demo::default() }).unwrap();
     let switches = std::env::var("SWITCHES").unwrap_or_else(|_| SWITCHES.into());
     let seed = std::env::var("SEED").unwrap_or_else(|_| std::process::id().to_string());
     for codec in ["vp8", "vp9", "av1"] {
-        eprintln!("{}", python(&server, "layers.py", &[&switches, &seed, codec]));
+        eprintln!("{}", python(&server, &server.http, "layers.py", &[&switches, &seed, codec]).unwrap());
     }
-}
-
-/// LiveKit's native client; what it said.
-fn python(server: &Server, script: &str, arguments: &[&str]) -> String {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut python = Command::new(tests.join("../target/tools/livekit/bin/python"));
-    python.arg(tests.join("livekit").join(script)).args([server.http.origin(), &server.room]).args(arguments);
-    python.env("LIVEKIT_API_KEY", &server.keys.key).env("LIVEKIT_API_SECRET", &server.keys.secret);
-    let output = python.output().unwrap();
-    let said = [output.stdout, output.stderr].map(|out| String::from_utf8_lossy(&out).into_owned()).concat();
-    assert!(output.status.success() && said.contains("done"), "{said}");
-    said
 }
 
 #[test]
@@ -269,7 +234,7 @@ fn a_small_element_gets_a_small_picture_and_tracks_are_taken_by_choice() {
 
 #[test]
 fn layers_within_one_stream_are_chosen_like_streams_of_their_own() {
-    let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
+    let server = Server::start(Demo { environment: vec![without_broadcast()], ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();
     for (codec, connections) in [("vp9", ""), ("av1", ""), ("av1", TWO_CONNECTIONS)] {
         let ann = join(&mut browser, &server, "ann", "");
@@ -290,7 +255,7 @@ fn layers_within_one_stream_are_chosen_like_streams_of_their_own() {
 
 #[test]
 fn who_cannot_decode_a_codec_gets_the_picture_in_another_and_everybody_else_in_the_first() {
-    let server = Server::start(Demo { environment: without_broadcast(), ..Demo::default() }).unwrap();
+    let server = Server::start(Demo { environment: vec![without_broadcast()], ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, "ann", "dynacast=1");
     browser.evaluate(ann, "window.rig.camera({ videoCodec: 'vp9', backupCodec: { codec: 'vp8' } })").unwrap();

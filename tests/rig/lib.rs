@@ -10,7 +10,8 @@
 //! | [`sdp`], [`session`], [`ice`], [`peer`], [`livekit`] | one WebRTC peer of our own, for load and for ill-behaved clients |
 //! | [`vp8`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
-//! | [`browser`], [`gst`] | real clients: Chromium and GStreamer |
+//! | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
+//! | [`browser`], [`gst`], [`livekit_clients`] | real clients: Chromium, GStreamer and LiveKit's |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
 //! | [`disk`] | a disk that can be filled |
 //! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
@@ -29,6 +30,8 @@ pub mod http;
 pub mod ice;
 pub mod lipsync;
 pub mod livekit;
+pub mod livekit_clients;
+pub mod livekit_proxy;
 pub mod peer;
 pub mod process;
 pub mod prometheus;

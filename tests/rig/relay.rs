@@ -17,7 +17,7 @@ use rand::{Rng as _, SeedableRng as _};
 use crate::error::{Error, Result};
 
 /// Peers a relay serves.
-pub const PEERS_MAX: usize = 16;
+pub const PEERS_MAX: usize = 64;
 /// Datagrams held back at a time.
 const HELD_MAX: usize = 1024;
 /// How long a socket is waited on.

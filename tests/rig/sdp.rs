@@ -1,4 +1,4 @@
-//! Offers to print and answers to read: only the few lines a client of ours needs (RFC 8866, RFC 8829).
+//! Offers to print, answers to read, candidates to move elsewhere: only the few lines a client of ours needs (RFC 8866, RFC 8829).
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -151,6 +151,37 @@ fn udp_candidate(line: &str) -> Option<SocketAddr> {
     transport.eq_ignore_ascii_case("udp").then_some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
 }
 
+/// A description in which each section has one candidate: its first of UDP and IPv4, moved.
+pub fn with_one_candidate(sdp: &str, mut moved: impl FnMut(SocketAddr) -> Option<SocketAddr>) -> String {
+    let mut wanted = true;
+    let mut keep = |line: &str| {
+        wanted |= line.starts_with("m=");
+        let Some(candidate) = line.strip_prefix("a=") else { return Some(line.to_owned()) };
+        if !candidate.starts_with("candidate:") {
+            return Some(line.to_owned());
+        }
+        let candidate = wanted.then(|| redirected(candidate, &mut moved)).flatten()?;
+        wanted = false;
+        Some(format!("a={candidate}"))
+    };
+    sdp.lines().filter_map(&mut keep).map(|line| line + "\r\n").collect()
+}
+
+/// `candidate:<foundation> <component> <transport> <priority> <address> <port> …` (RFC 8839 §5.1), moved; `None` if it is none of UDP
+/// and IPv4.
+pub fn redirected(candidate: &str, mut moved: impl FnMut(SocketAddr) -> Option<SocketAddr>) -> Option<String> {
+    let mut words: Vec<&str> = candidate.split(' ').collect();
+    let [_, _, transport, _, address, port, ..] = words[..] else { return None };
+    let media = SocketAddr::new(address.parse().ok()?, port.parse().ok()?);
+    if !transport.eq_ignore_ascii_case("udp") || !media.is_ipv4() {
+        return None;
+    }
+    let to = moved(media)?;
+    let (address, port) = (to.ip().to_string(), to.port().to_string());
+    (words[4], words[5]) = (&address, &port);
+    Some(words.join(" "))
+}
+
 /// The first `a=ssrc` (RFC 5576 §4.1) of a section that other sections may follow.
 fn first_ssrc(section: &str) -> Option<u32> {
     let own = section.split("\nm=").next()?;
@@ -164,6 +195,17 @@ fn first_format(media: &str) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_section_keeps_one_candidate_which_is_moved_and_all_else() {
+        let sdp = "v=0\r\nm=audio 9 X 1\r\na=candidate:1 1 udp 7 ::1 9 typ host\r\na=candidate:2 1 udp 6 127.0.0.1 9 typ host\r\n\
+            a=candidate:3 1 udp 5 10.0.0.1 9 typ host\r\na=candidate:4 1 tcp 4 127.0.0.1 9 typ host tcptype passive\r\n\
+            a=end-of-candidates\r\nm=video 9 X 2\r\na=candidate:2 1 UDP 6 127.0.0.1 9 typ host\r\na=mid:1\r\n";
+        let moved = with_one_candidate(sdp, |media| Some(SocketAddr::new(media.ip(), 7777)));
+        let expected = "v=0\r\nm=audio 9 X 1\r\na=candidate:2 1 udp 6 127.0.0.1 7777 typ host\r\na=end-of-candidates\r\n\
+            m=video 9 X 2\r\na=candidate:2 1 UDP 6 127.0.0.1 7777 typ host\r\na=mid:1\r\n";
+        assert_eq!(moved, expected);
+    }
 
     #[test]
     fn the_first_udp_candidate_of_ipv4_is_taken() {
