@@ -34,7 +34,7 @@ impl std::fmt::Debug for Signal {
 
 impl Signal {
     /// Joins. `auto_subscribe`: every track is to be sent, without being asked for.
-    fn join(http: &Http, token: &str, auto_subscribe: bool) -> Result<(Self, proto::JoinResponse)> {
+    pub fn join(http: &Http, token: &str, auto_subscribe: bool) -> Result<(Self, proto::JoinResponse)> {
         let url = http.origin().replacen("http", "ws", 1);
         let host = url.trim_start_matches("ws://").to_owned();
         let subscribe = u8::from(auto_subscribe);
@@ -85,6 +85,21 @@ impl Signal {
             while self.socket.read().is_ok() {}
             let _ = self.socket.get_ref().set_nonblocking(false);
         }
+    }
+
+    /// Says nothing, and reads what the server says until it ends the connection. How long that took; `Err` after `max`.
+    pub fn wait_for_end(&mut self, max: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        while start.elapsed() < max {
+            match self.socket.read() {
+                Ok(message) if !message.is_close() => {}
+                // Nothing within the socket's own time limit.
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Ok(_) | Err(_) => return Ok(start.elapsed()),
+            }
+        }
+        let what = "the end of a signal connection".to_owned();
+        Err(Error::Timeout { what, seconds: max.as_secs(), detail: String::new() })
     }
 
     /// Leaves.
