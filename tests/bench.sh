@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every figure, measured on this machine with the release build. Prints tables; takes about ten minutes. Two cores: the server on
+# Every figure, measured on this machine with the release build. Prints tables; takes about a quarter of an hour. Two cores: the server on
 # one, the generator on the other. A busy machine spoils the figures: each table says how busy it was.
 set -eu
 cd "$(dirname "$0")/.."
@@ -37,6 +37,10 @@ if [ "${1:-all}" != glass ]; then
     forward "AES-GCM, half the load: added latency" -n 500 --seconds 8 --repeats 5
     forward "AES-GCM, frames of five packets" -n 1000 --burst 5 --seconds 8 --repeats 5
     forward "AES-CM, 150 packets/s" -n 500 --srtp cm --seconds 8 --repeats 3
+    forward "LiveKit's protocol, one publisher, 1000 subscribers" --protocol livekit -n 1000 --seconds 8 --repeats 3
+    forward "LiveKit's protocol, ten publishers of sound, 500 subscribers" --protocol livekit -m 10 -n 500 --pps 50 --bytes 100 --seconds 8 --repeats 3
+    forward "LiveKit's protocol, a meeting of 20, each with all others" --meeting 20 --remb-kbps 100000 --seconds 8 --repeats 3
+    forward "LiveKit's protocol, 1000 joins at 100 a second: the first picture" --protocol livekit -n 1000 --join-rate 100 --live --pps 60 --burst 2 --seconds 5 --repeats 1
 fi
 if [ "${1:-all}" != sfu ]; then
     for LADDER in ${LADDERS:-small default}; do

@@ -27,6 +27,12 @@ pub(crate) struct Options {
     /// How many publishers.
     #[arg(long, short = 'm', default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=200))]
     pub publishers: u32,
+    /// A meeting of so many by LiveKit's protocol, instead of publishers and subscribers: each publishes, and watches all others.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=100), conflicts_with_all = ["subscribers", "publishers"])]
+    pub meeting: Option<u32>,
+    /// Full media while subscribers join, so that it says something how soon they have a picture.
+    #[arg(long)]
+    pub live: bool,
     /// RTP packets a second from each publisher.
     #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pps: u32,
@@ -99,6 +105,19 @@ pub(crate) enum Srtp {
 }
 
 impl Options {
+    /// With all that a meeting means.
+    pub(crate) fn resolved(mut self) -> Self {
+        if let Some(attendees) = self.meeting {
+            (self.publishers, self.subscribers, self.protocol) = (attendees, attendees, Protocol::Livekit);
+        }
+        self
+    }
+
+    /// Tracks that each subscriber gets.
+    pub(crate) fn tracks(&self) -> usize {
+        self.meeting.map_or(1, |attendees| attendees as usize - 1)
+    }
+
     /// What the ClientHello lists.
     pub(crate) fn srtp_offer(&self) -> SrtpOffer {
         match self.srtp {

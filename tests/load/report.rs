@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rig::process::cpu_model;
+use rig::stats::quantile;
 use serde_json::json;
 
 use crate::cli::Options;
@@ -19,6 +20,33 @@ pub(crate) struct Joins {
     pub took_p99_us: f64,
     /// How much the server grew by, all subscribers together.
     pub resident_kib: Option<f64>,
+}
+
+/// How soon newcomers had something to show, of each track: from asking to the first packet, and to the first whole keyframe.
+pub(crate) struct First {
+    count: usize,
+    /// p50, p95, p99, milliseconds.
+    packet_ms: [f64; 3],
+    frame_ms: [f64; 3],
+}
+
+impl First {
+    pub(crate) fn new(packet_ms: &[f64], frame_ms: &[f64]) -> Self {
+        let of = |samples: &[f64]| [0.5, 0.95, 0.99].map(|share| quantile(samples, share));
+        Self { count: frame_ms.len(), packet_ms: of(packet_ms), frame_ms: of(frame_ms) }
+    }
+}
+
+impl fmt::Display for First {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |ms: [f64; 3]| ms.map(|ms| maybe(Some(ms), 1)).join(" / ");
+        let (packet, frame) = (text(self.packet_ms), text(self.frame_ms));
+        writeln!(
+            f,
+            "first     packet after {packet} ms, whole keyframe after {frame} ms (p50 / p95 / p99 of {})",
+            self.count
+        )
+    }
 }
 
 /// One measurement.
@@ -42,6 +70,8 @@ pub(crate) struct Row {
 pub(crate) struct Report {
     pub options: Options,
     pub joins: Joins,
+    /// Where media was full meanwhile.
+    pub first: Option<First>,
     pub rows: Vec<Row>,
     pub silent: u64,
     pub profile: String,
@@ -107,6 +137,8 @@ impl Report {
             "foreign_percent": self.foreign_percent(),
             "join_cpu_ms": self.joins.cpu_ms(), "joins_per_second": self.joins.per_second(),
             "memory_kib_per_subscriber": self.joins.kib_each(),
+            "first_packet_p50_p95_p99_ms": self.first.as_ref().map(|first| first.packet_ms),
+            "first_frame_p50_p95_p99_ms": self.first.as_ref().map(|first| first.frame_ms),
             "packets_per_second": spread(Row::per_second), "packets_per_second_per_core": spread(Row::per_second_and_core),
             "us_per_packet": spread(Row::us_per_packet), "lost_percent": spread(Row::lost_percent),
             "delivered_percent": spread(Row::delivered_percent),
@@ -147,16 +179,18 @@ impl fmt::Display for Report {
         writeln!(f, "machine   {}", cpu_model())?;
         writeln!(
             f,
-            "load      {} publishers × {} packets/s × {} B payload, {} a frame; {} subscribers; SRTP {}; RR+REMB 1/s; generator on {}",
+            "load      {} publishers × {} packets/s × {} B payload, {} a frame; {} subscribers of {} each; SRTP {}; RR+REMB 1/s; generator on {}",
             o.publishers,
             o.pps,
             o.bytes,
             o.burst,
             o.subscribers,
+            o.tracks(),
             self.profile,
             o.pin.map_or("any CPU".into(), |cpu| format!("CPU {cpu}")),
         )?;
         self.joins.fmt(f)?;
+        self.first.iter().try_for_each(|first| first.fmt(f))?;
         writeln!(
             f,
             "\n run  packets/s  pkt/s/core  µs/pkt  server%  kernel%  lost%  delivered%  p50 ms  p99 ms  lag p99 ms  gen%  foreign%  ksoftirqd%  stolen%"
@@ -225,7 +259,7 @@ impl Report {
         let sum = |figure: fn(&Row) -> u64| self.rows.iter().map(figure).sum::<u64>();
         writeln!(
             f,
-            "sampled: {} packets decrypted, {} bad; other packets {}; keyframe requests {}; silent subscribers {}; server's memory now {} KiB",
+            "sampled: {} packets decrypted, {} bad; other packets {}; keyframe requests {}; silent tracks {}; server's memory now {} KiB",
             sum(|row| row.decrypted),
             sum(|row| row.bad),
             sum(|row| row.other),
@@ -247,7 +281,7 @@ impl Report {
             writeln!(f, "NOTE: the generator itself used {busiest:.0} % of a core and may be the limit.")?;
         }
         if self.silent > 0 {
-            writeln!(f, "NOTE: {} subscribers never received anything.", self.silent)?;
+            writeln!(f, "NOTE: {} tracks never came.", self.silent)?;
         }
         if self.is_disturbed() {
             let (foreign, max) = (self.foreign_percent(), self.options.foreign_max);

@@ -1,8 +1,8 @@
 //! The subscribers: one loop receives for all of them.
 //!
-//! A plain subscriber looks at RTP headers only. A sampled one decrypts every packet, which proves that it could be shown,
-//! and compares the kernel's receive time with the send time in the payload. Each sends a receiver report with REMB once a
-//! second, with a keyframe request while it has nothing, and renews its consent every five.
+//! A plain subscriber looks at RTP headers only, once it has had a whole keyframe of each track. A sampled one decrypts every
+//! packet, which proves that it could be shown, and compares the kernel's receive time with the send time in the payload. Each sends
+//! a receiver report with REMB once a second, with a keyframe request while it has nothing, and renews its consent every five.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use rig::peer::{DATAGRAM_BYTES_MAX, Peer};
 use rig::{Error, Result, rtcp, vp8};
 
 use crate::cli::Options;
+use crate::first_frame::FirstFrame;
 use crate::receive::{Batch, Epoll, enable_timestamps, set_receive_buffer};
 
 /// Bytes of a datagram that a plain subscriber reads.
@@ -40,11 +41,43 @@ impl Sequence {
     }
 }
 
-struct Subscriber {
-    peer: Peer,
-    sampled: bool,
+/// One track that a subscriber gets.
+struct Source {
     ssrc: u32,
     sequence: Sequence,
+    first: FirstFrame,
+}
+
+/// A subscriber that has its keys.
+pub(crate) struct Joined {
+    pub peer: Peer,
+    /// It decrypts everything.
+    pub sampled: bool,
+    /// When it began to ask.
+    pub since: Instant,
+    /// How many tracks it is to get.
+    pub tracks: usize,
+}
+
+struct Subscriber {
+    joined: Joined,
+    sources: Vec<Source>,
+    /// Has had a whole keyframe of every track.
+    started: bool,
+}
+
+impl Subscriber {
+    /// The track of this SSRC; a new one, if there is to be one more.
+    fn source(sources: &mut Vec<Source>, tracks: usize, ssrc: u32) -> Option<&mut Source> {
+        if let Some(known) = sources.iter().position(|source| source.ssrc == ssrc) {
+            return sources.get_mut(known);
+        }
+        if sources.len() == tracks {
+            return None;
+        }
+        sources.push(Source { ssrc, sequence: Sequence::default(), first: FirstFrame::default() });
+        sources.last_mut()
+    }
 }
 
 /// What all subscribers together have seen so far.
@@ -60,7 +93,7 @@ pub(crate) struct Seen {
     pub decrypted: u64,
     /// Packets that they could not decrypt, or that were not ours.
     pub bad: u64,
-    /// Subscribers that never received anything.
+    /// Tracks of which a subscriber never received anything.
     pub silent: u64,
 }
 
@@ -73,79 +106,104 @@ pub(crate) struct Audience {
     decrypted: u64,
     bad: u64,
     reports: u64,
+    /// Reports that are due, and when that was found.
+    owed: (f64, Instant),
     remb_bits_per_second: u64,
+    /// From asking until each track's first packet, milliseconds.
+    pub first_packet_ms: Vec<f64>,
+    /// From asking until each track's first whole keyframe, milliseconds.
+    pub first_frame_ms: Vec<f64>,
     /// From send call to kernel receipt at sampled subscribers, microseconds, since last cleared.
     pub latency_us: Vec<f64>,
 }
 
 impl Audience {
-    pub(crate) fn new(peers: Vec<Peer>, options: &Options) -> Result<Self> {
-        let epoll = Epoll::new().map_err(Error::io("making an epoll"))?;
-        let sample = options.sample.min(options.subscribers) as usize;
-        let mut subscribers = Vec::with_capacity(peers.len());
-        for (i, peer) in peers.into_iter().enumerate() {
-            // From the middle of each stretch: fan-out is serial, and its first and last are not typical.
-            let sampled = i % sample == sample / 2;
-            set_receive_buffer(&peer.socket, RECEIVE_BUFFER);
-            if sampled {
-                enable_timestamps(&peer.socket);
-            }
-            epoll.add(&peer.socket, i).map_err(Error::io("watching a subscriber's socket"))?;
-            subscribers.push(Subscriber { peer, sampled, ssrc: 0, sequence: Sequence::default() });
-        }
-        let remb_bits_per_second = options.remb_kbps * 1000;
+    pub(crate) fn new(options: &Options) -> Result<Self> {
         Ok(Self {
-            subscribers,
-            epoll,
+            subscribers: Vec::with_capacity(options.subscribers as usize),
+            epoll: Epoll::new().map_err(Error::io("making an epoll"))?,
             batch: Batch::new(),
             other: 0,
             decrypted: 0,
             bad: 0,
             reports: 0,
-            remb_bits_per_second,
+            owed: (0.0, Instant::now()),
+            remb_bits_per_second: options.remb_kbps * 1000,
+            first_packet_ms: vec![],
+            first_frame_ms: vec![],
             latency_us: vec![],
         })
     }
 
+    /// One more.
+    pub(crate) fn add(&mut self, joined: Joined) -> Result<()> {
+        set_receive_buffer(&joined.peer.socket, RECEIVE_BUFFER);
+        if joined.sampled {
+            enable_timestamps(&joined.peer.socket);
+        }
+        let i = self.subscribers.len();
+        self.epoll.add(&joined.peer.socket, i).map_err(Error::io("watching a subscriber's socket"))?;
+        self.subscribers.push(Subscriber { joined, sources: vec![], started: false });
+        Ok(())
+    }
+
     /// The profile that most were given.
     pub(crate) fn profile(&self) -> String {
-        self.subscribers.first().map_or(String::new(), |s| format!("{:?}", s.peer.profile))
+        self.subscribers.first().map_or(String::new(), |s| format!("{:?}", s.joined.peer.profile))
     }
 
     /// Receives for `time`.
     pub(crate) fn run(&mut self, time: Duration) {
-        let (start, reported) = (Instant::now(), self.reports);
+        let start = Instant::now();
         while start.elapsed() < time {
-            let ready: Vec<usize> = self.epoll.wait(TURN).collect();
-            for i in ready {
-                self.receive(i);
-            }
-            let due = (start.elapsed().as_secs_f64() * self.subscribers.len() as f64) as u64;
-            while self.reports < reported + due {
-                self.report();
-            }
+            self.turn();
+        }
+    }
+
+    /// Receives what there is, or waits a moment for it; reports where that is due.
+    pub(crate) fn turn(&mut self) {
+        let ready: Vec<usize> = self.epoll.wait(TURN).collect();
+        for i in ready {
+            self.receive(i);
+        }
+        let (owed, at) = &mut self.owed;
+        *owed += at.elapsed().as_secs_f64() * self.subscribers.len() as f64;
+        *at = Instant::now();
+        while self.owed.0 >= 1.0 {
+            self.owed.0 -= 1.0;
+            self.report();
         }
     }
 
     fn receive(&mut self, i: usize) {
         let Some(subscriber) = self.subscribers.get_mut(i) else { return };
-        let Subscriber { peer, sampled, ssrc, sequence } = subscriber;
-        let head = if *sampled { DATAGRAM_BYTES_MAX } else { HEAD_BYTES };
+        let Subscriber { joined: Joined { peer, sampled, since, tracks }, sources, started } = subscriber;
+        let head = if *sampled || !*started { DATAGRAM_BYTES_MAX } else { HEAD_BYTES };
         self.batch.receive(&peer.socket, head, |datagram| {
             let bytes = datagram.bytes;
             if bytes.len() < vp8::RTP_HEADER || bytes[0] >> 6 != 2 || rtcp::is_rtcp(bytes) {
                 return;
             }
-            if bytes[1] & 0x7f != peer.answer.video_pt {
+            let ssrc = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
+            let ours = (bytes[1] & 0x7f == peer.answer.video_pt).then(|| Subscriber::source(sources, *tracks, ssrc));
+            let Some(source) = ours.flatten() else {
                 self.other += 1;
                 return;
+            };
+            if source.sequence.received == 0 {
+                self.first_packet_ms.push(since.elapsed().as_secs_f64() * 1000.0);
             }
-            *ssrc = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
-            sequence.count(u16::from_be_bytes([bytes[2], bytes[3]]));
-            if !*sampled {
+            source.sequence.count(u16::from_be_bytes([bytes[2], bytes[3]]));
+            if *started && !*sampled {
                 return;
             }
-            match peer.rx.decrypt_rtp(bytes).ok().and_then(|plain| vp8::sent_ns(&plain)) {
+            let plain = peer.rx.decrypt_rtp(bytes).ok();
+            if plain.as_ref().is_some_and(|plain| source.first.add(plain)) {
+                self.first_frame_ms.push(since.elapsed().as_secs_f64() * 1000.0);
+                *started = sources.len() == *tracks && sources.iter().all(|source| source.first.done);
+            }
+            match plain.and_then(|plain| vp8::sent_ns(&plain)) {
+                Some(_) if !*sampled => {}
                 Some(sent) => {
                     self.decrypted += 1;
                     self.latency_us.push(datagram.received_ns.saturating_sub(sent) as f64 / 1000.0);
@@ -155,39 +213,48 @@ impl Audience {
         });
     }
 
+    /// One subscriber's; each time on another of its tracks.
     fn report(&mut self) {
-        let (count, n) = (self.subscribers.len() as u64, self.reports);
+        let (count, n) = (self.subscribers.len().max(1) as u64, self.reports);
         self.reports += 1;
-        let Some(subscriber) = self.subscribers.get_mut((n % count) as usize) else { return };
-        let (source, highest) = (subscriber.ssrc, subscriber.sequence.highest as u32);
+        let Some(Subscriber { joined, sources, started }) = self.subscribers.get_mut((n % count) as usize) else {
+            return;
+        };
+        let peer = &mut joined.peer;
+        let on = sources.get((n / count) as usize % sources.len().max(1));
+        let (source, highest) = on.map_or((0, 0), |on| (on.ssrc, on.sequence.highest as u32));
         let mut compound = rtcp::receiver_report_remb(1, source, highest, self.remb_bits_per_second);
-        if subscriber.sequence.received == 0 {
+        if !*started {
             // As a browser does that has nothing to show.
-            compound.extend(rtcp::pli(1, subscriber.peer.answer.video_ssrc.unwrap_or(source)));
+            let waiting = sources.iter().filter(|source| !source.first.done).map(|source| source.ssrc);
+            let nothing = sources.is_empty().then(|| peer.answer.video_ssrc.unwrap_or(source));
+            waiting.chain(nothing).for_each(|source| compound.extend(rtcp::pli(1, source)));
         }
-        let _ = subscriber.peer.send_rtcp(&compound);
-        subscriber.peer.session.beat();
+        let _ = peer.send_rtcp(&compound);
+        peer.session.beat();
         if n / count % CONSENT_EVERY == 0
-            && let Ok(check) = subscriber.peer.binding_request()
+            && let Ok(check) = peer.binding_request()
         {
-            let _ = subscriber.peer.socket.send(&check);
+            let _ = peer.socket.send(&check);
         }
     }
 
     /// What has been seen since the beginning.
     pub(crate) fn seen(&self) -> Seen {
         let mut seen = Seen { other: self.other, decrypted: self.decrypted, bad: self.bad, ..Seen::default() };
-        for Subscriber { sequence, .. } in &self.subscribers {
-            seen.received += sequence.received;
-            seen.numbered += if sequence.received == 0 { 0 } else { sequence.highest - sequence.first + 1 };
-            seen.silent += u64::from(sequence.received == 0);
+        for Subscriber { joined, sources, .. } in &self.subscribers {
+            seen.silent += (joined.tracks - sources.len()) as u64;
+            for Source { sequence, .. } in sources {
+                seen.received += sequence.received;
+                seen.numbered += sequence.highest - sequence.first + 1;
+            }
         }
         seen
     }
 
     /// The sessions, to end them.
     pub(crate) fn into_peers(self) -> impl Iterator<Item = Peer> {
-        self.subscribers.into_iter().map(|subscriber| subscriber.peer)
+        self.subscribers.into_iter().map(|subscriber| subscriber.joined.peer)
     }
 }
 

@@ -1,4 +1,7 @@
-//! A client of LiveKit's protocol, for load: one track published, or one watched. Blocking, like [`crate::peer`].
+//! A client of LiveKit's protocol, for load: one track published, any number watched. Blocking, like [`crate::peer`].
+//!
+//! With two peer connections, as `/rtc` has it: what is published on the one, and what is watched on the other, whose offers are the
+//! server's and are answered as they come.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -24,6 +27,15 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Signal {
     socket: WebSocket<TcpStream>,
     pinged: Instant,
+    /// What offers are answered with, for who watches.
+    answering: Option<Answering>,
+}
+
+/// Our end of the peer connection that the server offers.
+struct Answering {
+    ufrag: String,
+    pwd: String,
+    fingerprint: String,
 }
 
 impl std::fmt::Debug for Signal {
@@ -44,7 +56,7 @@ impl Signal {
         stream.set_read_timeout(Some(MESSAGE_MAX)).map_err(Error::io("setting up a connection"))?;
         let refused = |error: String| Error::Child(format!("the signal connection is refused: {error}"));
         let (socket, _) = tungstenite::client(url, stream).map_err(|error| refused(error.to_string()))?;
-        let mut signal = Self { socket, pinged: Instant::now() };
+        let mut signal = Self { socket, pinged: Instant::now(), answering: None };
         let join = signal.find(|message| if let Message::Join(join) = message { Some(join) } else { None })?;
         Ok((signal, join))
     }
@@ -67,11 +79,22 @@ impl Signal {
             if let Some(Message::Leave(leave)) = &message {
                 return Err(Error::Child(format!("the server bids to leave: {leave:?}")));
             }
+            if let Some(Message::Offer(offer)) = &message {
+                self.answer(offer)?;
+            }
             if let Some(found) = message.and_then(&mut is) {
                 return Ok(found);
             }
         }
         Err(Error::Child("the server does not say what is awaited".into()))
+    }
+
+    /// Takes all that is offered.
+    fn answer(&mut self, offer: &proto::SessionDescription) -> Result<()> {
+        let Some(Answering { ufrag, pwd, fingerprint }) = &self.answering else { return Ok(()) };
+        let sdp = mirrored(&offer.sdp, ufrag, pwd, fingerprint);
+        let answer = proto::SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..Default::default() };
+        self.say(Request::Answer(answer))
     }
 
     /// To be called now and then, so that the server knows that we are there. What it says meanwhile is read and dropped.
@@ -116,30 +139,8 @@ fn ice() -> (String, String) {
 /// Publishes a VP8 track. The token must not allow watching: there would be a second peer connection.
 pub fn publish(http: &Http, credentials: &Credentials, token: &str, ssrc: u32) -> Result<Signalled> {
     let (mut signal, _) = Signal::join(http, token, false)?;
-    signal.say(Request::AddTrack(proto::AddTrackRequest {
-        // As the offer's msid has it.
-        cid: "video".to_owned(),
-        r#type: proto::TrackType::Video.into(),
-        source: proto::TrackSource::Camera.into(),
-        width: 1280,
-        height: 720,
-        ..proto::AddTrackRequest::default()
-    }))?;
-    signal.find(|message| if let Message::TrackPublished(track) = message { Some(track) } else { None })?;
-    let (ufrag, pwd) = ice();
-    let offer = Offer {
-        direction: Direction::Publish,
-        video: Some(Video::Vp8),
-        audio: false,
-        ufrag: ufrag.clone(),
-        pwd,
-        fingerprint: credentials.fingerprint().to_owned(),
-        ssrc,
-    };
-    let offer = proto::SessionDescription { r#type: "offer".into(), sdp: offer.print(), id: 1, ..Default::default() };
-    signal.say(Request::Offer(offer))?;
-    let answer = signal.find(|message| if let Message::Answer(answer) = message { Some(answer) } else { None })?;
-    Ok(Signalled::new(Answer::parse(&answer.sdp)?, Session::of(signal), ufrag))
+    let (answer, ufrag, _) = signal.publish(credentials, ssrc)?;
+    Ok(Signalled::new(answer, Session::of(signal), ufrag))
 }
 
 /// Watches the picture of `whom`. `auto_subscribe`: nobody else publishes.
@@ -151,27 +152,96 @@ pub fn watch(
     auto_subscribe: bool,
 ) -> Result<Signalled> {
     let (mut signal, join) = Signal::join(http, token, auto_subscribe)?;
+    signal.answer_with(credentials);
     let video = |track: &&proto::TrackInfo| track.r#type() == proto::TrackType::Video;
     let published = join.other_participants.iter().find(|other| other.identity == whom);
     let track = published.and_then(|other| other.tracks.iter().find(video)).map(|track| track.sid.clone());
     let track = track.ok_or_else(|| Error::Child(format!("{whom} publishes no picture")))?;
     if !auto_subscribe {
-        let track_sids = vec![track.clone()];
-        signal.say(Request::Subscription(proto::UpdateSubscription {
+        signal.subscribe(vec![track.clone()])?;
+    }
+    signal.watched(&[track])
+}
+
+/// One of a meeting: has published, and watches nobody yet.
+pub struct Attendee {
+    signal: Signal,
+    /// What others are to ask for.
+    pub track: String,
+}
+
+impl Attendee {
+    /// Joins and publishes a VP8 track; the peer connection for that has no session of its own.
+    pub fn join(http: &Http, credentials: &Credentials, token: &str, ssrc: u32) -> Result<(Self, Signalled)> {
+        let (mut signal, _) = Signal::join(http, token, false)?;
+        signal.answer_with(credentials);
+        let (answer, ufrag, track) = signal.publish(credentials, ssrc)?;
+        Ok((Self { signal, track }, Signalled::new(answer, Session::none(), ufrag)))
+    }
+
+    /// Watches these tracks.
+    pub fn watch(mut self, tracks: &[String]) -> Result<Signalled> {
+        self.signal.subscribe(tracks.to_vec())?;
+        self.signal.watched(tracks)
+    }
+}
+
+impl Signal {
+    /// From now on offers are answered.
+    fn answer_with(&mut self, credentials: &Credentials) {
+        let ((ufrag, pwd), fingerprint) = (ice(), credentials.fingerprint().to_owned());
+        self.answering = Some(Answering { ufrag, pwd, fingerprint });
+    }
+
+    /// The server's answer, our user name fragment, and the track's id.
+    fn publish(&mut self, credentials: &Credentials, ssrc: u32) -> Result<(Answer, String, String)> {
+        self.say(Request::AddTrack(proto::AddTrackRequest {
+            // As the offer's msid has it.
+            cid: "video".to_owned(),
+            r#type: proto::TrackType::Video.into(),
+            source: proto::TrackSource::Camera.into(),
+            width: 1280,
+            height: 720,
+            ..proto::AddTrackRequest::default()
+        }))?;
+        let published =
+            self.find(|message| if let Message::TrackPublished(track) = message { Some(track) } else { None })?;
+        let (ufrag, pwd) = ice();
+        let offer = Offer {
+            direction: Direction::Publish,
+            video: Some(Video::Vp8),
+            audio: false,
+            ufrag: ufrag.clone(),
+            pwd,
+            fingerprint: credentials.fingerprint().to_owned(),
+            ssrc,
+        };
+        let offer =
+            proto::SessionDescription { r#type: "offer".into(), sdp: offer.print(), id: 1, ..Default::default() };
+        self.say(Request::Offer(offer))?;
+        let answer = self.find(|message| if let Message::Answer(answer) = message { Some(answer) } else { None })?;
+        Ok((Answer::parse(&answer.sdp)?, ufrag, published.track.unwrap_or_default().sid))
+    }
+
+    fn subscribe(&mut self, track_sids: Vec<String>) -> Result<()> {
+        self.say(Request::Subscription(proto::UpdateSubscription {
             track_sids,
             subscribe: true,
             ..proto::UpdateSubscription::default()
-        }))?;
+        }))
     }
-    let (ufrag, pwd) = ice();
-    loop {
-        let offer = signal.find(|message| if let Message::Offer(offer) = message { Some(offer) } else { None })?;
-        let sdp = mirrored(&offer.sdp, &ufrag, &pwd, credentials.fingerprint());
-        let answer = proto::SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..Default::default() };
-        signal.say(Request::Answer(answer))?;
-        if offer.mid_to_track_id.values().any(|sid| *sid == track) {
-            return Ok(Signalled::new(Answer::parse(&offer.sdp)?, Session::of(signal), ufrag));
-        }
+
+    /// Answers offers until one brings all of these tracks.
+    fn watched(mut self, tracks: &[String]) -> Result<Signalled> {
+        let brings_all = |offer: &proto::SessionDescription| {
+            tracks.iter().all(|track| offer.mid_to_track_id.values().any(|sid| sid == track))
+        };
+        let offer = self.find(|message| match message {
+            Message::Offer(offer) if brings_all(&offer) => Some(offer),
+            _ => None,
+        })?;
+        let ufrag = self.answering.as_ref().map(|ours| ours.ufrag.clone()).unwrap_or_default();
+        Ok(Signalled::new(Answer::parse(&offer.sdp)?, Session::of(self), ufrag))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::livekit::Signal;
 /// The server's side of a peer: over HTTP (RFC 9725 §4.2), or on a signal connection.
 #[derive(Debug)]
 pub struct Session {
-    /// Its path or URL; empty on a signal connection.
+    /// Its path or URL; empty on a signal connection, and where another session stands for it.
     pub location: String,
     token: Option<String>,
     signal: Option<Signal>,
@@ -22,6 +22,11 @@ impl Session {
     /// One of LiveKit's protocol.
     pub(crate) fn of(signal: Signal) -> Self {
         Self { location: String::new(), token: None, signal: Some(signal) }
+    }
+
+    /// That of another peer connection serves this one, too.
+    pub(crate) fn none() -> Self {
+        Self { location: String::new(), token: None, signal: None }
     }
 
     /// To be called every second or so.
@@ -42,6 +47,9 @@ impl Session {
     pub fn leave(&mut self, http: &Http) -> Result<()> {
         if let Some(signal) = &mut self.signal {
             return signal.leave();
+        }
+        if self.location.is_empty() {
+            return Ok(());
         }
         let reply = self.request(http, "DELETE", "", "application/sdp", &[])?;
         if (200..300).contains(&reply.status) { Ok(()) } else { Err(reply.unexpected(&self.location)) }

@@ -79,6 +79,16 @@ pub fn sent_ns(packet: &[u8]) -> Option<u64> {
     (word(8)? == sent ^ MARK_CHECK).then_some(sent)
 }
 
+/// Whether a decrypted packet of a [`Vp8Stream`] begins a keyframe, whatever header extensions the server gave it.
+pub fn begins_keyframe(packet: &[u8]) -> bool {
+    let extension = match packet {
+        [first, ..] if first & 0x10 == 0 => 0,
+        _ => packet.get(14..16).map_or(0, |words| 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]))),
+    };
+    let payload = packet.get(RTP_HEADER + extension..).unwrap_or_default();
+    matches!((payload.first(), payload.get(DESCRIPTOR)), (Some(head), Some(tag)) if head & 0x10 != 0 && tag & 1 == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,9 +102,14 @@ mod tests {
         assert_eq!((packet.len(), packet[1], packet[12] & 0x10, packet[17] & 1), (112, 96, 0x10, 0));
         assert_eq!(&packet[20..23], [0x9d, 0x01, 0x2a]);
         let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+        let mut extended = packet.clone();
+        extended[0] |= 0x10;
+        extended.splice(RTP_HEADER..RTP_HEADER, [0xbe, 0xde, 0, 1, 0x10, 0, 0, 0]);
+        assert!(begins_keyframe(&packet) && begins_keyframe(&extended) && !begins_keyframe(&[0x90; 13]));
         stream.packet(&mut packet, false, true, true, 43);
         assert_eq!((packet[1], packet[12] & 0x10, sent_ns(&packet)), (0x80 | 96, 0, Some(43)));
         assert_eq!(u16::from_be_bytes([packet[2], packet[3]]), sequence + 1);
+        assert!(!begins_keyframe(&packet));
         packet[50] ^= 1;
         *packet.last_mut().unwrap() ^= 1;
         assert_eq!((sent_ns(&packet), sent_ns(&[1, 2])), (None, None));
