@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use rig::browser::{Browser, Page};
-use rig::livekit_clients::{TWO_CONNECTIONS, join, sees, without_broadcast};
+use rig::livekit_clients::{TWO_CONNECTIONS, join, python, sees, without_broadcast};
 use rig::livekit_proxy::Proxy;
-use rig::relay::Impairment;
+use rig::relay::{Hole, Impairment};
 use rig::server::{Demo, Server};
 use serde_json::{Value, json};
 
@@ -64,14 +64,10 @@ fn arrives_whole(browser: &mut Browser, page: Page, topic: &str) {
 #[test]
 fn browsers_on_one_connection_and_on_two_see_hear_and_message_each_other() {
     let (server, proxy) = start();
+    proxy.impair(BAD);
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, &proxy.http, "ann", "").unwrap();
     let ben = join(&mut browser, &server, &proxy.http, "ben", TWO_CONNECTIONS).unwrap();
-    // Ben's second peer connection comes with the first that he sends. What is lost of handshakes is another question.
-    browser.evaluate(ben, "window.rig.send('hello', { reliable: true })").unwrap();
-    let hello = |all: &Value| all.as_array().is_some_and(|all| all.iter().any(|m| m["text"] == "hello"));
-    browser.wait_until(ann, "ben's first message", 20, "window.rig.messages", hello).unwrap();
-    proxy.impair(BAD);
 
     browser.evaluate(ann, "window.rig.camera()").unwrap();
     browser.evaluate(ann, "window.rig.microphone()").unwrap();
@@ -109,4 +105,77 @@ fn browsers_on_one_connection_and_on_two_see_hear_and_message_each_other() {
         sees(&mut browser, page, whom, "camera", before + 100).unwrap();
     }
     check_losses(&proxy, BAD.loss);
+}
+
+/// Datagrams of DTLS each way until messages flow, at most.
+const HANDSHAKE_DATAGRAMS: u32 = 8;
+
+#[test]
+fn no_lost_datagram_of_a_handshake_keeps_anybody_out() {
+    let (server, proxy) = start();
+    let holes = [true, false].map(|to_server| (0..HANDSHAKE_DATAGRAMS).map(move |nth| Hole { to_server, nth }));
+    let mut failed = vec![];
+    for hole in holes.into_iter().flatten() {
+        proxy.lose(hole);
+        match python(&server, &proxy.http, "handshake.py", &[]) {
+            Ok(said) => eprintln!("{hole:?}: {}", said.lines().find(|line| line.ends_with("done")).unwrap_or_default()),
+            Err(error) => {
+                eprintln!("{hole:?}: {error}");
+                failed.push(hole);
+            }
+        }
+    }
+    assert_eq!(failed, [], "lost these and did not meet");
+}
+
+#[test]
+fn native_participants_get_the_right_pictures_sound_messages_and_calls() {
+    let (server, proxy) = start();
+    proxy.impair(BAD);
+    eprintln!("{}", python(&server, &proxy.http, "participants.py", &[]).unwrap());
+    check_losses(&proxy, BAD.loss);
+}
+
+#[test]
+fn no_message_is_lost_or_comes_twice_when_sockets_are_cut() {
+    let (server, proxy) = start();
+    proxy.impair(BAD);
+    let mut browser = Browser::start().unwrap();
+    let ann = join(&mut browser, &server, &proxy.http, "ann", "").unwrap();
+    let ben = join(&mut browser, &server, &proxy.http, "ben", TWO_CONNECTIONS).unwrap();
+    browser.evaluate(ann, "window.rig.camera()").unwrap();
+    let frames = sees(&mut browser, ben, "ann", "camera", 10).unwrap()["frames"].as_u64().unwrap();
+    for (from, topic) in [(ann, "ann-around"), (ben, "ben-around")] {
+        send(&mut browser, from, topic, true, 20);
+    }
+    for page in [ann, ben] {
+        browser.wait_until(page, "a quarter to be sent", 20, "window.sent", |sent| sent.as_u64() > Some(50)).unwrap();
+    }
+    proxy.cut();
+    for page in [ann, ben] {
+        let again = |events: &Value| events.as_array().is_some_and(|all| all.iter().any(|e| e == "Reconnected"));
+        browser.wait_until(page, "a connection that is resumed", 30, "window.rig.events", again).unwrap();
+    }
+    arrives_whole(&mut browser, ben, "ann-around");
+    arrives_whole(&mut browser, ann, "ben-around");
+    sees(&mut browser, ben, "ann", "camera", frames + 100).unwrap();
+    let left = "window.rig.events.filter((e) => e.startsWith('ParticipantDisconnected')).length";
+    for page in [ann, ben] {
+        assert_eq!(browser.evaluate(page, left).unwrap(), 0, "nobody saw anybody go");
+    }
+    check_losses(&proxy, BAD.loss);
+}
+
+/// Switches of a run that is one test among many.
+const SWITCHES: &str = "15";
+
+#[test]
+fn random_switches_between_layers_never_show_a_broken_picture() {
+    let (server, proxy) = start();
+    let light = Impairment { loss: 0.02, ..Impairment::default() };
+    proxy.impair(light);
+    let switches = std::env::var("SWITCHES").unwrap_or_else(|_| SWITCHES.into());
+    let seed = std::env::var("SEED").unwrap_or_else(|_| std::process::id().to_string());
+    eprintln!("{}", python(&server, &proxy.http, "layers.py", &[&switches, &seed]).unwrap());
+    check_losses(&proxy, light.loss);
 }

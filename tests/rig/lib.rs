@@ -9,7 +9,7 @@
 //! | [`http`], [`prometheus`], [`token`] | its HTTP surface |
 //! | [`sdp`], [`session`], [`ice`], [`peer`], [`livekit`] | one WebRTC peer of our own, for load and for ill-behaved clients |
 //! | [`vp8`], [`rtcp`], [`flow`] | packets for it to send, and to get |
-//! | [`relay`] | a bad network between a peer and the server, the same one for the same seed |
+//! | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
 //! | [`browser`], [`gst`], [`livekit_clients`] | real clients: Chromium, GStreamer and LiveKit's |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
@@ -28,6 +28,7 @@ pub mod gst;
 pub mod hls;
 pub mod http;
 pub mod ice;
+pub mod impairment;
 pub mod lipsync;
 pub mod livekit;
 pub mod livekit_clients;

@@ -24,7 +24,7 @@ use tungstenite::protocol::{Role, WebSocket};
 
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::relay::{Impairment, Relay};
+use crate::relay::{Hole, Impairment, Relay};
 use crate::sdp;
 
 /// The head of a request or an answer is read up to here, bytes.
@@ -52,6 +52,7 @@ struct Shared {
 #[derive(Default)]
 struct Network {
     impairment: Impairment,
+    hole: Option<Hole>,
     /// By the media port that each leads to.
     relays: HashMap<SocketAddr, Relay>,
 }
@@ -78,6 +79,13 @@ impl Proxy {
         let mut network = lock(&self.shared.network);
         network.impairment = impairment;
         network.relays.values().for_each(|relay| relay.impair(impairment));
+    }
+
+    /// From now on every new peer loses this datagram.
+    pub fn lose(&self, hole: Hole) {
+        let mut network = lock(&self.shared.network);
+        network.hole = Some(hole);
+        network.relays.values().for_each(|relay| relay.lose(hole));
     }
 
     /// Takes every WebSocket away without a word, as a network does. Media goes on.
@@ -200,6 +208,7 @@ impl Shared {
         }
         let relay = Relay::start(media).ok()?;
         relay.impair(network.impairment);
+        network.hole.iter().for_each(|hole| relay.lose(*hole));
         let address = relay.address();
         network.relays.insert(media, relay);
         Some(address)

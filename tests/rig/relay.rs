@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
 
 use crate::error::{Error, Result};
+pub use crate::impairment::{Hole, Impairment};
 
 /// Peers a relay serves.
 pub const PEERS_MAX: usize = 64;
@@ -22,40 +23,6 @@ pub const PEERS_MAX: usize = 64;
 const HELD_MAX: usize = 1024;
 /// How long a socket is waited on.
 const TURN: Duration = Duration::from_millis(2);
-
-/// How bad the network is: shares of datagrams, 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Impairment {
-    /// Lost.
-    pub loss: f64,
-    /// Held back, so that later ones overtake it.
-    pub reorder: f64,
-    /// For at most so long.
-    pub reorder_by_max: Duration,
-    /// Delivered twice.
-    pub duplicate: f64,
-}
-
-/// What becomes of one datagram: delivered after each of these delays; lost if there is none.
-pub type Fate = Vec<Duration>;
-
-impl Impairment {
-    /// Nothing but loss.
-    pub fn lossy(loss: f64) -> Self {
-        Self { loss, ..Self::default() }
-    }
-
-    /// Draws one datagram's fate.
-    pub fn fate(&self, rng: &mut StdRng) -> Fate {
-        // Always the same number of draws, so that changing one share leaves the others' pattern as it is.
-        let [loss, reorder, duplicate, by] = [(); 4].map(|()| rng.random::<f64>());
-        if loss < self.loss {
-            return vec![];
-        }
-        let delay = if reorder < self.reorder { self.reorder_by_max.mul_f64(by) } else { Duration::ZERO };
-        if duplicate < self.duplicate { vec![delay, delay + Duration::from_millis(1)] } else { vec![delay] }
-    }
-}
 
 /// What a relay did.
 #[derive(Debug, Default)]
@@ -71,6 +38,7 @@ pub struct Relay {
     address: SocketAddr,
     seed: u64,
     impairment: Arc<Mutex<Impairment>>,
+    hole: Arc<Mutex<Option<Hole>>>,
     counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -85,6 +53,7 @@ impl Relay {
         front.set_nonblocking(true).map_err(Error::io("setting up a relay"))?;
         let address = front.local_addr().map_err(Error::io("reading a relay's address"))?;
         let (impairment, counters) = (Arc::<Mutex<Impairment>>::default(), Arc::<Counters>::default());
+        let hole = Arc::<Mutex<Option<Hole>>>::default();
         let stop = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
             front,
@@ -92,6 +61,7 @@ impl Relay {
             peers: vec![],
             rng: StdRng::seed_from_u64(seed),
             impairment: impairment.clone(),
+            hole: hole.clone(),
             counters: counters.clone(),
             held: BinaryHeap::new(),
         };
@@ -101,7 +71,7 @@ impl Relay {
                 worker.turn();
             }
         });
-        Ok(Self { address, seed, impairment, counters, stop, thread: Some(thread) })
+        Ok(Self { address, seed, impairment, hole, counters, stop, thread: Some(thread) })
     }
 
     /// Where peers send.
@@ -117,6 +87,11 @@ impl Relay {
     /// From now on the network is like this, both ways.
     pub fn impair(&self, impairment: Impairment) {
         *self.impairment.lock().unwrap_or_else(PoisonError::into_inner) = impairment;
+    }
+
+    /// From now on every new peer loses this datagram.
+    pub fn lose(&self, hole: Hole) {
+        *self.hole.lock().unwrap_or_else(PoisonError::into_inner) = Some(hole);
     }
 
     /// Datagrams delivered at least once, and lost, so far.
@@ -166,13 +141,21 @@ impl Ord for Held {
     }
 }
 
+struct Peer {
+    address: SocketAddr,
+    /// Stands for it towards the server.
+    back: UdpSocket,
+    /// Datagrams of DTLS so far: from it, and to it.
+    dtls: [u32; 2],
+}
+
 struct Worker {
     front: UdpSocket,
     server: SocketAddr,
-    /// Each peer's address, and the socket that stands for it towards the server.
-    peers: Vec<(SocketAddr, UdpSocket)>,
+    peers: Vec<Peer>,
     rng: StdRng,
     impairment: Arc<Mutex<Impairment>>,
+    hole: Arc<Mutex<Option<Hole>>>,
     counters: Arc<Counters>,
     held: BinaryHeap<Held>,
 }
@@ -188,7 +171,7 @@ impl Worker {
             }
         }
         for peer in 0..self.peers.len() {
-            while let Ok(n) = self.peers[peer].1.recv(&mut datagram) {
+            while let Ok(n) = self.peers[peer].back.recv(&mut datagram) {
                 idle = false;
                 self.take(peer, false, &datagram[..n]);
             }
@@ -205,7 +188,7 @@ impl Worker {
     }
 
     fn peer(&mut self, from: SocketAddr) -> Option<usize> {
-        if let Some(known) = self.peers.iter().position(|(address, _)| *address == from) {
+        if let Some(known) = self.peers.iter().position(|peer| peer.address == from) {
             return Some(known);
         }
         if self.peers.len() == PEERS_MAX {
@@ -214,13 +197,16 @@ impl Worker {
         let back = UdpSocket::bind(("127.0.0.1", 0)).ok()?;
         back.connect(self.server).ok()?;
         back.set_nonblocking(true).ok()?;
-        self.peers.push((from, back));
+        self.peers.push(Peer { address: from, back, dtls: [0; 2] });
         Some(self.peers.len() - 1)
     }
 
     fn take(&mut self, peer: usize, to_server: bool, datagram: &[u8]) {
         let impairment = *self.impairment.lock().unwrap_or_else(PoisonError::into_inner);
-        let fate = impairment.fate(&mut self.rng);
+        let mut fate = impairment.fate(&mut self.rng);
+        if self.falls_into_hole(peer, to_server, datagram) {
+            fate.clear();
+        }
         let counter = if fate.is_empty() { &self.counters.lost } else { &self.counters.relayed };
         counter.fetch_add(1, Relaxed);
         self.counters.repeated.fetch_add(fate.len().saturating_sub(1) as u64, Relaxed);
@@ -235,8 +221,17 @@ impl Worker {
         }
     }
 
+    fn falls_into_hole(&mut self, peer: usize, to_server: bool, datagram: &[u8]) -> bool {
+        if !datagram.first().is_some_and(|first| (20..64).contains(first)) {
+            return false;
+        }
+        let count = &mut self.peers[peer].dtls[usize::from(!to_server)];
+        let nth = std::mem::replace(count, *count + 1);
+        *self.hole.lock().unwrap_or_else(PoisonError::into_inner) == Some(Hole { to_server, nth })
+    }
+
     fn deliver(&self, peer: usize, to_server: bool, datagram: &[u8]) {
-        let (address, back) = &self.peers[peer];
+        let Peer { address, back, .. } = &self.peers[peer];
         // What a full buffer or a closed port takes is lost, as on any network.
         let _ = if to_server { back.send(datagram) } else { self.front.send_to(datagram, address) };
     }
@@ -245,22 +240,6 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_same_seed_gives_the_same_fates_and_shares_come_out_as_asked() {
-        let bad = Impairment { loss: 0.1, reorder: 0.2, reorder_by_max: Duration::from_millis(30), duplicate: 0.05 };
-        let draw = |impairment: Impairment| {
-            let mut rng = StdRng::seed_from_u64(7);
-            (0..10_000).map(|_| impairment.fate(&mut rng)).collect::<Vec<_>>()
-        };
-        let fates = draw(bad);
-        assert_eq!(fates, draw(bad));
-        let count = |is: fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
-        assert!((900..1100).contains(&count(|fate| fate.is_empty())));
-        assert!((1600..2000).contains(&count(|fate| fate.first().is_some_and(|delay| !delay.is_zero()))));
-        assert!((380..520).contains(&count(|fate| fate.len() == 2)));
-        assert!(draw(Impairment::default()).iter().all(|fate| fate == &[Duration::ZERO]));
-    }
 
     #[test]
     fn datagrams_pass_both_ways_and_each_peer_keeps_its_own_address() {
@@ -282,5 +261,12 @@ mod tests {
         server.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         assert!(server.recv_from(&mut datagram).is_err());
         assert_eq!(relay.relayed_and_lost(), (4, 1));
+        relay.impair(Impairment::default());
+        relay.lose(Hole { to_server: true, nth: 1 });
+        for nth in 0..3 {
+            peers[1].send_to(&[22, nth], relay.address()).unwrap();
+        }
+        let came = [(); 2].map(|()| server.recv(&mut datagram).map(|_| datagram[1]).unwrap());
+        assert_eq!(came, [0, 2]);
     }
 }

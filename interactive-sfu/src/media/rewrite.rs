@@ -165,26 +165,6 @@ impl Rewriter {
         numbers
     }
 
-    /// `sequence` of the current layer carries nothing and is left out, so that the receiver does not miss it. Works for the
-    /// newest packet only; else a gap stays.
-    pub(crate) fn skip(&mut self, layer: usize, sequence: u64) {
-        let Some(epoch) = self.epochs.back_mut().filter(|e| e.layer == layer) else { return };
-        let Some(offset) = sequence.checked_sub(epoch.source_first) else { return };
-        if self.highest.is_none_or(|h| h + 1 != epoch.first + offset) {
-            return;
-        }
-        let next = Epoch { source_first: sequence + 1, first: epoch.first + offset, ..*epoch };
-        // Nothing sent in it: it only moves.
-        if offset == 0 {
-            *epoch = next;
-        } else {
-            if self.epochs.len() == EPOCHS_MAX {
-                self.epochs.pop_front();
-            }
-            self.epochs.push_back(next);
-        }
-    }
-
     /// Which packet went out as `sequence`: layer, the publisher's sequence number, and the packet index.
     pub(crate) fn source_of(&self, sequence: u16) -> Option<(usize, u64, u64)> {
         let highest = self.highest?;

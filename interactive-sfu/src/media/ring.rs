@@ -10,7 +10,7 @@ use super::scalability::Place;
 const SLOTS: usize = 1024;
 
 /// A decrypted media packet, the same for every subscriber.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Packet {
     /// The publisher's, in 48 bits.
     pub sequence: u64,

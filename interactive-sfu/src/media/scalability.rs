@@ -31,6 +31,8 @@ pub(crate) struct Place {
     pub ends_layer: bool,
     /// Who has the temporal layers up to this one may have all others from here on.
     pub up_from: Option<u8>,
+    /// Counts pictures, at least in its low seven bits; AV1's counts each spatial layer's.
+    pub picture: Option<u16>,
 }
 
 impl Place {
@@ -53,6 +55,7 @@ impl Place {
             ends_layer: marker,
             // Y: it refers to the base alone, and what follows in its layer to nothing before it.
             up_from: temporal.checked_sub(1).filter(|_| d.layer_sync),
+            picture: d.picture_id,
         }
     }
 
@@ -60,7 +63,14 @@ impl Place {
     #[inline]
     pub(crate) fn of_av1(frame: &dependency::Frame, layer: (u8, u8)) -> Self {
         let (spatial, temporal) = (layer.0.min(TOP), layer.1.min(TOP));
-        Self { spatial, temporal, begins_picture: frame.begins && spatial == 0, ends_layer: frame.ends, up_from: None }
+        Self {
+            spatial,
+            temporal,
+            begins_picture: frame.begins && spatial == 0,
+            ends_layer: frame.ends,
+            up_from: None,
+            picture: Some(frame.number),
+        }
     }
 
     fn of_vp9(d: &vp9::Descriptor, marker: bool) -> Self {
@@ -71,6 +81,7 @@ impl Place {
             begins_picture: d.begin && spatial == 0,
             ends_layer: d.end || marker,
             up_from: d.switching_up.then_some(temporal),
+            picture: d.picture_id,
         }
     }
 }
@@ -141,60 +152,119 @@ struct Break {
     pictures: u16,
 }
 
-/// Makes a sequence's [`Variant`]: leaves out what does not belong to it, and numbers what does without a gap.
+impl Break {
+    fn number(&self, sequence: u64) -> u64 {
+        sequence - self.packets
+    }
+}
+
+/// What is known of the newest packet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newest {
+    timestamp: u32,
+    picture: Option<u16>,
+    /// Its picture is whole: only padding or another picture can follow.
+    complete: bool,
+}
+
+impl Newest {
+    fn then(self, packet: &Packet) -> Self {
+        if packet.payload.is_empty() {
+            return self;
+        }
+        Self { timestamp: packet.timestamp, picture: packet.place.picture, complete: packet.marker }
+    }
+
+    /// Whether what is missing before `packet` can be padding alone: a picture between would have a time, or a number.
+    fn padded_until(&self, packet: &Packet) -> bool {
+        let next = || {
+            let (here, there) = (self.picture?, packet.place.picture?);
+            Some(there.wrapping_sub(here) & 0x7f == 1 && packet.place.begins_picture)
+        };
+        let same = packet.payload.is_empty() && packet.timestamp == self.timestamp;
+        self.complete && (same || next() == Some(true))
+    }
+}
+
+/// Makes a sequence's [`Variant`]: leaves out padding and what does not belong to it, and numbers what stays without a gap.
+///
+/// A packet that is missing keeps a number, unless it can have been padding alone.
 #[derive(Debug)]
 pub(crate) struct Thinner {
     variant: Variant,
     breaks: VecDeque<Break>,
     next: u64,
+    newest: Newest,
     /// VP8's picture id of the last picture that was left out.
     left_out: Option<u16>,
 }
 
 impl Thinner {
     pub(crate) fn new(variant: Variant) -> Self {
-        Self { variant, breaks: VecDeque::from([Break::default()]), next: 0, left_out: None }
+        Self { variant, breaks: VecDeque::from([Break::default()]), next: 0, newest: Newest::default(), left_out: None }
     }
 
     /// The packet as it goes out in this variant; `None`: it does not.
-    pub(crate) fn thin(&mut self, packet: &Packet) -> Option<Packet> {
-        let kept = self.variant.keeps(&packet.place);
-        let before = *self.breaks.iter().rev().find(|known| known.from <= packet.sequence)?;
-        let newest = packet.sequence >= self.next;
-        self.next = self.next.max(packet.sequence + 1);
-        if !kept && newest {
+    pub(crate) fn thin(&mut self, packet: &Arc<Packet>) -> Option<Arc<Packet>> {
+        let kept = self.variant.keeps(&packet.place) && !packet.payload.is_empty();
+        let is_newest = packet.sequence >= self.next;
+        if is_newest {
+            if packet.sequence > self.next && self.newest.padded_until(packet) {
+                let before = self.breaks.back().copied().unwrap_or_default();
+                let missing = packet.sequence - self.next;
+                self.add(Break { from: packet.sequence, packets: before.packets + missing, ..before });
+            }
+            (self.next, self.newest) = (packet.sequence + 1, self.newest.then(packet));
+        }
+        let at = self.breaks.iter().rposition(|known| known.from <= packet.sequence)?;
+        let before = self.breaks[at];
+        if !kept && is_newest {
             self.leave_out(packet, before);
             return None;
         }
+        let sequence = before.number(packet.sequence);
+        // Its number was given away: it was taken for padding, and is.
+        if self.breaks.get(at + 1).is_some_and(|after| sequence >= after.number(after.from)) {
+            return None;
+        }
         let ends = packet.place.ends_layer && packet.place.spatial == self.variant.spatial;
-        Some(Packet {
-            sequence: packet.sequence - before.packets,
+        let marker = packet.marker || ends;
+        if kept && (sequence, marker, before.pictures) == (packet.sequence, packet.marker, 0) {
+            return Some(packet.clone());
+        }
+        Some(Arc::new(Packet {
+            sequence,
             timestamp: packet.timestamp,
-            marker: kept && (packet.marker || ends),
+            marker: kept && marker,
             keyframe: kept && packet.keyframe,
             place: packet.place,
             vp8: packet.vp8.map(|descriptor| vp8::Descriptor {
                 picture_id: descriptor.picture_id.map(|id| id.wrapping_sub(before.pictures) & 0x7fff),
                 ..descriptor
             }),
-            red_primary: 0,
+            red_primary: packet.red_primary,
             descriptor: packet.descriptor.clone(),
             // One that was missing, had its number kept, and does not belong here: the number carries nothing.
             payload: if kept { packet.payload.clone() } else { Arc::new([]) },
             arrived: packet.arrived,
-        })
+        }))
     }
 
     fn leave_out(&mut self, packet: &Packet, before: Break) {
         let picture = packet.vp8.and_then(|descriptor| descriptor.picture_id);
         let another = picture.is_some() && self.left_out != picture;
         self.left_out = picture.or(self.left_out);
-        let after = Break {
+        self.add(Break {
             from: packet.sequence + 1,
             packets: before.packets + 1,
             pictures: before.pictures.wrapping_add(u16::from(another)),
-        };
-        match self.breaks.back_mut().filter(|last| last.from == packet.sequence && last.packets > 0) {
+        });
+    }
+
+    /// Of breaks without a packet between them one is enough.
+    fn add(&mut self, after: Break) {
+        let number = after.number(after.from);
+        match self.breaks.back_mut().filter(|last| last.number(last.from) == number && last.packets > 0) {
             Some(last) => *last = after,
             None => {
                 if self.breaks.len() == BREAKS_MAX {

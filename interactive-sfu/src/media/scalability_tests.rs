@@ -1,6 +1,6 @@
 use super::*;
 
-fn vp8(sequence: u64, picture: u16, temporal: u8, sync: bool) -> Packet {
+fn vp8(sequence: u64, picture: u16, temporal: u8, sync: bool) -> Arc<Packet> {
     let descriptor = vp8::Descriptor {
         start: true,
         picture_id: Some(picture),
@@ -11,11 +11,10 @@ fn vp8(sequence: u64, picture: u16, temporal: u8, sync: bool) -> Packet {
     packet(sequence, Place::of(VideoCodec::Vp8, &[], true, Some(&descriptor)), Some(descriptor))
 }
 
-fn packet(sequence: u64, place: Place, vp8: Option<vp8::Descriptor>) -> Packet {
-    let (timestamp, arrived) = (0, Instant::now());
-    Packet {
+fn packet(sequence: u64, place: Place, vp8: Option<vp8::Descriptor>) -> Arc<Packet> {
+    Arc::new(Packet {
         sequence,
-        timestamp,
+        timestamp: 0,
         marker: false,
         keyframe: false,
         place,
@@ -23,12 +22,12 @@ fn packet(sequence: u64, place: Place, vp8: Option<vp8::Descriptor>) -> Packet {
         red_primary: 0,
         descriptor: None,
         payload: Arc::new([1]),
-        arrived,
-    }
+        arrived: Instant::now(),
+    })
 }
 
 /// What goes out: number, picture, whether it carries something.
-fn out(thinner: &mut Thinner, packet: &Packet) -> Option<(u64, Option<u16>, bool)> {
+fn out(thinner: &mut Thinner, packet: &Arc<Packet>) -> Option<(u64, Option<u16>, bool)> {
     let thinned = thinner.thin(packet)?;
     Some((thinned.sequence, thinned.vp8.and_then(|d| d.picture_id), !thinned.payload.is_empty()))
 }
@@ -68,7 +67,7 @@ fn who_comes_late_finds_its_number_and_one_that_does_not_belong_leaves_it_empty(
     assert_eq!(out(&mut base, &vp8(17, 7, 0, false)), None);
 }
 
-fn vp9(sequence: u64, spatial: u8, begin: bool, end: bool) -> Packet {
+fn vp9(sequence: u64, spatial: u8, begin: bool, end: bool) -> Arc<Packet> {
     let d = vp9::Descriptor { spatial_id: Some(spatial), temporal_id: Some(0), begin, end, ..Default::default() };
     packet(sequence, Place::of_vp9(&d, end && spatial == 2), None)
 }
@@ -130,4 +129,79 @@ fn a_spectrum_tells_what_each_variant_takes_and_which_are_none() {
     assert_eq!(of(TOP, 0), Some((rate(240_000, 15), (640, 360))));
     assert_eq!((of(1, TOP), of(TOP, 1), of(TOP, TOP)), (None, None, None), "which are the whole");
     assert_eq!(spectrum.pictures_per_second(), 30);
+}
+
+/// A picture of one packet.
+fn picture(sequence: u64, picture: u16) -> Arc<Packet> {
+    let packet = Arc::unwrap_or_clone(vp8(sequence, picture, 0, false));
+    Arc::new(Packet { marker: true, timestamp: u32::from(picture) * 3000, ..packet })
+}
+
+/// Padding after a picture.
+fn padding(sequence: u64, picture: u16) -> Arc<Packet> {
+    let timestamp = u32::from(picture) * 3000;
+    let packet = Arc::unwrap_or_clone(packet(sequence, Place::default(), None));
+    Arc::new(Packet { payload: Arc::new([]), timestamp, ..packet })
+}
+
+#[test]
+fn padding_takes_no_number_even_where_some_of_it_is_lost() {
+    let mut whole = Thinner::new(Variant::whole(0));
+    assert_eq!(out(&mut whole, &picture(10, 1)), Some((10, Some(1), true)));
+    // 11 to 29 are padding; some of it is lost, the last of it too.
+    for sequence in [11, 12, 15, 16, 20, 27] {
+        assert_eq!(out(&mut whole, &padding(sequence, 1)), None);
+    }
+    assert_eq!(out(&mut whole, &picture(30, 2)), Some((11, Some(2), true)));
+    assert_eq!(out(&mut whole, &padding(18, 1)), None, "late, and its number is another's");
+    assert_eq!(out(&mut whole, &picture(31, 3)), Some((12, Some(3), true)));
+    // Here a picture may be missing: it keeps its number, and has it when it comes.
+    assert_eq!(out(&mut whole, &picture(33, 5)), Some((14, Some(5), true)));
+    assert_eq!(out(&mut whole, &picture(32, 4)), Some((13, Some(4), true)));
+    // Padding, and nobody knows what.
+    assert_eq!(out(&mut whole, &padding(35, 6)), None);
+    assert_eq!(out(&mut whole, &picture(36, 7)), Some((16, Some(7), true)));
+    assert_eq!(out(&mut whole, &padding(34, 5)), Some((15, None, false)), "it was padding: the number carries nothing");
+}
+
+#[test]
+fn a_packet_that_is_as_it_was_is_not_copied() {
+    let mut whole = Thinner::new(Variant::whole(0));
+    let packet = picture(10, 1);
+    assert!(whole.thin(&packet).is_some_and(|same| Arc::ptr_eq(&same, &packet)));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_number_is_given_to_two_packets(
+        steps in proptest::collection::vec((0u8..10, 0u8..3, proptest::bool::ANY, 0u64..6), 1..300),
+        temporal in 0..=TOP,
+    ) {
+        let mut thinner = Thinner::new(Variant { temporal, ..Variant::whole(0) });
+        let (mut sequence, mut number) = (100u64, 1u16);
+        let (mut held, mut given) = (Vec::new(), std::collections::HashSet::new());
+        let check = |thinner: &mut Thinner, given: &mut std::collections::HashSet<u64>, packet: &Arc<Packet>| {
+            if let Some(thinned) = thinner.thin(packet) {
+                proptest::prop_assert!(given.insert(thinned.sequence), "{} twice", thinned.sequence);
+            }
+            Ok(())
+        };
+        for (fate, layer, padded, late) in steps {
+            let next = if padded { padding(sequence, number) } else {
+                number += 1;
+                let picture = Arc::unwrap_or_clone(picture(sequence, number));
+                let place = Place { temporal: layer, ..picture.place };
+                Arc::new(Packet { place, ..picture })
+            };
+            sequence += 1;
+            match fate {
+                0 => {}
+                1 => held.push((sequence + late, next)),
+                _ => check(&mut thinner, &mut given, &next)?,
+            }
+            while let Some(at) = held.iter().position(|(due, _)| *due <= sequence) {
+                check(&mut thinner, &mut given, &held.remove(at).1)?;
+            }
+        }
+    }
 }

@@ -39,7 +39,7 @@ impl Fanout {
         let variants = variants(source.video, source.sequences);
         let layer = |variant: &Variant| FanoutLayer {
             variant: *variant,
-            thinner: (!variant.is_whole()).then(|| Thinner::new(*variant)),
+            thinner: Thinner::new(*variant),
             ring: Ring::default(),
             clock: None,
             keyframes: KeyframeRequests::new(KEYFRAME_INTERVAL),
@@ -62,14 +62,10 @@ impl Fanout {
     pub(crate) fn push(&mut self, source: usize, packet: &Arc<Packet>) {
         let layers = self.layers.iter_mut().zip(&*self.infos).enumerate();
         for (layer, (of, info)) in layers.filter(|(_, (of, _))| of.variant.source == source) {
-            let packet = match &mut of.thinner {
-                None => packet.clone(),
-                Some(_) if !info.live => continue,
-                Some(thinner) => match thinner.thin(packet) {
-                    Some(thinned) => Arc::new(thinned),
-                    None => continue,
-                },
-            };
+            if !of.variant.is_whole() && !info.live {
+                continue;
+            }
+            let Some(packet) = of.thinner.thin(packet) else { continue };
             if packet.keyframe {
                 of.keyframes.keyframe_came(packet.arrived);
             }

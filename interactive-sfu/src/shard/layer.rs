@@ -8,8 +8,8 @@ use crate::media::scalability::{Thinner, Variant};
 /// What all its subscribers share.
 pub(crate) struct FanoutLayer {
     pub variant: Variant,
-    /// Makes it of what is published; none where that is it.
-    pub thinner: Option<Thinner>,
+    /// Makes it of what is published.
+    pub thinner: Thinner,
     pub ring: Ring,
     pub clock: Option<ClockMapping>,
     pub keyframes: KeyframeRequests,

@@ -4,6 +4,7 @@
 //! which browsers and native clients send as soon as DTLS is up. Incoming messages are read no faster than [`READ_BYTES_PER_SECOND`]:
 //! beyond that SCTP's window closes, and the sender waits. No I/O and no clock; driven by the DTLS thread.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ const RELIABLE_WAITING_BYTES_MAX: usize = 4 << 20;
 const LOSSY_WAITING_BYTES_MAX: usize = 256 * 1024;
 /// Channels a peer may open.
 const CHANNELS_MAX: usize = 8;
+/// Associations that a peer may choose from: it repeats its INIT less than once a second.
+const OFFERED_MAX: usize = 8;
 /// ICE may move the peer's real address; towards the library it never changes.
 const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000);
 
@@ -89,6 +92,8 @@ pub(crate) enum NotSent {
 pub(crate) struct DataTransport {
     endpoint: Endpoint,
     association: Option<(AssociationHandle, Association)>,
+    /// Until the peer chooses one by its cookie: the library makes one of every INIT, and a peer repeats it until an answer arrives.
+    offered: VecDeque<(AssociationHandle, Association)>,
     /// We open the channels.
     announces: bool,
     /// Where we send, once it is open.
@@ -113,6 +118,7 @@ impl DataTransport {
         Self {
             endpoint,
             association: None,
+            offered: VecDeque::new(),
             announces,
             open: [None; 2],
             theirs: Vec::new(),
@@ -124,19 +130,22 @@ impl DataTransport {
     /// What DTLS decrypted.
     pub(crate) fn receive(&mut self, now: Instant, datagram: Bytes, events: &mut Vec<DataEvent>) {
         match self.endpoint.handle(now, REMOTE, None, datagram) {
-            // The first stays: a second association on one DTLS connection has no meaning (RFC 8831 §6.2).
+            // A second association on one DTLS connection has no meaning (RFC 8831 §6.2).
             Some((handle, DatagramEvent::NewAssociation(new))) if self.association.is_none() => {
-                self.association = Some((handle, new));
+                if self.offered.len() == OFFERED_MAX {
+                    self.offered.pop_front();
+                }
+                self.offered.push_back((handle, new));
             }
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
-                if let Some((ours, association)) = &mut self.association
-                    && *ours == handle
-                {
+                let mut all = self.association.iter_mut().chain(&mut self.offered);
+                if let Some((_, association)) = all.find(|(ours, _)| *ours == handle) {
                     association.handle_event(event);
                 }
             }
             _ => {}
         }
+        self.choose(now, events);
         self.progress(now, events);
     }
 
@@ -162,10 +171,24 @@ impl DataTransport {
 
     /// What DTLS is to encrypt.
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
-        let (_, association) = self.association.as_mut()?;
-        match association.poll_transmit(now)?.message {
+        let mut all = self.association.iter_mut().chain(&mut self.offered);
+        match all.find_map(|(_, association)| association.poll_transmit(now))?.message {
             Payload::RawEncode(packets) => Some(packets),
             _ => Some(Vec::new()),
+        }
+    }
+
+    /// The association whose cookie came is the one.
+    fn choose(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
+        let connected = |association: &mut Association| {
+            std::iter::from_fn(|| association.poll()).any(|event| matches!(event, Event::Connected))
+        };
+        let Some(chosen) = self.offered.iter_mut().position(|(_, association)| connected(association)) else { return };
+        self.association = self.offered.remove(chosen);
+        self.offered.clear();
+        if self.announces {
+            self.announce(now, Channel::Reliable, events);
+            self.announce(now, Channel::Lossy, events);
         }
     }
 
@@ -193,10 +216,6 @@ impl DataTransport {
     fn progress(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
         while let Some(event) = self.association.as_mut().and_then(|(_, association)| association.poll()) {
             match event {
-                Event::Connected if self.announces => {
-                    self.announce(now, Channel::Reliable, events);
-                    self.announce(now, Channel::Lossy, events);
-                }
                 Event::Stream(StreamEvent::Opened { .. }) => {
                     let accepted =
                         self.association.as_mut().and_then(|(_, a)| a.accept_stream()).map(|s| s.stream_identifier());

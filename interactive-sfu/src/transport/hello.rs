@@ -46,6 +46,11 @@ pub fn peek<'a>(datagrams: impl Iterator<Item = &'a [u8]>) -> Peek {
     }
 }
 
+/// Whether a datagram begins with a ClientHello, or its first piece.
+pub fn begins_client_hello(datagram: &[u8]) -> bool {
+    Fragments(datagram).next().is_some_and(|(header, _)| header.offset == 0)
+}
+
 struct FragmentHeader {
     length: usize,
     offset: usize,

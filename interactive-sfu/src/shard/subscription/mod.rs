@@ -182,8 +182,8 @@ impl Subscription {
                 return false;
             }
         }
+        // A number that carries nothing: who misses it asks for it, and is told.
         if packet.payload.is_empty() {
-            self.rewriter.skip(layer, packet.sequence);
             return false;
         }
         let Some(numbers) = self.rewriter.rewrite(layer, packet) else { return false };

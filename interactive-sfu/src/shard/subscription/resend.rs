@@ -52,15 +52,12 @@ impl Subscription {
             return false;
         }
         let Some((layer, source_sequence, index)) = self.rewriter.source_of(sequence) else { return false };
-        let Some(packet) =
-            layers.get(layer).and_then(|l| l.ring.get(source_sequence)).filter(|p| !p.payload.is_empty())
-        else {
-            return false;
-        };
+        let Some(packet) = layers.get(layer).and_then(|l| l.ring.get(source_sequence)) else { return false };
         let Some(numbers) = self.rewriter.again(index, packet) else { return false };
         self.allowance.take();
         match self.source.as_ref().and_then(|s| s.rtx_payload_type) {
             // The same bytes under the same number: no nonce is used for two contents.
+            None if packet.payload.is_empty() => false,
             None => self.send(packet, &numbers, link, net, stamp),
             Some(payload_type) => self.send_rtx(packet, &numbers, payload_type, link, net, stamp),
         }

@@ -22,7 +22,7 @@ use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 
 use super::data::{Channel, DataEvent, DataTransport, NotSent};
-use super::hello::{Peek, peek};
+use super::hello::{Peek, begins_client_hello, peek};
 use super::profile::Profile;
 use super::srtp::{Opener, Sealer, server_contexts};
 use crate::error::StartError;
@@ -35,6 +35,8 @@ use identity::fingerprint;
 
 /// Datagrams of one ClientHello.
 const HELLO_DATAGRAMS_MAX: usize = 8;
+/// Repetitions of what we said, for a peer that repeats its ClientHello: it does so ten times in as many seconds.
+const REPEATS_MAX: u8 = 16;
 /// How long to wait for a task when no timer runs.
 const IDLE: Duration = Duration::from_secs(3600);
 /// What RFC 5764 §4.2 exports by.
@@ -82,6 +84,9 @@ struct Peer {
     data: Option<Box<DataTransport>>,
     /// When it stands in the timers.
     due: Option<Instant>,
+    /// What was sent last of a handshake that goes on, and how often it was repeated.
+    flight: Vec<BytesMut>,
+    repeats: u8,
 }
 
 struct Thread {
@@ -117,7 +122,18 @@ impl Thread {
     fn expect(&mut self, id: PeerId, expected: Fingerprint, data: Data) {
         let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, None);
         let data = (data != Data::None).then(|| Box::new(DataTransport::new(data == Data::Announce)));
-        self.peers.insert(id, Peer { expected, stage: Stage::Hello(Vec::new()), endpoint, data, due: None });
+        self.peers.insert(
+            id,
+            Peer {
+                expected,
+                stage: Stage::Hello(Vec::new()),
+                endpoint,
+                data,
+                due: None,
+                flight: Vec::new(),
+                repeats: 0,
+            },
+        );
         for datagram in self.early.remove(&id).unwrap_or_default() {
             self.datagram(id, datagram);
         }
@@ -131,6 +147,7 @@ impl Thread {
             }
             return;
         };
+        let repeated = begins_client_hello(&datagram);
         let mut ready = vec![datagram];
         if let Stage::Hello(held) = &mut peer.stage {
             held.append(&mut ready);
@@ -147,7 +164,20 @@ impl Thread {
         for datagram in ready {
             self.read(id, datagram);
         }
-        self.transmit(id);
+        if !self.transmit(id) && repeated {
+            self.repeat(id);
+        }
+    }
+
+    /// The peer asks again, and the library has said all that it has to say: what it said was lost on the way.
+    fn repeat(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| matches!(peer.stage, Stage::Shaking(_))) else { return };
+        if peer.repeats < REPEATS_MAX {
+            peer.repeats += 1;
+            for datagram in &peer.flight {
+                self.shards.order(id.shard, Order::Datagram(id, datagram.clone()));
+            }
+        }
     }
 
     fn read(&mut self, id: PeerId, datagram: BytesMut) {
@@ -199,7 +229,9 @@ impl Thread {
     fn send(&mut self, id: PeerId, channel: Channel, message: &Bytes) {
         let Some(data) = self.peers.get_mut(&id).and_then(|peer| peer.data.as_mut()) else { return };
         match data.send(Instant::now(), channel, message) {
-            Ok(()) => self.transmit(id),
+            Ok(()) => {
+                self.transmit(id);
+            }
             Err(NotSent::TooLarge) => crate::metrics::dropped("data_too_large", 1),
             // Lossy means that; and nobody waits for a peer that takes no reliable messages.
             Err(NotSent::Full) if channel == Channel::Lossy => crate::metrics::dropped("data_full", 1),
@@ -242,17 +274,25 @@ impl Thread {
         }
     }
 
-    /// Sends what there is to send, and notes when the peer is to be looked after again.
-    fn transmit(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+    /// Sends what there is to send, and notes when the peer is to be looked after again. Returns whether there was something.
+    fn transmit(&mut self, id: PeerId) -> bool {
+        let Some(peer) = self.peers.get_mut(&id) else { return false };
         let now = Instant::now();
         let inner = peer.data.as_mut();
         for packet in inner.into_iter().flat_map(|data| std::iter::from_fn(|| data.poll_transmit(now))).flatten() {
             // Before the handshake is complete there is no association.
             drop(peer.endpoint.write(now, REMOTE, &packet));
         }
-        while let Some(transmit) = peer.endpoint.poll_transmit() {
-            self.shards.order(id.shard, Order::Datagram(id, transmit.message));
+        let datagrams: Vec<BytesMut> =
+            std::iter::from_fn(|| peer.endpoint.poll_transmit()).map(|transmit| transmit.message).collect();
+        let sent = !datagrams.is_empty();
+        if sent && matches!(peer.stage, Stage::Shaking(_)) {
+            peer.flight.clone_from(&datagrams);
+        } else if matches!(peer.stage, Stage::Done) {
+            peer.flight = Vec::new();
+        }
+        for datagram in datagrams {
+            self.shards.order(id.shard, Order::Datagram(id, datagram));
         }
         let shaking = matches!(peer.stage, Stage::Shaking(_)).then(|| peer.endpoint.poll_timeout(&REMOTE)).flatten();
         let due = shaking.into_iter().chain(peer.data.as_ref().and_then(|data| data.poll_timeout())).min();
@@ -262,6 +302,7 @@ impl Thread {
             }
             self.timers.extend(due.map(|at| (at, id)));
         }
+        sent
     }
 
     fn due(&mut self) {

@@ -164,6 +164,8 @@ impl Authority {
         member.tell(Message::Reconnect(proto::ReconnectResponse {
             ice_servers: request.ice_servers.clone(),
             server_info: Some(info::server()),
+            // What came after it, the client sends again.
+            last_message_seq: member.last_sequence,
             ..proto::ReconnectResponse::default()
         }));
         let Some(member) = state.members.get(sid) else { return false };
