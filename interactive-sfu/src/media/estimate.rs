@@ -72,7 +72,7 @@ impl UplinkEstimate {
         }
     }
 
-    /// Once an interval: what arrived in it, and the worst loss of its layers (of 256). Returns what to tell the publisher.
+    /// Once an interval: what arrived in it, and what was lost (of 256). Returns what to tell the publisher.
     pub(crate) fn update(&mut self, received_bits_per_second: u32, fraction_lost: u8, now: Instant) -> u32 {
         let seconds =
             self.updated_at.replace(now).map_or(1.0, |at| now.saturating_duration_since(at).as_secs_f64().min(5.0));

@@ -6,6 +6,7 @@ pub mod codec;
 pub(crate) mod estimate;
 pub(crate) mod keyframes;
 pub(crate) mod layers;
+pub(crate) mod loss;
 pub(crate) mod loudness;
 pub(crate) mod probe;
 pub(crate) mod proof;

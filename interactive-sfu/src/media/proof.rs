@@ -7,8 +7,9 @@
 
 /// What a proof loses in a second, per mille: a quarter of it in a minute.
 const FADES_PER_MILLE: u64 = 5;
-/// Loss up to which what is sent counts as borne, of 256.
-const LOSS_BORNE: u8 = 5;
+/// Loss up to which what is sent counts as borne, of 256: five percent are a bad radio's as often as a full path's, and that shows in
+/// the estimate.
+const LOSS_BORNE: u8 = 13;
 /// Loss that disproves, of 256.
 const LOSS_TOO_MUCH: u8 = 26;
 /// A path that bears so much is trusted with more: if it does not bear it, that shows within a second or two.
@@ -71,7 +72,7 @@ mod tests {
         assert!(proof.budget().is_some(), "the estimate follows slowly");
         proof.second(1_000_000, Some(150_000));
         assert_eq!(proof.budget(), None, "its receiver sees it fill");
-        proof.lost(10);
+        proof.lost(20);
         proof.second(1_000_000, None);
         assert_eq!(proof.budget(), None, "some loss proves nothing");
     }

@@ -48,6 +48,8 @@ pub(crate) struct Reception {
     transit: Option<(Instant, u32)>,
     expected_before: u64,
     received_before: u64,
+    /// Packets that the last report covers.
+    reported: u32,
     all: Meter,
     /// Without padding and what came twice, by which browsers probe a path.
     media: Meter,
@@ -67,6 +69,7 @@ impl Reception {
             transit: None,
             expected_before: 0,
             received_before: 0,
+            reported: 0,
             all: Meter::default(),
             media: Meter::default(),
             metered_at: None,
@@ -164,6 +167,7 @@ impl Reception {
         let expected = self.highest - self.first? + 1;
         let (expected_now, received_now) = (expected - self.expected_before, self.received - self.received_before);
         (self.expected_before, self.received_before) = (expected, self.received);
+        self.reported = u32::try_from(expected_now).unwrap_or(u32::MAX);
         let lost_now = expected_now.saturating_sub(received_now);
         let fraction = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255);
         let lost = expected as i64 - self.received as i64;
@@ -175,6 +179,11 @@ impl Reception {
             jitter: self.jitter as u32,
             ..ReportBlock::default()
         })
+    }
+
+    /// Packets that the last report covers.
+    pub(crate) fn reported(&self) -> u32 {
+        self.reported
     }
 
     /// Measures the bit rate since the last call.

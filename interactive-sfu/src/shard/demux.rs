@@ -88,8 +88,8 @@ impl Shard {
                 Message::SenderReport { ssrc, ntp, rtp } => self.sender_report(slot, ssrc, ntp, rtp),
                 Message::Nack { ssrc, items } => self.nack(slot, ssrc, items),
                 Message::KeyframeRequest { ssrc } => self.keyframe_request(slot, ssrc),
-                Message::ReceptionReport { ssrc, fraction_lost, last_sr, delay_since_last_sr } => {
-                    self.subscriber_lost(slot, fraction_lost);
+                Message::ReceptionReport { ssrc, fraction_lost, highest_sequence, last_sr, delay_since_last_sr } => {
+                    self.subscriber_lost(slot, ssrc, (fraction_lost, highest_sequence));
                     self.subscriber_answered(slot, ssrc, (last_sr, delay_since_last_sr));
                 }
                 Message::Remb(bits_per_second) => self.estimate(slot, bits_per_second),
@@ -137,12 +137,11 @@ impl Shard {
         self.choose_layers(slot);
     }
 
-    fn subscriber_lost(&mut self, slot: usize, fraction: u8) {
-        let now = self.now;
-        let Some(peer) = self.peers.get_mut(slot) else { return };
-        if let Some(subscriber) = &mut peer.subscriber {
-            peer.quality.lost(fraction);
-            subscriber.lost(fraction, now);
+    fn subscriber_lost(&mut self, slot: usize, ssrc: u32, (fraction, highest): (u8, u32)) {
+        let Some(subscriber) = self.peers.subscriber(slot) else { return };
+        if let Some(section) = subscriber.sections.iter_mut().find(|section| section.ssrc == ssrc) {
+            let covered = section.covered(highest);
+            subscriber.losses.reported(fraction, covered);
         }
     }
 

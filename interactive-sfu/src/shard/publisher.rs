@@ -8,6 +8,7 @@ use super::track::Track;
 use crate::config::Config;
 use crate::media::codec::{VideoCodec, is_keyframe_start, red, vp8};
 use crate::media::estimate::UplinkEstimate;
+use crate::media::loss::Loss;
 use crate::media::loudness::Loudness;
 use crate::media::receive::{Arrival, Reception};
 use crate::media::report::{ClockMapping, middle, ntp};
@@ -45,6 +46,9 @@ pub(crate) struct Publisher {
     estimate: UplinkEstimate,
     pub loudness: Loudness,
     bits_per_second_max: u32,
+    losses: Loss,
+    /// Of 256, as it was known last.
+    lost: u8,
 }
 
 impl Publisher {
@@ -58,6 +62,8 @@ impl Publisher {
             estimate: UplinkEstimate::new(bits_per_second_max),
             loudness: Loudness::default(),
             bits_per_second_max,
+            losses: Loss::default(),
+            lost: 0,
         }
     }
 
@@ -254,9 +260,9 @@ impl Publisher {
         (nacked, keyframes)
     }
 
-    /// Once a second: receiver report and REMB. Returns the largest part that was lost of a layer, of 256.
+    /// Once a second: receiver report and REMB. Returns what was lost of all that it sends, of 256.
     pub(crate) fn report(&mut self, now: Instant, out: &mut Writer) -> u8 {
-        let (mut blocks, mut ssrcs, mut received, mut worst) = (Vec::<ReportBlock>::new(), Vec::new(), 0u64, 0);
+        let (mut blocks, mut ssrcs, mut received) = (Vec::<ReportBlock>::new(), Vec::new(), 0u64);
         for track in &mut self.tracks {
             for layer in &mut track.layers {
                 layer.reception.meter(now);
@@ -265,7 +271,7 @@ impl Publisher {
                 let Some(ssrc) = layer.ssrc else { continue };
                 ssrcs.push(ssrc);
                 let Some(mut block) = layer.reception.report(ssrc) else { continue };
-                worst = worst.max(block.fraction_lost);
+                self.losses.reported(block.fraction_lost, layer.reception.reported());
                 if let Some(clock) = layer.clock {
                     let since = now.saturating_duration_since(clock.at);
                     block.last_sr = middle(clock.ntp);
@@ -278,10 +284,11 @@ impl Publisher {
             return 0;
         }
         let received = u32::try_from(received).unwrap_or(u32::MAX);
-        let estimate = self.estimate.update(received, worst, now).min(self.bits_per_second_max);
+        self.lost = self.losses.second().unwrap_or(self.lost);
+        let estimate = self.estimate.update(received, self.lost, now).min(self.bits_per_second_max);
         out.receiver_report(OUR_SSRC, &blocks);
         out.remb(OUR_SSRC, estimate.into(), &ssrcs);
-        worst
+        self.lost
     }
 }
 

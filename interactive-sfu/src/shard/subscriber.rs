@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::inbox::NewSection;
 use super::subscription::Subscription;
+use crate::media::loss::Loss;
 use crate::media::probe::Probe;
 use crate::media::proof::Proof;
 
@@ -16,6 +17,7 @@ pub(crate) struct Subscriber {
     trusted_from: Option<Instant>,
     pub probe: Probe,
     proof: Proof,
+    pub losses: Loss,
     /// As it was a second ago.
     octets: u32,
 }
@@ -35,6 +37,7 @@ impl Subscriber {
             trusted_from: None,
             probe: Probe::default(),
             proof: Proof::default(),
+            losses: Loss::default(),
             octets: 0,
         }
     }
@@ -49,22 +52,24 @@ impl Subscriber {
         self.estimate_bits_per_second = Some(bits_per_second);
     }
 
-    /// It has lost so much, of 256: a path that loses is full, whatever the age of the estimate.
-    pub(crate) fn lost(&mut self, fraction: u8, now: Instant) {
-        self.proof.lost(fraction);
-        if fraction > LOSS_OF_A_FULL_PATH {
-            self.trusted_from = self.trusted_from.map(|from| from.min(now));
+    /// Once a second. `layers_bits_per_second`: what the layers take that it gets, on average. Returns what it loses, of 256, if that
+    /// can be told.
+    pub(crate) fn second(&mut self, layers_bits_per_second: u64, now: Instant) -> Option<u8> {
+        let lost = self.losses.second();
+        if let Some(fraction) = lost {
+            self.proof.lost(fraction);
+            if fraction > LOSS_OF_A_FULL_PATH {
+                // Whatever the age of the estimate.
+                self.trusted_from = self.trusted_from.map(|from| from.min(now));
+            }
         }
-    }
-
-    /// Once a second. `layers_bits_per_second`: what the layers take that it gets, on average.
-    pub(crate) fn second(&mut self, layers_bits_per_second: u64, now: Instant) {
         let octets = self.sections.iter().fold(0u32, |sum, section| sum.wrapping_add(section.octets()));
         let sent = octets.wrapping_sub(std::mem::replace(&mut self.octets, octets));
         // A section that was replaced takes its count away.
         let sent = if sent > u32::MAX / 2 { 0 } else { u64::from(sent) * 8 };
         let trusted = self.trusted_from.is_some_and(|from| now >= from);
         self.proof.second(sent.max(layers_bits_per_second), self.estimate_bits_per_second.filter(|_| trusted));
+        lost
     }
 
     /// What its pictures may cost together; `None` while there is no estimate to be trusted.

@@ -115,11 +115,6 @@ impl Shard {
         }
         self.report_reception(slot);
         self.report(slot, |_| true);
-        if let Some(peer) = self.peers.get_mut(slot)
-            && let Some(quality) = peer.quality.second()
-        {
-            let _ = self.reports.send(Report::Quality(peer.id, quality));
-        }
         let now = self.now;
         if let Some(subscriber) = self.peers.subscriber(slot) {
             let rate_of = |subscription: &Subscription| {
@@ -127,7 +122,15 @@ impl Shard {
                 Some(u64::from(fanout.infos.get(subscription.settled(now)?)?.bits_per_second))
             };
             let layers = subscriber.sections.iter().filter_map(rate_of).sum();
-            subscriber.second(layers, now);
+            let lost = subscriber.second(layers, now);
+            if let Some(peer) = self.peers.get_mut(slot) {
+                lost.into_iter().for_each(|fraction| peer.quality.lost(fraction));
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(slot)
+            && let Some(quality) = peer.quality.second()
+        {
+            let _ = self.reports.send(Report::Quality(peer.id, quality));
         }
         // Estimates age, keyframe requests get lost.
         self.choose_layers(slot);

@@ -59,7 +59,14 @@ mod tests {
         else {
             panic!("{read:?}")
         };
-        assert_eq!(rr, Message::ReceptionReport { ssrc: 8, fraction_lost: 25, last_sr: 4, delay_since_last_sr: 5 });
+        let told = Message::ReceptionReport {
+            ssrc: 8,
+            fraction_lost: 25,
+            highest_sequence: 70_000,
+            last_sr: 4,
+            delay_since_last_sr: 5,
+        };
+        assert_eq!(rr, told);
         assert_eq!(nacked(items).collect::<Vec<_>>(), [65_535, 0, 15, 16, 40]);
         assert!((1_234_000..=1_234_567).contains(&bits), "{bits}");
     }

@@ -20,6 +20,8 @@ pub enum Message<'a> {
         ssrc: u32,
         /// Lost since the last report, of 256.
         fraction_lost: u8,
+        /// The highest sequence number received, extended.
+        highest_sequence: u32,
         /// The middle 32 bits of the last sender report's NTP time; 0 none.
         last_sr: u32,
         /// Since then, in 1/65536 s.
@@ -124,6 +126,7 @@ fn report(block: &[u8]) -> Message<'_> {
     Message::ReceptionReport {
         ssrc: word(block, 0),
         fraction_lost: block[4],
+        highest_sequence: word(block, 8),
         last_sr: word(block, 16),
         delay_since_last_sr: word(block, 20),
     }

@@ -59,6 +59,8 @@ pub(crate) struct Subscription {
     reported: bool,
     /// The last sender report, as reception reports name it, and when it was sent.
     last_report: Option<(u32, Instant)>,
+    /// The highest number that its receiver has reported.
+    reported_highest: Option<u32>,
     packets: u32,
     octets: u32,
     allowance: Allowance,
@@ -97,6 +99,7 @@ impl Subscription {
             clock: None,
             reported: false,
             last_report: None,
+            reported_highest: None,
             packets: 0,
             octets: 0,
             allowance: Allowance::default(),
@@ -300,6 +303,11 @@ impl Subscription {
         self.reported = true;
         self.last_report = Some((middle(ntp), now));
         Some(out)
+    }
+
+    /// How many packets a reception report covers, by the highest number in it.
+    pub(crate) fn covered(&mut self, highest: u32) -> u32 {
+        self.reported_highest.replace(highest).map_or(0, |before| highest.wrapping_sub(before))
     }
 
     /// How long the way to its receiver and back takes, by a reception report (RFC 3550 §6.4.1).
