@@ -74,6 +74,21 @@ fn two_participants_see_hear_and_message_each_other_and_whoever_comes_by_whip() 
 
     // Long enough for every estimate to have had its say.
     sees(&mut browser, ann, "obs", "camera", 400);
+    // Who came by WHIP is muted by the server alone.
+    let of_obs = json!({ "room": server.room, "identity": "obs" });
+    let told = twirp(&server, "GetParticipant", of_obs.clone());
+    let camera = told["tracks"].as_array().unwrap().iter().find(|track| track["source"] == "CAMERA").unwrap();
+    for muted in [true, false] {
+        let mut mute = of_obs.clone();
+        mute["trackSid"] = camera["sid"].clone();
+        mute["muted"] = json!(muted);
+        assert_eq!(twirp(&server, "MutePublishedTrack", mute)["track"]["muted"], muted);
+        let told = |others: &Value| track(others, "obs", "camera").is_some_and(|t| t["muted"] == muted);
+        browser.wait_until(ann, "what became of obs's camera", 10, OTHERS, told).unwrap();
+    }
+    let others = browser.evaluate(ann, OTHERS).unwrap();
+    let before = track(&others, "obs", "camera").unwrap()["frames"].as_u64().unwrap();
+    sees(&mut browser, ann, "obs", "camera", before + 10);
     sees(&mut browser, ben, "ann", "camera", 400);
     browser.evaluate(ann, "window.rig.room.disconnect()").unwrap();
     let alone =

@@ -55,7 +55,11 @@ pub(super) fn participant_sid(session: &Session) -> String {
 /// What a WHIP session publishes; nothing before its media flows.
 pub(super) fn tracks(session: &Session) -> Vec<(proto::TrackInfo, MediaTrack)> {
     let Kind::Publish { speaker, connected: true } = &session.kind else { return Vec::new() };
-    speaker.audio.iter().chain(&speaker.video).map(|media| (track_info(media), media.clone())).collect()
+    let told = |media: &MediaTrack| {
+        let muted = session.muted.contains(&media.id);
+        (proto::TrackInfo { muted, ..track_info(media) }, media.clone())
+    };
+    speaker.audio.iter().chain(&speaker.video).map(told).collect()
 }
 
 #[expect(deprecated, reason = "clients in use still read it")]
@@ -96,6 +100,7 @@ mod tests {
             local: false,
             hidden: identity == "recorder",
             joined: true,
+            muted: Vec::new(),
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(serial.into()),
             kind,
             etag: String::new(),

@@ -26,6 +26,8 @@ pub(crate) struct Session {
     pub since: SystemTime,
     /// Its peer connection has been up.
     pub joined: bool,
+    /// Tracks that the server dropped the media of.
+    pub muted: Vec<TrackId>,
     pub kind: Kind,
     /// The ICE session.
     pub etag: String,

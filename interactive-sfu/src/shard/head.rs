@@ -47,7 +47,9 @@ pub(super) struct Fields<'a> {
 /// Our half of an RTP packet's head, prepared, with short elements (RFC 8285 §4.2) or long ones (§4.3).
 struct Prepared {
     bytes: [u8; HEAD_MAX],
-    /// Of what is prepared: the fixed header and, if there are any, the elements without padding.
+    /// The whole of it: the fixed header and, if there are any, the elements and their padding.
+    len: usize,
+    /// Where a further element would begin.
     end: usize,
     /// Where abs-send-time stands.
     send_time_at: Option<usize>,
@@ -67,8 +69,21 @@ impl Prepared {
             at += element(&mut bytes[at..], id, &[0; 3], long);
             send_time_at = Some(at - 3);
         }
-        Self { bytes, end: if at > ELEMENTS { at } else { 12 }, send_time_at }
+        let mut head = Self { bytes, len: 12, end: at, send_time_at };
+        if at > ELEMENTS {
+            head.len = extended(&mut head.bytes, at);
+        }
+        head
     }
+}
+
+/// Completes an extension whose elements end at `end`: pads it and writes its length. Returns that of the whole head.
+fn extended(head: &mut [u8], end: usize) -> usize {
+    let padded = end.next_multiple_of(4);
+    head[end..padded].fill(0);
+    head[0] |= 0x10;
+    head[14..ELEMENTS].copy_from_slice(&(((padded - ELEMENTS) / 4) as u16).to_be_bytes());
+    padded
 }
 
 /// Writes an element, and tells its length.
@@ -101,35 +116,26 @@ impl Head {
     /// Writes it to the start of `out`, and tells its length. `None`: there is no room, with `spare` bytes after it.
     #[inline]
     pub(super) fn write(&self, out: &mut [u8], fields: &Fields<'_>, stamp: &Stamp, spare: usize) -> Option<usize> {
-        let longer = fields.described.is_some_and(|(_, descriptor, _)| descriptor.len() > SHORT_MAX);
+        let described = fields.described.filter(|(_, descriptor, _)| self.long.is_some() && descriptor.len() < 256);
+        let longer = described.is_some_and(|(_, descriptor, _)| descriptor.len() > SHORT_MAX);
         let prepared = self.long.as_deref().filter(|_| longer).unwrap_or(&self.short);
-        let described = fields.described.filter(|_| self.long.is_some());
-        let more = described.map_or(0, |(_, descriptor, _)| ELEMENTS - 12 + 2 + descriptor.len() + 3);
-        if out.len() < prepared.end + 3 + more + spare {
+        // Extension header, element, padding.
+        let more = described.map_or(0, |(_, descriptor, _)| 4 + 2 + descriptor.len() + 3);
+        if out.len() < prepared.len + more + spare {
             return None;
         }
-        out[..prepared.end].copy_from_slice(&prepared.bytes[..prepared.end]);
+        out[..prepared.len].copy_from_slice(&prepared.bytes[..prepared.len]);
         out[1] = u8::from(fields.marker) << 7 | fields.payload_type;
         out[2..4].copy_from_slice(&fields.sequence.to_be_bytes());
         out[4..8].copy_from_slice(&fields.timestamp.to_be_bytes());
         if let Some(at) = prepared.send_time_at {
             out[at..at + 3].copy_from_slice(&stamp.abs_send_time);
         }
-        let mut end = prepared.end;
-        if let Some((id, descriptor, frame)) = described.filter(|(_, descriptor, _)| descriptor.len() < 256) {
-            out[12..ELEMENTS].copy_from_slice(&prepared.bytes[12..ELEMENTS]);
-            let at = end.max(ELEMENTS);
-            end = at + element(&mut out[at..], id, descriptor, longer);
-            set_frame_number(&mut out[end - descriptor.len()..end], frame);
-        }
-        if end > 12 {
-            let padded = end.next_multiple_of(4);
-            out[end..padded].fill(0);
-            out[0] |= 0x10;
-            out[14..ELEMENTS].copy_from_slice(&(((padded - ELEMENTS) / 4) as u16).to_be_bytes());
-            end = padded;
-        }
-        Some(end)
+        let Some((id, descriptor, frame)) = described else { return Some(prepared.len) };
+        out[12..ELEMENTS].copy_from_slice(&prepared.bytes[12..ELEMENTS]);
+        let end = prepared.end + element(&mut out[prepared.end..], id, descriptor, longer);
+        set_frame_number(&mut out[end - descriptor.len()..end], frame);
+        Some(extended(out, end))
     }
 }
 

@@ -155,6 +155,7 @@ impl Authority {
             hidden: request.hidden,
             since: SystemTime::now(),
             joined: false,
+            muted: Vec::new(),
             kind,
         };
         let answer = self.our_end.answer(&ice, peer.shard, session.local, negotiated);

@@ -40,7 +40,7 @@ impl Authority {
     }
 
     /// Tells LiveKit's participants of somebody who publishes by WHIP.
-    fn tell_of(&self, state: &State, id: &SessionId) {
+    pub(super) fn tell_of(&self, state: &State, id: &SessionId) {
         let Some(session) = state.sessions.get(id).filter(|session| !session.hidden) else { return };
         let news = Outgoing::from(update(info(&[session])));
         let others = state.members_of(&session.room).filter(|member| member.identity != session.identity);

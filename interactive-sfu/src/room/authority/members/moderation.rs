@@ -10,6 +10,7 @@ use super::super::Authority;
 use super::data::PAYLOAD_BYTES_MAX;
 use crate::control::SfuError;
 use crate::room::member::Track;
+use crate::room::participants::tracks;
 use crate::room::state::State;
 use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::Outgoing;
@@ -20,7 +21,9 @@ impl Authority {
     pub(crate) fn mute_track(&self, request: &proto::MuteRoomTrackRequest) -> Result<proto::TrackInfo, SfuError> {
         let mut state = self.lock();
         let state = &mut *state;
-        let sid = state.sid_of(&request.room, &request.identity)?;
+        let Ok(sid) = state.sid_of(&request.room, &request.identity) else {
+            return self.mute_session(state, request);
+        };
         let member = state.members.get(&sid).ok_or(SfuError::UnknownParticipant)?;
         let known = member.uplink.tracks.iter().any(|track| track.info.sid == request.track_sid);
         if !known {
@@ -32,6 +35,24 @@ impl Authority {
         let tracks = state.members.get(&sid).into_iter().flat_map(|member| &member.uplink.tracks);
         let mut infos = tracks.map(|track| &track.info);
         infos.find(|info| info.sid == request.track_sid).cloned().ok_or(SfuError::UnknownTrack)
+    }
+
+    /// Of who publishes by WHIP, and cannot be told: what they send is dropped until the server unmutes it.
+    fn mute_session(
+        &self,
+        state: &mut State,
+        request: &proto::MuteRoomTrackRequest,
+    ) -> Result<proto::TrackInfo, SfuError> {
+        let theirs = state.sessions_of(&request.room, &request.identity);
+        let id = theirs.first().ok_or(SfuError::UnknownParticipant)?;
+        let session = state.sessions.get_mut(id).filter(|s| !s.hidden).ok_or(SfuError::UnknownParticipant)?;
+        let found = tracks(session).into_iter().find(|(info, _)| info.sid == request.track_sid);
+        let (info, media) = found.ok_or(SfuError::UnknownTrack)?;
+        session.muted.retain(|muted| *muted != media.id);
+        session.muted.extend(request.muted.then_some(media.id));
+        self.inboxes.order(session.peer.shard, Order::Mute(session.peer, media.id, request.muted));
+        self.tell_of(state, id);
+        Ok(proto::TrackInfo { muted: request.muted, ..info })
     }
 
     /// Whether the media plane drops what comes of a track.
