@@ -11,7 +11,7 @@ const COVERED_MAX: u32 = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Loss {
     expected: u32,
-    /// In 256ths of a packet.
+    /// Of a packet, times 256.
     lost: u32,
 }
 
