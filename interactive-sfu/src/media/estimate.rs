@@ -34,6 +34,8 @@ pub(crate) struct UplinkEstimate {
     /// Least relative delay since the last update: a standing queue delays every packet.
     recent: Option<i64>,
     updated_at: Option<Instant>,
+    /// As it was known last, of 256.
+    lost: u8,
 }
 
 impl UplinkEstimate {
@@ -49,6 +51,7 @@ impl UplinkEstimate {
             baseline_since: None,
             recent: None,
             updated_at: None,
+            lost: 0,
         }
     }
 
@@ -72,8 +75,10 @@ impl UplinkEstimate {
         }
     }
 
-    /// Once an interval: what arrived in it, and what was lost (of 256). Returns what to tell the publisher.
-    pub(crate) fn update(&mut self, received_bits_per_second: u32, fraction_lost: u8, now: Instant) -> u32 {
+    /// Once an interval: what arrived in it, and what was lost (of 256), if that can be told: else nothing is taken back. Returns what to tell the publisher.
+    pub(crate) fn update(&mut self, received_bits_per_second: u32, fraction_lost: Option<u8>, now: Instant) -> u32 {
+        let fraction_lost = fraction_lost.unwrap_or(self.lost.min(LOSS_HIGH));
+        self.lost = fraction_lost;
         let seconds =
             self.updated_at.replace(now).map_or(1.0, |at| now.saturating_duration_since(at).as_secs_f64().min(5.0));
         let received = f64::from(received_bits_per_second);
@@ -115,7 +120,7 @@ mod tests {
         let (mut e, t) = (UplinkEstimate::new(5_000_000), Instant::now());
         for s in 0..150 {
             second(&mut e, t, s, |i| 30 + i % 7);
-            assert_eq!(e.update(2_000_000, 0, at(t, s + 1)), 5_000_000, "second {s}");
+            assert_eq!(e.update(2_000_000, Some(0), at(t, s + 1)), 5_000_000, "second {s}");
         }
     }
 
@@ -123,11 +128,11 @@ mod tests {
     fn a_growing_queue_brings_it_below_what_arrives() {
         let (mut e, t) = (UplinkEstimate::new(5_000_000), Instant::now());
         second(&mut e, t, 0, |_| 30);
-        e.update(2_000_000, 0, at(t, 1));
+        e.update(2_000_000, Some(0), at(t, 1));
         second(&mut e, t, 1, |i| 130 + i);
-        assert_eq!(e.update(1_000_000, 0, at(t, 2)), 850_000);
+        assert_eq!(e.update(1_000_000, Some(0), at(t, 2)), 850_000);
         second(&mut e, t, 2, |_| 30);
-        let after = e.update(850_000, 0, at(t, 3));
+        let after = e.update(850_000, Some(0), at(t, 3));
         assert!((850_001..1_000_000).contains(&after), "{after}");
     }
 
@@ -136,15 +141,17 @@ mod tests {
         let (mut e, t) = (UplinkEstimate::new(5_000_000), Instant::now());
         for s in 0..5 {
             second(&mut e, t, s, |i| if i % 10 == 0 { 30 } else { 300 });
-            assert_eq!(e.update(2_000_000, 0, at(t, s + 1)), 5_000_000);
+            assert_eq!(e.update(2_000_000, Some(0), at(t, s + 1)), 5_000_000);
         }
     }
 
     #[test]
     fn without_send_times_losses_decide() {
         let (mut e, t) = (UplinkEstimate::new(4_000_000), Instant::now());
-        assert_eq!(e.update(2_000_000, 128, at(t, 1)), 3_000_000);
-        assert_eq!(e.update(2_000_000, 10, at(t, 2)), 3_000_000);
-        assert!(e.update(3_000_000, 0, at(t, 3)) > 3_200_000);
+        assert_eq!(e.update(2_000_000, Some(128), at(t, 1)), 3_000_000);
+        assert_eq!(e.update(2_000_000, Some(10), at(t, 2)), 3_000_000);
+        assert!(e.update(3_000_000, Some(0), at(t, 3)) > 3_200_000);
+        let full = e.update(3_000_000, Some(128), at(t, 4));
+        assert_eq!(e.update(0, None, at(t, 5)), full, "who is silent loses nothing more");
     }
 }

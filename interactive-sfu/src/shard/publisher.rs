@@ -47,8 +47,6 @@ pub(crate) struct Publisher {
     pub loudness: Loudness,
     bits_per_second_max: u32,
     losses: Loss,
-    /// Of 256, as it was known last.
-    lost: u8,
 }
 
 impl Publisher {
@@ -63,7 +61,6 @@ impl Publisher {
             loudness: Loudness::default(),
             bits_per_second_max,
             losses: Loss::default(),
-            lost: 0,
         }
     }
 
@@ -260,8 +257,8 @@ impl Publisher {
         (nacked, keyframes)
     }
 
-    /// Once a second: receiver report and REMB. Returns what was lost of all that it sends, of 256.
-    pub(crate) fn report(&mut self, now: Instant, out: &mut Writer) -> u8 {
+    /// Once a second: receiver report and REMB. Returns what was lost of all that it sends, of 256, if that can be told.
+    pub(crate) fn report(&mut self, now: Instant, out: &mut Writer) -> Option<u8> {
         let (mut blocks, mut ssrcs, mut received) = (Vec::<ReportBlock>::new(), Vec::new(), 0u64);
         for track in &mut self.tracks {
             for layer in &mut track.layers {
@@ -281,14 +278,14 @@ impl Publisher {
             }
         }
         if ssrcs.is_empty() {
-            return 0;
+            return None;
         }
         let received = u32::try_from(received).unwrap_or(u32::MAX);
-        self.lost = self.losses.second().unwrap_or(self.lost);
-        let estimate = self.estimate.update(received, self.lost, now).min(self.bits_per_second_max);
+        let lost = self.losses.second();
+        let estimate = self.estimate.update(received, lost, now).min(self.bits_per_second_max);
         out.receiver_report(OUR_SSRC, &blocks);
         out.remb(OUR_SSRC, estimate.into(), &ssrcs);
-        self.lost
+        lost
     }
 }
 

@@ -142,7 +142,7 @@ impl Shard {
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         let Some(publisher) = &mut peer.publisher else { return };
         let mut out = Writer::default();
-        peer.quality.lost(publisher.report(now, &mut out));
+        publisher.report(now, &mut out).into_iter().for_each(|fraction| peer.quality.lost(fraction));
         if !out.0.is_empty()
             && let Some((path, packet)) = peer.seal_rtcp(out.0)
         {
