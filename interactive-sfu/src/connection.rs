@@ -50,8 +50,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn open(authority: Arc<Authority>, request: ConnectRequest) -> Result<Self, SfuError> {
-        let mut request = request;
+    pub(crate) fn open(authority: Arc<Authority>, mut request: ConnectRequest) -> Result<Self, SfuError> {
         let requests = std::mem::take(&mut request.requests);
         let Connected { sid, connection, inbox } = authority.connect(request)?;
         requests.into_iter().for_each(|request| authority.request(&sid, connection, request));

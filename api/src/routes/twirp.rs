@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use prost::Message;
 use serde::Serialize;
@@ -70,8 +71,7 @@ async fn egress_service(
     Path(method): Path<String>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (head, body) = request.into_parts();
-    let call = Call::read(&app, &head.headers, body).await?;
+    let (head, call) = Call::open(&app, request).await?;
     auth::may_record(auth::service_grants(&app.keys, &head.headers)?)?;
     let service = Egress { public_url: extract::public_url(&app.config, &head)?, app };
     match method.as_str() {
@@ -95,8 +95,7 @@ async fn ingress_service(
     Path(method): Path<String>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (head, body) = request.into_parts();
-    let call = Call::read(&app, &head.headers, body).await?;
+    let (head, call) = Call::open(&app, request).await?;
     auth::may_manage_ingress(auth::service_grants(&app.keys, &head.headers)?)?;
     let service = Ingress { public_url: extract::public_url(&app.config, &head)?, app };
     match method.as_str() {
@@ -115,6 +114,12 @@ struct Call {
 }
 
 impl Call {
+    async fn open(app: &App, request: Request) -> Result<(Parts, Self), Failure> {
+        let (head, body) = request.into_parts();
+        let call = Self::read(app, &head.headers, body).await?;
+        Ok((head, call))
+    }
+
     async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Self, Failure> {
         let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let json = match said.split(';').next().unwrap_or_default().trim() {

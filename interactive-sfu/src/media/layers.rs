@@ -75,7 +75,7 @@ fn rungs(layers: &[LayerInfo], limit: Limit) -> Vec<usize> {
     }
     for of in &mut pictures {
         of.sort_by_key(|i| layers[*i].variant.temporal);
-        let enough = |i: &usize| layers[*i].pictures_per_second >= limit.pictures_per_second.max(1);
+        let enough = |i: &usize| layers[*i].pictures_per_second >= limit.pictures_per_second;
         if limit.pictures_per_second > 0
             && let Some(at) = of.iter().position(enough)
         {

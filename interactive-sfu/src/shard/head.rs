@@ -33,7 +33,7 @@ pub(crate) struct Link<'a> {
 }
 
 /// A dependency descriptor as it goes out: the extension's id, what it says, and the frame's number.
-pub(super) type Described<'a> = Option<(u8, &'a [u8], u16)>;
+type Described<'a> = Option<(u8, &'a [u8], u16)>;
 
 /// What differs from packet to packet.
 pub(super) struct Fields<'a> {

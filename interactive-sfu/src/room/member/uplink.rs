@@ -5,7 +5,7 @@
 //! has said that it can publish that too: then it is asked to. Pure. Driven by the authority.
 
 use livekit_protocol as proto;
-use livekit_protocol::TrackType;
+use livekit_protocol::{TrackType, VideoQuality};
 
 use super::asked::Asked;
 use crate::room::session::publish_policy;
@@ -48,6 +48,12 @@ impl Track {
     /// As which it is published: first choice first.
     pub(crate) fn published(&self) -> impl Iterator<Item = &MediaTrack> {
         std::iter::once(&self.media).chain(self.backups.iter().filter_map(|backup| backup.media.as_ref()))
+    }
+
+    /// What is asked for of each codec, first choice first.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (CodecName, VideoQuality)> {
+        let backups = self.backups.iter().map(|backup| (backup.codec, backup.asked.told()));
+        std::iter::once((self.media.codec.name(), self.asked.told())).chain(backups)
     }
 
     /// What a section carries of it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use resend::Allowance;
 
-use super::head::{Described, Fields, Head, Link, Stamp};
+use super::head::{Fields, Head, Link, Stamp};
 use super::inbox::{NewSection, Source};
 use super::layer::FanoutLayer;
 use super::net::Net;
@@ -180,8 +180,11 @@ impl Subscription {
         true
     }
 
-    fn described<'p>(&self, packet: &'p Packet, numbers: &Numbers) -> Described<'p> {
-        Some((self.descriptor_extension?, packet.descriptor.as_deref()?, numbers.frame?))
+    /// What the head of a packet says, sent under its own number or, as a retransmission, under another.
+    fn fields<'p>(&self, packet: &'p Packet, numbers: &Numbers, payload_type: u8, sequence: u16) -> Fields<'p> {
+        let described = || Some((self.descriptor_extension?, packet.descriptor.as_deref()?, numbers.frame?));
+        let (marker, timestamp) = (packet.marker, numbers.timestamp);
+        Fields { marker, payload_type, sequence, timestamp, described: described() }
     }
 
     fn send(&self, packet: &Packet, numbers: &Numbers, link: &Link<'_>, net: &mut Net, stamp: &Stamp) -> bool {
@@ -189,13 +192,7 @@ impl Subscription {
         let head = &self.head;
         let (payload_type, payload) = source.content(packet);
         let slot = net.slot(link.path);
-        let fields = Fields {
-            marker: packet.marker,
-            payload_type,
-            sequence: numbers.index as u16,
-            timestamp: numbers.timestamp,
-            described: self.described(packet, numbers),
-        };
+        let fields = self.fields(packet, numbers, payload_type, numbers.index as u16);
         let Some(start) = head.write(slot, &fields, stamp, payload.len() + OVERHEAD_MAX) else { return false };
         let len = start + payload.len();
         slot[start..len].copy_from_slice(payload);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Subscription, renumber};
 use crate::media::rewrite::Numbers;
 use crate::media::ring::Packet;
-use crate::shard::head::{Fields, Link, Stamp};
+use crate::shard::head::{Link, Stamp};
 use crate::shard::layer::FanoutLayer;
 use crate::shard::net::Net;
 use crate::transport::srtp::OVERHEAD_MAX;
@@ -73,13 +73,7 @@ impl Subscription {
         net: &mut Net,
         stamp: &Stamp,
     ) -> bool {
-        let fields = Fields {
-            marker: packet.marker,
-            payload_type,
-            sequence: self.rtx_index as u16,
-            timestamp: numbers.timestamp,
-            described: self.described(packet, numbers),
-        };
+        let fields = self.fields(packet, numbers, payload_type, self.rtx_index as u16);
         let slot = net.slot(link.path);
         let spare = 2 + packet.payload.len() + OVERHEAD_MAX;
         let Some(head) = self.rtx_head.write(slot, &fields, stamp, spare) else { return false };

@@ -15,22 +15,25 @@ pub enum CodecName {
 }
 
 impl CodecName {
+    const ALL: [(Self, &'static str, &'static str); 5] = [
+        (Self::Opus, "audio", "opus"),
+        (Self::Vp8, "video", "vp8"),
+        (Self::H264, "video", "h264"),
+        (Self::Vp9, "video", "vp9"),
+        (Self::Av1, "video", "av1"),
+    ];
+
     /// As LiveKit's clients call it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Opus => "opus",
-            Self::Vp8 => "vp8",
-            Self::H264 => "h264",
-            Self::Vp9 => "vp9",
-            Self::Av1 => "av1",
-        }
+        Self::ALL.iter().find(|(codec, ..)| *codec == self).map_or("", |(.., name)| name)
     }
 
     /// Of a media type as LiveKit's clients write it (`video/vp8`); `None`: not one of ours.
     pub fn from_mime_type(mime_type: &str) -> Option<Self> {
-        let all = [Self::Opus, Self::Vp8, Self::H264, Self::Vp9, Self::Av1];
-        let names = ["audio/opus", "video/vp8", "video/h264", "video/vp9", "video/av1"];
-        all.into_iter().zip(names).find(|(_, name)| name.eq_ignore_ascii_case(mime_type)).map(|(codec, _)| codec)
+        let (family, name) = mime_type.split_once('/')?;
+        let is =
+            |known: &(Self, &str, &str)| known.1.eq_ignore_ascii_case(family) && known.2.eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is).map(|(codec, ..)| codec)
     }
 }
 

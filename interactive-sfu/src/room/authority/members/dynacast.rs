@@ -10,6 +10,7 @@ use super::super::Authority;
 use super::subscribing::quality_wanted;
 use crate::room::member::{Backup, Member, Track, rank};
 use crate::room::state::State;
+use crate::signalling::sdp::CodecName;
 
 impl Authority {
     pub(super) fn poll_qualities(&self, state: &mut State, now: Instant) {
@@ -44,7 +45,7 @@ impl Authority {
                     Err(()) => settled = false,
                 }
             }
-            told.extend(news.then(|| update(track)));
+            told.extend(news.then(|| update(&track.info.sid, track.asked())));
         }
         told.into_iter().for_each(|update| member.tell(Message::SubscribedQualityUpdate(update)));
         settled
@@ -79,18 +80,31 @@ impl State {
 }
 
 /// What is asked for of a track, in all its codecs.
-fn update(track: &Track) -> proto::SubscribedQualityUpdate {
-    let codec = |name: &str, most: VideoQuality| proto::SubscribedCodec {
-        codec: name.to_owned(),
+fn update(track_sid: &str, asked: impl Iterator<Item = (CodecName, VideoQuality)>) -> proto::SubscribedQualityUpdate {
+    let codec = |(codec, most): (CodecName, VideoQuality)| proto::SubscribedCodec {
+        codec: codec.as_str().to_owned(),
         qualities: [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
             .map(|quality| proto::SubscribedQuality { quality: quality.into(), enabled: rank(quality) <= rank(most) })
             .to_vec(),
     };
-    let main = codec(track.media.codec.name().as_str(), track.asked.told());
-    let backups = track.backups.iter().map(|backup| codec(backup.codec.as_str(), backup.asked.told()));
     proto::SubscribedQualityUpdate {
-        track_sid: track.info.sid.clone(),
-        subscribed_codecs: std::iter::once(main).chain(backups).collect(),
+        track_sid: track_sid.to_owned(),
+        subscribed_codecs: asked.map(codec).collect(),
         ..proto::SubscribedQualityUpdate::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_names_every_quality() {
+        let asked = [(CodecName::Vp9, VideoQuality::Off), (CodecName::Vp8, VideoQuality::Medium)];
+        let told = update("TR_1", asked.into_iter());
+        let enabled =
+            |at: usize| -> Vec<bool> { told.subscribed_codecs[at].qualities.iter().map(|q| q.enabled).collect() };
+        assert_eq!((told.subscribed_codecs[1].codec.as_str(), enabled(1)), ("vp8", vec![true, true, false]));
+        assert_eq!((told.subscribed_codecs[0].codec.as_str(), enabled(0)), ("vp9", vec![false, false, false]));
     }
 }

@@ -31,6 +31,11 @@ impl Wanted {
         self.stream.split('|').next().unwrap_or_default()
     }
 
+    /// Whether it is still wanted, as the same media.
+    fn is_among(&self, wanted: &[Self]) -> bool {
+        wanted.iter().any(|other| other.sid == self.sid && other.media == self.media)
+    }
+
     fn is_video(&self) -> bool {
         self.media.video().is_some()
     }

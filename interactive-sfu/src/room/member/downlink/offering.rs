@@ -66,7 +66,7 @@ impl Offering {
     pub(super) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
         let mut changes = Vec::new();
         for (i, slot) in self.slots.iter_mut().enumerate() {
-            let gone = slot.track.take_if(|track| !wanted.iter().any(|w| w.sid == track.sid && w.media == track.media));
+            let gone = slot.track.take_if(|track| !track.is_among(&wanted));
             if gone.is_some() {
                 self.stale = true;
                 if slot.attached.take().is_some() {
