@@ -32,8 +32,9 @@ fn check(offer: &RemoteDescription, sections: Vec<NegotiatedSection>) {
     let ice = IceCredentials::new("abcd", "0123456789012345678901").expect("valid");
     let candidates = host_candidates(&[([127, 0, 0, 1], 1).into()], &[]);
     let fingerprint = Fingerprint([0; 32]);
+    let setup = offer.setup.our_role().setup();
     let answer =
-        LocalDescription { offer: false, session_id: 1, session_version: 1, ice, fingerprint, candidates, sections };
+        LocalDescription { setup, session_id: 1, session_version: 1, ice, fingerprint, candidates, sections };
     let sdp = answer.to_sdp();
     assert_eq!(sdp.matches("\r\nm=").count(), count);
     assert!(sdp.split_terminator("\r\n").all(|l| l.as_bytes().get(1) == Some(&b'=') && !l.contains(['\r', '\n'])));

@@ -15,6 +15,8 @@ use crate::signalling::livekit::message::Outgoing;
 /// Requests a second, and how many at once: clients that resize many pictures come to a tenth of it.
 const PER_SECOND: f64 = 100.0;
 const BURST: f64 = 500.0;
+/// A frame of so many bytes counts as one request more: reading a long description takes as long as answering many short requests.
+const BYTES_OF_ONE: f64 = 4096.0;
 
 /// How soon the next request may be taken.
 struct Pace {
@@ -27,10 +29,11 @@ impl Pace {
         Self { left: BURST, at: now }
     }
 
-    /// One request was taken.
-    fn took(&mut self, now: Instant) {
+    /// One request was taken, in a frame of so many bytes.
+    fn took(&mut self, bytes: usize, now: Instant) {
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        (self.left, self.at) = ((self.left + elapsed * PER_SECOND).min(BURST) - 1.0, now);
+        let cost = 1.0 + bytes as f64 / BYTES_OF_ONE;
+        (self.left, self.at) = ((self.left + elapsed * PER_SECOND).min(BURST) - cost, now);
     }
 
     /// How long from its last request the next one is to wait.
@@ -65,7 +68,7 @@ impl Connection {
     /// What the client sent. `Err`: it does not speak the protocol, and the connection is to be closed.
     pub fn receive(&mut self, frame: Frame) -> Result<(), Malformed> {
         self.text = frame.is_text();
-        self.pace.took(Instant::now());
+        self.pace.took(frame.len(), Instant::now());
         if let Some(request) = frame.request()? {
             self.authority.request(&self.sid, self.number, request);
         }
@@ -93,13 +96,25 @@ mod tests {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         for _ in 0..BURST as usize {
-            pace.took(now);
+            pace.took(0, now);
         }
         assert_eq!(pace.pause(), Duration::ZERO);
-        pace.took(now);
+        pace.took(0, now);
         assert_eq!(pace.pause(), Duration::from_millis(10));
         now += Duration::from_secs(1);
-        pace.took(now);
+        pace.took(0, now);
         assert_eq!(pace.pause(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_long_description_costs_as_much_as_many_short_requests() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        for _ in 0..5 {
+            pace.took(100 * 4096 - 4096, now);
+        }
+        assert_eq!(pace.pause(), Duration::ZERO);
+        pace.took(100 * 4096 - 4096, now);
+        assert_eq!(pace.pause(), Duration::from_secs(1));
     }
 }

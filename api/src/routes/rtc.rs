@@ -124,7 +124,8 @@ async fn open(
         requests,
     };
     let connection = app.stage.connect(request).await?;
-    let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES).max_message_size(FRAME_BYTES_MAX);
+    let upgrade =
+        upgrade.read_buffer_size(READ_BUFFER_BYTES).max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
     Ok(upgrade.on_upgrade(|socket| carry(socket, connection)))
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::Config;
 use crate::shard::inbox::LocalIce;
 use crate::signalling::sdp::{
-    Candidate, Fingerprint, IceCredentials, LocalDescription, NegotiatedSection, host_candidates,
+    Candidate, DtlsRole, Fingerprint, IceCredentials, LocalDescription, NegotiatedSection, host_candidates,
 };
 use crate::signalling::sdpfrag::restart_answer;
 
@@ -45,9 +45,16 @@ impl OurEnd {
     }
 
     /// The answer to an offer.
-    pub(crate) fn answer(&self, ice: &LocalIce, shard: u16, local: bool, sections: Vec<NegotiatedSection>) -> String {
+    pub(crate) fn answer(
+        &self,
+        ice: &LocalIce,
+        shard: u16,
+        local: bool,
+        role: DtlsRole,
+        sections: Vec<NegotiatedSection>,
+    ) -> String {
         let answer = LocalDescription {
-            offer: false,
+            setup: role.setup(),
             session_id: u64::from(rand::random::<u32>()),
             session_version: 1,
             ice: ice.into(),

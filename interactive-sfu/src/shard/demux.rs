@@ -9,6 +9,7 @@ use super::net::Origin;
 use super::publisher::wall_clock_ntp;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
+use crate::transport::dtls::Task;
 use crate::transport::srtp::Refused;
 use crate::transport::stun::{BindingRequest, is_indication};
 
@@ -36,7 +37,9 @@ impl Shard {
         }
         let request = BindingRequest::parse(bytes).ok_or("stun_malformed")?;
         let (slot, password) = self.peers.authenticate(&request)?;
-        self.peers.bind(slot, origin, request.nominates, self.now);
+        if let Some(peer) = self.peers.bind(slot, origin, request.nominates, self.now) {
+            self.dtls.tell(Task::Reachable(peer));
+        }
         if let Origin::Tcp(connection) = origin {
             self.net.connections.belongs_to(connection, slot);
         }

@@ -167,15 +167,16 @@ impl Peers {
         }
     }
 
-    /// An authentic binding request of this peer came from `origin`.
-    pub(crate) fn bind(&mut self, slot: usize, origin: Origin, nominated: bool, now: Instant) {
-        let Some(peer) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+    /// An authentic binding request of this peer came from `origin`. Returns the peer if it had no path before.
+    pub(crate) fn bind(&mut self, slot: usize, origin: Origin, nominated: bool, now: Instant) -> Option<PeerId> {
+        let peer = self.slots.get_mut(slot).and_then(Option::as_mut)?;
+        let reachable = peer.path.is_none().then_some(peer.id);
         peer.heard = now;
         if nominated || peer.path.is_none() {
             peer.path = Some(origin.path());
         }
         if peer.origins.contains(&origin) {
-            return;
+            return reachable;
         }
         if peer.origins.len() >= ORIGINS_MAX {
             let oldest = peer.origins.remove(0);
@@ -188,6 +189,7 @@ impl Peers {
         {
             other.origins.retain(|o| *o != origin);
         }
+        reachable
     }
 
     /// A connection is over: whoever used it is not there any more.

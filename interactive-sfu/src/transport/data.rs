@@ -20,7 +20,7 @@ use rtc_sctp::{
 use rtc_shared::TransportProtocol;
 use rtc_shared::marshal::{Marshal as _, Unmarshal as _};
 
-use crate::signalling::sdp::MESSAGE_BYTES_MAX;
+use crate::signalling::sdp::{DtlsRole, MESSAGE_BYTES_MAX};
 
 /// What SCTP may hold of a peer's messages before we read them.
 const WINDOW_BYTES: u32 = 256 * 1024;
@@ -56,11 +56,15 @@ impl Channel {
         }
     }
 
-    /// The DTLS server opens odd streams (RFC 8832 §6).
-    const fn our_stream(self) -> StreamId {
-        match self {
+    /// The DTLS client opens even streams, the server odd ones (RFC 8832 §6).
+    const fn our_stream(self, role: DtlsRole) -> StreamId {
+        let of_server = match self {
             Self::Reliable => 1,
             Self::Lossy => 3,
+        };
+        match role {
+            DtlsRole::Server => of_server,
+            DtlsRole::Client => of_server - 1,
         }
     }
 
@@ -96,6 +100,8 @@ pub(crate) struct DataTransport {
     offered: VecDeque<(AssociationHandle, Association)>,
     /// We open the channels.
     announces: bool,
+    /// Ours in the DTLS association.
+    role: DtlsRole,
     /// Where we send, once it is open.
     open: [Option<StreamId>; 2],
     /// What the peer's streams are.
@@ -107,8 +113,8 @@ pub(crate) struct DataTransport {
 }
 
 impl DataTransport {
-    /// `announces`: we open the channels, else the peer does.
-    pub(crate) fn new(announces: bool) -> Self {
+    /// `announces`: we open the channels, else the peer does. `role`: ours in DTLS.
+    pub(crate) fn new(announces: bool, role: DtlsRole) -> Self {
         let config = TransportConfig::default()
             .with_sctp_port(5000)
             .with_max_message_size(MESSAGE_BYTES_MAX as u32)
@@ -120,6 +126,7 @@ impl DataTransport {
             association: None,
             offered: VecDeque::new(),
             announces,
+            role,
             open: [None; 2],
             theirs: Vec::new(),
             allowance: (READ_BURST_BYTES, None),
@@ -232,7 +239,7 @@ impl DataTransport {
     /// RFC 8832 §6: the channel may be used at once.
     fn announce(&mut self, now: Instant, channel: Channel, events: &mut Vec<DataEvent>) {
         let Some((_, association)) = &mut self.association else { return };
-        let id = channel.our_stream();
+        let id = channel.our_stream(self.role);
         let Ok(mut stream) = association.open_stream(id, PayloadProtocolIdentifier::Binary) else { return };
         let channel_type = match channel {
             Channel::Reliable => ChannelType::Reliable,
@@ -368,7 +375,7 @@ mod tests {
 
     #[test]
     fn channels_that_we_announce_carry_messages_of_every_size_that_we_say_we_take() {
-        let (mut server, now) = (DataTransport::new(true), Instant::now());
+        let (mut server, now) = (DataTransport::new(true, DtlsRole::Server), Instant::now());
         let mut client = Client::connect(now);
         let opened = client.exchange(&mut server, now);
         assert_eq!(opened, [DataEvent::Opened(Channel::Reliable), DataEvent::Opened(Channel::Lossy)]);
@@ -385,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_sends_faster_than_it_may_waits_and_loses_nothing() {
-        let (mut server, start) = (DataTransport::new(true), Instant::now());
+        let (mut server, start) = (DataTransport::new(true, DtlsRole::Server), Instant::now());
         let mut client = Client::connect(start);
         client.exchange(&mut server, start);
         let (mut came, mut now) = (0, start);
@@ -414,7 +421,7 @@ mod tests {
 
     #[test]
     fn nonsense_from_the_peer_is_ignored() {
-        let (mut server, now, mut events) = (DataTransport::new(false), Instant::now(), Vec::new());
+        let (mut server, now, mut events) = (DataTransport::new(false, DtlsRole::Server), Instant::now(), Vec::new());
         for len in [0, 1, 11, 12, 40, 1200] {
             server.receive(now, Bytes::from(vec![0xff; len]), &mut events);
             server.receive(now, Bytes::from(vec![0; len]), &mut events);

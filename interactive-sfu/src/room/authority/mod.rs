@@ -31,7 +31,7 @@ use crate::shard::peers::local_ice;
 use crate::signalling::sdp::RemoteDescription;
 use crate::signalling::sdpfrag::SdpFragment;
 use crate::signalling::token::Keys;
-use crate::transport::dtls::{Data, Dtls, Task};
+use crate::transport::dtls::{Data, Dtls, Expected, Task};
 
 /// Events that a slow receiver may be behind.
 const EVENTS: usize = 1024;
@@ -140,7 +140,8 @@ impl Authority {
         negotiated: Vec<crate::signalling::sdp::NegotiatedSection>,
     ) -> Joined {
         let (peer, ice) = (new.id, new.ice.clone());
-        self.dtls.tell(Task::Expect(peer, offer.fingerprint, Data::None));
+        let role = offer.setup.our_role();
+        self.dtls.tell(Task::Expect(peer, Expected { fingerprint: offer.fingerprint, role, data: Data::None }));
         self.inboxes.order(peer.shard, Order::Add(Box::new(new)));
         let session = Session {
             id: SessionId::new(random_text(SESSION_ID_LEN)),
@@ -158,7 +159,7 @@ impl Authority {
             muted: Vec::new(),
             kind,
         };
-        let answer = self.our_end.answer(&ice, peer.shard, session.local, negotiated);
+        let answer = self.our_end.answer(&ice, peer.shard, session.local, role, negotiated);
         let joined = Joined { session: session.id.clone(), etag: session.etag.clone(), answer };
         state.add(session);
         joined

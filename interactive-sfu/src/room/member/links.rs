@@ -4,6 +4,7 @@
 
 use crate::media::quality::Quality;
 use crate::shard::inbox::{LocalIce, PeerId};
+use crate::signalling::sdp::DtlsRole;
 
 /// One peer connection.
 pub(crate) struct Link {
@@ -11,6 +12,8 @@ pub(crate) struct Link {
     pub ice: LocalIce,
     /// Of the client; none before it has described itself.
     pub remote_ufrag: Option<String>,
+    /// Ours in DTLS, which the client's first description decides.
+    pub role: Option<DtlsRole>,
     /// Of our descriptions' `o=` line.
     pub session_id: u64,
     pub session_version: u64,
@@ -25,6 +28,7 @@ impl Link {
             peer,
             ice,
             remote_ufrag: None,
+            role: None,
             session_id,
             session_version: 0,
             connected: false,

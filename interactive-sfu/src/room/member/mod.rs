@@ -14,6 +14,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use livekit_protocol as proto;
+use livekit_protocol::signal_response::Message;
 use tokio::sync::mpsc;
 
 pub(crate) use asked::rank;
@@ -109,6 +110,8 @@ pub(crate) struct Member {
     pub data_open: bool,
     /// The last reliable message that came of them.
     pub last_sequence: u32,
+    /// Tracks that stay unsubscribed because the client has as many as it may have; it has been told.
+    pub left_out: HashSet<String>,
     /// Tracks that the client cannot decode in this codec: they are not offered so again.
     pub undecodable: HashSet<(String, CodecName)>,
 }
@@ -146,6 +149,16 @@ impl Member {
         {
             signal.lags.set(true);
         }
+    }
+
+    /// Tells the client of tracks that it is not sent because it has as many as it may have: of each once, until it finds a place.
+    pub(crate) fn tell_left_out(&mut self) {
+        let left_out: HashSet<String> = self.downlink.left_out().into_iter().map(str::to_owned).collect();
+        for track_sid in left_out.difference(&self.left_out).cloned() {
+            let err = proto::SubscriptionError::SeUnknown.into();
+            self.tell(Message::SubscriptionResponse(proto::SubscriptionResponse { track_sid, err }));
+        }
+        self.left_out = left_out;
     }
 
     /// How good their paths are, the worse of the two.

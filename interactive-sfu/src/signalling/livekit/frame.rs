@@ -4,8 +4,10 @@ use bytes::Bytes;
 use livekit_protocol as proto;
 use prost::Message as _;
 
-/// A longer message is refused: an offer of many sections fits several times.
-pub const FRAME_BYTES_MAX: usize = 256 * 1024;
+use crate::signalling::sdp::Limits;
+
+/// A longer message is refused. The largest description that a participant may send fits, with room for the message around it.
+pub const FRAME_BYTES_MAX: usize = Limits::PARTICIPANT.bytes + 64 * 1024;
 
 /// One WebSocket message. A client that sends text is answered in text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +24,17 @@ impl Frame {
         matches!(self, Self::Text(_))
     }
 
-    /// The request; `None` within for a kind of request that this version does not know. `Err`: it is none at all.
-    pub fn request(self) -> Result<Option<proto::signal_request::Message>, Malformed> {
-        let len = match &self {
+    /// Bytes of it.
+    pub(crate) fn len(&self) -> usize {
+        match self {
             Self::Binary(bytes) => bytes.len(),
             Self::Text(text) => text.len(),
-        };
-        if len > FRAME_BYTES_MAX {
+        }
+    }
+
+    /// The request; `None` within for a kind of request that this version does not know. `Err`: it is none at all.
+    pub fn request(self) -> Result<Option<proto::signal_request::Message>, Malformed> {
+        if self.len() > FRAME_BYTES_MAX {
             return Err(Malformed);
         }
         let request = match self {

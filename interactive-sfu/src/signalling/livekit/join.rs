@@ -11,11 +11,14 @@ use livekit_protocol::signal_request::Message;
 use livekit_protocol::wrapped_join_request::Compression;
 use prost::Message as _;
 
-use super::frame::{FRAME_BYTES_MAX, Malformed};
+use super::frame::Malformed;
 use crate::control::Client;
 
 /// Tracks that are announced as the client connects: further ones are not read.
 const TRACKS_MAX: usize = 64;
+
+/// Bytes of what a client says as it connects, once it is unpacked: its token need not be valid.
+const JOIN_BYTES_MAX: usize = 256 * 1024;
 
 /// How a client connects.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +49,8 @@ impl Join {
 /// At most what a message may be long.
 fn gunzip(compressed: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut plain = Vec::new();
-    let read = GzDecoder::new(compressed).take(FRAME_BYTES_MAX as u64 + 1).read_to_end(&mut plain);
-    read.ok().filter(|len| *len <= FRAME_BYTES_MAX).map(|_| plain).ok_or(Malformed)
+    let read = GzDecoder::new(compressed).take(JOIN_BYTES_MAX as u64 + 1).read_to_end(&mut plain);
+    read.ok().filter(|len| *len <= JOIN_BYTES_MAX).map(|_| plain).ok_or(Malformed)
 }
 
 impl From<proto::JoinRequest> for Join {
@@ -133,7 +136,7 @@ mod tests {
             let read = Join::decode(text);
             assert!(read.is_err() || read == Ok(proto::JoinRequest::default().into()), "{text}");
         }
-        let bomb = proto::JoinRequest { metadata: "x".repeat(FRAME_BYTES_MAX), ..Default::default() };
+        let bomb = proto::JoinRequest { metadata: "x".repeat(JOIN_BYTES_MAX), ..Default::default() };
         assert_eq!(Join::decode(&wrapped(&bomb.encode_to_vec(), Compression::Gzip)), Err(Malformed));
         assert_eq!(Join::decode(&wrapped(&[0xff; 9], Compression::None)), Err(Malformed));
     }

@@ -1,6 +1,6 @@
 //! The line grammar of RFC 8866 §5: text → session block and media blocks of `(attribute, value)`.
 
-use super::limits::{LINE_BYTES_MAX, OFFER_BYTES_MAX, SECTIONS_MAX};
+use super::limits::{LINE_BYTES_MAX, Limits};
 use super::{SdpError, malformed, unacceptable};
 
 /// The attributes of the session or of one media section, in their order.
@@ -44,9 +44,9 @@ pub(super) struct Blocks<'a> {
 }
 
 /// Cuts `text` into blocks. Lines end in CRLF or LF.
-pub(super) fn split(text: &str) -> Result<Blocks<'_>, SdpError> {
-    if text.len() > OFFER_BYTES_MAX {
-        return malformed(format!("longer than {OFFER_BYTES_MAX} bytes"));
+pub(super) fn split(text: &str, limits: Limits) -> Result<Blocks<'_>, SdpError> {
+    if text.len() > limits.bytes {
+        return malformed(format!("longer than {} bytes", limits.bytes));
     }
     let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n').map(line);
     let mut expect = |kind: char| match lines.next() {
@@ -68,8 +68,8 @@ pub(super) fn split(text: &str) -> Result<Blocks<'_>, SdpError> {
         match kind {
             'a' => block.attributes.push(attribute(value)?),
             't' if sections == 0 => timed = true,
-            'm' if sections == SECTIONS_MAX => {
-                return unacceptable(format!("more than {SECTIONS_MAX} media sections"));
+            'm' if sections == limits.sections => {
+                return unacceptable(format!("more than {} media sections", limits.sections));
             }
             'm' if value.is_empty() => return malformed("an empty m= line"),
             'm' => blocks.media.push(Block { media: value, attributes: Vec::new() }),

@@ -6,13 +6,13 @@ use super::candidate::Candidate;
 use super::limits::MESSAGE_BYTES_MAX;
 use super::negotiate::NegotiatedSection;
 use super::section::EXTMAP_ALLOW_MIXED;
-use super::types::{Direction, Fingerprint, IceCredentials, Msid, SendStream};
+use super::types::{Direction, Fingerprint, IceCredentials, Msid, SendStream, Setup};
 
-/// An offer or answer: ICE-lite, DTLS server, everything on one transport, every candidate known.
+/// An offer or answer: ICE-lite, everything on one transport, every candidate known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LocalDescription {
-    /// An offer leaves the DTLS role open, as it must (RFC 8842 §5.2); whoever answers is the client.
-    pub offer: bool,
+    /// Our DTLS role. An offer leaves it open, as it must (RFC 8842 §5.2).
+    pub setup: Setup,
     /// `<sess-id>` of the `o=` line: constant for the session, below 2^63.
     pub session_id: u64,
     /// `<sess-version>`: one more with each description.
@@ -64,7 +64,7 @@ impl LocalDescription {
 
     fn write_transport(&self, out: &mut String) -> std::fmt::Result {
         let (ice, fingerprint) = (&self.ice, self.fingerprint);
-        let setup = if self.offer { "actpass" } else { "passive" };
+        let setup = self.setup.as_str();
         write!(out, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag, ice.pwd)?;
         write!(out, "a=fingerprint:sha-256 {fingerprint}\r\na=setup:{setup}\r\n")
     }

@@ -1,5 +1,8 @@
 //! What a peer describes, whole: the session's attributes, and that its sections agree on one transport.
 
+use std::collections::HashSet;
+
+use super::limits::Limits;
 use super::lines::{Block, Blocks, is_token, split};
 use super::section::{EXTMAP_ALLOW_MIXED, RemoteSection, direction, extmaps};
 use super::types::{Direction, Fingerprint, IceCredentials, SectionKind, Setup};
@@ -23,16 +26,22 @@ pub struct RemoteDescription {
 }
 
 impl RemoteDescription {
+    /// [Parses](Self::parse_within) a description of a WHIP or WHEP session.
+    pub fn parse(sdp: &str) -> Result<Self, SdpError> {
+        Self::parse_within(sdp, Limits::SESSION)
+    }
+
     /// Parses a description. Refuses as [`SdpError::Malformed`] what breaks the grammar or contradicts itself, and as
     /// [`SdpError::Unacceptable`] what a server of one bundled, muxed DTLS-SRTP transport cannot serve.
-    pub fn parse(sdp: &str) -> Result<Self, SdpError> {
-        let Blocks { session_version, session, media } = split(sdp)?;
+    pub fn parse_within(sdp: &str, limits: Limits) -> Result<Self, SdpError> {
+        let Blocks { session_version, session, media } = split(sdp, limits)?;
         let session_direction = direction(&session)?.unwrap_or(Direction::SendRecv);
         let mut sections: Vec<RemoteSection> = Vec::with_capacity(media.len());
+        let mut mids = HashSet::new();
         for (index, block) in media.iter().enumerate() {
             let mut section = RemoteSection::parse(block, index, session_direction)?;
             section.extmap_allow_mixed |= session.has(EXTMAP_ALLOW_MIXED);
-            if sections.iter().any(|s| s.mid == section.mid) {
+            if !mids.insert(section.mid.clone()) {
                 return malformed(format!("a=mid:{} stands twice", section.mid));
             }
             sections.push(section);
@@ -61,7 +70,8 @@ impl RemoteDescription {
 /// The section whose transport is the bundled one (RFC 9143 §7.3.1): the first of the group that we shall accept.
 fn tagged(sections: &[RemoteSection], bundle: &[String]) -> Option<usize> {
     let in_group = |wanted: fn(&RemoteSection) -> bool| {
-        bundle.iter().find_map(|mid| sections.iter().position(|s| s.mid == *mid && !s.rejected && wanted(s)))
+        let fits = |section: &RemoteSection| !section.rejected && wanted(section);
+        bundle.iter().find_map(|mid| sections.iter().position(|s| fits(s) && s.mid == *mid))
     };
     in_group(|s| matches!(s.kind, SectionKind::Audio | SectionKind::Video)).or_else(|| in_group(|_| true))
 }
@@ -75,16 +85,19 @@ fn bundle(session: &Block<'_>, sections: &[RemoteSection]) -> Result<Vec<String>
             _ => unacceptable("several media sections need BUNDLE"),
         };
     };
-    let mids: Vec<String> = group.split(' ').filter(|m| !m.is_empty()).map(str::to_owned).collect();
-    for (i, mid) in mids.iter().enumerate() {
-        if !is_token(mid) || mids[..i].contains(mid) || !sections.iter().any(|s| s.mid == *mid) {
+    let described: HashSet<&str> = sections.iter().map(|section| section.mid.as_str()).collect();
+    let mut mids: HashSet<&str> = HashSet::new();
+    let mut ordered: Vec<String> = Vec::new();
+    for mid in group.split(' ').filter(|mid| !mid.is_empty()) {
+        if !is_token(mid) || !mids.insert(mid) || !described.contains(mid) {
             return malformed("a=group:BUNDLE names a section twice, or one that is not there");
         }
+        ordered.push(mid.to_owned());
     }
-    if sections.iter().any(|s| !s.rejected && !mids.contains(&s.mid)) {
+    if sections.iter().any(|s| !s.rejected && !mids.contains(s.mid.as_str())) {
         return unacceptable("every media section must be in the BUNDLE group");
     }
-    Ok(mids)
+    Ok(ordered)
 }
 
 /// On one transport a payload type and an extension id mean the same in every section (RFC 9143 §7.1, RFC 8285 §6).

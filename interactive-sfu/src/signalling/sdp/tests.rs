@@ -26,7 +26,15 @@ fn answer(sections: Vec<NegotiatedSection>) -> LocalDescription {
     let candidates = host_candidates(&["192.0.2.1:5000".parse().unwrap()], &["[2001:db8::1]:443".parse().unwrap()]);
     let ice = IceCredentials::new("wxyz", "9876543210987654321098").unwrap();
     let fingerprint = Fingerprint([0xab; 32]);
-    LocalDescription { offer: false, session_id: 7, session_version: 1, ice, fingerprint, candidates, sections }
+    LocalDescription {
+        setup: Setup::Passive,
+        session_id: 7,
+        session_version: 1,
+        ice,
+        fingerprint,
+        candidates,
+        sections,
+    }
 }
 
 #[test]
@@ -52,6 +60,29 @@ fn a_browsers_offer_is_read() {
     );
     assert_eq!(video.rids, ["q", "h", "f"]);
     assert_eq!(data.kind, SectionKind::Application);
+}
+
+#[test]
+fn we_take_the_dtls_role_that_the_peer_leaves_us() {
+    let table = [("actpass", DtlsRole::Server), ("active", DtlsRole::Server), ("passive", DtlsRole::Client)];
+    for (setup, expected) in table {
+        let text = offer("sendonly").replace("a=setup:actpass", &format!("a=setup:{setup}"));
+        let role = RemoteDescription::parse(&text).unwrap().setup.our_role();
+        assert_eq!(role, expected, "{setup}");
+    }
+    let sections = negotiate_publish(&RemoteDescription::parse(&offer("sendonly")).unwrap(), &PublishPolicy::default());
+    let active = LocalDescription { setup: DtlsRole::Client.setup(), ..answer(sections.unwrap()) }.to_sdp();
+    assert!(active.contains("a=setup:active\r\n"));
+    for (later, role, goes_on) in [
+        (Setup::ActPass, DtlsRole::Client, true),
+        (Setup::Passive, DtlsRole::Client, true),
+        (Setup::Active, DtlsRole::Client, false),
+        (Setup::ActPass, DtlsRole::Server, true),
+        (Setup::Active, DtlsRole::Server, true),
+        (Setup::Passive, DtlsRole::Server, false),
+    ] {
+        assert_eq!(later.keeps(role), goes_on, "{later:?} {role:?}");
+    }
 }
 
 #[test]
@@ -175,7 +206,7 @@ fn broken_offers_are_malformed_and_foreign_ones_unacceptable() {
         ("no ufrag", "a=ice-ufrag:abcd\r\n", "", true),
         ("a short fingerprint", "00:FF", "00", true),
         ("sha-1 alone", sha256.as_str(), sha1.as_str(), false),
-        ("we cannot be the client", "setup:actpass", "setup:passive", false),
+        ("no DTLS role", "setup:actpass", "setup:holdconn", false),
         ("no rtcp-mux", "a=rtcp-mux\r\n", "", false),
         ("no BUNDLE", "a=group:BUNDLE 0 1 2\r\n", "", false),
         ("half a BUNDLE", "BUNDLE 0 1 2", "BUNDLE 0 2", false),

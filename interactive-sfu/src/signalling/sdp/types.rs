@@ -66,13 +66,34 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The DTLS role a peer offers (RFC 8842 §5.2). We answer passive, so it must be able to be the client.
+/// `a=setup`: the DTLS role of whoever wrote it (RFC 8842 §5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Setup {
-    /// Either role.
+    /// Either role: the other end chooses.
     ActPass,
     /// DTLS client.
     Active,
+    /// DTLS server.
+    Passive,
+}
+
+/// Our role in a DTLS association (RFC 8842 §5): it lasts as long as the association.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DtlsRole {
+    /// We send the ClientHello.
+    Client,
+    /// We wait for it.
+    Server,
+}
+
+impl DtlsRole {
+    /// How an answer of ours names it.
+    pub fn setup(self) -> Setup {
+        match self {
+            Self::Client => Setup::Active,
+            Self::Server => Setup::Passive,
+        }
+    }
 }
 
 impl Setup {
@@ -80,9 +101,33 @@ impl Setup {
         match value {
             "actpass" => Ok(Self::ActPass),
             "active" => Ok(Self::Active),
-            "passive" | "holdconn" => unacceptable("the offer's DTLS role must be actpass or active"),
+            "passive" => Ok(Self::Passive),
+            "holdconn" => unacceptable("a=setup:holdconn leaves no DTLS role"),
             _ => malformed("a=setup"),
         }
+    }
+
+    /// The attribute's value.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::ActPass => "actpass",
+            Self::Active => "active",
+            Self::Passive => "passive",
+        }
+    }
+
+    /// Our role towards a peer that wrote this. Where it leaves us the choice we are the server: a browser's ClientHello then comes as
+    /// soon as its ICE has a path.
+    pub fn our_role(self) -> DtlsRole {
+        match self {
+            Self::ActPass | Self::Active => DtlsRole::Server,
+            Self::Passive => DtlsRole::Client,
+        }
+    }
+
+    /// Whether a later description with this value lets an association in which we have `role` go on (RFC 8842 §5.5).
+    pub fn keeps(self, role: DtlsRole) -> bool {
+        self == Self::ActPass || self.our_role() == role
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use bytes::{Bytes, BytesMut};
 
 use crate::shard::inbox::PeerId;
-use crate::signalling::sdp::Fingerprint;
+use crate::signalling::sdp::{DtlsRole, Fingerprint};
 use crate::transport::data::Channel;
 
 /// Datagrams that wait for the thread.
@@ -15,8 +15,10 @@ const WAITING_MAX: usize = 8192;
 
 /// What the thread is asked.
 pub(crate) enum Task {
-    /// A peer is expected, with this certificate, and such data channels.
-    Expect(PeerId, Fingerprint, Data),
+    /// A peer has described itself.
+    Expect(PeerId, Expected),
+    /// There is a way to it: datagrams arrive from now on.
+    Reachable(PeerId),
     /// It sent this.
     Datagram(PeerId, BytesMut),
     /// Send it this message, now or never.
@@ -25,6 +27,16 @@ pub(crate) enum Task {
     Close(PeerId),
     /// End the thread, after what came before.
     Stop,
+}
+
+/// A peer as it has described itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// Of its certificate.
+    pub fingerprint: Fingerprint,
+    /// Ours in the handshake.
+    pub role: DtlsRole,
+    pub data: Data,
 }
 
 /// A peer's data channels.

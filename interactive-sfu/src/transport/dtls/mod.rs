@@ -23,20 +23,22 @@ use rtc_shared::TransportProtocol;
 
 use super::data::{Channel, DataEvent, DataTransport, NotSent};
 use super::hello::{Peek, begins_client_hello, peek};
-use super::profile::Profile;
-use super::srtp::{Opener, Sealer, server_contexts};
+use super::srtp::{Opener, Sealer, contexts};
 use crate::error::StartError;
 use crate::shard::Report;
 use crate::shard::inbox::{Inboxes, Order, PeerId};
-use crate::signalling::sdp::Fingerprint;
-pub(crate) use handle::{Data, Dtls, Task};
+use crate::signalling::sdp::DtlsRole;
+pub(crate) use handle::{Data, Dtls, Expected, Task};
 pub(crate) use identity::Identity;
-use identity::fingerprint;
+use identity::{FLIGHT_INTERVAL, agreed, fingerprint};
 
 /// Datagrams of one ClientHello.
 const HELLO_DATAGRAMS_MAX: usize = 8;
 /// Repetitions of what we said, for a peer that repeats its ClientHello: it does so ten times in as many seconds.
 const REPEATS_MAX: u8 = 16;
+/// The longest wait before a flight is sent again. Waits double from [`FLIGHT_INTERVAL`] on (RFC 6347 §4.2.4.1), so that the library's
+/// seven attempts last for the time in which a peer may join.
+const RESEND_INTERVAL_MAX: Duration = Duration::from_secs(3);
 /// How long to wait for a task when no timer runs.
 const IDLE: Duration = Duration::from_secs(3600);
 /// What RFC 5764 §4.2 exports by.
@@ -69,17 +71,19 @@ pub(crate) fn start(
     Ok((dtls, thread))
 }
 
-/// How far a peer is.
-enum Stage {
-    /// Until the ClientHello is whole.
+/// How far a handshake is.
+enum Handshake {
+    /// The server waits until the ClientHello is whole.
     Hello(Vec<BytesMut>),
-    Shaking(Profile),
+    /// The client waits for a way to the peer.
+    Unreachable,
+    Shaking,
     Done,
 }
 
 struct Peer {
-    expected: Fingerprint,
-    stage: Stage,
+    expected: Expected,
+    handshake: Handshake,
     endpoint: Endpoint,
     data: Option<Box<DataTransport>>,
     /// When it stands in the timers.
@@ -87,6 +91,28 @@ struct Peer {
     /// What was sent last of a handshake that goes on, and how often it was repeated.
     flight: Vec<BytesMut>,
     repeats: u8,
+    /// Times that the timer has sent the current flight again.
+    attempts: u32,
+}
+
+/// What came of a peer that has not described itself yet: its description travels another way than its datagrams.
+#[derive(Default)]
+struct Early {
+    reachable: bool,
+    datagrams: Vec<BytesMut>,
+}
+
+impl Peer {
+    fn is_shaking(&self) -> bool {
+        matches!(self.handshake, Handshake::Shaking)
+    }
+
+    /// When the current flight is to be sent again.
+    fn resend_at(&self) -> Option<Instant> {
+        let at = self.is_shaking().then(|| self.endpoint.poll_timeout(&REMOTE)).flatten()?;
+        let wait = FLIGHT_INTERVAL.saturating_mul(1 << self.attempts.min(8)).min(RESEND_INTERVAL_MAX);
+        Some(at + wait.saturating_sub(FLIGHT_INTERVAL))
+    }
 }
 
 struct Thread {
@@ -95,8 +121,7 @@ struct Thread {
     reports: Sender<Report>,
     waiting: Arc<AtomicUsize>,
     peers: HashMap<PeerId, Peer>,
-    /// What came of peers before we were told their fingerprints: an answer travels another way than the handshake that follows it.
-    early: HashMap<PeerId, Vec<BytesMut>>,
+    early: HashMap<PeerId, Early>,
     timers: BTreeSet<(Instant, PeerId)>,
 }
 
@@ -105,7 +130,8 @@ impl Thread {
         loop {
             let due = self.timers.first().map(|(at, _)| at.saturating_duration_since(Instant::now()));
             match tasks.recv_timeout(due.unwrap_or(IDLE)) {
-                Ok(Task::Expect(peer, expected, data)) => self.expect(peer, expected, data),
+                Ok(Task::Expect(peer, expected)) => self.expect(peer, expected),
+                Ok(Task::Reachable(peer)) => self.reachable(peer),
                 Ok(Task::Datagram(peer, datagram)) => {
                     self.waiting.fetch_sub(1, Ordering::Relaxed);
                     self.datagram(peer, datagram);
@@ -119,29 +145,51 @@ impl Thread {
         }
     }
 
-    fn expect(&mut self, id: PeerId, expected: Fingerprint, data: Data) {
-        let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, None);
-        let data = (data != Data::None).then(|| Box::new(DataTransport::new(data == Data::Announce)));
-        self.peers.insert(
-            id,
-            Peer {
-                expected,
-                stage: Stage::Hello(Vec::new()),
-                endpoint,
-                data,
-                due: None,
-                flight: Vec::new(),
-                repeats: 0,
+    fn expect(&mut self, id: PeerId, expected: Expected) {
+        let Expected { role, data, .. } = expected;
+        let peer = Peer {
+            expected,
+            handshake: match role {
+                DtlsRole::Server => Handshake::Hello(Vec::new()),
+                DtlsRole::Client => Handshake::Unreachable,
             },
-        );
-        for datagram in self.early.remove(&id).unwrap_or_default() {
+            endpoint: Endpoint::new(REMOTE, TransportProtocol::UDP, None),
+            data: (data != Data::None).then(|| Box::new(DataTransport::new(data == Data::Announce, role))),
+            due: None,
+            flight: Vec::new(),
+            repeats: 0,
+            attempts: 0,
+        };
+        self.peers.insert(id, peer);
+        let Early { reachable, datagrams } = self.early.remove(&id).unwrap_or_default();
+        if reachable {
+            self.reachable(id);
+        }
+        for datagram in datagrams {
             self.datagram(id, datagram);
+        }
+    }
+
+    /// The client's turn begins when there is a way to the peer.
+    fn reachable(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            self.early.entry(id).or_default().reachable = true;
+            return;
+        };
+        if matches!(peer.handshake, Handshake::Unreachable) {
+            peer.handshake = Handshake::Shaking;
+            let config = self.identity.client_config().clone();
+            if peer.endpoint.connect(Instant::now(), REMOTE, config, None).is_err() {
+                crate::metrics::dropped("dtls_failed", 1);
+                return self.finish(id);
+            }
+            self.transmit(id);
         }
     }
 
     fn datagram(&mut self, id: PeerId, datagram: BytesMut) {
         let Some(peer) = self.peers.get_mut(&id) else {
-            let held = self.early.entry(id).or_default();
+            let held = &mut self.early.entry(id).or_default().datagrams;
             if held.len() < HELLO_DATAGRAMS_MAX {
                 held.push(datagram);
             }
@@ -149,7 +197,7 @@ impl Thread {
         };
         let repeated = begins_client_hello(&datagram);
         let mut ready = vec![datagram];
-        if let Stage::Hello(held) = &mut peer.stage {
+        if let Handshake::Hello(held) = &mut peer.handshake {
             held.append(&mut ready);
             match peek(held.iter().map(|d| &d[..])) {
                 Peek::Incomplete if held.len() < HELLO_DATAGRAMS_MAX => return,
@@ -157,21 +205,23 @@ impl Thread {
                 Peek::Profile(profile) => {
                     ready.append(held);
                     peer.endpoint.set_server_config(Some(self.identity.config(profile).clone()));
-                    peer.stage = Stage::Shaking(profile);
+                    peer.handshake = Handshake::Shaking;
                 }
             }
         }
         for datagram in ready {
             self.read(id, datagram);
         }
-        if !self.transmit(id) && repeated {
+        if self.transmit(id) {
+            self.peers.entry(id).and_modify(|peer| peer.attempts = 0);
+        } else if repeated {
             self.repeat(id);
         }
     }
 
     /// The peer asks again, and the library has said all that it has to say: what it said was lost on the way.
     fn repeat(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| matches!(peer.stage, Stage::Shaking(_))) else { return };
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.is_shaking()) else { return };
         if peer.repeats < REPEATS_MAX {
             peer.repeats += 1;
             for datagram in &peer.flight {
@@ -196,10 +246,12 @@ impl Thread {
 
     fn complete(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        let Stage::Shaking(profile) = peer.stage else { return };
-        match keys(&peer.endpoint, profile, peer.expected) {
+        if !peer.is_shaking() {
+            return;
+        }
+        match keys(&peer.endpoint, peer.expected) {
             Ok(keys) => {
-                peer.stage = Stage::Done;
+                peer.handshake = Handshake::Done;
                 self.shards.order(id.shard, Order::Keys(id, Box::new(keys)));
             }
             Err(why) => {
@@ -286,16 +338,15 @@ impl Thread {
         let datagrams: Vec<BytesMut> =
             std::iter::from_fn(|| peer.endpoint.poll_transmit()).map(|transmit| transmit.message).collect();
         let sent = !datagrams.is_empty();
-        if sent && matches!(peer.stage, Stage::Shaking(_)) {
+        if sent && peer.is_shaking() {
             peer.flight.clone_from(&datagrams);
-        } else if matches!(peer.stage, Stage::Done) {
+        } else if matches!(peer.handshake, Handshake::Done) {
             peer.flight = Vec::new();
         }
         for datagram in datagrams {
             self.shards.order(id.shard, Order::Datagram(id, datagram));
         }
-        let shaking = matches!(peer.stage, Stage::Shaking(_)).then(|| peer.endpoint.poll_timeout(&REMOTE)).flatten();
-        let due = shaking.into_iter().chain(peer.data.as_ref().and_then(|data| data.poll_timeout())).min();
+        let due = peer.resend_at().into_iter().chain(peer.data.as_ref().and_then(|data| data.poll_timeout())).min();
         if peer.due != due {
             if let Some(before) = std::mem::replace(&mut peer.due, due) {
                 self.timers.remove(&(before, id));
@@ -311,9 +362,8 @@ impl Thread {
             self.timers.pop_first();
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.due = None;
-            if matches!(peer.stage, Stage::Shaking(_))
-                && peer.endpoint.poll_timeout(&REMOTE).is_some_and(|at| at <= now)
-            {
+            if peer.resend_at().is_some_and(|at| at <= now) {
+                peer.attempts += 1;
                 // An error means that it has tried often enough; its time limit ends it.
                 drop(peer.endpoint.handle_timeout(REMOTE, now));
             }
@@ -328,13 +378,14 @@ impl Thread {
 }
 
 /// The keys of a completed handshake. Refused, with the reason to count: another certificate than the offer's, or none.
-fn keys(endpoint: &Endpoint, profile: Profile, expected: Fingerprint) -> Result<(Sealer, Opener), &'static str> {
+fn keys(endpoint: &Endpoint, expected: Expected) -> Result<(Sealer, Opener), &'static str> {
     let state: &State = endpoint.get_connection_state(REMOTE).ok_or("dtls_failed")?;
     let presented = state.peer_certificates.first().map(|der| fingerprint(der));
-    if presented != Some(expected) {
+    if presented != Some(expected.fingerprint) {
         return Err("foreign_fingerprint");
     }
+    let profile = agreed(state.srtp_protection_profile()).ok_or("no_srtp_profile")?;
     let material =
         state.export_keying_material(EXPORTER_LABEL, &[], profile.keying_material_len()).map_err(|_| "dtls_failed")?;
-    server_contexts(profile, material.as_ref()).ok_or("dtls_failed")
+    contexts(profile, material.as_ref(), expected.role == DtlsRole::Client).ok_or("dtls_failed")
 }

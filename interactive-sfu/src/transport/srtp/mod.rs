@@ -5,31 +5,33 @@
 //! No I/O and no clock. Driven by the peers of a shard.
 
 mod cipher;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod window;
 
 use super::profile::Profile;
 use cipher::Cipher;
-use window::Window;
+use sources::{Known, Sources};
+pub(crate) use window::Window;
 
 /// The longest tag and trailer a packet grows by: a GCM tag, and SRTCP's index.
 pub(crate) const OVERHEAD_MAX: usize = 16 + 4;
-/// SSRCs one peer may send, retransmissions included: three layers and audio with RTX each, and spares.
-const SSRCS_MAX: usize = 16;
 /// Set in SRTCP's index word: the packet is encrypted (RFC 3711 §3.4).
 const ENCRYPTED: u32 = 1 << 31;
 
-/// Both directions of a session, from the DTLS exporter's bytes. Ours is the server's side.
-pub(crate) fn server_contexts(profile: Profile, material: &[u8]) -> Option<(Sealer, Opener)> {
+/// Both directions of a session, from the DTLS exporter's bytes (RFC 5764 §4.2). `client`: we are DTLS's client, whose keys come first.
+pub(crate) fn contexts(profile: Profile, material: &[u8], client: bool) -> Option<(Sealer, Opener)> {
     let salt = profile.salt_len();
     if material.len() != profile.keying_material_len() {
         return None;
     }
     let (keys, salts) = material.split_at(32);
-    let cipher = |key: &[u8], salt: &[u8]| Cipher::new(profile, key, salt);
-    let opener = Opener { cipher: cipher(&keys[..16], &salts[..salt])?, rtp: Vec::new(), rtcp: Vec::new() };
-    let sealer = Sealer { cipher: cipher(&keys[16..], &salts[salt..])?, rtcp_index: 0 };
+    let of_client = Cipher::new(profile, &keys[..16], &salts[..salt])?;
+    let of_server = Cipher::new(profile, &keys[16..], &salts[salt..])?;
+    let (ours, theirs) = if client { (of_client, of_server) } else { (of_server, of_client) };
+    let opener = Opener { cipher: theirs, rtp: Sources::default(), rtcp: Sources::default() };
+    let sealer = Sealer { cipher: ours, rtcp_index: 0 };
     Some((sealer, opener))
 }
 
@@ -72,8 +74,8 @@ impl Sealer {
 /// What we receive.
 pub(crate) struct Opener {
     cipher: Cipher,
-    rtp: Vec<(u32, Window)>,
-    rtcp: Vec<(u32, Window)>,
+    rtp: Sources,
+    rtcp: Sources,
 }
 
 impl Opener {
@@ -85,21 +87,14 @@ impl Opener {
         ssrc: u32,
         sequence: u16,
     ) -> Result<(usize, u64), Refused> {
-        let known = self.rtp.iter().position(|(known, _)| *known == ssrc);
-        let index = match known {
-            Some(i) => {
-                let window = &self.rtp[i].1;
-                let index = nearest(window.highest(), sequence).ok_or(Refused::Forged)?;
-                if !window.is_new(index) {
-                    return Err(Refused::Replayed);
-                }
-                index
-            }
-            None if self.rtp.len() >= SSRCS_MAX => return Err(Refused::TooManySources),
+        let known = self.rtp.find(ssrc);
+        let index = match self.rtp.highest(known) {
+            Some(highest) => nearest(highest, sequence).ok_or(Refused::Forged)?,
             None => u64::from(sequence),
         };
+        refuse_old(&self.rtp, known, index)?;
         let len = self.cipher.open_rtp(packet, header_len, index)?;
-        accept(&mut self.rtp, known, ssrc, index);
+        self.rtp.accept(known, ssrc, index);
         Ok((len, index))
     }
 
@@ -111,23 +106,20 @@ impl Opener {
             return Err(Refused::Forged);
         }
         let index = u64::from(word & !ENCRYPTED);
-        let known = self.rtcp.iter().position(|(known, _)| *known == ssrc);
-        match known {
-            Some(i) if !self.rtcp[i].1.is_new(index) => return Err(Refused::Replayed),
-            None if self.rtcp.len() >= SSRCS_MAX => return Err(Refused::TooManySources),
-            _ => {}
-        }
+        let known = self.rtcp.find(ssrc);
+        refuse_old(&self.rtcp, known, index)?;
         let len = self.cipher.open_rtcp(packet, word)?;
-        accept(&mut self.rtcp, known, ssrc, index);
+        self.rtcp.accept(known, ssrc, index);
         Ok(len)
     }
 }
 
-fn accept(windows: &mut Vec<(u32, Window)>, known: Option<usize>, ssrc: u32, index: u64) {
-    match known {
-        Some(i) => windows[i].1.accept(index),
-        None => windows.push((ssrc, Window::starting_at(index))),
+/// Before anything is decrypted.
+fn refuse_old(sources: &Sources, known: Known, index: u64) -> Result<(), Refused> {
+    if matches!(known, Known::Full) {
+        return Err(Refused::TooManySources);
     }
+    if sources.is_new(known, index) { Ok(()) } else { Err(Refused::Replayed) }
 }
 
 /// The 48-bit index nearest to `highest` that ends in `sequence` (RFC 3711 §3.3.1). `None`: it would lie before the first one.

@@ -9,12 +9,18 @@ use rtc_srtp::protection_profile::ProtectionProfile;
 
 use super::*;
 
-const PROFILES: [Profile; 2] = [Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80];
+/// Each profile, as DTLS's server and as its client.
+const ENDS: [(Profile, bool); 4] = [
+    (Profile::AeadAes128Gcm, false),
+    (Profile::AeadAes128Gcm, true),
+    (Profile::Aes128CmSha1_80, false),
+    (Profile::Aes128CmSha1_80, true),
+];
 
-/// Our server's contexts, and a client's that (seals, opens).
-fn both_ends(profile: Profile) -> (Sealer, Opener, Context, Context) {
+/// Contexts of our end, and the library's of the other end: (seals, opens).
+fn both_ends(profile: Profile, client: bool) -> (Sealer, Opener, Context, Context) {
     let material: Vec<u8> = (0..profile.keying_material_len()).map(|i| (i * 7 + 3) as u8).collect();
-    let (sealer, opener) = server_contexts(profile, &material).unwrap();
+    let (sealer, opener) = contexts(profile, &material, client).unwrap();
     let provider = AwsLcRsProvider::new();
     let (theirs, salt) = match profile {
         Profile::AeadAes128Gcm => (ProtectionProfile::AeadAes128Gcm, 12),
@@ -25,7 +31,8 @@ fn both_ends(profile: Profile) -> (Sealer, Opener, Context, Context) {
         let (rtp, rtcp) = (srtp_replay_protection(256), srtcp_replay_protection(256));
         Context::new(key, salt, theirs, Some(rtp), Some(rtcp), provider.crypto()).unwrap()
     };
-    (sealer, opener, context(0, 32), context(16, 32 + salt))
+    let (of_client, of_server) = (context(0, 32), context(16, 32 + salt));
+    if client { (sealer, opener, of_server, of_client) } else { (sealer, opener, of_client, of_server) }
 }
 
 fn rtp(sequence: u16, payload: usize) -> Vec<u8> {
@@ -39,8 +46,8 @@ const RTCP: [u8; 16] = [0x80, 201, 0, 1, 0, 0, 0, 5, 0x81, 206, 0, 1, 1, 2, 3, 4
 
 #[test]
 fn what_we_seal_others_open_across_the_wrap() {
-    for profile in PROFILES {
-        let (mut sealer, _, _, mut client) = both_ends(profile);
+    for (profile, as_client) in ENDS {
+        let (mut sealer, _, _, mut client) = both_ends(profile, as_client);
         for index in 32_000..140_000u64 {
             if index % 911 != 0 && !(65_530..65_545).contains(&index) {
                 continue;
@@ -61,8 +68,8 @@ fn what_we_seal_others_open_across_the_wrap() {
 
 #[test]
 fn what_others_seal_we_open_once() {
-    for profile in PROFILES {
-        let (_, mut opener, mut client, _) = both_ends(profile);
+    for (profile, as_client) in ENDS {
+        let (_, mut opener, mut client, _) = both_ends(profile, as_client);
         for sequence in (65_000..=65_535u16).chain(0..300) {
             let packet = rtp(sequence, 100);
             let sealed = client.encrypt_rtp(&packet).unwrap();
@@ -82,8 +89,8 @@ fn what_others_seal_we_open_once() {
 
 #[test]
 fn a_changed_bit_or_a_cut_is_refused_and_costs_nothing() {
-    for profile in PROFILES {
-        let (_, mut opener, mut client, _) = both_ends(profile);
+    for (profile, as_client) in ENDS {
+        let (_, mut opener, mut client, _) = both_ends(profile, as_client);
         let (rtp, rtcp) = (client.encrypt_rtp(&rtp(40_000, 30)).unwrap(), client.encrypt_rtcp(&RTCP).unwrap());
         for len in 0..rtp.len() {
             let sequence = 40_000;
@@ -106,14 +113,18 @@ fn a_changed_bit_or_a_cut_is_refused_and_costs_nothing() {
 }
 
 #[test]
-fn sources_are_bounded() {
-    let (_, mut opener, mut client, _) = both_ends(Profile::AeadAes128Gcm);
-    for ssrc in 0..20u32 {
+fn a_peer_may_go_through_hundreds_of_ssrcs_and_none_can_be_replayed() {
+    let (_, mut opener, mut client, _) = both_ends(Profile::AeadAes128Gcm, false);
+    let mut recorded = Vec::new();
+    for ssrc in 0..300u32 {
         let mut packet = rtp(1000, 10);
         packet[8..12].copy_from_slice(&ssrc.to_be_bytes());
-        let mut sealed = client.encrypt_rtp(&packet).unwrap();
-        let opened = opener.open_rtp(&mut sealed, 12, ssrc, 1000);
-        assert_eq!(opened.is_ok(), (ssrc as usize) < SSRCS_MAX, "{ssrc}: {opened:?}");
+        let sealed = client.encrypt_rtp(&packet).unwrap();
+        assert!(opener.open_rtp(&mut sealed.to_vec(), 12, ssrc, 1000).is_ok(), "{ssrc}");
+        recorded.push(sealed);
+    }
+    for (ssrc, sealed) in (0..).zip(recorded) {
+        assert_eq!(opener.open_rtp(&mut sealed.to_vec(), 12, ssrc, 1000), Err(Refused::Replayed), "{ssrc}");
     }
 }
 

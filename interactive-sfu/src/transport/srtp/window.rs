@@ -1,28 +1,35 @@
-//! Which packet indexes have been seen (RFC 3711 §3.3.2).
+//! Which packet indexes have been seen, or used (RFC 3711 §3.3.2).
 
 /// Indexes remembered below the highest one.
 const SPAN: u64 = 256;
 
 /// A sliding window over packet indexes.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     highest: u64,
     /// Bit `index % SPAN` for every index in `highest - SPAN + 1 ..= highest`.
     seen: [u64; (SPAN / 64) as usize],
 }
 
 impl Window {
-    pub(super) fn starting_at(index: u64) -> Self {
+    pub(crate) fn starting_at(index: u64) -> Self {
         let mut window = Self { highest: index, seen: [0; 4] };
         window.set(index);
         window
     }
 
-    pub(super) fn highest(&self) -> u64 {
+    /// Nothing at or below `highest` is new any more; `index`, above it, has been seen.
+    pub(super) fn beyond(highest: u64, index: u64) -> Self {
+        let mut window = Self { highest, seen: [u64::MAX; (SPAN / 64) as usize] };
+        window.accept(index);
+        window
+    }
+
+    pub(crate) fn highest(&self) -> u64 {
         self.highest
     }
 
-    pub(super) fn is_new(&self, index: u64) -> bool {
+    pub(crate) fn is_new(&self, index: u64) -> bool {
         if index > self.highest {
             return true;
         }
@@ -30,7 +37,7 @@ impl Window {
     }
 
     /// `index` is authentic and [new](Self::is_new).
-    pub(super) fn accept(&mut self, index: u64) {
+    pub(crate) fn accept(&mut self, index: u64) {
         if index > self.highest {
             let passed = index - self.highest;
             if passed >= SPAN {

@@ -116,6 +116,7 @@ impl Authority {
             waiting_bytes: 0,
             data_open: false,
             last_sequence: 0,
+            left_out: HashSet::new(),
             undecodable: HashSet::new(),
         };
         let mut room = request.about;

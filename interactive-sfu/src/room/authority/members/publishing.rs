@@ -1,6 +1,8 @@
 //! What participants publish.
 
 use livekit_protocol as proto;
+use livekit_protocol::DisconnectReason;
+use livekit_protocol::leave_request::Action;
 use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
@@ -13,8 +15,8 @@ use crate::shard::inbox::{Order, TrackId};
 use crate::shard::peers::local_ice;
 use crate::signalling::livekit::message::Outgoing;
 use crate::signalling::livekit::{info, message};
-use crate::signalling::sdp::{LocalDescription, NegotiatedSection, RemoteDescription};
-use crate::transport::dtls::{Data, Task};
+use crate::signalling::sdp::{DtlsRole, LocalDescription, NegotiatedSection, RemoteDescription, Setup};
+use crate::transport::dtls::{Data, Expected, Task};
 
 /// Characters of the random part of a track's sid.
 const SID_LEN: usize = 12;
@@ -51,9 +53,16 @@ impl Authority {
     /// The client offers what it publishes.
     pub(super) fn publisher_offer(&self, state: &mut State, sid: &str, id: u32, offer: &RemoteDescription) {
         let Some(member) = state.members.get(sid) else { return };
+        if let Some(role) = member.links.up().and_then(|link| link.role).filter(|role| !offer.setup.keeps(*role)) {
+            tracing::debug!(sid, ?role, "an offer would turn the DTLS roles round");
+            return self.dismiss(state, sid, DisconnectReason::StateMismatch, Action::Reconnect);
+        }
         if member.links.up().is_none() {
-            let Some(link) = self.new_link(state, sid) else { return };
-            self.dtls.tell(Task::Expect(link.peer, offer.fingerprint, Data::Accept));
+            let Some(mut link) = self.new_link(state, sid) else { return };
+            let role = offer.setup.our_role();
+            link.role = Some(role);
+            let expected = Expected { fingerprint: offer.fingerprint, role, data: Data::Accept };
+            self.dtls.tell(Task::Expect(link.peer, expected));
             if let Some(member) = state.members.get_mut(sid) {
                 *member.links.up_mut() = Some(link);
             }
@@ -81,7 +90,8 @@ impl Authority {
             Downlink::Answering(downlink) => downlink.answer(offer, &mut plan.sections),
             Downlink::Offering(_) => Default::default(),
         };
-        let sdp = self.describe(link, member.local, plan.sections, false);
+        let setup = link.role.unwrap_or(DtlsRole::Server).setup();
+        let sdp = self.describe(link, member.local, plan.sections, setup);
         member.tell(Message::Answer(proto::SessionDescription {
             r#type: "answer".to_owned(),
             sdp,
@@ -115,11 +125,11 @@ impl Authority {
         link: &mut Link,
         local: bool,
         sections: Vec<NegotiatedSection>,
-        offer: bool,
+        setup: Setup,
     ) -> String {
         link.session_version += 1;
         let description = LocalDescription {
-            offer,
+            setup,
             session_id: link.session_id,
             session_version: link.session_version,
             ice: (&link.ice).into(),

@@ -15,7 +15,7 @@ use crate::room::member::Audience;
 use crate::room::state::State;
 use crate::signalling::livekit::info::unix_time;
 use crate::signalling::livekit::message::response;
-use crate::signalling::sdp::RemoteDescription;
+use crate::signalling::sdp::{Limits, RemoteDescription, SdpError};
 
 /// Tracks that a client may have said something about.
 pub(super) const CHOICES_MAX: usize = 1024;
@@ -29,6 +29,13 @@ const NAME_BYTES_MAX: usize = 256;
 impl Authority {
     /// A request of a participant's current connection; those of older ones say nothing.
     pub(crate) fn request(&self, sid: &str, connection: u32, request: Request) {
+        // Before the lock is taken: a description of many sections takes milliseconds to read.
+        let description = match &request {
+            Request::Offer(sdp) | Request::Answer(sdp) => {
+                Some(RemoteDescription::parse_within(&sdp.sdp, Limits::PARTICIPANT))
+            }
+            _ => None,
+        };
         let mut state = self.lock();
         let state = &mut *state;
         let current = state.members.get(sid).and_then(|member| member.signal.as_ref());
@@ -42,8 +49,16 @@ impl Authority {
                 let pong = proto::Pong { last_ping_timestamp: ping.timestamp, timestamp };
                 self.reply(state, sid, Message::PongResp(pong));
             }
-            Request::Offer(offer) => self.described(state, sid, &offer, true),
-            Request::Answer(answer) => self.described(state, sid, &answer, false),
+            Request::Offer(offer) => {
+                if let Some(parsed) = self.described(state, sid, description) {
+                    self.publisher_offer(state, sid, offer.id, &parsed);
+                }
+            }
+            Request::Answer(answer) => {
+                if let Some(parsed) = self.described(state, sid, description) {
+                    self.subscriber_answer(state, sid, answer.id, &parsed);
+                }
+            }
             Request::AddTrack(request) => self.add_track(state, sid, &request),
             Request::Mute(request) => {
                 self.mute(state, sid, &request.sid, request.muted);
@@ -71,19 +86,18 @@ impl Authority {
     }
 
     /// An offer or answer. One that cannot be served ends the session: neither side would know what holds.
-    fn described(&self, state: &mut State, sid: &str, description: &proto::SessionDescription, offer: bool) {
-        let parsed = match RemoteDescription::parse(&description.sdp) {
-            Ok(parsed) => parsed,
-            Err(error) => {
+    fn described(
+        &self,
+        state: &mut State,
+        sid: &str,
+        description: Option<Result<RemoteDescription, SdpError>>,
+    ) -> Option<RemoteDescription> {
+        description?
+            .inspect_err(|error| {
                 tracing::debug!(sid, %error, "a participant's description is refused");
-                return self.dismiss(state, sid, DisconnectReason::StateMismatch, Action::Reconnect);
-            }
-        };
-        if offer {
-            self.publisher_offer(state, sid, description.id, &parsed);
-        } else {
-            self.subscriber_answer(state, sid, description.id, &parsed);
-        }
+                self.dismiss(state, sid, DisconnectReason::StateMismatch, Action::Reconnect);
+            })
+            .ok()
     }
 
     fn set_audience(&self, state: &mut State, sid: &str, request: proto::SubscriptionPermission) {

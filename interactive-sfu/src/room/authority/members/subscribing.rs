@@ -1,8 +1,9 @@
 //! What participants are sent.
 
 use livekit_protocol as proto;
-use livekit_protocol::VideoQuality;
+use livekit_protocol::leave_request::Action;
 use livekit_protocol::signal_response::Message;
+use livekit_protocol::{DisconnectReason, VideoQuality};
 
 use super::super::Authority;
 use crate::media::layers::Limit;
@@ -12,8 +13,8 @@ use crate::room::state::State;
 use crate::shard::inbox::Order;
 use crate::shard::peers::local_ice;
 use crate::signalling::livekit::info;
-use crate::signalling::sdp::RemoteDescription;
-use crate::transport::dtls::{Data, Task};
+use crate::signalling::sdp::{RemoteDescription, Setup};
+use crate::transport::dtls::{Data, Expected, Task};
 
 impl Authority {
     /// Somebody's tracks changed: whoever watches is sent what there is now.
@@ -47,6 +48,7 @@ impl Authority {
         }
         let Some(member) = state.members.get_mut(sid) else { return };
         let changes = member.downlink.want(wanted);
+        member.tell_left_out();
         let room = member.room.clone();
         self.carry_out(state, sid, changes);
         state.qualities_stale(&room);
@@ -73,7 +75,7 @@ impl Authority {
         let message = match &mut member.downlink {
             Downlink::Offering(downlink) => {
                 let Some(Offer { id, sections, mid_to_track_id }) = downlink.poll_offer() else { return };
-                let sdp = self.describe(link, member.local, sections, true);
+                let sdp = self.describe(link, member.local, sections, Setup::ActPass);
                 Message::Offer(proto::SessionDescription { r#type: "offer".to_owned(), sdp, id, mid_to_track_id })
             }
             Downlink::Answering(downlink) => {
@@ -90,8 +92,14 @@ impl Authority {
         let Some(member) = state.members.get_mut(sid) else { return };
         let Downlink::Offering(downlink) = &mut member.downlink else { return };
         let Some(link) = member.links.down_mut() else { return };
+        let role = *link.role.get_or_insert(answer.setup.our_role());
+        if !answer.setup.keeps(role) {
+            tracing::debug!(sid, ?role, "an answer would turn the DTLS roles round");
+            return self.dismiss(state, sid, DisconnectReason::StateMismatch, Action::Reconnect);
+        }
         if link.remote_ufrag.replace(answer.ice.ufrag.clone()).is_none() {
-            self.dtls.tell(Task::Expect(link.peer, answer.fingerprint, Data::Announce));
+            let expected = Expected { fingerprint: answer.fingerprint, role, data: Data::Announce };
+            self.dtls.tell(Task::Expect(link.peer, expected));
         }
         let agreed = downlink.answered(id, answer);
         self.agreed(state, sid, agreed);

@@ -10,12 +10,9 @@ use super::{Agreed, Change, Wanted};
 use crate::room::session::{publish_policy, subscribe_policy};
 use crate::shard::inbox::NewSection;
 use crate::signalling::sdp::{
-    Direction, Extension, Msid, NegotiatedSection, RemoteDescription, SectionKind, SendStream, SubscribePolicy,
-    match_codec, negotiate_downlink,
+    Direction, Extension, Msid, NegotiatedSection, OfferedCodec, RemoteDescription, SUBSCRIBED_SECTIONS_MAX,
+    SectionKind, SendStream, SubscribePolicy, match_codec, negotiate_downlink,
 };
-
-/// Sections that a client is asked for in all: what clients' own limits leave room for.
-const SECTIONS_MAX: usize = 250;
 
 /// A section of the media plane: which line of the client's it has, and what it carries.
 #[derive(Debug)]
@@ -100,7 +97,7 @@ impl Answering {
         let policy = SubscribePolicy { extensions: publish_policy().extensions, red: true, ..subscribe_policy() };
         let mut seen: Vec<&str> = Vec::new();
         // What of each kind the client could decode.
-        let mut decodable: [Vec<_>; 2] = Default::default();
+        let mut decodable: [Vec<OfferedCodec>; 2] = Default::default();
         for (offered, section) in offer.sections.iter().zip(sections) {
             let video = offered.kind == SectionKind::Video;
             let theirs = video || offered.kind == SectionKind::Audio;
@@ -116,7 +113,12 @@ impl Answering {
                 let asked = &mut self.asked[usize::from(video)];
                 *asked = asked.saturating_sub(1);
             }
-            decodable[usize::from(video)].extend(ours.codecs.iter().cloned());
+            let known: &mut Vec<OfferedCodec> = &mut decodable[usize::from(video)];
+            for codec in &ours.codecs {
+                if !known.iter().any(|other| other.codec == codec.codec) {
+                    known.push(codec.clone());
+                }
+            }
             ours.send = self.carry(&ours, video, &mut agreed);
             if ours.send.is_none() {
                 ours.direction = Direction::Inactive;
@@ -193,13 +195,36 @@ impl Answering {
         self.known.retain(|mid| seen.contains(&mid.as_str()));
     }
 
+    /// Lines that the client may still be asked for.
+    fn room(&self) -> usize {
+        SUBSCRIBED_SECTIONS_MAX.saturating_sub(self.known.len() + self.asked[0] + self.asked[1])
+    }
+
+    /// Tracks for which the client has no section and may not be asked for one.
+    pub(super) fn left_out(&self) -> impl Iterator<Item = &str> {
+        let mut places: Count = [0, 1].map(|kind| self.free[kind] + self.asked[kind]);
+        let mut room = self.room();
+        self.waiting.iter().filter_map(move |wanted| {
+            let place = [&mut places[usize::from(wanted.is_video())], &mut room].into_iter().find(|left| **left > 0);
+            match place {
+                Some(left) => {
+                    *left -= 1;
+                    None
+                }
+                None => Some(wanted.sid.as_str()),
+            }
+        })
+    }
+
     /// Lines that are needed and were not asked for.
     fn missing(&self) -> Count {
-        let room = SECTIONS_MAX.saturating_sub(self.known.len() + self.asked[0] + self.asked[1]);
+        let mut room = self.room();
         [false, true].map(|video| {
             let kind = usize::from(video);
             let needed = self.waiting.iter().filter(|wanted| wanted.is_video() == video).count();
-            needed.saturating_sub(self.free[kind] + self.asked[kind]).min(room)
+            let missing = needed.saturating_sub(self.free[kind] + self.asked[kind]).min(room);
+            room -= missing;
+            missing
         })
     }
 

@@ -81,6 +81,14 @@ impl Downlink {
         }
     }
 
+    /// Tracks that are wanted, and stay out because the client has as many sections as it may be asked for.
+    pub(crate) fn left_out(&self) -> Vec<&str> {
+        match self {
+            Self::Offering(offering) => offering.left_out().collect(),
+            Self::Answering(answering) => answering.left_out().collect(),
+        }
+    }
+
     /// Which track a section has.
     pub(crate) fn track_at(&self, section: usize) -> Option<&str> {
         match self {

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use super::{Agreed, Change, Wanted};
 use crate::shard::inbox::{NewSection, TrackId};
 use crate::signalling::sdp::{
-    Codec, Direction, Extension, Feedback, Msid, NegotiatedSection, OfferedCodec, RemoteDescription, SectionKind,
-    SendStream, match_codec,
+    Codec, Direction, Extension, Feedback, Msid, NegotiatedSection, OfferedCodec, RemoteDescription,
+    SUBSCRIBED_SECTIONS_MAX, SectionKind, SendStream, match_codec,
 };
 
 /// Our ids for header extensions.
@@ -19,8 +19,6 @@ const EXTENSIONS: [(u8, Extension); 3] =
     [(1, Extension::Mid), (2, Extension::AbsSendTime), (3, Extension::DependencyDescriptor)];
 /// Our payload types: one for each codec, and, after it, one for its retransmissions or its redundancy.
 const PAYLOAD_TYPES: std::ops::RangeInclusive<u8> = 96..=126;
-/// Sections, the one for data included: what clients' own limits leave room for.
-const SECTIONS_MAX: usize = 256;
 
 #[derive(Debug)]
 struct Slot {
@@ -55,12 +53,23 @@ pub(crate) struct Offering {
     id: u32,
     under_way: bool,
     stale: bool,
+    /// Tracks that are wanted and find no section.
+    left_out: Vec<String>,
 }
 
 impl Offering {
     /// Nothing but data yet, and that is to be offered. Sections' SSRCs begin at `first_ssrc`.
     pub(crate) fn new(next_ssrc: u32) -> Self {
-        Self { slots: Vec::new(), codecs: Vec::new(), next_ssrc, next_mid: 1, id: 0, under_way: false, stale: true }
+        Self {
+            slots: Vec::new(),
+            codecs: Vec::new(),
+            next_ssrc,
+            next_mid: 1,
+            id: 0,
+            under_way: false,
+            stale: true,
+            left_out: Vec::new(),
+        }
     }
 
     pub(super) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
@@ -74,6 +83,7 @@ impl Offering {
                 }
             }
         }
+        self.left_out.clear();
         for track in wanted {
             if !self.slots.iter().any(|slot| slot.track.as_ref().is_some_and(|t| t.sid == track.sid)) {
                 changes.extend(self.seat(track));
@@ -89,7 +99,8 @@ impl Offering {
             return None;
         }
         let recycled = self.slots.iter().position(|slot| slot.free && slot.video == video);
-        if recycled.is_none() && self.slots.len() + 1 >= SECTIONS_MAX {
+        if recycled.is_none() && self.slots.len() >= SUBSCRIBED_SECTIONS_MAX {
+            self.left_out.push(track.sid);
             return None;
         }
         self.stale = true;
@@ -194,6 +205,10 @@ impl Offering {
             }
         }
         answered
+    }
+
+    pub(super) fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.left_out.iter().map(String::as_str)
     }
 
     pub(super) fn track_at(&self, section: usize) -> Option<&str> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::shard::inbox::TrackId;
 use crate::signalling::sdp::{
-    Candidate, Codec, Direction, Fingerprint, IceCredentials, LocalDescription, RemoteDescription,
+    Candidate, Codec, Direction, Fingerprint, IceCredentials, LocalDescription, RemoteDescription, Setup,
 };
 
 fn track(id: u32, codec: Codec) -> Wanted {
@@ -24,7 +24,7 @@ fn answer(offer: &Offer, without: &[&str]) -> RemoteDescription {
         }
     }
     let text = LocalDescription {
-        offer: false,
+        setup: Setup::Active,
         session_id: 1,
         session_version: 1,
         ice: IceCredentials::new("abcd", "0123456789012345678901").unwrap(),
@@ -32,7 +32,7 @@ fn answer(offer: &Offer, without: &[&str]) -> RemoteDescription {
         candidates: Vec::<Candidate>::new(),
         sections,
     };
-    RemoteDescription::parse(&text.to_sdp().replace("a=setup:passive", "a=setup:active")).unwrap()
+    RemoteDescription::parse(&text.to_sdp()).unwrap()
 }
 
 /// (MID, port 0) of each section.
