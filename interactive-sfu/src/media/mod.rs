@@ -18,3 +18,4 @@ pub(crate) mod ring;
 pub mod rtcp;
 pub mod rtp;
 pub(crate) mod scalability;
+pub(crate) mod splice;

@@ -77,6 +77,14 @@ impl Reception {
         }
     }
 
+    /// The layer goes on under another SSRC, whose numbers begin anywhere. Bit rates and the time of the last packet stay.
+    pub(crate) fn restart(&mut self) {
+        let all = std::mem::take(&mut self.all);
+        let media = std::mem::take(&mut self.media);
+        let (metered_at, last_arrival) = (self.metered_at, self.last_arrival);
+        *self = Self { all, media, metered_at, last_arrival, ..Self::new(self.clock_hz) };
+    }
+
     /// The highest sequence number so far.
     pub(crate) fn highest(&self) -> Option<u64> {
         self.first.map(|_| self.highest)

@@ -3,13 +3,15 @@
 //! A stretch of packets from one layer is an *epoch* with constant offsets for sequence number, timestamp and VP8's picture ids.
 //! A switch begins the next epoch right after the last packet sent. Old epochs are remembered for packets that come late and
 //! for NACKs. The first sequence number lies in 1024..32767 and nothing below it is ever sent, so that sender and receiver
-//! agree on SRTP's rollover counter; no number is used for two packets, so that GCM's nonces are not either.
+//! agree on SRTP's rollover counter; no number is used for two packets, so that GCM's nonces are not either: epochs do not overlap, and
+//! a window over the numbers used refuses whatever would break that.
 //! No I/O and no clock. Driven by the subscription.
 
 use std::collections::VecDeque;
 
 use super::codec::dependency;
 use super::ring::Packet;
+use crate::transport::srtp::Window;
 
 /// Epochs remembered.
 const EPOCHS_MAX: usize = 6;
@@ -69,7 +71,8 @@ fn frame_number(packet: &Packet) -> Option<u16> {
 pub(crate) struct Rewriter {
     origin: Origin,
     epochs: VecDeque<Epoch>,
-    highest: Option<u64>,
+    /// The numbers that packets have gone out under.
+    used: Option<Window>,
     timestamp: u32,
     picture_id: u16,
     tl0: u8,
@@ -78,7 +81,7 @@ pub(crate) struct Rewriter {
 
 impl Rewriter {
     pub(crate) fn new(origin: Origin) -> Self {
-        Self { origin, epochs: VecDeque::new(), highest: None, timestamp: 0, picture_id: 0, tl0: 0, frame: 0 }
+        Self { origin, epochs: VecDeque::new(), used: None, timestamp: 0, picture_id: 0, tl0: 0, frame: 0 }
     }
 
     /// The layer that is forwarded.
@@ -93,18 +96,18 @@ impl Rewriter {
 
     /// The timestamp of the newest packet sent.
     pub(crate) fn last_timestamp(&self) -> Option<u32> {
-        self.highest.map(|_| self.timestamp)
+        self.used.as_ref().map(|_| self.timestamp)
     }
 
     /// The newest sequence number sent.
     pub(crate) fn highest_sequence(&self) -> Option<u16> {
-        self.highest.map(|index| index as u16)
+        self.highest().map(|index| index as u16)
     }
 
     /// From `packet` on, `layer` is forwarded. `timestamp`: what the packet's becomes, at least one more than the last;
     /// `None` for the first.
     pub(crate) fn switch(&mut self, layer: usize, packet: &Packet, timestamp: Option<u32>) {
-        let first = self.highest.map_or(u64::from(self.origin.sequence), |h| h + 1);
+        let first = self.highest().map_or(u64::from(self.origin.sequence), |h| h + 1);
         let timestamp = timestamp.unwrap_or(self.origin.timestamp);
         let descriptor = packet.vp8.unwrap_or_default();
         if self.epochs.len() == EPOCHS_MAX {
@@ -123,7 +126,7 @@ impl Rewriter {
 
     /// From `packet` on, another layer of the same published sequence is forwarded: what its numbers mean stays.
     pub(crate) fn go_on(&mut self, layer: usize, packet: &Packet) {
-        let (Some(last), Some(highest)) = (self.epochs.back().copied(), self.highest) else {
+        let (Some(last), Some(highest)) = (self.epochs.back().copied(), self.highest()) else {
             return self.switch(layer, packet, None);
         };
         let picture_id = packet.vp8.and_then(|descriptor| descriptor.picture_id).unwrap_or_default();
@@ -146,28 +149,44 @@ impl Rewriter {
             if epoch.layer == layer && packet.sequence >= epoch.source_first {
                 let numbers = epoch.numbers(packet);
                 // What belongs to the end of an old epoch was never given a number, if its place is taken.
-                return (numbers.index < limit).then(|| self.sent(numbers));
+                return if numbers.index < limit { self.send(numbers) } else { None };
             }
             limit = epoch.first;
         }
         None
     }
 
-    fn sent(&mut self, numbers: Numbers) -> Numbers {
-        if self.highest.is_none_or(|h| numbers.index > h) {
-            self.highest = Some(numbers.index);
+    fn highest(&self) -> Option<u64> {
+        self.used.as_ref().map(Window::highest)
+    }
+
+    /// Takes a packet's numbers for good. `None`: its index is used, or too old to know.
+    fn send(&mut self, numbers: Numbers) -> Option<Numbers> {
+        let newest = match &mut self.used {
+            Some(used) if !used.is_new(numbers.index) => return None,
+            Some(used) => {
+                let newest = numbers.index > used.highest();
+                used.accept(numbers.index);
+                newest
+            }
+            none => {
+                *none = Some(Window::starting_at(numbers.index));
+                true
+            }
+        };
+        if newest {
             self.timestamp = numbers.timestamp;
             if let Some((picture_id, tl0)) = numbers.vp8 {
                 (self.picture_id, self.tl0) = (picture_id, tl0);
             }
             self.frame = numbers.frame.unwrap_or(self.frame);
         }
-        numbers
+        Some(numbers)
     }
 
     /// Which packet went out as `sequence`: layer, the publisher's sequence number, and the packet index.
     pub(crate) fn source_of(&self, sequence: u16) -> Option<(usize, u64, u64)> {
-        let highest = self.highest?;
+        let highest = self.highest()?;
         let back = u64::from((highest as u16).wrapping_sub(sequence));
         let index = highest.checked_sub(back).filter(|_| back < 0x8000)?;
         let epoch = self.epochs.iter().rev().find(|e| e.first <= index)?;

@@ -6,19 +6,19 @@ use std::time::{Duration, Instant, SystemTime};
 use super::inbox::{NewTrack, TrackId};
 use super::track::Track;
 use crate::config::Config;
+use crate::media::codec::dependency::{Frame, set_frame_number};
 use crate::media::codec::{VideoCodec, is_keyframe_start, red, vp8};
 use crate::media::estimate::UplinkEstimate;
 use crate::media::loss::Loss;
 use crate::media::loudness::Loudness;
-use crate::media::receive::{Arrival, Reception};
+use crate::media::receive::Arrival;
 use crate::media::report::{ClockMapping, middle, ntp};
 use crate::media::ring::Packet;
 use crate::media::rtcp::{ReportBlock, Writer};
 use crate::media::rtp::Header;
+use crate::media::splice;
 use crate::transport::srtp::nearest;
 
-/// SSRCs whose place is known.
-const ROUTES_MAX: usize = 128;
 /// How we appear in our feedback.
 const OUR_SSRC: u32 = 1;
 
@@ -93,7 +93,7 @@ impl Publisher {
         index: u64,
         now: Instant,
     ) -> Result<Option<Received>, &'static str> {
-        let route = self.route(header, packet).ok_or("unknown_ssrc")?;
+        let route = self.route(header, packet)?;
         let payload = header.payload(packet).ok_or("malformed_rtp")?;
         let Some(track) = self.tracks.get_mut(route.track) else { return Err("unknown_ssrc") };
         if let Some(sent) = track.negotiated.abs_send_time_extension.and_then(|id| header.extension(packet, id))
@@ -117,6 +117,12 @@ impl Publisher {
         } else {
             (index, payload)
         };
+        let video = track.negotiated.video;
+        let keyframe = video.is_some_and(|codec| is_keyframe_start(codec, payload));
+        if layer.splice.begins() && video.is_some() && !keyframe {
+            // Without it a decoder would take the new encoder's pictures for changes to the old one's.
+            return Err("before_keyframe");
+        }
         let arrival =
             layer.reception.arrived(sequence, header.timestamp, (packet.len(), payload.len()), now, route.rtx);
         match arrival {
@@ -126,20 +132,32 @@ impl Publisher {
         }
         let redundant = !route.rtx && track.negotiated.red_payload_type == Some(header.payload_type);
         let red_primary = if redundant { red::primary(payload).ok_or("malformed_red")? } else { 0 };
-        let video = track.negotiated.video;
-        let keyframe = video.is_some_and(|codec| is_keyframe_start(codec, payload));
         let vp8 = video.filter(|c| *c == VideoCodec::Vp8).and_then(|_| vp8::Descriptor::parse(payload));
         let descriptor = track.negotiated.dependency_descriptor_extension.filter(|_| video == Some(VideoCodec::Av1));
         let descriptor = descriptor.and_then(|id| header.extension(packet, id));
+        let own = own_numbers(sequence, header.timestamp, vp8.as_ref(), descriptor);
+        let numbers = layer.splice.apply(own, track.negotiated.clock_hz, now).ok_or("before_keyframe")?;
         let place = video.map(|codec| layer.place(codec, payload, header.marker, vp8.as_ref(), descriptor));
         let packet = Packet {
-            sequence,
-            timestamp: header.timestamp,
+            sequence: numbers.sequence,
+            timestamp: numbers.timestamp,
             marker: header.marker,
             keyframe,
             place: place.unwrap_or_default(),
-            vp8,
-            descriptor: descriptor.map(Arc::from),
+            vp8: vp8.map(|descriptor| vp8::Descriptor {
+                picture_id: descriptor.picture_id.map(|_| numbers.picture_id),
+                tl0_pic_idx: descriptor.tl0_pic_idx.map(|_| numbers.tl0),
+                ..descriptor
+            }),
+            descriptor: descriptor.map(|descriptor| {
+                let mut descriptor: Arc<[u8]> = descriptor.into();
+                if numbers.frame != own.frame
+                    && let Some(bytes) = Arc::get_mut(&mut descriptor)
+                {
+                    set_frame_number(bytes, numbers.frame);
+                }
+                descriptor
+            }),
             red_primary: red_primary as u16,
             payload: payload.into(),
             arrived: now,
@@ -149,16 +167,24 @@ impl Publisher {
     }
 
     /// By SSRC, or by what the first packets of one say of themselves: MID, RID, repaired RID, or payload type alone.
-    fn route(&mut self, header: &Header, packet: &[u8]) -> Option<Route> {
+    fn route(&mut self, header: &Header, packet: &[u8]) -> Result<Route, &'static str> {
         if let Some(known) = self.routes.iter().find(|r| r.ssrc == header.ssrc) {
-            let wanted = &self.tracks.get(known.track)?.negotiated;
+            let wanted = &self.tracks.get(known.track).ok_or("unknown_ssrc")?.negotiated;
             let expected = if known.rtx {
                 wanted.rtx_payload_type == Some(header.payload_type)
             } else {
                 wanted.is_media(header.payload_type)
             };
-            return expected.then_some(*known);
+            return if expected { Ok(*known) } else { Err("unknown_ssrc") };
         }
+        if self.tracks.iter().flat_map(|track| &track.layers).any(|layer| layer.has_left(header.ssrc)) {
+            return Err("superseded_ssrc");
+        }
+        self.new_route(header, packet).ok_or("unknown_ssrc")
+    }
+
+    /// The first packet of an SSRC.
+    fn new_route(&mut self, header: &Header, packet: &[u8]) -> Option<Route> {
         let text =
             |id: Option<u8>| id.and_then(|id| header.extension(packet, id)).and_then(|v| std::str::from_utf8(v).ok());
         let (track, rtx) = self.track_of(header, text)?;
@@ -173,18 +199,11 @@ impl Publisher {
             }
             None => return None,
         };
-        if self.routes.len() >= ROUTES_MAX {
-            return None;
-        }
         let route = Route { ssrc: header.ssrc, track, layer, rtx };
+        // A restarted encoder comes with new SSRCs, which take the old ones' place. New media may have new retransmissions.
+        self.routes.retain(|r| (r.track, r.layer) != (track, layer) || (rtx && !r.rtx));
         if !rtx {
-            // A restarted encoder may come with a new SSRC: the layer goes on with that one.
-            self.routes.retain(|r| r.rtx || (r.track, r.layer) != (track, layer));
-            let layer = of.layers.get_mut(layer)?;
-            if layer.ssrc.replace(header.ssrc).is_some() {
-                layer.reception = Reception::new(of.negotiated.clock_hz);
-                layer.clock = None;
-            }
+            of.layers.get_mut(layer)?.follow(header.ssrc);
         }
         self.routes.push(route);
         Some(route)
@@ -218,8 +237,12 @@ impl Publisher {
         now: Instant,
     ) -> Option<(usize, usize, ClockMapping)> {
         let route = self.routes.iter().find(|r| r.ssrc == ssrc && !r.rtx)?;
-        let mapping = ClockMapping { ntp, rtp, at: now };
-        self.tracks.get_mut(route.track)?.layers.get_mut(route.layer)?.clock = Some(mapping);
+        let layer = self.tracks.get_mut(route.track)?.layers.get_mut(route.layer)?;
+        if layer.splice.begins() {
+            return None;
+        }
+        let mapping = ClockMapping { ntp, rtp: layer.splice.timestamp(rtp), at: now };
+        layer.clock = Some(mapping);
         Some((route.track, route.layer, mapping))
     }
 
@@ -286,6 +309,22 @@ impl Publisher {
         out.receiver_report(OUR_SSRC, &blocks);
         out.remb(OUR_SSRC, estimate.into(), &ssrcs);
         lost
+    }
+}
+
+/// What the publisher says of a packet's place; `sequence` has 48 bits.
+fn own_numbers(
+    sequence: u64,
+    timestamp: u32,
+    vp8: Option<&vp8::Descriptor>,
+    descriptor: Option<&[u8]>,
+) -> splice::Numbers {
+    splice::Numbers {
+        sequence,
+        timestamp,
+        picture_id: vp8.and_then(|vp8| vp8.picture_id).unwrap_or_default(),
+        tl0: vp8.and_then(|vp8| vp8.tl0_pic_idx).unwrap_or_default(),
+        frame: descriptor.and_then(Frame::parse).map_or(0, |frame| frame.number),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A published track and its layers: what is known of each from what arrived.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,15 +13,21 @@ use crate::media::receive::Reception;
 use crate::media::report::ClockMapping;
 use crate::media::ring::Packet;
 use crate::media::scalability::{Place, Spectrum, TOP, Variant, variants};
+use crate::media::splice::Splice;
 
 /// A layer of which nothing came for so long is off.
 const LIVE_FOR: Duration = Duration::from_millis(1500);
+
+/// SSRCs that a layer has had, as far as they are remembered: late packets of theirs are dropped.
+const SUPERSEDED_MAX: usize = 32;
 
 /// One layer, as it arrives.
 pub(super) struct Layer {
     pub rid: String,
     pub ssrc: Option<u32>,
+    superseded: VecDeque<u32>,
     pub reception: Reception,
+    pub splice: Splice,
     pub clock: Option<ClockMapping>,
     pub keyframes: KeyframeRequests,
     info: LayerInfo,
@@ -49,7 +56,9 @@ impl Track {
         let layer = |rid| Layer {
             rid,
             ssrc: None,
+            superseded: VecDeque::new(),
             reception: Reception::new(negotiated.clock_hz),
+            splice: Splice::default(),
             clock: None,
             keyframes: KeyframeRequests::new(keyframe_interval),
             info: LayerInfo::default(),
@@ -82,6 +91,24 @@ impl Track {
 }
 
 impl Layer {
+    /// From now on the layer comes under `ssrc`: for the first time, or because its encoder was restarted.
+    pub(super) fn follow(&mut self, ssrc: u32) {
+        let Some(before) = self.ssrc.replace(ssrc) else { return };
+        if self.superseded.len() == SUPERSEDED_MAX {
+            self.superseded.pop_front();
+        }
+        self.superseded.push_back(before);
+        self.reception.restart();
+        self.splice.source_changed();
+        self.clock = None;
+        self.keyframes.request();
+    }
+
+    /// Whether the layer came under `ssrc` before its present one.
+    pub(super) fn has_left(&self, ssrc: u32) -> bool {
+        self.superseded.contains(&ssrc)
+    }
+
     /// Where a packet stands among its layers. `descriptor`: AV1's.
     pub(super) fn place(
         &mut self,
