@@ -35,6 +35,10 @@ pub struct Config {
     pub sessions_max: u32,
     /// LiveKit's participants in a room at once; a further one is refused with 503. Default 5000.
     pub participants_per_room_max: u32,
+    /// How many of them clients are told of one by one. Beyond that, a newcomer who may not publish is counted (`num_participants`) and not
+    /// named, so that joining a room of ten thousand costs what joining one of this many does. Whoever may publish is always named.
+    /// Default 500.
+    pub listed_max: u32,
     /// Tracks that one of them may publish. Default 16.
     pub tracks_per_participant_max: u32,
     /// How long a participant's session survives without its signal connection. Longer bridges longer gaps of a mobile network;
@@ -66,6 +70,7 @@ impl Default for Config {
             socket_buffer_bytes: 1 << 20,
             sessions_max: 20_000,
             participants_per_room_max: 5000,
+            listed_max: 500,
             tracks_per_participant_max: 16,
             resume_ms_max: 30_000,
             publishers_per_room_max: 32,
@@ -102,6 +107,7 @@ impl Config {
         within("socket_buffer_bytes", self.socket_buffer_bytes, 64 << 10, 64 << 20)?;
         within("sessions_max", self.sessions_max, 1, 1_000_000)?;
         within("participants_per_room_max", self.participants_per_room_max, 1, 100_000)?;
+        within("listed_max", self.listed_max, 0, 100_000)?;
         within("tracks_per_participant_max", self.tracks_per_participant_max, 1, 32)?;
         within("resume_ms_max", self.resume_ms_max, 1000, 600_000)?;
         within("publishers_per_room_max", self.publishers_per_room_max, 1, 1000)?;

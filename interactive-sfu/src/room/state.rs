@@ -1,8 +1,11 @@
 //! What the authority knows: rooms, their sessions, and who is on stage. No decisions, no orders.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
+use bytes::Bytes;
 use livekit_protocol as proto;
+use prost::Message as _;
 use tokio::sync::broadcast;
 
 use super::member::{Audience, Member};
@@ -25,6 +28,18 @@ pub(super) struct Room {
     pub(super) watchers: Vec<SessionId>,
     /// Sids of LiveKit's participants, in order of joining.
     pub(super) members: Vec<String>,
+    /// Sids of those that the others are told of: of an audience beyond `listed_max` only whoever may publish. Not the hidden.
+    pub(super) listed: Vec<String>,
+    /// Sids by identity.
+    identities: HashMap<String, String>,
+    /// Participants who are not hidden.
+    pub(super) seen: u32,
+    /// The room as clients are told of it.
+    pub(super) about: Option<proto::Room>,
+    /// When everybody was last told how many there are, and how many there were.
+    pub(super) counted: Option<(Instant, u32)>,
+    /// What a newcomer is told of those listed; none after a change.
+    roll: Option<Bytes>,
     /// What publishers are asked to send may not be what is wanted of them.
     pub(super) qualities_stale: bool,
     /// Sids of participants of whom there is news that was not told yet.
@@ -132,7 +147,7 @@ impl State {
             Kind::Publish { speaker, .. } => Some(speaker.clone()),
             Kind::Watch { .. } => None,
         });
-        let members = self.members_of(room).filter(|member| member.on_stage).filter_map(Member::as_speaker);
+        let members = self.listed_of(room).filter(|member| member.on_stage).filter_map(Member::as_speaker);
         speakers.chain(members).collect()
     }
 
@@ -158,6 +173,7 @@ impl State {
         if let Some(room) = self.rooms.get_mut(&session.room) {
             room.publishers.retain(|s| s != id);
             room.watchers.retain(|s| s != id);
+            room.roll = None;
         }
         self.tidy(&session.room);
         Some(session)
@@ -212,7 +228,67 @@ impl State {
     pub(super) fn add_member(&mut self, member: Member, home: u16) {
         let room = self.room_for(&member.room, home);
         room.members.push(member.sid.clone());
+        room.identities.insert(member.identity.clone(), member.sid.clone());
+        room.seen += u32::from(!member.hidden());
+        if member.listed {
+            room.listed.push(member.sid.clone());
+            room.roll = None;
+        }
         self.members.insert(member.sid.clone(), member);
+    }
+
+    /// LiveKit's participants of a room of whom the others are told, in order of joining.
+    pub(super) fn listed_of<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Member> + 'a {
+        let sids = self.rooms.get(room).map(|room| room.listed.as_slice()).unwrap_or_default();
+        sids.iter().filter_map(|sid| self.members.get(sid))
+    }
+
+    /// From now on the others are told of a participant, unless it is hidden.
+    pub(super) fn list(&mut self, sid: &str) {
+        let Some(member) = self.members.get_mut(sid).filter(|member| !member.listed && !member.hidden()) else {
+            return;
+        };
+        member.listed = true;
+        if let Some(room) = self.rooms.get_mut(&member.room) {
+            room.listed.push(sid.to_owned());
+            room.roll = None;
+        }
+    }
+
+    /// The participant of an identity.
+    pub(super) fn sid_by_identity(&self, room: &str, identity: &str) -> Option<&str> {
+        self.rooms.get(room)?.identities.get(identity).map(String::as_str)
+    }
+
+    /// How many a room has: LiveKit's participants and who publishes by WHIP.
+    pub(super) fn count(&self, room: &str) -> u32 {
+        let members = self.rooms.get(room).map_or(0, |room| room.seen);
+        members + self.connected(room).filter(|session| !session.hidden).count() as u32
+    }
+
+    /// What is told of a participant is another than before.
+    pub(super) fn roll_stale(&mut self, room: &str) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.roll = None;
+        }
+    }
+
+    /// What somebody of `identity`, who is not in the room yet, is told of whom they see there: `other_participants` of a
+    /// [`JoinResponse`](proto::JoinResponse), encoded.
+    pub(super) fn roll(&mut self, room: &str, identity: &str) -> Bytes {
+        let known = self.rooms.get(room).and_then(|room| room.roll.clone());
+        let alone = !self.connected(room).any(|session| session.identity == identity);
+        if let Some(roll) = known.filter(|_| alone) {
+            return roll;
+        }
+        let members = self.listed_of(room).map(Member::info);
+        let sessions = self.connected(room).filter(|s| !s.hidden && s.identity != identity);
+        let other_participants = members.chain(sessions.map(|session| info(&[session]))).collect();
+        let roll = Bytes::from(proto::JoinResponse { other_participants, ..Default::default() }.encode_to_vec());
+        if let Some(room) = self.rooms.get_mut(room).filter(|_| alone) {
+            room.roll = Some(roll.clone());
+        }
+        roll
     }
 
     pub(super) fn remove_member(&mut self, sid: &str) -> Option<Member> {
@@ -222,6 +298,12 @@ impl State {
         }
         if let Some(room) = self.rooms.get_mut(&member.room) {
             room.members.retain(|other| other != sid);
+            room.identities.remove(&member.identity);
+            room.seen -= u32::from(!member.hidden());
+            if member.listed {
+                room.listed.retain(|other| other != sid);
+                room.roll = None;
+            }
         }
         if !member.hidden() {
             let told = member.info();
@@ -249,7 +331,7 @@ impl State {
                 audience: None,
             })
         });
-        let members = self.members_of(room).filter(|member| !member.hidden()).flat_map(|member| {
+        let members = self.listed_of(room).flat_map(|member| {
             member.uplink.tracks.iter().map(|track| PublishedTrack {
                 participant_sid: member.sid.clone(),
                 identity: &member.identity,
@@ -288,7 +370,7 @@ impl State {
 
     /// Which of LiveKit's participants speak now.
     pub(super) fn speaking(&self, room: &str) -> Vec<proto::SpeakerInfo> {
-        let speaking = self.members_of(room).filter(|member| member.loudness > 0 && !member.hidden());
+        let speaking = self.listed_of(room).filter(|member| member.loudness > 0);
         let info = |member: &Member| proto::SpeakerInfo {
             sid: member.sid.clone(),
             level: level(member.loudness),
@@ -299,7 +381,7 @@ impl State {
 
     /// Whom a participant sees beside themselves: LiveKit's participants, and who publishes by WHIP.
     pub(super) fn others(&self, member: &Member) -> Vec<proto::ParticipantInfo> {
-        let members = self.members_of(&member.room).filter(|other| !other.hidden() && other.sid != member.sid);
+        let members = self.listed_of(&member.room).filter(|other| other.sid != member.sid);
         let sessions = self.connected(&member.room).filter(|s| !s.hidden && s.identity != member.identity);
         members.map(Member::info).chain(sessions.map(|session| info(&[session]))).collect()
     }

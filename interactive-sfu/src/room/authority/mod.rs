@@ -236,7 +236,7 @@ impl Authority {
 
     pub(crate) fn stage(&self, room: &str) -> Vec<Speaker> {
         let state = self.lock();
-        let members = state.members_of(room).filter(|member| member.on_stage).filter_map(Member::speaker);
+        let members = state.listed_of(room).filter(|member| member.on_stage).filter_map(Member::speaker);
         state.connected(room).filter_map(|s| s.speaker()).chain(members).collect()
     }
 

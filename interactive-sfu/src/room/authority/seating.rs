@@ -34,6 +34,7 @@ impl Authority {
         }
         // Nobody listening is fine.
         drop(self.events.send(Event::SpeakerJoined { room: room.clone(), speaker }));
+        state.roll_stale(&room);
         self.tell_of(state, id);
         self.record_session(state, id, NoticeKind::ParticipantJoined);
         self.stage_changed(state, &room);

@@ -85,6 +85,30 @@ fn we_take_the_dtls_role_that_the_peer_leaves_us() {
     }
 }
 
+/// An answer of so many sections, as long as browsers write them.
+fn large(sections: usize) -> String {
+    let mids: Vec<String> = (0..sections).map(|mid| mid.to_string()).collect();
+    let mut sdp = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
+    for mid in mids {
+        sdp += "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\na=recvonly\r\n";
+        sdp += &format!("{}a=mid:{mid}\r\n", TRANSPORT.replace('\n', "\r\n"));
+        sdp += &"a=rtcp-fb:96 something that nobody has heard of\r\n".repeat(90);
+    }
+    sdp
+}
+
+#[test]
+fn description_of_a_participant_may_hold_all_that_the_server_asks_for() {
+    let most = Limits::PARTICIPANT;
+    let text = large(most.sections);
+    assert!(text.len() > 1_000_000 && text.len() <= most.bytes, "{}", text.len());
+    let parsed = RemoteDescription::parse_within(&text, most).unwrap();
+    assert_eq!(parsed.sections.len(), most.sections);
+    assert!(matches!(RemoteDescription::parse(&text), Err(SdpError::Malformed(why)) if why.contains("65536 bytes")));
+    let more = RemoteDescription::parse_within(&large(most.sections + 1), Limits { bytes: usize::MAX, ..most });
+    assert!(matches!(more, Err(SdpError::Unacceptable(why)) if why.contains("384")));
+}
+
 #[test]
 fn redundant_audio_is_answered_first_where_it_is_wanted() {
     let offer = RemoteDescription::parse(&offer("sendonly")).unwrap();

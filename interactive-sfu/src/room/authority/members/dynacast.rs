@@ -18,7 +18,7 @@ impl Authority {
             state.rooms.iter().filter(|(_, room)| room.qualities_stale).map(|(name, _)| name.clone()).collect();
         for room in stale {
             let mut settled = true;
-            for sid in state.rooms.get(&room).map(|room| room.members.clone()).unwrap_or_default() {
+            for sid in state.rooms.get(&room).map(|room| room.listed.clone()).unwrap_or_default() {
                 settled &= self.poll_publisher(state, &sid, now);
             }
             if let Some(room) = state.rooms.get_mut(&room) {

@@ -71,8 +71,8 @@ impl Authority {
     }
 
     fn join(&self, state: &mut State, request: ConnectRequest, signal: Signal) -> Result<String, SfuError> {
-        let before = state.members_of(&request.room).find(|m| m.identity == request.grants.identity);
-        if let Some(before) = before.map(|member| member.sid.clone()) {
+        let before = state.sid_by_identity(&request.room, &request.grants.identity);
+        if let Some(before) = before.map(str::to_owned) {
             self.dismiss(state, &before, DisconnectReason::DuplicateIdentity, Action::Disconnect);
         }
         let there = state.rooms.get(&request.room).map_or(0, |room| room.members.len());
@@ -85,6 +85,8 @@ impl Authority {
         let Client { sdk, protocol, .. } = &request.client;
         tracing::debug!(sdk, protocol, "a participant joins");
         let permission = info::permission(&request.grants);
+        let named = state.rooms.get(&request.room).map_or(0, |room| room.listed.len());
+        let listed = !permission.hidden && (permission.can_publish || named < self.config.listed_max as usize);
         let single = request.client.single_connection;
         let subscribes = permission.can_subscribe && !single;
         let sid = format!("PA_{}", random_text(SID_LEN));
@@ -96,6 +98,7 @@ impl Authority {
             metadata: request.grants.metadata,
             attributes: request.grants.attributes,
             permission,
+            listed,
             local: request.local,
             since: SystemTime::now(),
             auto_subscribe: request.client.auto_subscribe,
@@ -120,12 +123,11 @@ impl Authority {
             undecodable: HashSet::new(),
         };
         let mut room = request.about;
-        let others = state.others(&member);
-        room.num_participants = others.len() as u32 + u32::from(!member.hidden());
-        member.tell(Message::Join(proto::JoinResponse {
-            room: Some(room),
+        room.num_participants = state.count(&member.room) + u32::from(!member.hidden());
+        let others = state.roll(&member.room, &member.identity);
+        let join = proto::JoinResponse {
+            room: Some(room.clone()),
             participant: Some(member.info()),
-            other_participants: others,
             server_version: info::SERVER_VERSION.to_owned(),
             ice_servers: request.ice_servers,
             // Who has a subscriber connection has it first, as most do nothing else; who has one connection offers at once.
@@ -134,9 +136,10 @@ impl Authority {
             ping_timeout: PING_TIMEOUT_S,
             server_info: Some(info::server()),
             ..proto::JoinResponse::default()
-        }));
+        };
+        member.tell(Outgoing::join(&join, &others));
         let shard = self.shard_for(state, &member.room);
-        let updates: Vec<_> = state.members_of(&member.room).filter(|m| !m.hidden()).map(Member::quality).collect();
+        let updates: Vec<_> = state.listed_of(&member.room).filter(|m| m.on_stage).map(Member::quality).collect();
         if !updates.is_empty() {
             member.tell(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates }));
         }
@@ -145,6 +148,9 @@ impl Authority {
             member.tell(Message::SpeakersChanged(proto::SpeakersChanged { speakers: speaking }));
         }
         state.add_member(member, shard);
+        if let Some(of) = state.rooms.get_mut(&room.name) {
+            of.about = Some(room);
+        }
         self.announce_soon(state, &sid);
         self.resubscribe(state, &sid);
         Ok(sid)
@@ -193,11 +199,12 @@ impl Authority {
         if let Some(link) = member.links.of_mut(peer) {
             link.quality = quality;
         }
-        if member.hidden() {
-            return;
-        }
         let (room, updates) = (member.room.clone(), vec![member.quality()]);
         let news = Outgoing::from(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates }));
+        // How well a viewer receives is nobody's business but their own.
+        if !member.on_stage {
+            return member.tell(news);
+        }
         state.members_of(&room).for_each(|other| other.tell(news.clone()));
     }
 
@@ -211,18 +218,21 @@ impl Authority {
         }
         member.state = Presence::Disconnected;
         member.version += 1;
-        let mut told = member.info();
-        told.disconnect_reason = reason.into();
-        told.tracks.clear();
-        if !member.hidden()
+        let published = !member.uplink.tracks.is_empty();
+        if member.listed
             && let Some(room) = state.rooms.get_mut(&member.room)
         {
+            let mut told = member.info();
+            told.disconnect_reason = reason.into();
+            told.tracks.clear();
             room.departed.push(told);
         }
         if member.on_stage {
             self.left_stage(&member.room, &member.identity, sid.into());
         }
-        self.stage_changed(state, &member.room);
+        if published {
+            self.stage_changed(state, &member.room);
+        }
     }
 
     /// A peer connection of theirs is up.

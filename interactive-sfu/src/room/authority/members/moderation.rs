@@ -51,6 +51,7 @@ impl Authority {
         session.muted.retain(|muted| *muted != media.id);
         session.muted.extend(request.muted.then_some(media.id));
         self.inboxes.order(session.peer.shard, Order::Mute(session.peer, media.id, request.muted));
+        state.roll_stale(&request.room);
         self.tell_of(state, id);
         Ok(proto::TrackInfo { muted: request.muted, ..info })
     }
@@ -93,7 +94,11 @@ impl Authority {
             let track_sid = track.info.sid.clone();
             member.tell(Message::TrackUnpublished(proto::TrackUnpublishedResponse { track_sid }));
         }
+        let may_publish = member.permission.can_publish;
         self.withdraw(state, sid, &revoked);
+        if may_publish {
+            state.list(sid);
+        }
         self.announce(state, sid);
         if revoked.is_empty() {
             self.resubscribe(state, sid);
@@ -136,9 +141,12 @@ impl Authority {
 
     /// Something is new about a room.
     pub(crate) fn tell_room(&self, mut room: proto::Room) {
-        let state = self.lock();
-        room.num_participants = state.members_of(&room.name).count() as u32;
+        let mut state = self.lock();
+        room.num_participants = state.count(&room.name);
         let name = room.name.clone();
+        if let Some(of) = state.rooms.get_mut(&name) {
+            of.about = Some(room.clone());
+        }
         let news = Outgoing::from(Message::RoomUpdate(proto::RoomUpdate { room: Some(room) }));
         state.members_of(&name).for_each(|member| member.tell(news.clone()));
     }
@@ -147,7 +155,6 @@ impl Authority {
 impl State {
     /// The participant of that identity.
     fn sid_of(&self, room: &str, identity: &str) -> Result<String, SfuError> {
-        let found = self.members_of(room).find(|member| member.identity == identity);
-        found.map(|member| member.sid.clone()).ok_or(SfuError::UnknownParticipant)
+        self.sid_by_identity(room, identity).map(str::to_owned).ok_or(SfuError::UnknownParticipant)
     }
 }

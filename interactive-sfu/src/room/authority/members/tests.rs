@@ -1,3 +1,5 @@
+mod listing;
+
 use std::time::{Duration, Instant, SystemTime};
 
 use livekit_protocol as proto;

@@ -11,13 +11,15 @@ use livekit_protocol::signal_response::Message;
 use super::super::Authority;
 use crate::metrics;
 use crate::room::member::Member;
-use crate::room::state::State;
+use crate::room::state::{Room, State};
 use crate::signalling::livekit::message::{Outgoing, update};
 use crate::signalling::token::Renewal;
 
 /// How long a renewed token is good for, and how often it is renewed.
 const TOKEN_TTL: Duration = Duration::from_secs(10 * 60);
 pub(super) const TOKEN_RENEWED: Duration = Duration::from_secs(5 * 60);
+/// How often clients are told how many participants a room has, at most.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Authority {
     /// What is due, a few times a second.
@@ -34,6 +36,7 @@ impl Authority {
         for room in rooms.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.tell_news(&mut state, &room);
         }
+        self.tell_counts(&mut state, now);
         self.renew_tokens(&mut state, now);
         self.poll_qualities(&mut state, now);
         let max = Duration::from_millis(self.config.resume_ms_max.into());
@@ -75,13 +78,34 @@ impl Authority {
     pub(super) fn announce_soon(&self, state: &mut State, sid: &str) {
         let Some(member) = state.members.get_mut(sid) else { return };
         member.version += 1;
-        if member.hidden() {
+        if !member.listed {
             return member.tell(update(member.info()));
         }
         if let Some(room) = state.rooms.get_mut(&member.room)
             && !room.news.iter().any(|known| known == sid)
         {
             room.news.push(sid.to_owned());
+        }
+        let room = member.room.clone();
+        state.roll_stale(&room);
+    }
+
+    /// Tells everybody how many there are, now and then, where that has changed.
+    fn tell_counts(&self, state: &mut State, now: Instant) {
+        let due = |room: &Room| room.counted.is_none_or(|(at, _)| now.saturating_duration_since(at) >= COUNT_INTERVAL);
+        let names: Vec<String> =
+            state.rooms.iter().filter(|(_, room)| due(room)).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let count = state.count(&name);
+            let Some(room) = state.rooms.get_mut(&name) else { continue };
+            let before = room.counted.replace((now, count));
+            let Some(about) = room.about.as_mut().filter(|_| before.map(|(_, count)| count) != Some(count)) else {
+                continue;
+            };
+            about.num_participants = count;
+            let news = Message::RoomUpdate(proto::RoomUpdate { room: Some(about.clone()) });
+            let news = Outgoing::from(news);
+            state.members_of(&name).for_each(|member| member.tell(news.clone()));
         }
     }
 
@@ -92,7 +116,8 @@ impl Authority {
         }
         // Until told otherwise a path is good; who is told of it must know whose it is.
         let there = participants.iter().filter(|one| one.state() == Presence::Active);
-        let updates: Vec<_> = there.filter_map(|one| state.members.get(&one.sid)).map(Member::quality).collect();
+        let on_stage = there.filter_map(|one| state.members.get(&one.sid)).filter(|member| member.on_stage);
+        let updates: Vec<_> = on_stage.map(Member::quality).collect();
         let news = Outgoing::from(Message::Update(proto::ParticipantUpdate { participants }));
         let paths = (!updates.is_empty())
             .then(|| Outgoing::from(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates })));

@@ -1,7 +1,8 @@
 use super::*;
 use crate::shard::inbox::TrackId;
 use crate::signalling::sdp::{
-    Candidate, Codec, Direction, Fingerprint, IceCredentials, LocalDescription, RemoteDescription, Setup,
+    Candidate, Codec, Direction, Fingerprint, IceCredentials, Limits, LocalDescription, RemoteDescription,
+    SUBSCRIBED_SECTIONS_MAX, Setup,
 };
 
 fn track(id: u32, codec: Codec) -> Wanted {
@@ -188,4 +189,35 @@ fn a_client_that_adds_no_lines_is_not_asked_for_ever_and_what_it_cannot_decode_i
     let (_, agreed, tracks) = answered(&mut downlink, &client_offer(&[("1", 'a', "recvonly")]));
     assert!(matches!(agreed.changes[..], [Change::Attach(0, None)]) && tracks.is_empty());
     assert_eq!(downlink.poll_missing(), Some(MissingSections { audio: 0, video: 1 }));
+}
+
+#[test]
+fn tracks_beyond_what_a_client_may_be_asked_for_are_left_out_and_named() {
+    let most = SUBSCRIBED_SECTIONS_MAX as u32;
+    let wanted: Vec<Wanted> = (0..most + 3).map(vp8).collect();
+    let mut offering = Offering::new(1000);
+    assert_eq!(offering.want(wanted.clone()).len(), most as usize);
+    let last = [most, most + 1, most + 2].map(|id| format!("TR_{id}"));
+    assert_eq!(offering.left_out().collect::<Vec<_>>(), last);
+    let offer = offering.poll_offer().unwrap();
+    assert_eq!(offer.sections.len(), 1 + most as usize);
+    assert!(offer.sections.len() <= Limits::PARTICIPANT.sections, "the answer to it may be read");
+
+    let mut answering = Answering::new(1000);
+    answering.want(wanted);
+    assert_eq!(answering.left_out().collect::<Vec<_>>(), last);
+    answered(&mut answering, &client_offer(&[("0", 'v', "recvonly")]));
+    assert_eq!(answering.left_out().collect::<Vec<_>>(), last);
+    assert_eq!(answering.poll_missing(), Some(MissingSections { audio: 0, video: most - 1 }));
+}
+
+#[test]
+fn client_that_is_asked_for_sounds_and_pictures_is_asked_for_no_more_than_it_may_have() {
+    let most = SUBSCRIBED_SECTIONS_MAX as u32;
+    let sounds = (0..most).map(|id| track(id, Codec::Opus));
+    let mut answering = Answering::new(1000);
+    answering.want(sounds.chain((most..2 * most).map(vp8)).collect());
+    answered(&mut answering, &client_offer(&[("0", 'v', "recvonly")]));
+    let MissingSections { audio, video } = answering.poll_missing().unwrap();
+    assert_eq!(1 + audio + video, most);
 }
