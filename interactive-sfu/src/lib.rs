@@ -8,6 +8,7 @@ pub mod control;
 mod error;
 pub mod media;
 mod metrics;
+mod pending;
 mod room;
 mod sfu;
 mod shard;
@@ -22,3 +23,4 @@ pub use control::{
 };
 pub use error::StartError;
 pub use sfu::Sfu;
+pub use transport::network::Network;

@@ -6,16 +6,51 @@ use super::Shard;
 use super::head::Stamp;
 use super::inbox::Relayed;
 use super::net::Origin;
+use super::peers::Bound;
 use super::publisher::wall_clock_ntp;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
 use crate::transport::dtls::Task;
 use crate::transport::srtp::Refused;
 use crate::transport::stun::{BindingRequest, is_indication};
+use crate::transport::tcp::{ConnectionId, Judgement};
+
+/// Packets of one connection before the others have their turn.
+const PACKETS_PER_TURN: usize = 64;
 
 impl Shard {
-    /// A datagram from `source`, or a packet of a TCP connection.
-    pub(super) fn datagram(&mut self, origin: Origin, source: SocketAddr, bytes: &mut [u8]) {
+    /// A connection's turn: one read, and so many packets. It takes a further turn when there may be more.
+    pub(super) fn turn_of(&mut self, connection: ConnectionId, scratch: &mut [u8]) {
+        let Some(remote) = self.net.connections.remote(connection) else { return };
+        let (mut packets, mut read) = (0, false);
+        let closed = loop {
+            if packets == PACKETS_PER_TURN {
+                return self.net.connections.wants_turn(connection);
+            }
+            match self.net.connections.packet(connection, scratch) {
+                Err(()) => break "tcp_framing",
+                Ok(Some(len)) => {
+                    packets += 1;
+                    let taken = self.datagram(Origin::Tcp(connection), remote, &mut scratch[..len]);
+                    let judgement = taken.map_or_else(judgement, |()| Judgement::Sensible);
+                    if let Err(why) = self.net.connections.judge(connection, judgement) {
+                        break why;
+                    }
+                }
+                Ok(None) if read => return self.net.connections.wants_turn(connection),
+                Ok(None) => match self.net.connections.read(connection, scratch) {
+                    None => return self.close_connection(connection),
+                    Some(more) if !more => return,
+                    Some(_) => read = true,
+                },
+            }
+        };
+        self.counters.drop_one(closed);
+        self.close_connection(connection);
+    }
+
+    /// A datagram from `source`, or a packet of a TCP connection. `Err`: why it was dropped.
+    pub(super) fn datagram(&mut self, origin: Origin, source: SocketAddr, bytes: &mut [u8]) -> Result<(), &'static str> {
         self.counters.received_packets += 1;
         self.counters.received_bytes += bytes.len() as u64;
         let taken = match bytes.first() {
@@ -29,6 +64,7 @@ impl Shard {
         if let Err(reason) = taken {
             self.counters.drop_one(reason);
         }
+        taken
     }
 
     fn stun(&mut self, origin: Origin, source: SocketAddr, bytes: &[u8]) -> Result<(), &'static str> {
@@ -37,11 +73,18 @@ impl Shard {
         }
         let request = BindingRequest::parse(bytes).ok_or("stun_malformed")?;
         let (slot, password) = self.peers.authenticate(&request)?;
-        if let Some(peer) = self.peers.bind(slot, origin, request.nominates, self.now) {
+        let Bound { reachable, gone } = self.peers.bind(slot, origin, request.nominates, self.now);
+        if let Some(peer) = reachable {
             self.dtls.tell(Task::Reachable(peer));
         }
-        if let Origin::Tcp(connection) = origin {
-            self.net.connections.belongs_to(connection, slot);
+        if let Some(Origin::Tcp(unused)) = gone {
+            self.net.connections.close(unused);
+        }
+        if let Origin::Tcp(connection) = origin
+            && let Some(oldest) = self.net.connections.belongs_to(connection, slot)
+        {
+            self.counters.drop_one("tcp_too_many_of_peer");
+            self.close_connection(oldest);
         }
         self.net.push(&origin.path(), &request.success(source, |message| password.sign(message)));
         Ok(())
@@ -160,6 +203,16 @@ impl Shard {
 
     fn section_of(&mut self, slot: usize, ssrc: u32) -> Option<usize> {
         self.peers.subscriber(slot)?.sections.iter().position(|s| s.ssrc == ssrc || s.rtx_ssrc == ssrc)
+    }
+}
+
+/// What a dropped packet says about its sender.
+fn judgement(dropped: &'static str) -> Judgement {
+    match dropped {
+        "stun_unauthenticated" | "unknown_ufrag" => Judgement::Unauthenticated,
+        "not_ours" | "stun_malformed" | "malformed_rtp" | "unknown_address" => Judgement::Nonsense,
+        "srtp_short" | "srtp_replayed" | "srtp_unauthenticated" => Judgement::Nonsense,
+        _ => Judgement::Sensible,
     }
 }
 

@@ -35,7 +35,7 @@ use crate::config::Config;
 use crate::media::quality::Quality;
 use crate::transport::data::Channel;
 use crate::transport::dtls::{Dtls, Task};
-use crate::transport::tcp::Connections;
+use crate::transport::tcp::{ConnectionId, Connections, Subject};
 use crate::transport::udp::{Inlet, Outlet};
 use counters::Counters;
 use fanout::Fanout;
@@ -51,6 +51,8 @@ pub(crate) const WAKER: Token = Token(0);
 const TICK: Duration = Duration::from_millis(10);
 /// Batches from one socket before the others have their turn.
 const BATCHES_MAX: usize = 8;
+/// Turns of TCP connections before the sockets have theirs.
+const TCP_TURNS_MAX: usize = 8;
 
 /// What shards and the DTLS thread tell the authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,11 +149,11 @@ impl Runner {
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self) {
         let (mut events, mut inlet) = (Events::with_capacity(256), Inlet::new());
-        let mut ready: Vec<usize> = Vec::new();
+        let mut ready = Ready::default();
         let mut tick_at = Instant::now() + TICK;
         while !self.shard.stopped {
-            let wait =
-                if ready.is_empty() { tick_at.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let idle = ready.is_empty() && self.shard.net.connections.is_idle();
+            let wait = if idle { tick_at.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             if let Err(error) = self.poll.poll(&mut events, Some(wait))
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -163,11 +165,17 @@ impl Runner {
                 self.event(event, &mut ready);
             }
             self.look_at_inbox();
-            for socket in std::mem::take(&mut ready) {
+            for socket in std::mem::take(&mut ready.sockets) {
                 if self.receive(socket, &mut inlet) {
-                    ready.push(socket);
+                    ready.sockets.push(socket);
                 }
             }
+            for listener in std::mem::take(&mut ready.listeners) {
+                if self.accept(listener) {
+                    ready.listeners.push(listener);
+                }
+            }
+            self.take_tcp_turns();
             self.shard.send_pending();
             if self.shard.now >= tick_at {
                 tick_at = self.shard.now + TICK;
@@ -177,25 +185,19 @@ impl Runner {
         }
     }
 
-    fn event(&mut self, event: &mio::event::Event, ready: &mut Vec<usize>) {
+    fn event(&mut self, event: &mio::event::Event, ready: &mut Ready) {
         if let Some(socket) = event.token().0.checked_sub(WAKER.0 + 1).filter(|s| *s < self.sockets.len()) {
-            // Edge-triggered: it stays here until it has been emptied.
-            if !ready.contains(&socket) {
-                ready.push(socket);
-            }
-            return;
+            return Ready::note(&mut ready.sockets, socket);
         }
-        match self.shard.net.connections.which(event.token()) {
-            Some(Err(listener)) => {
-                let refused = self.shard.net.connections.accept(listener, self.poll.registry(), self.shard.now);
-                self.shard.counters.drop_many("tcp_refused", refused);
-            }
-            Some(Ok(connection)) => {
+        let connections = &mut self.shard.net.connections;
+        match connections.subject(event.token()) {
+            Some(Subject::Listener(listener)) => Ready::note(&mut ready.listeners, listener),
+            Some(Subject::Connection(connection)) => {
                 if event.is_writable() {
-                    self.shard.net.connections.writable(connection);
+                    connections.writable(connection);
                 }
-                if event.is_readable() {
-                    self.read_tcp(connection);
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    connections.readable(connection);
                 }
             }
             None => {}
@@ -220,7 +222,8 @@ impl Runner {
             self.shard.now = Instant::now();
             for i in 0..count {
                 let (source, datagram) = inlet.datagram(i);
-                self.shard.datagram(Origin::Udp(socket, source), source, datagram);
+                // Why it was dropped has been counted.
+                let _ = self.shard.datagram(Origin::Udp(socket, source), source, datagram);
             }
             self.shard.send_pending();
             if !more {
@@ -230,25 +233,39 @@ impl Runner {
         true
     }
 
-    fn read_tcp(&mut self, connection: usize) {
-        let (shard, scratch) = (&mut self.shard, &mut self.scratch[..]);
-        while let Some(more) = shard.net.connections.read(connection, scratch) {
-            loop {
-                let Some(remote) = shard.net.connections.remote(connection) else { return };
-                match shard.net.connections.packet(connection, scratch) {
-                    Ok(Some(len)) => shard.datagram(Origin::Tcp(connection), remote, &mut scratch[..len]),
-                    Ok(None) => break,
-                    Err(()) => {
-                        shard.counters.drop_one("tcp_framing");
-                        return shard.close_connection(connection);
-                    }
-                }
-            }
-            if !more {
-                return;
-            }
+    /// Takes some of those who connect. Returns whether there may be more.
+    fn accept(&mut self, listener: usize) -> bool {
+        let shard = &mut self.shard;
+        let accepted = shard.net.connections.accept(listener, self.poll.registry(), shard.now);
+        shard.counters.drop_many("tcp_refused", accepted.refused);
+        shard.counters.drop_many("tcp_evicted", accepted.evicted);
+        accepted.more
+    }
+
+    fn take_tcp_turns(&mut self) {
+        for _ in 0..TCP_TURNS_MAX {
+            let Some(connection) = self.shard.net.connections.next_turn() else { return };
+            self.shard.turn_of(connection, &mut self.scratch[..]);
         }
-        shard.close_connection(connection);
+    }
+}
+
+/// What to look at again without waiting: events come at an edge, so it stays here until it has been emptied.
+#[derive(Default)]
+struct Ready {
+    sockets: Vec<usize>,
+    listeners: Vec<usize>,
+}
+
+impl Ready {
+    fn is_empty(&self) -> bool {
+        self.sockets.is_empty() && self.listeners.is_empty()
+    }
+
+    fn note(ready: &mut Vec<usize>, index: usize) {
+        if !ready.contains(&index) {
+            ready.push(index);
+        }
     }
 }
 
@@ -268,7 +285,7 @@ impl Shard {
         self.net.flush();
     }
 
-    fn close_connection(&mut self, connection: usize) {
+    fn close_connection(&mut self, connection: ConnectionId) {
         self.peers.unbind(Origin::Tcp(connection));
         self.net.connections.close(connection);
     }

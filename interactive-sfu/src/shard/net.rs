@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::transport::tcp::Connections;
+use crate::transport::tcp::{ConnectionId, Connections};
 use crate::transport::udp::{DATAGRAM_MAX, Destination, Outlet, Sent};
 
 /// How a peer is reached.
@@ -11,7 +11,7 @@ pub(crate) enum Path {
     /// From this socket of ours.
     Udp(usize, Destination),
     /// On this connection.
-    Tcp(usize),
+    Tcp(ConnectionId),
 }
 
 /// Where a datagram came from.
@@ -20,7 +20,7 @@ pub(crate) enum Origin {
     /// On this socket of ours, from there.
     Udp(usize, SocketAddr),
     /// On this connection.
-    Tcp(usize),
+    Tcp(ConnectionId),
 }
 
 impl Origin {

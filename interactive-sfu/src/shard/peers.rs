@@ -37,6 +37,8 @@ pub(crate) struct Peer {
     /// Until the new credentials of a restart are used.
     ice_before: Option<Ice>,
     pub path: Option<Path>,
+    /// The one of `origins` that `path` leads to.
+    in_use: Option<Origin>,
     origins: Vec<Origin>,
     pub sealer: Option<Sealer>,
     pub opener: Option<Opener>,
@@ -63,6 +65,18 @@ impl Peer {
         self.is_connected() && subscriber.sections.iter().any(Subscription::awaits_report)
     }
 
+    fn use_origin(&mut self, origin: Option<Origin>) {
+        (self.in_use, self.path) = (origin, origin.map(Origin::path));
+    }
+
+    /// It is not reached there any more.
+    fn lose(&mut self, origin: Origin) {
+        self.origins.retain(|other| *other != origin);
+        if self.in_use == Some(origin) {
+            self.use_origin(None);
+        }
+    }
+
     /// The parts that sending RTCP takes.
     pub(crate) fn seal_rtcp(&mut self, mut packet: Vec<u8>) -> Option<(Path, Vec<u8>)> {
         let path = self.path.filter(|_| !self.leaving)?;
@@ -71,10 +85,20 @@ impl Peer {
     }
 }
 
+/// What came of a binding request.
+#[derive(Default)]
+pub(crate) struct Bound {
+    /// The peer, if there was no way to it before.
+    pub reachable: Option<PeerId>,
+    /// An origin that the peer does not have any more.
+    pub gone: Option<Origin>,
+}
+
 /// All of them.
 #[derive(Default)]
 pub(crate) struct Peers {
     slots: Vec<Option<Box<Peer>>>,
+    free: Vec<usize>,
     by_serial: HashMap<u32, usize>,
     by_origin: HashMap<Origin, usize>,
 }
@@ -84,7 +108,7 @@ impl Peers {
         let NewPeer { id, ice, tracks, sections } = new;
         let publisher = (!tracks.is_empty()).then(|| Box::new(Publisher::new(tracks, config)));
         let subscriber = (!sections.is_empty()).then(|| Box::new(Subscriber::new(sections)));
-        let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
+        let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
@@ -94,6 +118,7 @@ impl Peers {
             ice: ice.into(),
             ice_before: None,
             path: None,
+            in_use: None,
             origins: Vec::new(),
             sealer: None,
             opener: None,
@@ -108,6 +133,7 @@ impl Peers {
 
     pub(crate) fn remove(&mut self, slot: usize) -> Option<Box<Peer>> {
         let peer = self.slots.get_mut(slot)?.take()?;
+        self.free.push(slot);
         self.by_serial.remove(&peer.id.serial);
         for origin in &peer.origins {
             self.by_origin.remove(origin);
@@ -167,29 +193,34 @@ impl Peers {
         }
     }
 
-    /// An authentic binding request of this peer came from `origin`. Returns the peer if it had no path before.
-    pub(crate) fn bind(&mut self, slot: usize, origin: Origin, nominated: bool, now: Instant) -> Option<PeerId> {
-        let peer = self.slots.get_mut(slot).and_then(Option::as_mut)?;
-        let reachable = peer.path.is_none().then_some(peer.id);
+    /// An authentic binding request of this peer came from `origin`.
+    pub(crate) fn bind(&mut self, slot: usize, origin: Origin, nominated: bool, now: Instant) -> Bound {
+        let mut bound = Bound::default();
+        let Some(peer) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return bound };
+        bound.reachable = peer.path.is_none().then_some(peer.id);
         peer.heard = now;
         if nominated || peer.path.is_none() {
-            peer.path = Some(origin.path());
+            peer.use_origin(Some(origin));
         }
         if peer.origins.contains(&origin) {
-            return reachable;
+            return bound;
         }
         if peer.origins.len() >= ORIGINS_MAX {
-            let oldest = peer.origins.remove(0);
-            self.by_origin.remove(&oldest);
+            // Media goes on where it goes.
+            let oldest = peer.origins.iter().position(|origin| Some(*origin) != peer.in_use);
+            if let Some(oldest) = oldest.map(|at| peer.origins.remove(at)) {
+                self.by_origin.remove(&oldest);
+                bound.gone = Some(oldest);
+            }
         }
         peer.origins.push(origin);
         // An address belongs to who proved last that it is theirs.
         if let Some(other) = self.by_origin.insert(origin, slot).filter(|other| *other != slot)
             && let Some(other) = self.get_mut(other)
         {
-            other.origins.retain(|o| *o != origin);
+            other.lose(origin);
         }
-        reachable
+        bound
     }
 
     /// A connection is over: whoever used it is not there any more.
@@ -197,12 +228,7 @@ impl Peers {
         if let Some(slot) = self.by_origin.remove(&origin)
             && let Some(peer) = self.get_mut(slot)
         {
-            peer.origins.retain(|o| *o != origin);
-            if let (Origin::Tcp(gone), Some(Path::Tcp(used))) = (origin, peer.path)
-                && gone == used
-            {
-                peer.path = None;
-            }
+            peer.lose(origin);
         }
     }
 
@@ -240,6 +266,48 @@ pub(crate) fn local_ice(serial: u32) -> LocalIce {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn peers(count: u32) -> (Peers, Instant) {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        (0..count).for_each(|serial| peers.add(NewPeer::bare(PeerId { shard: 0, serial }), &Config::default(), now));
+        (peers, now)
+    }
+
+    fn origin(port: u16) -> Origin {
+        Origin::Udp(0, std::net::SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    #[test]
+    fn slots_of_peers_that_left_are_used_again() {
+        let (mut peers, now) = peers(3);
+        assert!(peers.remove(1).is_some() && peers.remove(1).is_none());
+        for serial in 3..5 {
+            peers.add(NewPeer::bare(PeerId { shard: 0, serial }), &Config::default(), now);
+        }
+        let slot_of = |serial| peers.slot_of(PeerId { shard: 0, serial });
+        assert_eq!((slot_of(3), slot_of(4), peers.slots()), (Some(1), Some(3), 4));
+    }
+
+    #[test]
+    fn one_candidate_pair_too_many_replaces_the_oldest_that_is_not_in_use() {
+        let (mut peers, now) = peers(1);
+        for port in 0..ORIGINS_MAX as u16 {
+            assert_eq!(peers.bind(0, origin(port), port == 0, now), None);
+        }
+        assert_eq!(peers.bind(0, origin(100), false, now), Some(origin(1)));
+        assert_eq!((peers.at(origin(0)), peers.at(origin(1)), peers.at(origin(100))), (Some(0), None, Some(0)));
+        assert_eq!(peers.get_mut(0).unwrap().in_use, Some(origin(0)));
+    }
+
+    #[test]
+    fn nothing_is_sent_to_an_address_that_became_another_peers() {
+        let (mut peers, now) = peers(2);
+        peers.bind(0, origin(1), true, now);
+        peers.bind(1, origin(1), true, now);
+        assert!(peers.get_mut(0).unwrap().path.is_none() && peers.get_mut(1).unwrap().path.is_some());
+        peers.unbind(origin(1));
+        assert!(peers.get_mut(1).unwrap().path.is_none() && peers.at(origin(1)).is_none());
+    }
 
     #[test]
     fn a_user_fragment_leads_back_to_its_peer() {

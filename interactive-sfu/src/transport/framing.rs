@@ -2,6 +2,8 @@
 
 /// The longest packet taken.
 pub const PACKET_MAX: usize = 2048;
+/// Bytes of memory that are kept between two packets; more is given back.
+const KEPT_BYTES: usize = 4096;
 
 /// Collects bytes, gives packets. Holds one packet and what was read beyond it.
 #[derive(Debug, Default)]
@@ -19,6 +21,9 @@ impl Deframer {
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.at);
         self.at = 0;
+        if self.bytes.len() + bytes.len() <= KEPT_BYTES {
+            self.bytes.shrink_to(KEPT_BYTES);
+        }
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -47,6 +52,17 @@ pub fn prefix(len: usize) -> [u8; 2] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn memory_for_many_packets_is_given_back_when_few_come() {
+        let mut d = Deframer::default();
+        d.push(&[0; 60_000]);
+        while d.packet() != Ok(None) {}
+        d.push(&[0, 1]);
+        assert!(d.bytes.capacity() <= KEPT_BYTES, "{}", d.bytes.capacity());
+        d.push(&[7]);
+        assert_eq!(d.packet(), Ok(Some(&mut [7][..])));
+    }
 
     #[test]
     fn a_length_that_no_packet_has_is_refused() {

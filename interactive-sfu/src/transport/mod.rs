@@ -8,6 +8,7 @@ pub(crate) mod dtls;
 pub mod framing;
 pub mod hello;
 pub(crate) mod interfaces;
+pub mod network;
 pub(crate) mod password;
 pub mod profile;
 pub(crate) mod srtp;
