@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::proxies::Proxies;
 
 /// Settings of the HTTP surface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,15 @@ pub struct Config {
     /// Connections that may be open at once; a further one is closed as soon as it is accepted. Every waiting viewer
     /// without an edge in between holds one, and each is a file descriptor. Default 20000.
     pub connections_max: u32,
+    /// Proxies whose `X-Forwarded-For` is believed: addresses, and networks like `10.0.0.0/8`. Behind another proxy all clients
+    /// count as one address. Default this machine's own, `127.0.0.0/8` and `::1/128`.
+    pub trusted_proxies: Vec<Proxies>,
+    /// Joins by WHIP, WHEP and LiveKit's protocol a second from one address (of IPv6: from one network of 64 bits); ten times as
+    /// many at once after a rest, and a further one is refused with 429. This machine's own are not counted. Default 50.
+    pub joins_per_address_second_max: u32,
+    /// Joins a second of one identity in a room; ten times as many at once after a rest, and a further one is refused with 429.
+    /// Default 5.
+    pub joins_per_identity_second_max: u32,
     /// Time for a request's head, and for a TLS handshake. Over HTTP/1.1 it also bounds how long a connection may lie idle
     /// between two requests. Milliseconds; default 30000.
     pub header_read_timeout_ms: u32,
@@ -116,6 +126,9 @@ impl Default for Config {
             ingresses_max: 1000,
             ingress_key_ttl_days: 365,
             connections_max: 20_000,
+            trusted_proxies: Proxies::local(),
+            joins_per_address_second_max: 50,
+            joins_per_identity_second_max: 5,
             header_read_timeout_ms: 30_000,
             keep_alive_idle_ms: 60_000,
             body_read_timeout_ms: 10_000,
@@ -142,6 +155,8 @@ impl Config {
             ("rooms_max", self.rooms_max),
             ("ingresses_max", self.ingresses_max),
             ("connections_max", self.connections_max),
+            ("joins_per_address_second_max", self.joins_per_address_second_max),
+            ("joins_per_identity_second_max", self.joins_per_identity_second_max),
         ] {
             if !(1..=1_000_000).contains(&count) {
                 return refuse(format!("{key} = {count} must lie between 1 and 1000000"));
@@ -203,10 +218,11 @@ mod tests {
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 9] = [
+        let table: [(Spoil, &str); 10] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
             (|c| c.rooms_max = 0, "rooms_max"),
             (|c| c.ingresses_max = 0, "ingresses_max"),
+            (|c| c.joins_per_identity_second_max = 0, "joins_per_identity_second_max"),
             (|c| c.ingress_key_ttl_days = 0, "ingress_key_ttl_days"),
             (|c| c.public_url = Some("live.example".into()), "public_url"),
             (|c| c.playlist_base_url = Some("cdn.example".into()), "playlist_base_url"),

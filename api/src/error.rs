@@ -109,6 +109,14 @@ pub enum Error {
         /// Its length, bytes.
         length_bytes: usize,
     },
+    /// Joins follow each other too fast.
+    #[error("too many joins from this {by}; wait a little")]
+    TooOften {
+        /// `address` or `identity`.
+        by: &'static str,
+        /// How long, seconds.
+        retry_after_s: u32,
+    },
     /// The queue of orders to the broadcasts is full.
     #[error("too many changes are pending")]
     Busy,

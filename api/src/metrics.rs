@@ -5,6 +5,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 const REQUESTS: &str = "spillway_http_requests_total";
 const CONNECTIONS: &str = "spillway_http_connections";
 const CONNECTIONS_REFUSED: &str = "spillway_http_connections_refused_total";
+const JOINS_LIMITED: &str = "spillway_joins_limited_total";
 const WEBHOOKS: &str = "spillway_webhooks_total";
 const ORIGIN_REQUESTS: &str = "spillway_origin_requests_total";
 const ORIGIN_BODY_BYTES: &str = "spillway_origin_body_bytes_total";
@@ -17,6 +18,7 @@ pub(crate) fn describe() {
         Unit::Count,
         "Connections closed at once because connections_max was reached"
     );
+    describe_counter!(JOINS_LIMITED, Unit::Count, "Joins refused because too many came from one address or identity");
     describe_counter!(WEBHOOKS, Unit::Count, "Events for webhooks, by outcome");
     describe_counter!(ORIGIN_REQUESTS, Unit::Count, "Requests for playlists and media, by outcome");
     describe_counter!(ORIGIN_BODY_BYTES, Unit::Bytes, "Body bytes handed out by the origin");
@@ -35,6 +37,11 @@ pub(crate) fn origin(outcome: &'static str, body_bytes: usize) {
 /// `outcome`: `delivered`, `failed` or `dropped`.
 pub(crate) fn webhooks(outcome: &'static str, count: u64) {
     counter!(WEBHOOKS, "outcome" => outcome).increment(count);
+}
+
+/// `by`: `address` or `identity`.
+pub(crate) fn join_limited(by: &'static str) {
+    counter!(JOINS_LIMITED, "by" => by).increment(1);
 }
 
 pub(crate) fn connection_refused() {

@@ -54,6 +54,8 @@ impl<E: Into<Error>> From<E> for Problem {
             Error::TokenMissing => problem.authenticate = Some("Bearer"),
             Error::Token(_) | Error::IngressDeleted => problem.authenticate = Some(r#"Bearer error="invalid_token""#),
             Error::Forbidden(_) => problem.authenticate = Some(r#"Bearer error="insufficient_scope""#),
+            Error::TooOften { retry_after_s, .. } => problem.retry_after_s = Some(retry_after_s),
+            Error::Sfu(SfuError::TooMany(_)) => problem.retry_after_s = Some(BUSY_RETRY_S),
             Error::Sfu(SfuError::NotLive) => problem.retry_after_s = Some(NOT_LIVE_RETRY_S),
             Error::RangeNotSatisfiable { length_bytes } => {
                 problem.content_range = Some(format!("bytes */{length_bytes}"))
@@ -92,6 +94,8 @@ fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::Sfu(SfuError::UnknownParticipant) => (S::NOT_FOUND, "unknown-participant"),
         Error::Sfu(SfuError::UnknownTrack) => (S::NOT_FOUND, "unknown-track"),
         Error::Sfu(SfuError::Invalid(_)) => (S::UNPROCESSABLE_ENTITY, "invalid"),
+        Error::Sfu(SfuError::TooMany(_)) => (S::TOO_MANY_REQUESTS, "too-many-sessions"),
+        Error::TooOften { .. } => (S::TOO_MANY_REQUESTS, "too-many-joins"),
         Error::Sfu(SfuError::Full(_)) => (S::SERVICE_UNAVAILABLE, "full"),
         Error::Sfu(SfuError::ShuttingDown) | Error::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting-down"),
         Error::TokenMissing => (S::UNAUTHORIZED, "token-missing"),
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_the_sfu_and_the_origin_refuse_has_the_status_that_the_protocols_ask_for() {
-        let table: [(Error, u16); 12] = [
+        let table: [(Error, u16); 14] = [
             (SfuError::MalformedSdp("x".into()).into(), 400),
             (SfuError::UnacceptableOffer("x".into()).into(), 422),
             (SfuError::PreconditionRequired.into(), 428),
@@ -155,6 +159,8 @@ mod tests {
             (SfuError::UnknownSession.into(), 404),
             (SfuError::Full("x".into()).into(), 503),
             (SfuError::ShuttingDown.into(), 503),
+            (SfuError::TooMany("x".into()).into(), 429),
+            (Error::TooOften { by: "address", retry_after_s: 3 }, 429),
             (NotServed::BadRequest("x".into()).into(), 400),
             (NotServed::NotFound.into(), 404),
             (NotServed::TimedOut.into(), 503),
@@ -166,7 +172,7 @@ mod tests {
             assert_eq!(response.status().as_u16(), status, "{said}");
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
             let retry = response.headers().contains_key(RETRY_AFTER);
-            assert_eq!(retry, matches!(status, 409 | 503), "{said}");
+            assert_eq!(retry, matches!(status, 409 | 429 | 503), "{said}");
         }
     }
 

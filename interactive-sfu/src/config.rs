@@ -33,6 +33,14 @@ pub struct Config {
     pub socket_buffer_bytes: u32,
     /// Sessions at once, publishing and watching; a further one is refused with 503. Default 20000.
     pub sessions_max: u32,
+    /// Of these, sessions by WHIP and WHEP whose media is not connected yet. One more ends the oldest of them, whatever it is
+    /// about: a genuine client connects within a second or two. Default 2000.
+    pub pending_sessions_max: u32,
+    /// Sessions by WHIP and WHEP that one identity may have in a room; a further one is refused with 429. Give each viewer an
+    /// identity of their own. Default 32.
+    pub sessions_per_identity_max: u32,
+    /// Of these, sessions that are not connected yet; one more ends the oldest of them. Default 4.
+    pub pending_per_identity_max: u32,
     /// LiveKit's participants in a room at once; a further one is refused with 503. Default 5000.
     pub participants_per_room_max: u32,
     /// How many of them clients are told of one by one. Beyond that, a newcomer who may not publish is counted (`num_participants`) and not
@@ -69,6 +77,9 @@ impl Default for Config {
             tcp: true,
             socket_buffer_bytes: 1 << 20,
             sessions_max: 20_000,
+            pending_sessions_max: 2000,
+            sessions_per_identity_max: 32,
+            pending_per_identity_max: 4,
             participants_per_room_max: 5000,
             listed_max: 500,
             tracks_per_participant_max: 16,
@@ -106,6 +117,9 @@ impl Config {
         }
         within("socket_buffer_bytes", self.socket_buffer_bytes, 64 << 10, 64 << 20)?;
         within("sessions_max", self.sessions_max, 1, 1_000_000)?;
+        within("pending_sessions_max", self.pending_sessions_max, 1, 1_000_000)?;
+        within("sessions_per_identity_max", self.sessions_per_identity_max, 1, 100_000)?;
+        within("pending_per_identity_max", self.pending_per_identity_max, 1, 100_000)?;
         within("participants_per_room_max", self.participants_per_room_max, 1, 100_000)?;
         within("listed_max", self.listed_max, 0, 100_000)?;
         within("tracks_per_participant_max", self.tracks_per_participant_max, 1, 32)?;
@@ -137,13 +151,14 @@ mod tests {
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 8] = [
+        let table: [(Spoil, &str); 9] = [
             (|c| c.addresses = vec!["0.0.0.0".parse().unwrap()], "addresses"),
             (|c| c.announced_addresses = vec!["224.0.0.1".parse().unwrap()], "announced_addresses"),
             (|c| (c.port, c.shards) = (65535, 2), "port"),
             (|c| c.shards = 500, "shards"),
             (|c| c.socket_buffer_bytes = 1, "socket_buffer_bytes"),
             (|c| c.sessions_max = 0, "sessions_max"),
+            (|c| c.pending_per_identity_max = 0, "pending_per_identity_max"),
             (|c| c.silence_ms_max = 1, "silence_ms_max"),
             (|c| c.keyframe_interval_ms_min = 0, "keyframe_interval_ms_min"),
         ];

@@ -102,6 +102,9 @@ pub enum SfuError {
     /// A limit of the configuration is reached (503).
     #[error("{0}")]
     Full(String),
+    /// One identity asks for more than its share (429).
+    #[error("{0}")]
+    TooMany(String),
     /// The server is shutting down (503).
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -4,7 +4,7 @@
 
 use metrics::{counter, gauge, histogram};
 
-/// Packets and datagrams thrown away, by why.
+/// Packets and datagrams thrown away, and TCP connections closed or not taken, by why.
 const DROPPED: &str = "spillway_sfu_dropped_total";
 
 pub(crate) fn dropped(reason: &'static str, count: u64) {
@@ -52,6 +52,11 @@ pub(crate) fn sessions(publishing: usize, watching: usize) {
 
 pub(crate) fn joined() {
     counter!("spillway_sfu_joins_total").increment(1);
+}
+
+/// A session that was not connected yet made way for a newer one.
+pub(crate) fn crowded_out() {
+    counter!("spillway_sfu_crowded_out_total").increment(1);
 }
 
 /// A session ended, by why.

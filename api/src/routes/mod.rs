@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::from_fn;
 use axum::response::IntoResponse as _;
+use axum::{Extension, Router};
 
 use crate::app::{App, Parts};
+use crate::joins::JoinLimits;
 use crate::problem::Problem;
 use crate::{Error, cors, metrics, telemetry};
 
@@ -23,13 +24,14 @@ mod twirp;
 pub fn router(parts: Parts) -> Router {
     metrics::describe();
     let dev_tokens = parts.dev_tokens;
+    let joins = JoinLimits::new(&parts.config);
     let app: App = Arc::new(parts);
     // Apart, because a request for a part has no time for spans, ids and label sets.
     let live = live::routes().with_state(app.clone());
     let mut rest = Router::new()
-        .merge(signalling::routes().layer(from_fn(cors::signalling)))
+        .merge(signalling::routes().layer(Extension(joins.clone())).layer(from_fn(cors::signalling)))
         .merge(rooms::routes().layer(from_fn(cors::rest)))
-        .merge(rtc::routes().layer(from_fn(cors::rtc)))
+        .merge(rtc::routes().layer(Extension(joins)).layer(from_fn(cors::rtc)))
         .merge(twirp::routes())
         .merge(health::routes())
         .merge(pages::routes());

@@ -9,7 +9,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::extract::{MatchedPath, Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::Router;
 use http::{HeaderMap, StatusCode};
 use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
 use interactive_sfu::signalling::livekit::{Frame, Join};
@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::app::App;
 use crate::config::IceServer;
-use crate::extract::Caller;
+use crate::joins::Joiner;
 use crate::problem::Problem;
 use crate::rooms::Room;
 use crate::routes::rooms::room_of_token;
@@ -106,11 +106,13 @@ async fn open(
     State(app): State<App>,
     Query(query): Query<RtcQuery>,
     path: MatchedPath,
-    from: Option<Extension<Caller>>,
+    joiner: Joiner,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
+    joiner.check_address(&headers)?;
     let (grants, room) = admitted(&app, &query, &headers).await?;
+    joiner.check_identity(&room.name, &grants.identity, false)?;
     let upgrade = upgrade.map_err(|_| Error::Malformed("a WebSocket is opened here".into()))?;
     let Join { client, resume, requests } = query.join(&path)?;
     let request = ConnectRequest {
@@ -118,7 +120,7 @@ async fn open(
         grants,
         about: room.as_livekit(),
         ice_servers: app.config.ice_servers.iter().map(ice_server).collect(),
-        local: from.is_some_and(|Extension(caller)| caller.is_local(&headers)),
+        local: joiner.is_local(&headers),
         resume,
         client,
         requests,

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Extension, Router};
+use axum::Router;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use interactive_sfu::{JoinRequest, Joined, Patched, SessionId};
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::auth;
 use crate::config::IceServer;
-use crate::extract::{self, Caller, is_room_name};
+use crate::extract::{self, is_room_name};
+use crate::joins::Joiner;
 use crate::problem::Problem;
 use crate::routes::rooms::room_of_token;
 use crate::{Error, rooms};
@@ -52,9 +53,9 @@ pub(crate) fn routes() -> Router<App> {
         let join = move |state: State<App>,
                          to: Path<String>,
                          how: Query<JoinQuery>,
-                         from: MaybeCaller,
+                         joiner: Joiner,
                          heads: HeaderMap,
-                         body| { join(side, state, to, how, from, heads, body) };
+                         body| { join(side, state, to, how, joiner, heads, body) };
         let patch = move |state: State<App>, session: Path<(String, String)>, headers: HeaderMap, body: Body| {
             patch(side, state, session, headers, body)
         };
@@ -77,33 +78,33 @@ struct JoinQuery {
     participant: Option<String>,
 }
 
-/// Missing where no socket is.
-type MaybeCaller = Option<Extension<Caller>>;
-
 /// A POST with an offer: 201, the answer, and where the session is.
 async fn join(
     side: Side,
     State(app): State<App>,
     Path(room): Path<String>,
     Query(query): Query<JoinQuery>,
-    from: MaybeCaller,
+    joiner: Joiner,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     // First of all, and bounded: an answer before the body has been read would end a connection that the client keeps alive.
     let offer = extract::text(&app.config, &headers, body, SDP).await;
+    joiner.check_address(&headers)?;
     let grants = auth::grants(&app.keys, &headers)?;
     match side {
         Side::Whip => auth::may_publish(&grants, &room)?,
         Side::Whep => auth::may_subscribe(&grants, &room)?,
     }
+    let local = joiner.is_local(&headers);
+    // Our own subscriber has a session for each speaker.
+    joiner.check_identity(&room, &grants.identity, local && grants.hidden)?;
     match grants.ingress().filter(|_| side == Side::Whip) {
         Some(ingress) => must_lead_in(&app, ingress, &room).await?,
         None => must_exist(&app.rooms, &room).await?,
     }
     let offer = offer?;
     let participant = query.participant.filter(|_| side == Side::Whep);
-    let local = from.is_some_and(|Extension(caller)| caller.is_local(&headers));
     let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
     let request = JoinRequest { room: room.clone(), identity, name, participant, local, hidden, offer };
     let joined = match side {

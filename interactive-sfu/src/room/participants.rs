@@ -100,6 +100,7 @@ mod tests {
             local: false,
             hidden: identity == "recorder",
             joined: true,
+            pending: None,
             muted: Vec::new(),
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(serial.into()),
             kind,

@@ -6,6 +6,7 @@ use rand::Rng as _;
 
 use super::stage::{MediaTrack, OnStage, Seat};
 use crate::control::{SessionId, SfuError};
+use crate::pending::Ticket;
 use crate::shard::inbox::{NewSection, NewTrack, PeerId, TrackId};
 use crate::signalling::sdp::{
     Direction, Extension, Msid, NegotiatedSection, PublishPolicy, RemoteDescription, RemoteSection, SdpError,
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     pub since: SystemTime,
     /// Its peer connection has been up.
     pub joined: bool,
+    /// Its place among those of which this is not so.
+    pub pending: Option<Ticket>,
     /// Tracks that the server dropped the media of.
     pub muted: Vec<TrackId>,
     pub kind: Kind,

@@ -1,6 +1,7 @@
 //! What the authority knows: rooms, their sessions, and who is on stage. No decisions, no orders.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use super::session::{Kind, Session};
 use super::stage::{MediaTrack, OnStage};
 use crate::control::{Notice, NoticeKind, SessionId, SfuError, Speaker};
 use crate::media::loudness::level;
+use crate::pending::Pending;
 use crate::shard::inbox::{PeerId, TrackId};
 
 /// Notices that a slow receiver may be behind.
@@ -23,6 +25,8 @@ const NOTICES: usize = 4096;
 #[derive(Default)]
 pub(super) struct Room {
     pub(super) home: u16,
+    /// The record has its beginning: somebody has been there, not just asked to be.
+    started: bool,
     /// Sessions that publish; connected ones in order of joining the stage, others anywhere.
     pub(super) publishers: Vec<SessionId>,
     pub(super) watchers: Vec<SessionId>,
@@ -75,10 +79,17 @@ impl Room {
     }
 }
 
+/// Who has sessions by WHIP or WHEP: a room and an identity in it.
+pub(super) type Holder = (String, String);
+
 /// Every room and session.
 pub(super) struct State {
     pub(super) rooms: HashMap<String, Room>,
     pub(super) sessions: HashMap<SessionId, Session>,
+    /// Sessions that are not connected yet.
+    pub(super) pending: Pending<Holder, SessionId>,
+    /// How many sessions each holder has.
+    held: HashMap<Holder, u32>,
     pub(super) by_serial: HashMap<u32, Owner>,
     /// By sid.
     pub(super) members: HashMap<String, Member>,
@@ -92,6 +103,10 @@ pub(super) struct State {
 }
 
 impl Session {
+    pub(super) fn holder(&self) -> Holder {
+        (self.room.clone(), self.identity.clone())
+    }
+
     pub(super) fn is_on_stage(&self) -> bool {
         matches!(self.kind, Kind::Publish { connected: true, .. })
     }
@@ -114,6 +129,8 @@ impl State {
         Self {
             rooms: HashMap::new(),
             sessions: HashMap::new(),
+            pending: Pending::default(),
+            held: HashMap::new(),
             by_serial: HashMap::new(),
             members: HashMap::new(),
             peers: vec![0; shards],
@@ -157,7 +174,33 @@ impl State {
         ids.iter().filter(|id| self.sessions.get(*id).is_some_and(|s| s.identity == identity)).cloned().collect()
     }
 
-    pub(super) fn add(&mut self, session: Session) {
+    /// Sessions by WHIP and WHEP of an identity in a room.
+    pub(super) fn held(&self, holder: &Holder) -> u32 {
+        self.held.get(holder).copied().unwrap_or_default()
+    }
+
+    /// The publishing session of others that has been pending for longest in a room, and how many others publish or are about to.
+    pub(super) fn publishers_beside(&self, room: &str, identity: &str) -> (Option<SessionId>, usize) {
+        let ids = self.rooms.get(room).map(|room| room.publishers.as_slice()).unwrap_or_default();
+        let others = || ids.iter().filter_map(|id| self.sessions.get(id)).filter(|other| other.identity != identity);
+        let pending = others().filter(|other| other.pending.is_some()).min_by_key(|other| other.pending);
+        (pending.map(|session| session.id.clone()), others().count())
+    }
+
+    /// A session's peer connection is up.
+    pub(super) fn joined(&mut self, id: &SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.joined = true;
+        if let Some(ticket) = session.pending.take() {
+            self.pending.remove(ticket);
+        }
+        let room = session.room.clone();
+        self.start(&room);
+    }
+
+    pub(super) fn add(&mut self, mut session: Session) {
+        session.pending = Some(self.pending.add(session.holder(), session.id.clone()));
+        *self.held.entry(session.holder()).or_default() += 1;
         let publishes = matches!(session.kind, Kind::Publish { .. });
         self.publishing += usize::from(publishes);
         let room = self.room_for(&session.room, session.peer.shard);
@@ -168,6 +211,15 @@ impl State {
 
     pub(super) fn remove(&mut self, id: &SessionId) -> Option<Session> {
         let session = self.sessions.remove(id)?;
+        if let Some(ticket) = session.pending {
+            self.pending.remove(ticket);
+        }
+        if let Entry::Occupied(mut held) = self.held.entry(session.holder()) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
         self.by_serial.remove(&session.peer.serial);
         self.publishing -= usize::from(matches!(session.kind, Kind::Publish { .. }));
         if let Some(room) = self.rooms.get_mut(&session.room) {
@@ -180,16 +232,21 @@ impl State {
     }
 
     fn room_for(&mut self, name: &str, home: u16) -> &mut Room {
-        if !self.rooms.contains_key(name) {
+        self.rooms.entry(name.to_owned()).or_insert_with(|| Room { home, ..Room::default() })
+    }
+
+    /// Somebody is in a room.
+    fn start(&mut self, name: &str) {
+        if self.rooms.get_mut(name).is_some_and(|room| !std::mem::replace(&mut room.started, true)) {
             self.notice(name, NoticeKind::RoomStarted, None, None);
         }
-        self.rooms.entry(name.to_owned()).or_insert_with(|| Room { home, ..Room::default() })
     }
 
     /// Forgets a room that nobody is in.
     fn tidy(&mut self, name: &str) {
-        if self.rooms.get(name).is_some_and(Room::is_empty) {
-            self.rooms.remove(name);
+        if self.rooms.get(name).is_some_and(Room::is_empty)
+            && self.rooms.remove(name).is_some_and(|room| room.started)
+        {
             self.notice(name, NoticeKind::RoomFinished, None, None);
         }
     }
@@ -234,6 +291,7 @@ impl State {
             room.listed.push(member.sid.clone());
             room.roll = None;
         }
+        self.start(&member.room);
         self.members.insert(member.sid.clone(), member);
     }
 

@@ -292,9 +292,9 @@ mod tests {
     fn one_candidate_pair_too_many_replaces_the_oldest_that_is_not_in_use() {
         let (mut peers, now) = peers(1);
         for port in 0..ORIGINS_MAX as u16 {
-            assert_eq!(peers.bind(0, origin(port), port == 0, now), None);
+            assert_eq!(peers.bind(0, origin(port), port == 0, now).gone, None);
         }
-        assert_eq!(peers.bind(0, origin(100), false, now), Some(origin(1)));
+        assert_eq!(peers.bind(0, origin(100), false, now).gone, Some(origin(1)));
         assert_eq!((peers.at(origin(0)), peers.at(origin(1)), peers.at(origin(100))), (Some(0), None, Some(0)));
         assert_eq!(peers.get_mut(0).unwrap().in_use, Some(origin(0)));
     }

@@ -72,13 +72,13 @@ impl Authority {
         let offer = RemoteDescription::parse(&request.offer)?;
         let negotiated = negotiate_publisher(&offer)?;
         let mut state = self.lock();
-        let on_stage = state.rooms.get(&request.room).map_or(0, |r| r.publishers.len());
         // Whoever comes back takes their own place.
-        let own = state.sessions_of(&request.room, &request.identity).len();
-        if on_stage - own.min(on_stage) >= self.config.publishers_per_room_max as usize {
-            return Err(SfuError::Full("the stage is full".into()));
+        let (pending, others) = state.publishers_beside(&request.room, &request.identity);
+        if others >= self.config.publishers_per_room_max as usize {
+            let pending = pending.ok_or_else(|| SfuError::Full("the stage is full".into()))?;
+            self.crowd_out(&mut state, &pending);
         }
-        let peer = self.admit(&mut state, &request.room)?;
+        let peer = self.admit(&mut state, &request)?;
         let mut next_track = state.next_track;
         let (tracks, infos) = tracks(&offer, &negotiated, peer.shard, || {
             next_track += 1;
@@ -100,7 +100,7 @@ impl Authority {
         if !live && !state.closed {
             return Err(SfuError::NotLive);
         }
-        let peer = self.admit(&mut state, &request.room)?;
+        let peer = self.admit(&mut state, &request)?;
         let (new, sections) = sections(&negotiated);
         let kind = Kind::Watch { participant: request.participant.clone(), sections };
         let joined =
@@ -109,21 +109,39 @@ impl Authority {
         Ok(joined)
     }
 
-    /// A number and a place for one more peer.
-    fn admit(&self, state: &mut State, room: &str) -> Result<PeerId, SfuError> {
+    /// A number and a place for one more peer. Sessions that are not connected yet make way for it, the oldest first.
+    fn admit(&self, state: &mut State, request: &JoinRequest) -> Result<PeerId, SfuError> {
         if state.closed {
             return Err(SfuError::ShuttingDown);
         }
+        let holder = (request.room.clone(), request.identity.clone());
+        // Our own subscriber has a session for each speaker.
+        let ours = request.local && request.hidden;
+        let own_max = if ours { usize::MAX } else { self.config.pending_per_identity_max as usize };
+        let oldest = state.pending.to_go(&holder, own_max, self.config.pending_sessions_max as usize).cloned();
+        oldest.iter().for_each(|oldest| self.crowd_out(state, oldest));
+        if !ours && state.held(&holder) >= self.config.sessions_per_identity_max {
+            return Err(SfuError::TooMany("this identity has as many sessions as it may have".into()));
+        }
         self.has_room(state)?;
-        let shard = self.shard_for(state, room);
+        let shard = self.shard_for(state, &request.room);
         Ok(state.new_peer(shard))
     }
 
-    fn has_room(&self, state: &State) -> Result<(), SfuError> {
+    /// Makes room for one more, if need be at the expense of who has been pending for longest.
+    fn has_room(&self, state: &mut State) -> Result<(), SfuError> {
         if state.sessions.len() + state.members.len() < self.config.sessions_max as usize {
             return Ok(());
         }
-        Err(SfuError::Full("this server has as many sessions as it is configured for".into()))
+        let full = || SfuError::Full("this server has as many sessions as it is configured for".into());
+        let oldest = state.pending.oldest().cloned().ok_or_else(full)?;
+        self.crowd_out(state, &oldest);
+        Ok(())
+    }
+
+    fn crowd_out(&self, state: &mut State, id: &SessionId) {
+        crate::metrics::crowded_out();
+        self.end(state, id, "crowded_out");
     }
 
     fn shard_for(&self, state: &State, room: &str) -> u16 {
@@ -156,6 +174,7 @@ impl Authority {
             hidden: request.hidden,
             since: SystemTime::now(),
             joined: false,
+            pending: None,
             muted: Vec::new(),
             kind,
         };

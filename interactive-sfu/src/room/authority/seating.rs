@@ -14,8 +14,8 @@ use crate::signalling::livekit::message::{Outgoing, update};
 impl Authority {
     /// A speaker's media flows: they are on stage, in place of who they were before.
     pub(super) fn connected(&self, state: &mut State, id: &SessionId) {
+        state.joined(id);
         let Some(session) = state.sessions.get_mut(id) else { return };
-        session.joined = true;
         let (room, identity) = (session.room.clone(), session.identity.clone());
         let Kind::Publish { connected, .. } = &mut session.kind else {
             return self.record_session(state, id, NoticeKind::ParticipantJoined);
