@@ -1,7 +1,8 @@
 //! Data channels of one peer: SCTP (RFC 9260, RFC 8831) inside its DTLS, and the handful of messages that open channels (RFC 8832).
 //!
 //! Every peer has two: a reliable, ordered one, and a lossy, unordered one. Either side may open them; we wait for the peer's INIT,
-//! which browsers and native clients send as soon as DTLS is up. Incoming messages are read no faster than [`READ_BYTES_PER_SECOND`]:
+//! which browsers and native clients send as soon as DTLS is up. Some peers leave the INIT to the client of DTLS, so as the client we send
+//! one after [`INIT_WAIT`]. Incoming messages are read no faster than [`READ_BYTES_PER_SECOND`]:
 //! beyond that SCTP's window closes, and the sender waits. No I/O and no clock; driven by the DTLS thread.
 
 use std::collections::VecDeque;
@@ -14,8 +15,8 @@ use rtc_datachannel::message::Message;
 use rtc_datachannel::message::message_channel_ack::DataChannelAck;
 use rtc_datachannel::message::message_channel_open::{CHANNEL_PRIORITY_NORMAL, ChannelType, DataChannelOpen};
 use rtc_sctp::{
-    Association, AssociationHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Payload, PayloadProtocolIdentifier,
-    ReliabilityType, ServerConfig, StreamEvent, StreamId, TransportConfig,
+    Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+    PayloadProtocolIdentifier, ReliabilityType, ServerConfig, StreamEvent, StreamId, TransportConfig,
 };
 use rtc_shared::TransportProtocol;
 use rtc_shared::marshal::{Marshal as _, Unmarshal as _};
@@ -35,6 +36,8 @@ const RELIABLE_WAITING_BYTES_MAX: usize = 4 << 20;
 const LOSSY_WAITING_BYTES_MAX: usize = 256 * 1024;
 /// Channels a peer may open.
 const CHANNELS_MAX: usize = 8;
+/// The peer's INIT is waited for so long before ours goes out.
+const INIT_WAIT: Duration = Duration::from_millis(500);
 /// Associations that a peer may choose from: it repeats its INIT less than once a second.
 const OFFERED_MAX: usize = 8;
 /// ICE may move the peer's real address; towards the library it never changes.
@@ -96,6 +99,10 @@ pub(crate) enum NotSent {
 pub(crate) struct DataTransport {
     endpoint: Endpoint,
     association: Option<(AssociationHandle, Association)>,
+    /// When to begin an association of our own.
+    connect_at: Option<Instant>,
+    /// The association that we began.
+    begun: Option<(AssociationHandle, Association)>,
     /// Until the peer chooses one by its cookie: the library makes one of every INIT, and a peer repeats it until an answer arrives.
     offered: VecDeque<(AssociationHandle, Association)>,
     /// We open the channels.
@@ -112,18 +119,23 @@ pub(crate) struct DataTransport {
     held_until: Option<Instant>,
 }
 
+fn config() -> TransportConfig {
+    TransportConfig::default()
+        .with_sctp_port(5000)
+        .with_max_message_size(MESSAGE_BYTES_MAX as u32)
+        .with_max_receive_buffer_size(WINDOW_BYTES)
+}
+
 impl DataTransport {
     /// `announces`: we open the channels, else the peer does. `role`: ours in DTLS.
     pub(crate) fn new(announces: bool, role: DtlsRole) -> Self {
-        let config = TransportConfig::default()
-            .with_sctp_port(5000)
-            .with_max_message_size(MESSAGE_BYTES_MAX as u32)
-            .with_max_receive_buffer_size(WINDOW_BYTES);
-        let server = Some(Arc::new(ServerConfig::new(config)));
+        let server = Some(Arc::new(ServerConfig::new(config())));
         let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, Arc::new(EndpointConfig::default()), server);
         Self {
             endpoint,
             association: None,
+            connect_at: None,
+            begun: None,
             offered: VecDeque::new(),
             announces,
             role,
@@ -134,18 +146,25 @@ impl DataTransport {
         }
     }
 
+    /// DTLS is up.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.connect_at = (self.role == DtlsRole::Client).then(|| now + INIT_WAIT);
+    }
+
     /// What DTLS decrypted.
     pub(crate) fn receive(&mut self, now: Instant, datagram: Bytes, events: &mut Vec<DataEvent>) {
         match self.endpoint.handle(now, REMOTE, None, datagram) {
             // A second association on one DTLS connection has no meaning (RFC 8831 §6.2).
             Some((handle, DatagramEvent::NewAssociation(new))) if self.association.is_none() => {
+                // Where both ends sent an INIT, ours gives way: two associations would compete.
+                self.begun = None;
                 if self.offered.len() == OFFERED_MAX {
                     self.offered.pop_front();
                 }
                 self.offered.push_back((handle, new));
             }
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
-                let mut all = self.association.iter_mut().chain(&mut self.offered);
+                let mut all = self.association.iter_mut().chain(&mut self.begun).chain(&mut self.offered);
                 if let Some((_, association)) = all.find(|(ours, _)| *ours == handle) {
                     association.handle_event(event);
                 }
@@ -158,14 +177,19 @@ impl DataTransport {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let (_, association) = self.association.as_ref()?;
-        [association.poll_timeout(), self.held_until].into_iter().flatten().min()
+        let own = self.association.iter().chain(&self.begun).filter_map(|(_, association)| association.poll_timeout());
+        own.chain(self.held_until).chain(self.connect_at).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
-        let Some((_, association)) = &mut self.association else { return };
-        if association.poll_timeout().is_some_and(|at| at <= now) {
-            association.handle_timeout(now);
+        if self.connect_at.is_some_and(|at| at <= now) {
+            self.connect_at = None;
+            self.connect(now);
+        }
+        for (_, association) in self.association.iter_mut().chain(&mut self.begun) {
+            if association.poll_timeout().is_some_and(|at| at <= now) {
+                association.handle_timeout(now);
+            }
         }
         self.progress(now, events);
         if self.held_until.is_some_and(|until| until <= now) {
@@ -178,10 +202,17 @@ impl DataTransport {
 
     /// What DTLS is to encrypt.
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
-        let mut all = self.association.iter_mut().chain(&mut self.offered);
+        let mut all = self.association.iter_mut().chain(&mut self.begun).chain(&mut self.offered);
         match all.find_map(|(_, association)| association.poll_transmit(now))?.message {
             Payload::RawEncode(packets) => Some(packets),
             _ => Some(Vec::new()),
+        }
+    }
+
+    /// Begins an association, unless the peer has.
+    fn connect(&mut self, now: Instant) {
+        if self.association.is_none() && self.offered.is_empty() {
+            self.begun = self.endpoint.connect(now, ClientConfig::new(config()), REMOTE).ok();
         }
     }
 
@@ -190,9 +221,16 @@ impl DataTransport {
         let connected = |association: &mut Association| {
             std::iter::from_fn(|| association.poll()).any(|event| matches!(event, Event::Connected))
         };
-        let Some(chosen) = self.offered.iter_mut().position(|(_, association)| connected(association)) else { return };
-        self.association = self.offered.remove(chosen);
+        if self.begun.as_mut().is_some_and(|(_, association)| connected(association)) {
+            self.association = self.begun.take();
+        } else {
+            let Some(chosen) = self.offered.iter_mut().position(|(_, association)| connected(association)) else {
+                return;
+            };
+            self.association = self.offered.remove(chosen);
+        }
         self.offered.clear();
+        self.connect_at = None;
         if self.announces {
             self.announce(now, Channel::Reliable, events);
             self.announce(now, Channel::Lossy, events);
@@ -318,8 +356,6 @@ impl DataTransport {
 
 #[cfg(test)]
 mod tests {
-    use rtc_sctp::ClientConfig;
-
     use super::*;
 
     /// A client of the library's own, on a wire that loses nothing.
@@ -388,6 +424,71 @@ mod tests {
         }
         let larger = Bytes::from(vec![7; MESSAGE_BYTES_MAX + 1]);
         assert_eq!(server.send(now, Channel::Reliable, &larger), Err(NotSent::TooLarge));
+    }
+
+    /// Carries packets between two transports of ours until there are none; what came of it at each.
+    fn exchange(one: &mut DataTransport, other: &mut DataTransport, now: Instant) -> [Vec<DataEvent>; 2] {
+        let mut events = [vec![], vec![]];
+        loop {
+            let sent = [one.poll_transmit(now), other.poll_transmit(now)];
+            let [None, None] = &sent else {
+                let [to_other, to_one] = sent.map(Option::unwrap_or_default);
+                to_other.into_iter().for_each(|packet| other.receive(now, packet, &mut events[1]));
+                to_one.into_iter().for_each(|packet| one.receive(now, packet, &mut events[0]));
+                continue;
+            };
+            return events;
+        }
+    }
+
+    #[test]
+    fn the_client_of_dtls_begins_when_its_peer_does_not() {
+        let now = Instant::now();
+        let [mut client, mut server] =
+            [(true, DtlsRole::Client), (false, DtlsRole::Server)].map(|(opens, role)| DataTransport::new(opens, role));
+        client.start(now);
+        server.start(now);
+        assert_eq!((client.poll_timeout(), server.poll_timeout()), (Some(now + INIT_WAIT), None));
+        let later = now + INIT_WAIT;
+        client.handle_timeout(later, &mut vec![]);
+        // The first INIT is lost, and sent again.
+        assert!(client.poll_transmit(later).is_some());
+        let again = client.poll_timeout().unwrap();
+        assert!(again > later);
+        client.handle_timeout(again, &mut vec![]);
+        let [ours, theirs] = exchange(&mut client, &mut server, again);
+        let both = [DataEvent::Opened(Channel::Reliable), DataEvent::Opened(Channel::Lossy)];
+        assert_eq!((ours.as_slice(), theirs.as_slice()), (&both[..], &both[..]));
+        let message = Bytes::from_static(b"hello");
+        assert_eq!(server.send(again, Channel::Reliable, &message), Ok(()));
+        let [came, _] = exchange(&mut client, &mut server, again);
+        assert_eq!(came, [DataEvent::Message(Channel::Reliable, message)]);
+    }
+
+    #[test]
+    fn the_peers_init_counts_whether_it_comes_before_or_after_ours() {
+        for wait in [Duration::ZERO, INIT_WAIT] {
+            let now = Instant::now();
+            let mut ours = DataTransport::new(true, DtlsRole::Client);
+            ours.start(now);
+            let later = now + wait;
+            ours.handle_timeout(later, &mut vec![]);
+            let mut peer = Client::connect(later);
+            let mut init = vec![];
+            while let Some(transmit) = peer.association.poll_transmit(later) {
+                let Payload::RawEncode(packets) = transmit.message else { continue };
+                init.extend(packets);
+            }
+            let mut events = vec![];
+            init.into_iter().for_each(|packet| ours.receive(later, packet, &mut events));
+            events.extend(peer.exchange(&mut ours, later));
+            let opened = [DataEvent::Opened(Channel::Reliable), DataEvent::Opened(Channel::Lossy)];
+            assert_eq!(events, opened, "after {wait:?}");
+            assert!(peer.read(0).is_some_and(|open| open.ends_with(b"_reliable")));
+            // No INIT of ours follows.
+            ours.handle_timeout(later + INIT_WAIT, &mut vec![]);
+            assert!(ours.begun.is_none() && ours.connect_at.is_none());
+        }
     }
 
     #[test]

@@ -252,6 +252,9 @@ impl Thread {
         match keys(&peer.endpoint, peer.expected) {
             Ok(keys) => {
                 peer.handshake = Handshake::Done;
+                if let Some(data) = &mut peer.data {
+                    data.start(Instant::now());
+                }
                 self.shards.order(id.shard, Order::Keys(id, Box::new(keys)));
             }
             Err(why) => {
