@@ -56,6 +56,14 @@ pub enum Error {
     /// A child process reported a failure of its own.
     #[error("{0}")]
     Child(String),
+    /// A bot's peer connection refused something.
+    #[error("a bot, {doing}: {detail}")]
+    Bot {
+        /// What the bot was doing.
+        doing: &'static str,
+        /// Why it failed.
+        detail: String,
+    },
     /// Something did not happen in time.
     #[error("{what} did not happen within {seconds} s{detail}")]
     Timeout {

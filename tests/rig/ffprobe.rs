@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// Runs a program to its end; its standard output. An exit other than 0, or anything on standard error, is an error.
-fn judge(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
+pub(crate) fn judge(program: &str, arguments: &[&str]) -> Result<Vec<u8>> {
     let hint = "Debian package ffmpeg".to_owned();
     let output = Command::new(program).args(arguments).output();
     let output = output.map_err(|source| Error::Program { program: PathBuf::from(program), hint, source })?;

@@ -12,13 +12,16 @@
 //! | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
 //! | [`browser`], [`gst`], [`livekit_clients`] | real clients: Chromium, GStreamer and LiveKit's |
+//! | [`bot`], [`clip`] | the `webrtc` crate's own peer connection as a client, and real frames for it to send |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
 //! | [`disk`] | a disk that can be filled |
 //! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bot;
 pub mod browser;
+pub mod clip;
 pub mod disk;
 mod error;
 pub mod ffprobe;

@@ -43,6 +43,14 @@ impl Session {
         http.request(method, &format!("{}{below}", self.location), &headers, (!body.is_empty()).then_some(body))
     }
 
+    /// Asks for an ICE restart with an SDP fragment of our new credentials (RFC 9725 §4.3.2).
+    pub(crate) fn restart(&self, http: &Http, fragment: &str) -> Result<Reply> {
+        let bearer = format!("Bearer {}", self.token.as_deref().unwrap_or_default());
+        let kind = ("Content-Type", "application/trickle-ice-sdpfrag");
+        let headers = [("Authorization", bearer.as_str()), kind, ("If-Match", "*")];
+        http.request("PATCH", &self.location, &headers, Some(fragment.as_bytes()))
+    }
+
     /// Ends it.
     pub fn leave(&mut self, http: &Http) -> Result<()> {
         if let Some(signal) = &mut self.signal {

@@ -89,9 +89,41 @@ pub fn begins_keyframe(packet: &[u8]) -> bool {
     matches!((payload.first(), payload.get(DESCRIPTOR)), (Some(head), Some(tag)) if head & 0x10 != 0 && tag & 1 == 0)
 }
 
+/// Whether an RTP payload begins a keyframe of VP8, whatever descriptor (RFC 7741 §4.2) it has.
+pub fn payload_begins_keyframe(payload: &[u8]) -> bool {
+    let Some(&[first, second]) = payload.first_chunk() else { return false };
+    let mut descriptor = 1;
+    if first & 0x80 != 0 {
+        // I takes two bytes where the first one says so; T and K share one.
+        let long = second & 0x80 != 0 && payload.get(2).is_some_and(|id| id & 0x80 != 0);
+        let fields = [second & 0x80 != 0, long, second & 0x40 != 0, second & 0x30 != 0];
+        descriptor = 2 + fields.iter().filter(|there| **there).count();
+    }
+    // S on the first packet of partition 0; bit 0 of the frame tag is 0 for a keyframe.
+    first & 0x17 == 0x10 && payload.get(descriptor).is_some_and(|tag| tag & 1 == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_keyframe_begins_behind_any_descriptor() {
+        for (payload, begins) in [
+            (&[0x10, 0x00][..], true),
+            (&[0x10, 0x01], false),
+            (&[0x00, 0x00], false),
+            (&[0x11, 0x00], false),
+            (&[0x90, 0x80, 0x05, 0x00], true),
+            (&[0x90, 0x80, 0x85, 0x01, 0x00], true),
+            (&[0x90, 0xf0, 0x85, 0x01, 0x01, 0x21, 0x00], true),
+            (&[0x90, 0xf0, 0x85, 0x01, 0x01, 0x21, 0x01], false),
+            (&[0x90, 0x80], false),
+            (&[0x10], false),
+        ] {
+            assert_eq!(payload_begins_keyframe(payload), begins, "{payload:x?}");
+        }
+    }
 
     #[test]
     fn a_frame_is_marked_as_one_and_carries_its_send_time() {
