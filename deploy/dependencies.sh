@@ -59,6 +59,11 @@ if [ "$purpose" = test ]; then
         python3 -m venv "$tools/livekit"
         "$tools/livekit/bin/pip" install -q "livekit-api==1.*" "livekit==1.2.*" "numpy==2.*"
     fi
+    # LiveKit's Go SDK is tried where there is a Go that can build it; a Go of 1.24 fetches the release that the SDK wants.
+    if go env GOVERSION 2>/dev/null | grep -Eq '^go(1\.(2[4-9]|[3-9][0-9])|[2-9])'; then
+        [ -x "$tools/go/participant" ] || echo "building the participant on LiveKit's Go SDK"
+        (cd tests/go && go build -trimpath -buildvcs=false -o "$tools/go/participant" .)
+    fi
     if [ ! -x "$tools/typos/bin/typos" ]; then
         echo "installing typos"
         python3 -m venv "$tools/typos"

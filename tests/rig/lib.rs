@@ -11,7 +11,7 @@
 //! | [`vp8`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
-//! | [`browser`], [`gst`], [`livekit_clients`] | real clients: Chromium, GStreamer and LiveKit's |
+//! | [`browser`], [`gst`], [`livekit_clients`], [`participant`] | real clients: Chromium, GStreamer and LiveKit's |
 //! | [`bot`], [`clip`] | the `webrtc` crate's own peer connection as a client, and real frames for it to send |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
 //! | [`disk`] | a disk that can be filled |
@@ -36,6 +36,7 @@ pub mod lipsync;
 pub mod livekit;
 pub mod livekit_clients;
 pub mod livekit_proxy;
+pub mod participant;
 pub mod peer;
 pub mod process;
 pub mod prometheus;

@@ -5,7 +5,7 @@
 //! not help. Its log and data stay when the test fails, and the test says where.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -218,6 +218,12 @@ impl Drop for Server {
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("looking for a free port"))?;
     Ok(listener.local_addr().map_err(Error::io("looking for a free port"))?.port())
+}
+
+/// An address of this machine that is none of loopback's: for clients that leave loopback out. No datagram is sent.
+pub fn outside_address() -> Option<IpAddr> {
+    let probe = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect("192.0.2.1:9").map(|()| socket));
+    probe.and_then(|socket| socket.local_addr()).ok().map(|address| address.ip())
 }
 
 /// Sends a signal to one process.
