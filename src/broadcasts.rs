@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use api::{Layout, RoomOrder};
+use api::RoomOrder;
+use api::rooms::Room;
 use interactive_sfu::{Event, Sfu};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -44,6 +45,8 @@ struct Programmes {
 struct Slot {
     programme: Programme,
     on_air: Option<OnAir>,
+    /// It was not started because all slots for being on the air were taken.
+    waits_for_air: bool,
 }
 
 impl Programmes {
@@ -58,6 +61,8 @@ impl Broadcasts {
         let mut events = self.sfu.events();
         let mut all = Programmes::default();
         loop {
+            let on_air = all.rooms_by_end.values().cloned();
+            self.on_air.hold_slots(on_air, self.rooms_on_air_max);
             let timeout = all.by_room.values().filter_map(|slot| slot.programme.poll_timeout()).min();
             tokio::select! {
                 event = events.recv() => match event {
@@ -95,13 +100,16 @@ impl Broadcasts {
 
     async fn ordered(&self, all: &mut Programmes, order: RoomOrder) {
         match order {
-            RoomOrder::Broadcast { room, on, layout } => {
-                if let Some(on_air) = all.on_air(&room) {
+            RoomOrder::Broadcast { room, on, record, layout } => {
+                let recorded = all.on_air(&room).map(|on_air| {
                     on_air.set_layout(layout);
+                    on_air.recorded
+                });
+                if on && recorded.is_some_and(|recorded| recorded != record) {
+                    // What is kept is kept whole, and what is not, not at all: this broadcast ends, and the next one is as ordered.
+                    self.switched(all, &room, false).await;
                 }
-                let Some(slot) = all.by_room.get_mut(&room) else { return };
-                let order = slot.programme.switched(on, Instant::now());
-                self.follow(all, &room, order).await;
+                self.switched(all, &room, on).await;
             }
             RoomOrder::Deleted { room } => {
                 self.retire(all, &room);
@@ -110,6 +118,12 @@ impl Broadcasts {
                 self.follow(all, &room, order).await;
             }
         }
+    }
+
+    async fn switched(&self, all: &mut Programmes, room: &str, on: bool) {
+        let Some(slot) = all.by_room.get_mut(room) else { return };
+        let order = slot.programme.switched(on, Instant::now());
+        self.follow(all, room, order).await;
     }
 
     fn retire(&self, all: &mut Programmes, room: &str) {
@@ -145,9 +159,12 @@ impl Broadcasts {
             }
         };
         let Some(room) = all.rooms_by_end.remove(&task) else { return };
+        let now = Instant::now();
+        // There is a slot for one of them.
+        all.by_room.values_mut().filter(|slot| slot.waits_for_air).for_each(|slot| slot.programme.hurry(now));
         let Some(slot) = all.by_room.get_mut(&room) else { return };
         slot.on_air = None;
-        let order = slot.programme.ended(Instant::now());
+        let order = slot.programme.ended(now);
         self.follow(all, &room, order).await;
     }
 
@@ -160,7 +177,7 @@ impl Broadcasts {
     }
 
     fn programme<'a>(&self, all: &'a mut Programmes, room: &str) -> &'a mut Programme {
-        let new = || Slot { programme: Programme::new(self.idle_end), on_air: None };
+        let new = || Slot { programme: Programme::new(self.idle_end), on_air: None, waits_for_air: false };
         &mut all.by_room.entry(room.to_owned()).or_insert_with(new).programme
     }
 
@@ -178,15 +195,27 @@ impl Broadcasts {
     }
 
     async fn go_live(&self, all: &mut Programmes, room: &str, speakers: Vec<Speaker>) {
-        let stored = self.rooms.get(room).await;
-        let is_off = stored.as_ref().is_ok_and(|room| !room.broadcast.is_on());
-        let started = match stored {
+        let is_full = all.ends.len() >= self.rooms_on_air_max;
+        let (is_off, started) = match self.rooms.get(room).await {
+            Ok(stored) if stored.broadcast.is_on() && is_full => {
+                tracing::warn!(room, running = all.ends.len(), "no broadcast: rooms_on_air_max is reached");
+                (false, None)
+            }
+            Ok(stored) if stored.broadcast.is_on() => (false, self.start(&stored, speakers)),
+            Ok(_) => (true, None),
             // Whoever came in while it was being deleted.
-            Err(api::Error::UnknownRoom) => None,
-            _ if is_off => None,
-            stored => self.start(all, room, stored.map(|room| room.layout).unwrap_or_default(), speakers),
+            Err(api::Error::UnknownRoom) => (false, None),
+            Err(error) => {
+                tracing::error!(
+                    room,
+                    error = &error as &dyn std::error::Error,
+                    "no broadcast: how the room is set is unknown"
+                );
+                (false, None)
+            }
         };
         let Some(slot) = all.by_room.get_mut(room) else { return };
+        slot.waits_for_air = is_full && !is_off;
         if is_off {
             slot.programme.switched(false, Instant::now());
         }
@@ -200,22 +229,12 @@ impl Broadcasts {
         }
     }
 
-    fn start(
-        &self,
-        all: &Programmes,
-        room: &str,
-        layout: Layout,
-        speakers: Vec<Speaker>,
-    ) -> Option<(OnAir, impl Future<Output = ()> + Send + use<>)> {
-        let running = all.ends.len();
-        if running >= self.rooms_on_air_max {
-            tracing::warn!(room, running, "no broadcast: rooms_on_air_max is reached");
-            return None;
-        }
-        match self.studio.go_live(room, layout, speakers) {
+    fn start(&self, room: &Room, speakers: Vec<Speaker>) -> Option<(OnAir, impl Future<Output = ()> + Send + use<>)> {
+        let name = &room.name;
+        match self.studio.go_live(room, self.rooms.access(name)?, speakers) {
             Ok(started) => Some(started),
             Err(error) => {
-                tracing::error!(room, error = &error as &dyn std::error::Error, "starting the broadcast");
+                tracing::error!(room = name, error = &error as &dyn std::error::Error, "starting the broadcast");
                 None
             }
         }

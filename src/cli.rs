@@ -24,7 +24,7 @@ pub(crate) enum Command {
     },
     /// Run the server with development keys, a room `demo` and synthetic speakers.
     Demo(Demo),
-    /// Print an access token.
+    /// Print an access token, or a playback token.
     Token(Token),
     /// Look at settings without running anything.
     Config {
@@ -55,8 +55,16 @@ pub(crate) struct Token {
     #[arg(long)]
     pub(crate) room: String,
     /// Who bears it.
-    #[arg(long)]
-    pub(crate) identity: String,
+    #[arg(long, required_unless_present = "playback")]
+    pub(crate) identity: Option<String>,
+    /// A playback token instead: whoever has it may watch the room's broadcast, private or not, at /live/t/TOKEN/ROOM/index.m3u8 and at
+    /// /watch/ROOM#t=TOKEN. It holds for the room as it is now, so the server's database must be where the settings say.
+    #[arg(long, conflicts_with_all = ["identity", "name", "class", "publish", "admin", "create"])]
+    pub(crate) playback: bool,
+    /// The only addresses that the playback token holds for: 192.0.2.0/24, 2001:db8::/48, or one address. Behind a proxy every viewer has
+    /// the proxy's.
+    #[arg(long, requires = "playback", value_name = "PREFIX")]
+    pub(crate) address: Option<api::AddressPrefix>,
     /// What to call them.
     #[arg(long, default_value = "")]
     pub(crate) name: String,
@@ -130,6 +138,26 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_playback_token_takes_no_identity_and_an_access_token_no_address() {
+        let parsed = |arguments: &str| {
+            let words = format!("spillway token --room r {arguments}");
+            Cli::try_parse_from(words.split_whitespace()).is_ok()
+        };
+        for (arguments, good) in [
+            ("--identity ann", true),
+            ("", false),
+            ("--playback", true),
+            ("--playback --ttl 15m --address 192.0.2.0/24", true),
+            ("--playback --address 192.0.2.0/99", false),
+            ("--playback --identity ann", false),
+            ("--playback --publish", false),
+            ("--identity ann --address 192.0.2.1", false),
+        ] {
+            assert_eq!(parsed(arguments), good, "{arguments}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use api::Error as ApiError;
-use api::rooms::Room;
+use api::rooms::{BroadcastSetting, RecordSetting, Room, RoomSettings, Visibility};
 
 use crate::cli;
 use crate::error::Error;
@@ -33,11 +33,13 @@ pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Makes the room, unless an earlier run did. To be called before anybody can ask for it.
+/// Makes the room, unless an earlier run did: on the air, public and recorded. To be called before anybody can ask for it.
 pub(crate) async fn make_room(rooms: &api::Rooms) -> Result<(), Error> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let made = i64::try_from(now.as_millis()).unwrap_or_default();
-    let room = Room { title: "Demo".into(), ..Room::new(ROOM, made) };
+    let settings =
+        RoomSettings { broadcast: BroadcastSetting::On, visibility: Visibility::Public, record: RecordSetting::On };
+    let room = Room { title: "Demo".into(), ..Room::new(ROOM, made, settings) };
     match rooms.create(&room, u32::MAX).await {
         Ok(()) | Err(ApiError::RoomExists) => Ok(()),
         Err(error) => Err(error.into()),

@@ -55,9 +55,9 @@ fn run(command: Command) -> Result<(), Error> {
     }
 }
 
-fn in_runtime(server: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+fn in_runtime<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|source| Error::System { doing: "starting the async runtime", source })?.block_on(server)
+    runtime.map_err(|source| Error::System { doing: "starting the async runtime", source })?.block_on(work)
 }
 
 /// From the first line of output to the last.

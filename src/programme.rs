@@ -146,6 +146,13 @@ impl Programme {
         }
     }
 
+    /// A pause ends now: there is reason to think that the broadcast can be started.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        if let Phase::Pausing { until } = &mut self.phase {
+            *until = now;
+        }
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::OnAir { silent_since, .. } => silent_since.map(|since| since + self.idle_end),

@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::rooms::RecordSetting;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use interactive_sfu::signalling::token::Keys;
@@ -76,10 +77,11 @@ pub(crate) struct Broadcast {
     /// How long a broadcast goes on, showing its slate, when nobody is on stage. Longer spares viewers a restart when the only
     /// speaker's line breaks; shorter frees the encoders' CPU. Seconds; default 300.
     pub(crate) idle_end_seconds: u32,
-    /// Rooms on the air at once. A ladder costs one to two cores; a room above this limit has its stage, and no broadcast.
-    /// 0: none at all. Default 4.
+    /// Rooms on the air at once. A ladder costs one to two cores; a room above this limit has its stage, and no broadcast: the room's JSON
+    /// says `air_slots_taken`, and starting an egress answers `resource_exhausted`. 0: none at all. Default 4.
     pub(crate) rooms_on_air_max: u32,
-    /// Keep segments and a playlist of the whole broadcast, so that it can be rewound and watched afterwards. Default true.
+    /// Keep segments and a playlist of the whole broadcast, so that it can be rewound and watched afterwards, of rooms whose setting
+    /// `record` is `on`. `false`: nothing is kept, whatever rooms say. Default true.
     pub(crate) record: bool,
     /// Where recordings go: a folder, created. Default `data/media`.
     pub(crate) folder: PathBuf,
@@ -173,6 +175,9 @@ impl Settings {
         }
         if !(1..=86_400).contains(&self.broadcast.idle_end_seconds) {
             return refuse("broadcast", "idle_end_seconds must lie between 1 and 86400".into());
+        }
+        if !self.broadcast.record && self.api.livekit_rooms.record == RecordSetting::On {
+            return refuse("api", "livekit_rooms.record = \"on\", but [broadcast] record = false keeps nothing".into());
         }
         if self.broadcast.rooms_on_air_max > 1_000 {
             return refuse("broadcast", "rooms_on_air_max must be at most 1000".into());

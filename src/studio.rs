@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use api::rooms::{RecordSetting, Room, RoomAccess};
 use ingest::synthetic;
 use ingest::{TokenProvider, WhepSource};
 use interactive_sfu::signalling::token::{Keys, TokenSpec};
@@ -32,6 +33,7 @@ const INGEST_IDENTITY: &str = "spillway-ingest";
 pub(crate) struct Studio {
     pub(crate) ingest: ingest::Config,
     pub(crate) packager: packager::Config,
+    /// Where broadcasts of rooms that are recorded are kept; `None`: nothing is recorded.
     pub(crate) store: Option<Arc<dyn ObjectStore>>,
     pub(crate) keys: Keys,
     /// Our own HTTP address, over loopback.
@@ -42,6 +44,8 @@ pub(crate) struct Studio {
 
 /// The handle of a running broadcast.
 pub(crate) struct OnAir {
+    /// Whether it is kept.
+    pub(crate) recorded: bool,
     changes: mpsc::Sender<Change>,
     stop: CancellationToken,
 }
@@ -53,27 +57,33 @@ enum Change {
 }
 
 impl Studio {
-    /// Starts a broadcast. The future is done when it has ended, its recording complete or given up; it must be polled.
+    /// Starts the broadcast of a room, to be watched by whoever `access` admits. The future is done when it has ended, its recording
+    /// complete or given up; it must be polled.
     pub(crate) fn go_live(
         &self,
-        room: &str,
-        layout: api::Layout,
+        room: &Room,
+        access: Arc<RoomAccess>,
         speakers: Vec<Speaker>,
     ) -> Result<(OnAir, impl Future<Output = ()> + Send + use<>), Error> {
-        let now = SystemTime::now();
-        let config = ingest::Config { layout: to_ingest(layout), ..self.ingest.clone() };
+        // An epoch earlier than its room would be taken for an earlier room's, after the clock was set back.
+        let made = Duration::from_millis(room.created_at_utc_ms.try_into().unwrap_or_default());
+        let now = SystemTime::now().max(SystemTime::UNIX_EPOCH + made);
+        let recorded = room.record == RecordSetting::On;
+        let store = self.store.clone().filter(|_| recorded);
+        let config = ingest::Config { layout: to_ingest(room.layout.clone()), ..self.ingest.clone() };
+        let room = room.name.as_str();
         let spec = config.spec(room, epoch(now));
         let (deliveries, deliveries_rx) = mpsc::channel(DELIVERIES_MAX);
         let source =
             WhepSource { base_url: self.base_url.clone(), token: tokens(&self.keys, room, INGEST_IDENTITY, "", false) };
         // Pipelines take their time to start.
         let broadcast = tokio::task::block_in_place(|| ingest::start(config, &spec, source, deliveries))?;
-        let packaging = packager::start(spec, self.packager.clone(), self.store.clone(), deliveries_rx);
-        self.on_air.insert(room, Arc::new(packaging.origin.clone()), now);
+        let packaging = packager::start(spec, self.packager.clone(), store, deliveries_rx);
+        self.on_air.insert(room, Arc::new(packaging.origin.clone()), now, access);
 
         let (changes, changes_rx) = mpsc::channel(CHANGES_MAX);
         let stop = CancellationToken::new();
-        let on_air = OnAir { changes, stop: stop.clone() };
+        let on_air = OnAir { recorded, changes, stop: stop.clone() };
         speakers.into_iter().for_each(|speaker| on_air.speaker_joined(speaker));
         Ok((on_air, run(room.to_owned(), broadcast, packaging, changes_rx, stop)))
     }

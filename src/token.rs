@@ -1,24 +1,46 @@
-//! `spillway token`: signs an access token and prints it.
+//! `spillway token`: signs a token and prints it.
 
-use interactive_sfu::signalling::token::{Keys, TokenSpec};
+use std::path::Path;
+use std::time::SystemTime;
+
+use api::{PlaybackKeys, PlaybackSpec, Rooms};
+use interactive_sfu::signalling::token::{Keys, TokenError, TokenSpec};
 
 use crate::cli;
 use crate::error::Error;
 use crate::settings::Settings;
 
 pub(crate) fn print(request: cli::Token) -> Result<(), Error> {
-    let keys = match (&request.key, &request.secret) {
-        (Some(key), Some(secret)) => Keys::new(key, secret),
-        _ => Settings::load(request.config.as_deref())?.auth.signing_keys()?,
+    let token = if request.playback {
+        let settings = Settings::load(request.config.as_deref())?;
+        let keys = PlaybackKeys::new(&keys(&request)?);
+        crate::in_runtime(playback(&request, &settings.api.database, &keys))?
+    } else {
+        keys(&request)?.mint(&spec(request))?
     };
-    println!("{}", keys.mint(&spec(request))?);
+    println!("{token}");
     Ok(())
+}
+
+fn keys(request: &cli::Token) -> Result<Keys, Error> {
+    match (&request.key, &request.secret) {
+        (Some(key), Some(secret)) => Ok(Keys::new(key, secret)),
+        _ => Settings::load(request.config.as_deref())?.auth.signing_keys(),
+    }
+}
+
+/// For the room as it is in the server's database.
+async fn playback(request: &cli::Token, database: &Path, keys: &PlaybackKeys) -> Result<String, Error> {
+    let created_at_utc_ms = Rooms::created_at_utc_ms(database, &request.room).await?;
+    let expires_at = SystemTime::now() + request.ttl;
+    let spec = PlaybackSpec { room: &request.room, created_at_utc_ms, expires_at, address: request.address };
+    keys.mint(&spec).ok_or(Error::Token(TokenError::Incomplete))
 }
 
 fn spec(request: cli::Token) -> TokenSpec {
     TokenSpec {
         room: request.room,
-        identity: request.identity,
+        identity: request.identity.unwrap_or_default(),
         name: request.name,
         publish: request.publish,
         subscribe: true,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::server::Server;
 use api::webhooks::Webhooks;
-use api::{Lifecycle, Parts, Rooms};
+use api::{Lifecycle, Parts, PlaybackKeys, Rooms};
 use interactive_sfu::Sfu;
 use interactive_sfu::signalling::token::Keys;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -93,6 +93,7 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
     let parts = Parts {
         config: settings.api,
         stage: Arc::new(sfu.clone()),
+        playback: PlaybackKeys::new(&keys),
         keys: keys.clone(),
         broadcasts: on_air.clone(),
         rooms: rooms.clone(),

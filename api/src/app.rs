@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 use interactive_sfu::signalling::token::Keys;
 use tokio::sync::mpsc;
 
+use crate::playback::PlaybackKeys;
 use crate::rooms::{RoomOrder, Rooms};
 use crate::{Broadcasts, Config, Lifecycle, Stage};
 
@@ -18,6 +19,8 @@ pub struct Parts {
     pub stage: Arc<dyn Stage>,
     /// What tokens are verified with.
     pub keys: Keys,
+    /// What playback tokens are signed and verified with: of the same keys.
+    pub playback: PlaybackKeys,
     /// Which rooms have a broadcast.
     pub broadcasts: Broadcasts,
     /// The rooms.

@@ -32,7 +32,8 @@ fn verify(keys: &Keys, token: &str) -> Result<Grants, Error> {
     Ok(keys.verify(token)?)
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
+/// The token of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     let value = headers.get(AUTHORIZATION).ok_or(Error::TokenMissing)?.to_str().map_err(|_| Error::TokenMissing)?;
     let (scheme, token) = value.split_once(' ').ok_or(Error::TokenMissing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {

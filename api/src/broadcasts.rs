@@ -3,7 +3,7 @@
 //! An ended broadcast stays (its playlists are the recording's) until another takes its place. That of a deleted room is listed
 //! nowhere any more, and can still be fetched until it is forgotten: players learn from its playlists that it is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use packager::Origin;
 use packager::origin::{NotServed, Served};
 
+use crate::rooms::RoomAccess;
 use crate::stage::BoxFuture;
 
 /// The read side of one broadcast. [`Origin`] in production; tests bring their own.
@@ -20,6 +21,9 @@ pub trait Playback: Send + Sync {
 
     /// Whether there is something to watch live.
     fn is_live(&self) -> bool;
+
+    /// Whether it is over.
+    fn has_ended(&self) -> bool;
 
     /// EXT-X-TARGETDURATION, seconds.
     fn target_duration_seconds(&self) -> u32;
@@ -34,6 +38,10 @@ impl Playback for Origin {
         Origin::is_live(self)
     }
 
+    fn has_ended(&self) -> bool {
+        Origin::has_ended(self)
+    }
+
     fn target_duration_seconds(&self) -> u32 {
         Origin::target_duration_seconds(self)
     }
@@ -43,12 +51,22 @@ impl Playback for Origin {
 #[derive(Clone, Default)]
 pub struct Broadcasts {
     by_room: Arc<RwLock<HashMap<String, Entry>>>,
+    slots: Arc<RwLock<AirSlots>>,
+}
+
+/// Rooms that hold one of the slots for being on the air.
+#[derive(Default)]
+struct AirSlots {
+    held_by: HashSet<String>,
+    slots_max: Option<usize>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) playback: Arc<dyn Playback>,
     pub(crate) since: DateTime<Utc>,
+    /// Of the room that it is the broadcast of.
+    pub(crate) access: Arc<RoomAccess>,
     retired: bool,
 }
 
@@ -56,10 +74,22 @@ pub(crate) struct Entry {
 pub struct Retired(Entry);
 
 impl Broadcasts {
-    /// From now on `playback` answers for `room`, which went on the air at `since`.
-    pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: SystemTime) {
+    /// From now on `playback` answers for `room`, which went on the air at `since`; `access` says to whom.
+    pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: SystemTime, access: Arc<RoomAccess>) {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
-        by_room.insert(room.to_owned(), Entry { playback, since: since.into(), retired: false });
+        by_room.insert(room.to_owned(), Entry { playback, since: since.into(), access, retired: false });
+    }
+
+    /// These rooms hold the slots for being on the air, of which there are `slots_max`.
+    pub fn hold_slots(&self, rooms: impl Iterator<Item = String>, slots_max: usize) {
+        let slots = AirSlots { held_by: rooms.collect(), slots_max: Some(slots_max) };
+        *self.slots.write().unwrap_or_else(PoisonError::into_inner) = slots;
+    }
+
+    /// Whether `room` could not go on the air now, because others hold all slots.
+    pub(crate) fn are_slots_taken(&self, room: &str) -> bool {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        !slots.held_by.contains(room) && slots.slots_max.is_some_and(|max| slots.held_by.len() >= max)
     }
 
     /// The room was deleted: nobody is shown its broadcast any more, but who has it can fetch its end. `None`: it had none.
@@ -83,9 +113,9 @@ impl Broadcasts {
         self.by_room.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// What to list for a room.
-    pub(crate) fn listed(&self, room: &str) -> Option<Entry> {
-        self.get(room).filter(|entry| !entry.retired)
+    /// What to list for the room that was made then.
+    pub(crate) fn listed(&self, room: &str, created_at_utc_ms: i64) -> Option<Entry> {
+        self.get(room).filter(|entry| !entry.retired && entry.access.created_at_utc_ms == created_at_utc_ms)
     }
 
     /// What can be fetched of a room.
@@ -97,22 +127,41 @@ impl Broadcasts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rooms::{Room, RoomSettings};
     use crate::testing::FakePlayback;
 
     #[test]
     fn a_deleted_rooms_broadcast_is_listed_no_more_and_fetched_until_it_is_forgotten() {
         let broadcasts = Broadcasts::default();
-        let insert = || broadcasts.insert("demo", Arc::new(FakePlayback(None)), SystemTime::UNIX_EPOCH);
+        let insert = |created_at_utc_ms| {
+            let room = Room::new("demo", created_at_utc_ms, RoomSettings::default());
+            let access = Arc::new(RoomAccess::of(&room));
+            broadcasts.insert("demo", Arc::new(FakePlayback(None)), SystemTime::UNIX_EPOCH, access);
+        };
         assert!(broadcasts.retire("demo").is_none());
-        insert();
+        insert(1);
+        assert!(broadcasts.listed("demo", 1).is_some());
+        assert!(broadcasts.listed("demo", 2).is_none(), "the room was made again, and this is not known here yet");
         let old = broadcasts.retire("demo").unwrap();
-        assert!(broadcasts.listed("demo").is_none() && broadcasts.get("demo").is_some());
+        assert!(broadcasts.listed("demo", 1).is_none() && broadcasts.get("demo").is_some());
         // The room was made again and has gone on the air.
-        insert();
+        insert(2);
         broadcasts.forget("demo", &old);
-        assert!(broadcasts.listed("demo").is_some());
+        assert!(broadcasts.listed("demo", 2).is_some());
         let new = broadcasts.retire("demo").unwrap();
         broadcasts.forget("demo", &new);
         assert!(broadcasts.get("demo").is_none() && broadcasts.is_empty());
+    }
+
+    #[test]
+    fn slots_are_taken_for_rooms_that_hold_none() {
+        let broadcasts = Broadcasts::default();
+        assert!(!broadcasts.are_slots_taken("a"), "nobody has counted yet");
+        broadcasts.hold_slots(["a".to_owned()].into_iter(), 2);
+        assert!(!broadcasts.are_slots_taken("b"));
+        broadcasts.hold_slots(["a".to_owned(), "b".to_owned()].into_iter(), 2);
+        assert_eq!(["a", "b", "c"].map(|room| broadcasts.are_slots_taken(room)), [false, false, true]);
+        broadcasts.hold_slots(std::iter::empty(), 0);
+        assert!(broadcasts.are_slots_taken("a"));
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::proxies::Proxies;
+use crate::rooms::RoomSettings;
 
 /// Settings of the HTTP surface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// Where events of rooms are POSTed, as LiveKit's server does: `http://…` or `https://…`. Default none.
     pub webhook_urls: Vec<String>,
+    /// How a room is set that a LiveKit token or LiveKit's CreateRoom makes: on the air, watched and recorded by nobody, until somebody
+    /// who may says so (StartRoomCompositeEgress, or PATCH /v1/rooms/{room}).
+    pub livekit_rooms: RoomSettings,
 }
 
 /// HTTPS.
@@ -134,6 +138,7 @@ impl Default for Config {
             body_read_timeout_ms: 10_000,
             ice_servers: Vec::new(),
             webhook_urls: Vec::new(),
+            livekit_rooms: RoomSettings::default(),
         }
     }
 }

@@ -88,6 +88,9 @@ pub enum Error {
     /// The limit of ingresses is reached.
     #[error("there may be no more than {0} ingresses")]
     TooManyIngresses(u32),
+    /// There is no key to sign a playback token with.
+    #[error("there is no key to sign playback tokens with")]
+    NoPlaybackKey,
     /// The body is of another type.
     #[error("the body must be {0}")]
     ContentType(&'static str),

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod admission;
 mod app;
 mod auth;
 mod broadcasts;
@@ -18,6 +19,7 @@ mod ingresses;
 mod joins;
 mod lifecycle;
 mod metrics;
+mod playback;
 mod problem;
 mod proxies;
 pub mod rooms;
@@ -35,7 +37,8 @@ pub use config::{Config, IceServer, Lobby, Tls};
 pub use error::Error;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
+pub use playback::{AddressPrefix, PlaybackKeys, PlaybackSpec};
 pub use proxies::{NotAddresses, Proxies};
-pub use rooms::{BroadcastSwitch, Layout, RoomOrder, Rooms};
+pub use rooms::{BroadcastSwitch, Layout, RoomAccess, RoomOrder, RoomSettings, Rooms};
 pub use routes::router;
 pub use stage::{BoxFuture, Moderated, Moderation, Stage};

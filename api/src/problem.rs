@@ -80,6 +80,7 @@ fn status_of(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Config(_) | Error::Bind { .. } | Error::Certificate { .. } => (S::INTERNAL_SERVER_ERROR, "internal"),
         Error::OpenDatabase { .. } | Error::Database(_) => (S::INTERNAL_SERVER_ERROR, "internal"),
+        Error::NoPlaybackKey => (S::INTERNAL_SERVER_ERROR, "internal"),
         Error::DatabaseDown => (S::SERVICE_UNAVAILABLE, "database-down"),
         Error::NotServed(NotServed::BadRequest(_)) => (S::BAD_REQUEST, "delivery-directives"),
         Error::NotServed(NotServed::NotFound) => (S::NOT_FOUND, "no-such-object"),

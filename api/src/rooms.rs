@@ -1,117 +1,59 @@
 //! The rooms that exist, in SQLite. The crate's only SQL.
 //!
-//! Asked by `routes/rooms.rs` and before every WHIP and WHEP POST; never on the way of a playlist or a part.
+//! Asked by `routes/rooms.rs` and before every WHIP and WHEP POST; never on the way of a playlist or a part: for those
+//! [`RoomAccess`] is in memory.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Error;
 
+mod access;
+mod room;
+mod settings;
 mod switch;
 
+pub use access::RoomAccess;
+pub use room::{Layout, Room, RoomOrder};
+pub use settings::{BroadcastSetting, RecordSetting, RoomSettings, Visibility};
 pub use switch::BroadcastSwitch;
 
-/// How the speakers share the picture of the broadcast.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layout {
-    /// Everybody the same size.
-    #[default]
-    Grid,
-    /// Whoever speaks is big.
-    ActiveSpeaker,
-    /// One identity fills the picture; the others are heard.
-    Single(String),
-}
-
-/// A change that whoever runs the broadcasts must follow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RoomOrder {
-    /// Broadcast the stage so from now on.
-    Broadcast {
-        /// Where.
-        room: String,
-        /// Or not at all.
-        on: bool,
-        /// How the speakers are arranged.
-        layout: Layout,
-    },
-    /// The room is gone: end its broadcast.
-    Deleted {
-        /// Which.
-        room: String,
-    },
-}
-
-/// A room, as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// `[A-Za-z0-9_-]{1,64}`, unique.
-    pub name: String,
-    /// For people.
-    pub title: String,
-    /// How its broadcast is laid out.
-    pub layout: Layout,
-    /// Whether it has a broadcast.
-    pub broadcast: BroadcastSwitch,
-    /// The application's own words.
-    pub metadata: String,
-    /// UTC, milliseconds since the Unix epoch.
-    pub created_at_utc_ms: i64,
-    /// How long it may be empty before it is closed, seconds; 0: for ever.
-    pub idle_end_seconds: u32,
-    /// LiveKit's participants at once; 0: as many as the SFU is configured for.
-    pub participants_max: u32,
-}
-
-impl Room {
-    /// One that stays until it is deleted, of any number of participants.
-    pub fn new(name: &str, created_at_utc_ms: i64) -> Self {
-        Self {
-            name: name.to_owned(),
-            title: name.to_owned(),
-            layout: Layout::Grid,
-            broadcast: BroadcastSwitch::default(),
-            metadata: String::new(),
-            created_at_utc_ms,
-            idle_end_seconds: 0,
-            participants_max: 0,
-        }
-    }
-
-    /// In the words of LiveKit's protocol, which has no title or layout; nobody is in it yet.
-    pub(crate) fn as_livekit(&self) -> livekit_protocol::Room {
-        livekit_protocol::Room {
-            sid: format!("RM_{:x}", self.created_at_utc_ms),
-            name: self.name.clone(),
-            metadata: self.metadata.clone(),
-            creation_time: self.created_at_utc_ms / 1000,
-            creation_time_ms: self.created_at_utc_ms,
-            empty_timeout: self.idle_end_seconds,
-            departure_timeout: self.idle_end_seconds,
-            max_participants: self.participants_max,
-            ..livekit_protocol::Room::default()
-        }
-    }
-}
+use access::Accesses;
+use settings::{setting_of, stored_word};
 
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Rooms {
     pub(crate) pool: SqlitePool,
     changing: Arc<Mutex<()>>,
+    /// Held while a row and its [`RoomAccess`] are written, so that both have the same last word.
+    writing: Arc<Mutex<()>>,
+    accesses: Accesses,
 }
 
-type Row = (String, String, String, String, i64, u32, u32, i64, Option<i64>);
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    title: String,
+    layout: String,
+    metadata: String,
+    created_at_utc_ms: i64,
+    idle_end_seconds: u32,
+    participants_max: u32,
+    broadcast_on_at_utc_ms: i64,
+    broadcast_off_at_utc_ms: Option<i64>,
+    broadcast: String,
+    visibility: String,
+    record: String,
+}
 
 const COLUMNS: &str = "name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max, \
-    broadcast_on_at_utc_ms, broadcast_off_at_utc_ms";
+    broadcast_on_at_utc_ms, broadcast_off_at_utc_ms, broadcast, visibility, record";
 
 impl Rooms {
     /// Opens the file, which is created with its folder where it is missing, and brings its tables up to date.
@@ -130,13 +72,38 @@ impl Rooms {
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options);
         let pool = pool.await.map_err(|error| failed(error.into()))?;
         sqlx::migrate!("./migrations").run(&pool).await.map_err(|error| failed(error.into()))?;
-        Ok(Self { pool, changing: Arc::default() })
+        let rooms = Self { pool, changing: Arc::default(), writing: Arc::default(), accesses: Accesses::default() };
+        rooms.list().await?.iter().for_each(|room| rooms.accesses.made(room));
+        Ok(rooms)
+    }
+
+    /// The room of that name in the file of a server that may be running: nothing is created, changed or brought up to date.
+    pub async fn created_at_utc_ms(path: &Path, name: &str) -> Result<i64, Error> {
+        let failed = |error: sqlx::Error| Error::OpenDatabase { path: path.to_owned(), source: error.into() };
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?;
+        let select = sqlx::query_scalar("SELECT created_at_utc_ms FROM rooms WHERE name = ?").bind(name);
+        let found = select.fetch_optional(&pool).await.map_err(Error::Database);
+        pool.close().await;
+        found?.ok_or(Error::UnknownRoom)
     }
 
     /// Adds a room, unless there is one of that name or `rooms_max` are there already.
     pub async fn create(&self, room: &Room, rooms_max: u32) -> Result<(), Error> {
+        let (rooms, room) = (self.clone(), room.clone());
+        to_the_end(async move {
+            let _alone = rooms.writing.lock().await;
+            rooms.insert(&room, rooms_max).await?;
+            rooms.accesses.made(&room);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn insert(&self, room: &Room, rooms_max: u32) -> Result<(), Error> {
         let insert = format!(
-            "INSERT INTO rooms ({COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM rooms) < ?"
+            "INSERT INTO rooms ({COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? \
+             WHERE (SELECT count(*) FROM rooms) < ?"
         );
         let query = sqlx::query(AssertSqlSafe(insert))
             .bind(&room.name)
@@ -148,6 +115,9 @@ impl Rooms {
             .bind(room.participants_max)
             .bind(room.broadcast.on_at_utc_ms)
             .bind(room.broadcast.off_at_utc_ms)
+            .bind(stored_word(room.broadcast.setting))
+            .bind(stored_word(room.visibility))
+            .bind(stored_word(room.record))
             .bind(rooms_max);
         match query.execute(&self.pool).await {
             Ok(done) if done.rows_affected() == 0 => match self.get(&room.name).await {
@@ -179,30 +149,45 @@ impl Rooms {
         row.map(from_row).ok_or(Error::UnknownRoom)
     }
 
+    /// What decides about a room's viewers, without asking the database; `None`: there is no such room.
+    pub fn access(&self, name: &str) -> Option<Arc<RoomAccess>> {
+        self.accesses.get(name)
+    }
+
     /// Whoever reads a room to change it and tell of it holds this meanwhile: no change is lost, and all are told in order.
     pub(crate) async fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().await
     }
 
-    /// Changes title, layout, metadata and whether it has a broadcast.
+    /// Changes title, layout, metadata and settings.
     pub async fn update(&self, room: &Room) -> Result<(), Error> {
+        let _alone = self.writing.lock().await;
         let update = "UPDATE rooms SET title = ?, layout = ?, metadata = ?, broadcast_on_at_utc_ms = ?, \
-            broadcast_off_at_utc_ms = ? WHERE name = ?";
+            broadcast_off_at_utc_ms = ?, broadcast = ?, visibility = ?, record = ? WHERE name = ?";
         let update = sqlx::query(update)
             .bind(&room.title)
             .bind(layout_text(&room.layout))
             .bind(&room.metadata)
             .bind(room.broadcast.on_at_utc_ms)
             .bind(room.broadcast.off_at_utc_ms)
+            .bind(stored_word(room.broadcast.setting))
+            .bind(stored_word(room.visibility))
+            .bind(stored_word(room.record))
             .bind(&room.name);
         let done = update.execute(&self.pool).await.map_err(Error::Database)?;
-        if done.rows_affected() == 0 { Err(Error::UnknownRoom) } else { Ok(()) }
+        if done.rows_affected() == 0 {
+            return Err(Error::UnknownRoom);
+        }
+        self.accesses.changed(room);
+        Ok(())
     }
 
     /// Removes a room.
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        let _alone = self.writing.lock().await;
         let delete = sqlx::query("DELETE FROM rooms WHERE name = ?").bind(name);
         let done = delete.execute(&self.pool).await.map_err(Error::Database)?;
+        self.accesses.deleted(name);
         if done.rows_affected() == 0 { Err(Error::UnknownRoom) } else { Ok(()) }
     }
 
@@ -222,54 +207,35 @@ fn layout_text(layout: &Layout) -> String {
 }
 
 fn from_row(row: Row) -> Room {
-    let (name, title, layout, metadata, created_at_utc_ms, idle_end_seconds, participants_max, on_at, off_at) = row;
-    let broadcast = BroadcastSwitch { on_at_utc_ms: on_at, off_at_utc_ms: off_at };
-    // What a later version wrote falls back to the default.
-    let layout = serde_json::from_str(&layout).unwrap_or_default();
-    Room { name, title, layout, broadcast, metadata, created_at_utc_ms, idle_end_seconds, participants_max }
+    Room {
+        // What a later version wrote falls back to the default.
+        layout: serde_json::from_str(&row.layout).unwrap_or_default(),
+        broadcast: BroadcastSwitch {
+            setting: setting_of(&row.broadcast),
+            on_at_utc_ms: row.broadcast_on_at_utc_ms,
+            off_at_utc_ms: row.broadcast_off_at_utc_ms,
+        },
+        visibility: setting_of(&row.visibility),
+        record: setting_of(&row.record),
+        name: row.name,
+        title: row.title,
+        metadata: row.metadata,
+        created_at_utc_ms: row.created_at_utc_ms,
+        idle_end_seconds: row.idle_end_seconds,
+        participants_max: row.participants_max,
+    }
+}
+
+/// Does all of it, even if the client hangs up in the middle and its request is dropped.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Error::ShuttingDown),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn room(name: &str) -> Room {
-        let (layout, metadata) = (Layout::Single("ann".into()), "{}".into());
-        Room { layout, metadata, idle_end_seconds: 30, participants_max: 9, ..Room::new(name, 7) }
-    }
-
-    #[tokio::test]
-    async fn rooms_survive_a_restart_and_are_bounded() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deeper/spillway.db");
-        let rooms = Rooms::open(&path).await.unwrap();
-        rooms.create(&room("b"), 2).await.unwrap();
-        rooms.create(&room("a"), 2).await.unwrap();
-        assert!(matches!(rooms.create(&room("c"), 2).await, Err(Error::TooManyRooms(2))));
-        assert!(matches!(rooms.create(&room("a"), 9).await, Err(Error::RoomExists)));
-        assert!(matches!(rooms.create(&room("a"), 2).await, Err(Error::RoomExists)), "full, but that is not why");
-        rooms.close().await;
-
-        let rooms = Rooms::open(&path).await.unwrap();
-        assert_eq!(rooms.list().await.unwrap(), [room("a"), room("b")]);
-        let broadcast = BroadcastSwitch::default().turned(false, 8).turned(true, 9).turned(false, 10);
-        let changed = Room { layout: Layout::ActiveSpeaker, broadcast, ..room("b") };
-        rooms.update(&changed).await.unwrap();
-        assert_eq!(rooms.get("b").await.unwrap(), changed);
-        rooms.delete("b").await.unwrap();
-        assert!(matches!(rooms.delete("b").await, Err(Error::UnknownRoom)));
-        assert!(matches!(rooms.update(&room("b")).await, Err(Error::UnknownRoom)));
-    }
-
-    #[test]
-    fn layouts_read_as_the_api_documents_them() {
-        for (text, layout) in [
-            (r#""grid""#, Layout::Grid),
-            (r#""active-speaker""#, Layout::ActiveSpeaker),
-            (r#"{"single":"ann"}"#, Layout::Single("ann".into())),
-        ] {
-            assert_eq!(serde_json::from_str::<Layout>(text).unwrap(), layout);
-            assert_eq!(layout_text(&layout), text);
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! What this crate's tests share: an SFU and a broadcast that answer what the test wants, and a router over them.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,9 @@ use packager::origin::{NotServed, Served};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
-use crate::rooms::Room;
+use crate::extract::Caller;
+use crate::playback::{PlaybackKeys, PlaybackSpec};
+use crate::rooms::{Room, RoomSettings};
 use crate::stage::{Moderated, Moderation};
 use crate::{BoxFuture, Broadcasts, Config, Lifecycle, Parts, Playback, RoomOrder, Rooms, Stage, router};
 
@@ -119,12 +122,16 @@ impl Playback for FakePlayback {
         true
     }
 
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     fn target_duration_seconds(&self) -> u32 {
         2
     }
 }
 
-/// The surface with a room `demo`, and everything behind it.
+/// The surface with a room `demo` as the REST API makes it, and everything behind it.
 pub(crate) struct Rig {
     pub(crate) router: Router,
     pub(crate) stage: Arc<FakeStage>,
@@ -132,10 +139,12 @@ pub(crate) struct Rig {
     pub(crate) orders: mpsc::Receiver<RoomOrder>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) rooms: Rooms,
+    pub(crate) playback: PlaybackKeys,
     keys: Keys,
     _folder: tempfile::TempDir,
 }
 
+#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -160,15 +169,17 @@ impl Rig {
     pub(crate) async fn with(config: Config, dev_tokens: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
-        let demo = Room { title: "Demo".into(), ..Room::new("demo", 0) };
+        let demo = Room { title: "Demo".into(), ..Room::new("demo", 0, RoomSettings::REST) };
         rooms.create(&demo, 9).await.unwrap();
         let (orders, orders_rx) = mpsc::channel(1);
         let (stage, broadcasts, lifecycle) =
             (Arc::new(FakeStage::default()), Broadcasts::default(), Lifecycle::default());
         let keys = Keys::new("k", "s");
+        let playback = PlaybackKeys::new(&keys);
         let parts = Parts {
             config,
             stage: stage.clone(),
+            playback: playback.clone(),
             keys: keys.clone(),
             broadcasts: broadcasts.clone(),
             rooms: rooms.clone(),
@@ -177,7 +188,22 @@ impl Rig {
             lifecycle: lifecycle.clone(),
             dev_tokens,
         };
-        Self { router: router(parts), stage, broadcasts, orders: orders_rx, lifecycle, rooms, keys, _folder: folder }
+        let router = router(parts);
+        Self { router, stage, broadcasts, orders: orders_rx, lifecycle, rooms, playback, keys, _folder: folder }
+    }
+
+    /// Sets the room `demo`, without telling anybody.
+    pub(crate) async fn set(&self, set: impl FnOnce(&mut Room)) {
+        let mut room = self.rooms.get("demo").await.unwrap();
+        set(&mut room);
+        self.rooms.update(&room).await.unwrap();
+    }
+
+    /// A playback token for `room` as made then, good for a minute.
+    pub(crate) fn playback_token(&self, room: &str, created_at_utc_ms: i64, address: Option<&str>) -> String {
+        let expires_at = SystemTime::now() + Duration::from_secs(60);
+        let address = address.map(|prefix| prefix.parse().unwrap());
+        self.playback.mint(&PlaybackSpec { room, created_at_utc_ms, expires_at, address }).unwrap()
     }
 
     /// A Bearer header; `grants` is a list of words.
@@ -201,7 +227,12 @@ impl Rig {
     }
 
     pub(crate) fn broadcast(&self, answer: Option<Result<Served, NotServed>>) {
-        self.broadcasts.insert("demo", Arc::new(FakePlayback(answer)), SystemTime::UNIX_EPOCH);
+        self.broadcast_since(answer, SystemTime::UNIX_EPOCH);
+    }
+
+    pub(crate) fn broadcast_since(&self, answer: Option<Result<Served, NotServed>>, since: SystemTime) {
+        let access = self.rooms.access("demo").unwrap();
+        self.broadcasts.insert("demo", Arc::new(FakePlayback(answer)), since, access);
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
@@ -213,12 +244,22 @@ impl Rig {
         reply
     }
 
+    /// A GET over a connection from `address`.
+    pub(crate) async fn get_from(&self, address: &str, path: &str) -> Reply {
+        let address = SocketAddr::new(address.parse().unwrap(), 1);
+        let request = Request::get(path).extension(Caller { address, tls: false });
+        self.answer(request.body(Body::empty()).unwrap()).await
+    }
+
     /// As [`Rig::send`], where errors are not `application/problem+json`.
     pub(crate) async fn send_raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
         let request = headers
             .iter()
             .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
-        let request = request.body(Body::from(body)).unwrap();
+        self.answer(request.body(Body::from(body)).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();

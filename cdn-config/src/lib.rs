@@ -66,7 +66,7 @@ impl CacheClass {
         }
     }
 
-    /// The value of `Cache-Control` (RFC 9111 §5.2).
+    /// The value of `Cache-Control` (RFC 9111 §5.2) of a response that anybody may have.
     ///
     /// HTTP counts in whole seconds, so a lifetime under one second becomes `max-age=1` here, while an edge that is
     /// configured from [`CacheClass::ttl`] can keep to the finer figure.
@@ -81,6 +81,32 @@ impl CacheClass {
             _ => format!("public, max-age={max_age_seconds}"),
         }
     }
+
+    /// The value of `Cache-Control` of a response to a playback token.
+    ///
+    /// The token is a part of the URL, so a shared cache that knows nothing of tokens answers from its copy those alone who show the
+    /// same token, and not for longer than it holds. Of a token for some addresses no shared cache keeps anything: it would not look
+    /// at the address.
+    pub fn cache_control_for_token(self, target_duration: Duration, token: TokenBounds) -> String {
+        let max_age_seconds = self.ttl(target_duration).as_secs().max(1).min(token.remaining.as_secs());
+        if self == Self::NoStore || max_age_seconds == 0 {
+            return "no-store".to_owned();
+        }
+        let stored_by = if token.one_address { "private" } else { "public" };
+        match self {
+            Self::Media => format!("{stored_by}, max-age={max_age_seconds}, immutable"),
+            _ => format!("{stored_by}, max-age={max_age_seconds}"),
+        }
+    }
+}
+
+/// How far a playback token reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenBounds {
+    /// How long it still holds.
+    pub remaining: Duration,
+    /// Whether it holds for some addresses alone.
+    pub one_address: bool,
 }
 
 #[cfg(test)]
@@ -104,6 +130,24 @@ mod tests {
             let target_duration = Duration::from_secs(2);
             assert_eq!(class.ttl(target_duration), Duration::from_millis(ttl_ms), "{class:?}");
             assert_eq!(class.cache_control(target_duration), header, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn no_copy_outlives_the_token_that_it_was_fetched_with() {
+        let target_duration = Duration::from_secs(2);
+        let bounds = |seconds, one_address| TokenBounds { remaining: Duration::from_secs(seconds), one_address };
+        for (class, token, header) in [
+            (CacheClass::Media, bounds(3600, false), "public, max-age=3600, immutable"),
+            (CacheClass::Media, bounds(40_000_000, false), "public, max-age=31536000, immutable"),
+            (CacheClass::Media, bounds(3600, true), "private, max-age=3600, immutable"),
+            (CacheClass::Multivariant, bounds(3600, false), "public, max-age=5"),
+            (CacheClass::BlockingPlaylist, bounds(7, false), "public, max-age=7"),
+            (CacheClass::BarePlaylist, bounds(7, true), "private, max-age=1"),
+            (CacheClass::BarePlaylist, bounds(0, false), "no-store"),
+            (CacheClass::NoStore, bounds(3600, false), "no-store"),
+        ] {
+            assert_eq!(class.cache_control_for_token(target_duration, token), header, "{class:?} {token:?}");
         }
     }
 

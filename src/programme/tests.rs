@@ -95,6 +95,19 @@ fn a_broadcast_that_fails_is_tried_again_with_growing_pauses() {
 }
 
 #[test]
+fn a_pause_ends_when_there_is_reason_to_hurry() {
+    let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
+    programme.hurry(now);
+    assert_eq!(programme.poll_timeout(), None, "there is no pause");
+    programme.joined(speaker("1"), now);
+    programme.ended(now);
+    programme.hurry(now);
+    assert_eq!(programme.poll(now), Some(Order::Start(vec![speaker("1")])));
+    programme.hurry(now);
+    assert_eq!(programme.poll_timeout(), None, "it is on the air");
+}
+
+#[test]
 fn missed_events_are_made_up_for() {
     let (mut programme, now) = (Programme::new(IDLE_END), Instant::now());
     programme.joined(speaker("1"), now);

@@ -60,6 +60,10 @@ fn what_is_unknown_or_unreadable_is_refused_by_its_name() {
         ("[apy]\n", "apy"),
         ("[api]\nrooms_max = \"many\"", "rooms_max"),
         ("[packager]\nplaylist_seconds = -1", "playlist_seconds"),
+        ("[api.livekit_rooms]\nvisibility = \"hidden\"", "public, unlisted, private"),
+        ("[api.livekit_rooms]\nbroadcast = \"sometimes\"", "off, auto, on"),
+        ("[api.livekit_rooms]\nbroadcast = 7", "off, auto or on"),
+        ("[api.livekit_rooms]\nlisted = false", "listed"),
     ] {
         Jail::expect_with(|jail| {
             jail.create_file("s.toml", text)?;
@@ -77,7 +81,7 @@ fn what_is_unknown_or_unreadable_is_refused_by_its_name() {
 fn what_cannot_work_is_refused_by_section_and_key() {
     good().validate(false).unwrap();
     type Spoil = fn(&mut Settings);
-    let table: [(Spoil, &str, &str); 10] = [
+    let table: [(Spoil, &str, &str); 11] = [
         (|s| s.auth = Auth::default(), "[auth]", "key"),
         (|s| s.auth = Auth::development(), "[auth]", "development"),
         (|s| s.auth.secret.0 = "short".into(), "[auth]", "32 bytes"),
@@ -86,6 +90,11 @@ fn what_cannot_work_is_refused_by_section_and_key() {
         (|s| s.ingest.part_ms = 1, "[ingest]", "part_ms"),
         (|s| s.packager.playlist_seconds = 0, "[packager]", "playlist_seconds"),
         (|s| s.broadcast.idle_end_seconds = 0, "[broadcast]", "idle_end_seconds"),
+        (
+            |s| (s.broadcast.record, s.api.livekit_rooms.record) = (false, RecordSetting::On),
+            "[api]",
+            "livekit_rooms.record",
+        ),
         (|s| s.log.filter = "a=b=c".into(), "[log]", "filter"),
         (|s| s.shutdown.http_ms_max = u32::MAX, "[shutdown]", "http_ms_max"),
     ];

@@ -152,11 +152,17 @@ impl Server {
         Metrics::scrape(&self.http)
     }
 
+    /// Its room now, as a viewer with a token of theirs sees it, private or not.
+    pub fn look(&self) -> Result<serde_json::Value> {
+        let bearer = format!("Bearer {}", self.viewer_token("viewer"));
+        let path = format!("/v1/rooms/{}", self.room);
+        Ok(self.http.request("GET", &path, &[("Authorization", &bearer)], None)?.json())
+    }
+
     /// Waits until so many speakers are on the stage, as `/v1/rooms/{room}` has it.
     pub fn wait_for_speakers(&self, count: usize) -> Result<()> {
-        let path = format!("/v1/rooms/{}", self.room);
         wait_for_or(&format!("a stage of {count}"), 15, || {
-            let room = self.http.get(&path).map_err(|error| error.to_string())?.json();
+            let room = self.look().map_err(|error| error.to_string())?;
             let stage = room["stage"].as_array().map_or(0, Vec::len);
             if stage == count { Ok(()) } else { Err(room.to_string()) }
         })
@@ -164,8 +170,13 @@ impl Server {
 
     /// Waits until its room is broadcast with picture and sound; what there is to watch.
     pub fn wait_for_broadcast(&self) -> Result<Vec<Rendition>> {
+        self.wait_for_broadcast_at(&self.playlist())
+    }
+
+    /// As [`Server::wait_for_broadcast`], by another entry.
+    pub fn wait_for_broadcast_at(&self, playlist: &str) -> Result<Vec<Rendition>> {
         wait_for_or("the broadcast", BROADCAST_MAX_S, || {
-            let found = renditions(&self.http, &self.playlist()).map_err(|error| error.to_string())?;
+            let found = renditions(&self.http, playlist).map_err(|error| error.to_string())?;
             let whole = [true, false].iter().all(|audio| found.iter().any(|one| one.audio == *audio));
             if whole { Ok(found) } else { Err(format!("{found:?}")) }
         })

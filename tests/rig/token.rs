@@ -41,6 +41,11 @@ impl KeyPair {
         self.sign("moderator", 3600, json!({ "roomAdmin": true, "room": room }))
     }
 
+    /// A token that lets its bearer start and stop egresses.
+    pub fn mint_recorder(&self) -> String {
+        self.sign("recorder", 3600, json!({ "roomRecord": true }))
+    }
+
     /// As [`KeyPair::mint`], ending `ttl_s` seconds from now; negative: ended already.
     pub fn mint_expiring(&self, room: &str, identity: &str, publish: bool, ttl_s: i64) -> String {
         let grants = json!({ "roomJoin": true, "room": room, "canPublish": publish, "canSubscribe": true });

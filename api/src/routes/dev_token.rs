@@ -1,7 +1,7 @@
 //! `POST /v1/rooms/{room}/dev-token`: a publisher's token for whoever asks.
 //!
 //! Mounted only where the server runs with development keys (`spillway demo`), so that the stage page works without a token
-//! made by hand. Elsewhere the path does not exist.
+//! made by hand. Elsewhere the path does not exist. Private rooms need a token made by hand here too.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use interactive_sfu::signalling::token::TokenSpec;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::admission::{Credential, Sight, may_watch};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::{Error, extract};
@@ -43,7 +44,10 @@ async fn dev_token(
     body: Body,
 ) -> Result<Response, Problem> {
     let request: DevTokenRequest = extract::json(&app.config, &headers, body).await?;
-    app.rooms.get(&room).await?;
+    let access = app.rooms.access(&room);
+    if may_watch(&room, access.as_deref(), &Credential::Nothing) == Sight::Hidden {
+        return Err(Error::UnknownRoom.into());
+    }
     let fits = |text: &str| text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
     if request.identity.is_empty() || !fits(&request.identity) || !fits(&request.name) {
         return Err(Error::Invalid(format!("identity and name must be at most {NAME_BYTES_MAX} bytes")).into());

@@ -1,26 +1,33 @@
-//! The LL-HLS origin: `GET`/`HEAD /live/{room}/…`.
+//! The LL-HLS origin: `GET`/`HEAD /live/{room}/…`, and `/live/t/{token}/{room}/…` with a playback token.
+//!
+//! Whoever may not watch a room is told the same as of a room that is not on the air or does not exist. Only playback tokens count
+//! here, for a cache that keeps an answer looks at the URL alone. No body contains a token: playlists have relative URIs.
 //!
 //! What a request gets, and when, is `packager`'s to say; how long a cache may keep it is `cdn-config`'s. Here both become a
 //! response, and nothing else: no cookie, no `Vary` but `Accept-Encoding`, and that on playlists alone, for every other
 //! word would split an edge's cache.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
-use cdn_config::CacheClass;
+use cdn_config::{CacheClass, TokenBounds};
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use packager::origin::{NotServed, ObjectKind, Served};
 
+use crate::admission::{Credential, Sight, may_watch, playback_credential};
 use crate::app::App;
-use crate::broadcasts::Playback;
+use crate::broadcasts::{Entry, Playback};
+use crate::extract::Caller;
+use crate::playback::TOKEN_CHARS_MIN;
 use crate::problem::Problem;
 use crate::routes::live::range::ByteRange;
 use crate::{Error, cors, metrics};
@@ -31,8 +38,7 @@ mod range;
 const TARGET_DURATION_DEFAULT: Duration = Duration::from_secs(2);
 
 pub(crate) fn routes() -> Router<App> {
-    let methods =
-        get(object).options(preflight).fallback(async || finish(Err(Error::Method), TARGET_DURATION_DEFAULT, None));
+    let methods = get(object).options(preflight).fallback(async || finish(Err(Error::Method), Sent::default(), None));
     Router::new().route("/live/{*path}", methods)
 }
 
@@ -43,18 +49,79 @@ async fn preflight() -> Response {
     response
 }
 
-async fn object(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Response {
-    let room_and_path = uri.path().strip_prefix("/live/").and_then(|rest| rest.split_once('/'));
-    let entry = room_and_path.and_then(|(room, path)| Some((app.broadcasts.get(room)?, path)));
-    let Some((entry, path)) = entry else {
-        return finish(Err(Error::NoBroadcast), TARGET_DURATION_DEFAULT, None);
+/// What a path below `/live/` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked<'a> {
+    token: Option<&'a str>,
+    room: &'a str,
+    /// Below the room's.
+    path: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// A room may be called `t`: a token is longer than any word that can follow its name.
+    fn of(path: &'a str) -> Option<Self> {
+        let (first, rest) = path.strip_prefix("/live/")?.split_once('/')?;
+        match rest.split_once('/') {
+            Some((token, rest)) if first == "t" && token.len() >= TOKEN_CHARS_MIN => {
+                let (room, path) = rest.split_once('/')?;
+                Some(Self { token: Some(token), room, path })
+            }
+            _ => Some(Self { token: None, room: first, path: rest }),
+        }
+    }
+}
+
+/// How an answer is sent.
+struct Sent {
+    target_duration: Duration,
+    /// The playback token that it answers.
+    token: Option<TokenBounds>,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self { target_duration: TARGET_DURATION_DEFAULT, token: None }
+    }
+}
+
+async fn object(State(app): State<App>, uri: Uri, from: Option<Extension<Caller>>, headers: HeaderMap) -> Response {
+    let from = from.map(|Extension(caller)| caller.address.ip());
+    let asked = Asked::of(uri.path());
+    let Some((asked, entry, token)) = asked.and_then(|asked| admitted(&app, asked, from)) else {
+        return finish(Err(Error::NoBroadcast), Sent::default(), None);
     };
     let served = tokio::select! {
-        served = entry.playback.get(path, uri.query()) => served.map_err(Error::from),
+        served = entry.playback.get(asked.path, uri.query()) => served.map_err(Error::from),
         () = app.lifecycle.closing() => Err(Error::ShuttingDown),
     };
-    let target_duration = target_duration(&*entry.playback);
-    finish(served, target_duration, Some(&headers))
+    finish(served, Sent { target_duration: target_duration(&*entry.playback), token }, Some(&headers))
+}
+
+/// The broadcast, if whoever asks may watch it and the path is not of an earlier room of its name. A token is verified even where there
+/// is no broadcast, so that it takes as long to be refused.
+fn admitted<'a>(app: &App, asked: Asked<'a>, from: Option<IpAddr>) -> Option<(Asked<'a>, Entry, Option<TokenBounds>)> {
+    let credential = asked.token.map(|token| playback_credential(app, token, asked.room, from));
+    let credential = credential.unwrap_or(Credential::Nothing);
+    let entry = app.broadcasts.get(asked.room)?;
+    if may_watch(asked.room, Some(&entry.access), &credential) < Sight::Watched {
+        return None;
+    }
+    if !is_since(asked.path, entry.access.created_at_utc_ms) {
+        return None;
+    }
+    let token = match credential {
+        Credential::Playback(pass) => Some(TokenBounds { remaining: pass.remaining, one_address: pass.one_address }),
+        Credential::Nothing | Credential::Worthless | Credential::Access(_) => None,
+    };
+    Some((asked, entry, token))
+}
+
+/// Whether a path names no broadcast that began before the room was made: recordings lie under the room's name, and those of an earlier
+/// room are not this one's to show. An epoch is the time in base 36.
+fn is_since(path: &str, created_at_utc_ms: i64) -> bool {
+    let epoch = path.split_once('/').map(|(epoch, _)| i64::from_str_radix(epoch, 36));
+    !matches!(epoch, Some(Ok(began_at_utc_ms)) if began_at_utc_ms < created_at_utc_ms)
 }
 
 fn target_duration(playback: &dyn Playback) -> Duration {
@@ -62,7 +129,7 @@ fn target_duration(playback: &dyn Playback) -> Duration {
 }
 
 /// The response, whatever came of it.
-fn finish(served: Result<Served, Error>, target_duration: Duration, request: Option<&HeaderMap>) -> Response {
+fn finish(served: Result<Served, Error>, sent: Sent, request: Option<&HeaderMap>) -> Response {
     let (class, outcome) = match &served {
         Ok(served) => class_of(served.kind),
         Err(error) => class_of_error(error),
@@ -75,8 +142,12 @@ fn finish(served: Result<Served, Error>, target_duration: Duration, request: Opt
     metrics::origin(outcome, body_bytes);
     let unsatisfiable = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
     let class = if unsatisfiable { CacheClass::BadRequest } else { class };
+    let cache_control = match sent.token {
+        Some(token) => class.cache_control_for_token(sent.target_duration, token),
+        None => class.cache_control(sent.target_duration),
+    };
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::try_from(class.cache_control(target_duration)) {
+    if let Ok(value) = HeaderValue::try_from(cache_control) {
         headers.insert(CACHE_CONTROL, value);
     }
     cors::live(headers);

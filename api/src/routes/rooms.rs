@@ -1,25 +1,32 @@
 //! `/v1/rooms`: create, list, look, change, delete.
 //!
-//! Looking is public, for the lobby and the watch page; [`crate::Config::lobby`] narrows the list. Creating and deleting take
-//! a token with `roomCreate`, changing one with `roomAdmin` for the room (or `roomCreate`).
+//! Looking is for whoever may see the room ([`crate::admission`]): everybody, for the lobby and the watch page, unless it is private.
+//! [`crate::Config::lobby`] narrows the list. Creating and deleting take a token with `roomCreate`, changing one with `roomAdmin` for
+//! the room (or `roomCreate`).
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use chrono::{DateTime, SecondsFormat, Utc};
-use http::header::{CACHE_CONTROL, LOCATION};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use chrono::Utc;
+use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use interactive_sfu::signalling::token::Grants;
 use serde::{Deserialize, Serialize};
 
+use crate::admission::{self, Credential, Sight, may_watch};
 use crate::app::App;
 use crate::auth;
 use crate::config::Lobby;
-use crate::extract;
+use crate::extract::{self, Caller};
 use crate::problem::Problem;
-use crate::rooms::{Layout, Room, RoomOrder};
+use crate::rooms::{BroadcastSetting, Layout, RecordSetting, Room, RoomOrder, RoomSettings, Visibility, to_the_end};
 use crate::{Error, Moderation, rooms};
+use view::{PlaylistFor, RoomView, uncached, view};
+
+mod playback_token;
+mod view;
 
 /// A longer title is refused, bytes.
 const TITLE_BYTES_MAX: usize = 200;
@@ -30,34 +37,11 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/v1/rooms", get(list).post(create).options(preflight))
         .route("/v1/rooms/{room}", get(look).patch(change).delete(delete).options(preflight))
+        .route("/v1/rooms/{room}/playback-token", post(playback_token::make).options(preflight))
 }
 
 async fn preflight() -> StatusCode {
     StatusCode::NO_CONTENT
-}
-
-/// A room, as told.
-#[derive(Debug, Serialize)]
-struct RoomView {
-    room: String,
-    title: String,
-    layout: Layout,
-    broadcast: bool,
-    created_at: String,
-    live: bool,
-    live_since: Option<String>,
-    speakers: usize,
-    playlist: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stage: Option<Vec<SpeakerView>>,
-}
-
-#[derive(Debug, Serialize)]
-struct SpeakerView {
-    identity: String,
-    name: String,
-    audio: bool,
-    video: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,53 +49,51 @@ struct RoomList {
     rooms: Vec<RoomView>,
 }
 
-fn view(app: &App, room: Room, with_stage: bool) -> RoomView {
-    let stage = app.stage.stage(&room.name);
-    let broadcast = app.broadcasts.listed(&room.name);
-    let live = broadcast.as_ref().filter(|entry| entry.playback.is_live());
-    let base = app.config.playlist_base_url.as_deref().unwrap_or_default();
-    RoomView {
-        live: live.is_some(),
-        live_since: live.map(|entry| rfc3339(entry.since)),
-        playlist: broadcast.map(|_| format!("{base}/live/{}/index.m3u8", room.name)),
-        speakers: stage.len(),
-        stage: with_stage.then(|| {
-            let speakers = stage.into_iter();
-            speakers
-                .map(|s| SpeakerView { identity: s.identity, name: s.name, audio: s.audio, video: s.video })
-                .collect()
-        }),
-        created_at: DateTime::from_timestamp_millis(room.created_at_utc_ms).map(rfc3339).unwrap_or_default(),
-        room: room.name,
-        title: room.title,
-        layout: room.layout,
-        broadcast: room.broadcast.is_on(),
-    }
-}
-
-fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-fn uncached(body: impl Serialize) -> Response {
-    let mut response = Json(body).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
 /// `GET /v1/rooms`
 async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    let may_list = auth::grants_if_any(&app.keys, &headers)?.is_some_and(|grants| grants.room_list);
+    let grants = auth::grants_if_any(&app.keys, &headers)?;
+    let may_list = grants.as_ref().is_some_and(|grants| grants.room_list);
     let lobby = if may_list { Lobby::All } else { app.config.lobby };
     let all = if lobby == Lobby::None { Vec::new() } else { app.rooms.list().await? };
-    let rooms = all.into_iter().map(|room| view(&app, room, false)).filter(|room| room.live || lobby == Lobby::All);
+    let listed = all.into_iter().filter(|room| admission::is_listed(room, grants.as_ref()));
+    let rooms = listed
+        .map(|room| {
+            let playlist_for = grants.as_ref().map_or(PlaylistFor::Anybody, |grants| for_grants(grants, &room.name));
+            view(&app, room, playlist_for, false)
+        })
+        .filter(|room| room.live || lobby == Lobby::All);
     Ok(uncached(RoomList { rooms: rooms.collect() }))
 }
 
 /// `GET /v1/rooms/{room}`
-async fn look(State(app): State<App>, Path(room): Path<String>) -> Result<Response, Problem> {
-    let room = app.rooms.get(&room).await?;
-    Ok(uncached(view(&app, room, true)))
+async fn look(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    from: Option<Extension<Caller>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let from = from.map(|Extension(caller)| caller.address.ip());
+    let credential = admission::credential(&app, &headers, &name, from)?;
+    let access = app.rooms.access(&name);
+    // Before the database is asked, so that the one refusal takes the same time.
+    if may_watch(&name, access.as_deref(), &credential) == Sight::Hidden {
+        return Err(Error::UnknownRoom.into());
+    }
+    let room = app.rooms.get(&name).await?;
+    let playlist_for = match &credential {
+        Credential::Nothing | Credential::Worthless => PlaylistFor::Anybody,
+        Credential::Playback(_) => PlaylistFor::Bearer(auth::bearer(&headers)?),
+        Credential::Access(grants) => for_grants(grants, &name),
+    };
+    Ok(uncached(view(&app, room, playlist_for, true)))
+}
+
+/// Where a bearer of an access token finds a private room's playlist, if they may watch.
+fn for_grants(grants: &Grants, room: &str) -> PlaylistFor<'static> {
+    match admission::by_grants(grants, room) {
+        Sight::Watched => PlaylistFor::Until(grants.expires_at),
+        Sight::Seen | Sight::Hidden => PlaylistFor::Anybody,
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,19 +104,35 @@ struct CreateRoom {
     title: Option<String>,
     #[serde(default)]
     layout: Layout,
+    broadcast: Option<BroadcastSetting>,
+    visibility: Option<Visibility>,
+    record: Option<RecordSetting>,
+}
+
+impl CreateRoom {
+    fn settings(&self) -> RoomSettings {
+        RoomSettings {
+            broadcast: self.broadcast.unwrap_or(RoomSettings::REST.broadcast),
+            visibility: self.visibility.unwrap_or(RoomSettings::REST.visibility),
+            record: self.record.unwrap_or(RoomSettings::REST.record),
+        }
+    }
 }
 
 /// `POST /v1/rooms`: 201 and the room.
 async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    auth::may_create(&auth::grants(&app.keys, &headers)?)?;
+    let grants = auth::grants(&app.keys, &headers)?;
+    auth::may_create(&grants)?;
     let request: CreateRoom = extract::json(&app.config, &headers, body).await?;
     extract::check_room_name("room", &request.room)?;
-    let mut room = Room { layout: request.layout, ..Room::new(&request.room, Utc::now().timestamp_millis()) };
+    let mut room = Room::new(&request.room, Utc::now().timestamp_millis(), request.settings());
+    room.layout = request.layout;
     room.title = request.title.filter(|title| !title.is_empty()).unwrap_or(room.title);
     check(&room)?;
     app.rooms.create(&room, app.config.rooms_max).await?;
     let location = HeaderValue::try_from(format!("/v1/rooms/{}", room.name));
-    let mut response = (StatusCode::CREATED, uncached(view(&app, room, true))).into_response();
+    let playlist_for = for_grants(&grants, &room.name);
+    let mut response = (StatusCode::CREATED, uncached(view(&app, room, playlist_for, true))).into_response();
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -146,8 +144,9 @@ async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Resul
 struct ChangeRoom {
     title: Option<String>,
     layout: Option<Layout>,
-    /// Whether the stage is broadcast when somebody is on it.
-    broadcast: Option<bool>,
+    broadcast: Option<BroadcastSetting>,
+    visibility: Option<Visibility>,
+    record: Option<RecordSetting>,
 }
 
 /// `PATCH /v1/rooms/{room}`: what is not named stays. A running broadcast follows at once.
@@ -157,7 +156,8 @@ async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    auth::may_administer(&auth::grants(&app.keys, &headers)?, &room)?;
+    let grants = auth::grants(&app.keys, &headers)?;
+    auth::may_administer(&grants, &room)?;
     let request: ChangeRoom = extract::json(&app.config, &headers, body).await?;
     let change = move |room: &mut Room| {
         if let Some(title) = request.title {
@@ -166,12 +166,15 @@ async fn change(
         if let Some(layout) = request.layout {
             room.layout = layout;
         }
-        if let Some(on) = request.broadcast {
-            room.broadcast = room.broadcast.turned(on, Utc::now().timestamp_millis());
+        if let Some(setting) = request.broadcast {
+            room.broadcast = room.broadcast.set(setting, Utc::now().timestamp_millis());
         }
+        room.visibility = request.visibility.unwrap_or(room.visibility);
+        room.record = request.record.unwrap_or(room.record);
     };
     let room = change_room(app.clone(), room, change).await?;
-    Ok(uncached(view(&app, room, true)))
+    let playlist_for = for_grants(&grants, &room.name);
+    Ok(uncached(view(&app, room, playlist_for, true)))
 }
 
 /// Changes a room that is stored; its broadcast follows.
@@ -186,13 +189,14 @@ pub(crate) async fn change_room(
         let mut room = was.clone();
         change(&mut room);
         check(&room)?;
-        let is_news = (room.broadcast.is_on(), &room.layout) != (was.broadcast.is_on(), &was.layout);
+        let of_the_broadcast = |room: &Room| (room.broadcast.is_on(), room.record, room.layout.clone());
+        let is_news = of_the_broadcast(&room) != of_the_broadcast(&was);
         // A place in the queue first: what is stored must also be told.
         let place = is_news.then(|| app.orders.try_reserve().map_err(|_| Error::Busy)).transpose()?;
         app.rooms.update(&room).await?;
         if let Some(place) = place {
-            let (on, layout) = (room.broadcast.is_on(), room.layout.clone());
-            place.send(RoomOrder::Broadcast { room: name, on, layout });
+            let (on, record, layout) = of_the_broadcast(&room);
+            place.send(RoomOrder::Broadcast { room: name, on, record: record == RecordSetting::On, layout });
         }
         Ok(room)
     })
@@ -212,7 +216,8 @@ pub(crate) async fn room_of_token(app: &App, name: &str) -> Result<Room, Error> 
 
 async fn made(app: &App, name: &str) -> Result<Room, Error> {
     let idle_end_seconds = app.config.room_idle_end_seconds;
-    let room = Room { idle_end_seconds, ..Room::new(name, Utc::now().timestamp_millis()) };
+    let settings = app.config.livekit_rooms;
+    let room = Room { idle_end_seconds, ..Room::new(name, Utc::now().timestamp_millis(), settings) };
     match app.rooms.create(&room, app.config.rooms_max).await {
         Ok(()) => Ok(room),
         Err(Error::RoomExists) => app.rooms.get(name).await,
@@ -238,17 +243,6 @@ pub(crate) async fn end_room(app: App, room: String) -> Result<(), Error> {
         closed.map(drop).map_err(Error::from)
     })
     .await
-}
-
-/// Does all of it, even if the client hangs up in the middle and its request is dropped.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(Error::ShuttingDown),
-    }
 }
 
 fn check(room: &rooms::Room) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use livekit_protocol::ParticipantPermission;
@@ -80,6 +81,21 @@ impl Keys {
         let secret = self.secrets.get(&issuer).ok_or(TokenError::UnknownIssuer)?;
         let verifier = TokenVerifier::with_api_key(&issuer, secret);
         verifier.verify(bearer).map_err(|_| TokenError::Invalid)
+    }
+
+    /// A key for another purpose from each pair, the signing pair's first: HMAC-SHA-256 of `purpose` under the pair's secret. A
+    /// derived key checks what it is for and signs no access token, so it may be given to an edge.
+    pub fn derive(&self, purpose: &str) -> Vec<(&str, [u8; 32])> {
+        let derive = |secret: &str| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            let mut derived = [0; 32];
+            derived.copy_from_slice(hmac::sign(&key, purpose.as_bytes()).as_ref());
+            derived
+        };
+        let usable = self.secrets.iter().filter(|(_, secret)| !secret.is_empty());
+        let mut keys: Vec<_> = usable.map(|(name, secret)| (name.as_str(), derive(secret))).collect();
+        keys.sort_by_key(|(name, _)| *name != self.first);
+        keys
     }
 
     /// Signs a token with the first key.
@@ -413,6 +429,16 @@ mod tests {
         assert!(both.verify(&new.mint(&spec()).unwrap()).is_ok());
         assert_eq!(new.verify(&old.mint(&spec()).unwrap()), Err(TokenError::UnknownIssuer));
         assert_eq!(both.verify(&Keys::new("old", "2").mint(&spec()).unwrap()), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn derived_keys_differ_by_secret_and_purpose_and_the_signing_pairs_comes_first() {
+        let keys = Keys::new("b", "1").with("a", "2").with("c", "");
+        let derived = keys.derive("x");
+        assert_eq!(derived.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["b", "a"]);
+        assert_ne!(derived[0].1, derived[1].1);
+        assert_ne!(derived[0].1, keys.derive("y")[0].1);
+        assert_eq!(derived[0].1, Keys::new("other", "1").derive("x")[0].1);
     }
 
     #[test]

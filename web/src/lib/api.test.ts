@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { roomDetail } from "./api";
+import { roomDetail, tokenInPlaylist } from "./api";
 
 test("a sparse or hostile answer becomes a harmless room", () => {
   expect(roomDetail(null, "demo")).toEqual({
-    room: "demo", title: "demo", live: false, liveSince: null, speakers: 0, playlist: null, stage: [],
+    room: "demo", title: "demo", live: false, liveSince: null, reason: null, speakers: 0, playlist: null, stage: [],
   });
   expect(roomDetail({ live: "yes", stage: [{ name: "x" }, 7], speakers: "9" }, "demo").stage).toEqual([]);
 });
@@ -13,4 +13,12 @@ test("a participant without a name goes by the identity", () => {
   expect(room.title).toBe("Demo");
   expect(room.stage).toEqual([{ identity: "ada", name: "ada", audio: true, video: false }]);
   expect(room.speakers).toBe(1);
+});
+
+test("a playlist's token is found where there is one", () => {
+  const token = "A".repeat(67);
+  expect(tokenInPlaylist(`https://cdn.example/live/t/${token}/demo/index.m3u8`)).toBe(token);
+  for (const none of [null, "/live/demo/index.m3u8", "/live/t/index.m3u8", "/live/t/k3f9a1ab/720p.m3u8"]) {
+    expect(tokenInPlaylist(none)).toBeNull();
+  }
 });

@@ -8,8 +8,10 @@ export interface RoomRow {
   live: boolean;
   /** RFC 3339; `null` while not live. */
   liveSince: string | null;
+  /** Why it is not live, in the server's word. */
+  reason: string | null;
   speakers: number;
-  /** Path of the multivariant playlist; `null` while there is none. */
+  /** Where the multivariant playlist is, with a token if it takes one; `null` while there is none. */
   playlist: string | null;
 }
 
@@ -45,10 +47,26 @@ export async function fetchRooms(signal?: AbortSignal): Promise<RoomRow[]> {
   return list(record(body).rooms).map(roomRow).filter((row) => row.room !== "");
 }
 
-/** `GET /v1/rooms/{room}`. */
-export async function fetchRoom(room: string, signal?: AbortSignal): Promise<Room> {
-  return roomDetail(await getJson(`/v1/rooms/${encodeURIComponent(room)}`, signal), room);
+/**
+ * `GET /v1/rooms/{room}`. A private room shows itself to whoever has a token for it, a playback token or an access token; without one it
+ * answers 404, as a room does that does not exist.
+ */
+export async function fetchRoom(room: string, token: string | null, signal?: AbortSignal): Promise<Room> {
+  const ask = async (bearer: string | null) => getJson(`/v1/rooms/${encodeURIComponent(room)}`, signal, bearer);
+  try {
+    return roomDetail(await ask(token), room);
+  } catch (error) {
+    // A token that has run out is worth no more than none, and the room may have been opened to everybody.
+    if (token && isRefusal(error)) return roomDetail(await ask(null), room);
+    throw error;
+  }
 }
+
+/** There is no such room for whoever asked so: it does not exist, it is private, or the token does not hold. */
+export const isRefusal = (error: unknown) => error instanceof ApiError && (error.status === 404 || error.status === 401);
+
+/** The playback token in a playlist's URL; `null` where it takes none. */
+export const tokenInPlaylist = (playlist: string | null) => /\/live\/t\/([^/]{60,})\//.exec(playlist ?? "")?.[1] ?? null;
 
 /** `POST /v1/rooms/{room}/dev-token`: a token for the asking; only a server in demo mode has it (404 elsewhere). */
 export async function fetchDevToken(room: string, identity: string, name: string): Promise<string> {
@@ -82,6 +100,7 @@ function roomRow(value: unknown): RoomRow {
     title: text(it.title) || room,
     live: it.live === true,
     liveSince: text(it.live_since) || null,
+    reason: text(it.reason) || null,
     speakers: typeof it.speakers === "number" ? it.speakers : 0,
     playlist: text(it.playlist) || null,
   };
@@ -93,8 +112,9 @@ function participant(value: unknown): Participant {
   return { identity, name: text(it.name) || identity, audio: it.audio === true, video: it.video === true };
 }
 
-async function getJson(url: string, signal?: AbortSignal): Promise<unknown> {
-  const response = await request(url, { signal: signal ?? null });
+async function getJson(url: string, signal?: AbortSignal, bearer: string | null = null): Promise<unknown> {
+  const headers: HeadersInit = bearer ? { authorization: `Bearer ${bearer}` } : {};
+  const response = await request(url, { signal: signal ?? null, headers });
   try {
     return await response.json();
   } catch {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { matchRoute, stagePath, watchPath } from "./route";
+import { matchRoute, stagePath, tokenInFragment, watchPath } from "./route";
 
 test.each([
   ["/", { page: "lobby" }],
@@ -13,4 +13,16 @@ test.each([
 test("a room's name survives the way through a path", () => {
   expect(matchRoute(watchPath("a b/ü"))).toEqual({ page: "watch", room: "a b/ü" });
   expect(matchRoute(stagePath("a b/ü"))).toEqual({ page: "stage", room: "a b/ü" });
+});
+
+test.each([
+  ["#t=abc-_1", "abc-_1"],
+  ["#token=a.b.c", "a.b.c"],
+  ["#x=1&t=abc", "abc"],
+  ["#t=", null],
+  ["", null],
+])("the fragment %s gives the token %s", (fragment, token) => expect(tokenInFragment(fragment)).toBe(token));
+
+test("a link to a private room's page carries its token in the fragment", () => {
+  expect(watchPath("demo", "abc")).toBe("/watch/demo#t=abc");
 });

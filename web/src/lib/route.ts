@@ -13,5 +13,13 @@ export function matchRoute(pathname: string): Route {
   }
 }
 
-export const watchPath = (room: string) => `/watch/${encodeURIComponent(room)}`;
+/** With `token`, a playback token, a private room is watched; it stands in the fragment, which servers never see. */
+export const watchPath = (room: string, token: string | null = null) =>
+  `/watch/${encodeURIComponent(room)}${token ? `#t=${token}` : ""}`;
 export const stagePath = (room: string) => `/stage/${encodeURIComponent(room)}`;
+
+/** The token that a watch page's fragment gives: `#t=` a playback token, `#token=` an access token. */
+export function tokenInFragment(fragment: string): string | null {
+  const words = new URLSearchParams(fragment.replace(/^#/, ""));
+  return words.get("t") || words.get("token") || null;
+}

@@ -4,7 +4,7 @@
 //! `snapshot` (`useSyncExternalStore`); tests read `window.__spillway`.
 
 import Hls, { Events, type Level } from "hls.js";
-import { ApiError, type Room, fetchRoom } from "../lib/api";
+import { type Room, fetchRoom, isRefusal } from "../lib/api";
 import { ServerClock } from "../lib/clock-sync";
 import { EdgeWatch } from "./edge-watch";
 import { createHls, hlsSupported, troubleOf } from "./hls";
@@ -26,7 +26,7 @@ export interface Snapshot {
   phase: Phase;
   offline: boolean;
   room: Room | null;
-  /** No such room (404), as far as the server knows. */
+  /** No such room, or none for whoever has no better token: the server tells these apart to nobody. */
   unknownRoom: boolean;
   renditions: Rendition[];
   /** The rendition on the screen, and whether it is chosen by hand (−1: automatic). */
@@ -68,6 +68,8 @@ export class Player {
   constructor(
     readonly video: HTMLVideoElement,
     readonly roomName: string,
+    /** For a private room. */
+    private readonly token: string | null = null,
   ) {
     const supported = hlsSupported() || video.canPlayType(NATIVE_TYPE) !== "";
     this.#state = initialState(Date.now(), supported);
@@ -177,11 +179,11 @@ export class Player {
     if (this.#asking) return;
     this.#asking = true;
     try {
-      this.#room = await fetchRoom(this.roomName, this.#abort.signal);
+      this.#room = await fetchRoom(this.roomName, this.token, this.#abort.signal);
       this.#unknownRoom = false;
       this.#dispatch({ type: "room", live: this.#room.live, broadcast: this.#room.liveSince });
     } catch (error) {
-      this.#unknownRoom = error instanceof ApiError && error.status === 404;
+      this.#unknownRoom = isRefusal(error);
       if (this.#unknownRoom) this.#dispatch({ type: "room", live: false, broadcast: null });
       else this.#dispatch({ type: "room-unreachable" });
     }

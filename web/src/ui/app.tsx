@@ -1,10 +1,10 @@
 //! Which page is shown, and the frame around it.
 
 import { Suspense, lazy } from "react";
-import { matchRoute } from "../lib/route";
+import { matchRoute, tokenInFragment } from "../lib/route";
 import { Lobby } from "../pages/lobby/lobby";
 import icon from "./icon.svg";
-import { Link, usePath } from "./link";
+import { Link, useFragment, usePath } from "./link";
 import { Notice } from "./notice";
 
 // The player and the stage bring much code of their own.
@@ -13,6 +13,7 @@ const Stage = lazy(() => import("../pages/stage/stage"));
 
 export function App() {
   const route = matchRoute(usePath());
+  const token = tokenInFragment(useFragment());
   return (
     <>
       <header className="top">
@@ -24,7 +25,7 @@ export function App() {
       <main>
         <Suspense fallback={<Notice title="Loading…" />}>
           {route.page === "lobby" && <Lobby />}
-          {route.page === "watch" && <Watch key={route.room} room={route.room} />}
+          {route.page === "watch" && <Watch key={`${route.room}#${token}`} room={route.room} token={token} />}
           {route.page === "stage" && <Stage key={route.room} room={route.room} />}
           {route.page === "missing" && (
             <Notice title="There is no such page">

@@ -5,15 +5,17 @@ import { type AnchorHTMLAttributes, type MouseEvent, useSyncExternalStore } from
 const CHANGED = "spillway:navigated";
 
 function subscribe(listener: () => void): () => void {
-  window.addEventListener("popstate", listener);
-  window.addEventListener(CHANGED, listener);
+  const events = ["popstate", "hashchange", CHANGED];
+  for (const event of events) window.addEventListener(event, listener);
   return () => {
-    window.removeEventListener("popstate", listener);
-    window.removeEventListener(CHANGED, listener);
+    for (const event of events) window.removeEventListener(event, listener);
   };
 }
 
 export const usePath = () => useSyncExternalStore(subscribe, () => location.pathname);
+
+/** What stands behind `#`, with it. */
+export const useFragment = () => useSyncExternalStore(subscribe, () => location.hash);
 
 export function navigate(path: string): void {
   history.pushState(null, "", path);

@@ -2,7 +2,8 @@ use bytes::Bytes;
 use packager::origin::{NotServed, ObjectKind, Served};
 
 use super::*;
-use crate::testing::Rig;
+use crate::rooms::Visibility;
+use crate::testing::{Reply, Rig};
 
 const PLAYLIST: &str = "/live/demo/k3f9a1/720p.m3u8?_HLS_msn=1";
 const MEDIA: &str = "/live/demo/k3f9a1/720p/1.m4s";
@@ -122,4 +123,117 @@ async fn a_request_that_waits_is_answered_when_the_server_closes() {
     };
     let (reply, ()) = tokio::join!(waiting, closing);
     assert_eq!((reply.status, reply.header("cache-control")), (503, "no-store"));
+}
+
+#[test]
+fn a_path_names_a_room_and_maybe_a_token_and_a_room_may_be_called_t() {
+    let token = "A".repeat(TOKEN_CHARS_MIN);
+    let with_token = format!("/live/t/{token}/demo/index.m3u8");
+    let of_t = format!("/live/t/{token}/t/k3f9a1/720p.m3u8");
+    let short = format!("/live/t/{}/demo/index.m3u8", "A".repeat(16));
+    let short_path = format!("{}/demo/index.m3u8", "A".repeat(16));
+    let token = Some(token.as_str());
+    for (path, asked) in [
+        ("/live/demo/index.m3u8", Some((None, "demo", "index.m3u8"))),
+        ("/live/demo/k3f9a1/720p/1.m4s", Some((None, "demo", "k3f9a1/720p/1.m4s"))),
+        ("/live/t/index.m3u8", Some((None, "t", "index.m3u8"))),
+        ("/live/t/k3f9a1/720p/1.m4s", Some((None, "t", "k3f9a1/720p/1.m4s"))),
+        (&with_token, Some((token, "demo", "index.m3u8"))),
+        (&of_t, Some((token, "t", "k3f9a1/720p.m3u8"))),
+        (&short, Some((None, "t", &short_path))),
+        ("/live/demo", None),
+        ("/live/", None),
+        ("/", None),
+    ] {
+        let expected = asked.map(|(token, room, path)| Asked { token, room, path });
+        assert_eq!(Asked::of(path), expected, "{path}");
+    }
+}
+
+#[test]
+fn what_was_broadcast_before_the_room_was_made_is_not_the_rooms() {
+    // 1_000_000_000_000 and 1_000_000_000_001 in base 36.
+    for (path, since) in [
+        ("index.m3u8", true),
+        ("cre66i9s/720p.m3u8", true),
+        ("cre66i9t/720p/1.m4s", true),
+        ("cre66i9r/720p/1.m4s", false),
+        ("0/720p.m3u8", false),
+        ("not an epoch/x", true),
+    ] {
+        assert_eq!(is_since(path, 1_000_000_000_000), since, "{path}");
+    }
+}
+
+/// Status, all headers and body: what a stranger can tell answers apart by.
+fn told(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
+    let headers = reply.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (reply.status, headers.collect(), String::from_utf8(reply.body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_private_room_answers_strangers_as_one_that_does_not_exist() {
+    let rig = Rig::new().await;
+    rig.broadcast(Some(Ok(served(ObjectKind::Multivariant))));
+    rig.set(|room| room.visibility = Visibility::Private).await;
+    let nothing = told(&rig.get("/live/nobody/index.m3u8", &[]).await);
+    assert_eq!(nothing.0, 404);
+    let good = rig.playback_token("demo", 0, None);
+    let mut changed = good.clone();
+    changed.replace_range(10..11, if changed.as_bytes()[10] == b'A' { "B" } else { "A" });
+    let refused = [
+        "/live/demo/index.m3u8".to_owned(),
+        "/live/demo/k3f9a1/720p.m3u8?_HLS_msn=1".to_owned(),
+        "/live/demo/nonsense".to_owned(),
+        format!("/live/t/{changed}/demo/index.m3u8"),
+        format!("/live/t/{good}/nobody/index.m3u8"),
+        format!("/live/t/{}/demo/index.m3u8", rig.playback_token("other", 0, None)),
+        format!("/live/t/{}/demo/index.m3u8", rig.playback_token("demo", 1, None)),
+        format!("/live/t/{}/demo/index.m3u8", rig.playback_token("demo", 0, Some("192.0.2.0/24"))),
+        format!("/live/t/{}/demo/index.m3u8", "A".repeat(TOKEN_CHARS_MIN)),
+    ];
+    for path in &refused {
+        assert_eq!(told(&rig.get(path, &[]).await), nothing, "{path}");
+    }
+    let (name, bearer) = rig.bearer("demo", "publish subscribe admin create list");
+    let by_header = rig.get("/live/demo/index.m3u8", &[(name, &bearer)]).await;
+    assert_eq!(told(&by_header), nothing, "a cache would not look at the header");
+    assert_eq!(rig.get(&format!("/live/t/{good}/demo/index.m3u8"), &[]).await.status, 200);
+
+    rig.set(|room| room.visibility = Visibility::Unlisted).await;
+    assert_eq!(rig.get("/live/demo/index.m3u8", &[]).await.status, 200);
+    let path = format!("/live/t/{changed}/demo/index.m3u8");
+    assert_eq!(told(&rig.get(&path, &[]).await), nothing, "a token that does not hold hides any room");
+}
+
+#[tokio::test]
+async fn an_answer_to_a_token_is_kept_by_no_cache_that_would_give_it_to_others() {
+    let rig = Rig::new().await;
+    rig.set(|room| room.visibility = Visibility::Private).await;
+    rig.broadcast(Some(Ok(served(ObjectKind::VideoMedia))));
+    let seconds = |reply: &Reply, start: &str| {
+        let value = reply.header("cache-control").to_owned();
+        let seconds = value.strip_prefix(start).and_then(|rest| rest.strip_suffix(", immutable"));
+        seconds.unwrap_or_else(|| panic!("{value}")).parse::<u32>().unwrap()
+    };
+    let token = rig.playback_token("demo", 0, None);
+    let reply = rig.get(&format!("/live/t/{token}/demo/k3f9a1/720p/1.m4s"), &[]).await;
+    assert!((55..=60).contains(&seconds(&reply, "public, max-age=")), "no longer than the token holds");
+
+    let token = rig.playback_token("demo", 0, Some("192.0.2.0/24"));
+    let path = format!("/live/t/{token}/demo/k3f9a1/720p/1.m4s");
+    let reply = rig.get_from("192.0.2.7", &path).await;
+    assert!((55..=60).contains(&seconds(&reply, "private, max-age=")));
+    assert_eq!(rig.get_from("192.0.3.7", &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_deleted_rooms_end_is_for_those_who_could_watch_it() {
+    let rig = Rig::new().await;
+    rig.set(|room| room.visibility = Visibility::Private).await;
+    rig.broadcast(Some(Ok(served(ObjectKind::EndedPlaylist))));
+    let token = rig.playback_token("demo", 0, None);
+    rig.rooms.delete("demo").await.unwrap();
+    assert_eq!(rig.get(&format!("/live/t/{token}/demo/index.m3u8"), &[]).await.status, 200);
+    assert_eq!(rig.get("/live/demo/index.m3u8", &[]).await.status, 404);
 }

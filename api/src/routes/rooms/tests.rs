@@ -6,7 +6,13 @@ use super::*;
 use crate::Config;
 use crate::testing::Rig;
 
+mod private;
+
 const JSON_TYPE: (&str, &str) = ("content-type", "application/json");
+
+fn order(on: bool, layout: Layout) -> RoomOrder {
+    RoomOrder::Broadcast { room: "demo".into(), on, record: false, layout }
+}
 
 fn speaker() -> Speaker {
     Speaker { identity: "ann".into(), name: "Ann".into(), session: SessionId::from("s"), audio: true, video: false }
@@ -93,7 +99,7 @@ async fn a_change_of_layout_is_stored_and_told() {
     assert_eq!((busy.status, busy.header("retry-after")), (503, "5"));
     let layout = Layout::Single("ann".into());
     assert_eq!(rig.rooms.get("demo").await.unwrap().layout, layout, "what was refused is not stored");
-    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Broadcast { room: "demo".into(), on: true, layout }));
+    assert_eq!(rig.orders.recv().await, Some(order(true, layout)));
 
     let reply = rig.send("PATCH", "/v1/rooms/demo", &[auth, JSON_TYPE], r#"{"title":"New"}"#).await;
     assert_eq!(reply.json()["title"], "New");
@@ -107,14 +113,14 @@ async fn a_broadcast_is_on_until_it_is_switched_off_and_told_of_each_switch_once
     let mut rig = Rig::new().await;
     let (name, token) = rig.bearer("demo", "admin");
     let headers = [(name, token.as_str()), JSON_TYPE];
-    assert_eq!(rig.get("/v1/rooms/demo", &[]).await.json()["broadcast"], true);
+    assert_eq!(rig.get("/v1/rooms/demo", &[]).await.json()["broadcast"], "auto");
     for on in [false, true] {
         let body = json!({ "broadcast": on }).to_string();
         for told in [true, false] {
             let reply = rig.send("PATCH", "/v1/rooms/demo", &headers, &body).await;
-            assert_eq!((reply.status, &reply.json()["broadcast"]), (200, &json!(on)));
+            assert_eq!((reply.status, &reply.json()["broadcast"]), (200, &json!(if on { "on" } else { "off" })));
             assert_eq!(rig.rooms.get("demo").await.unwrap().broadcast.is_on(), on);
-            let order = RoomOrder::Broadcast { room: "demo".into(), on, layout: Layout::Grid };
+            let order = order(on, Layout::Grid);
             assert_eq!(rig.orders.try_recv().ok(), told.then_some(order), "{on}");
         }
     }
@@ -167,4 +173,77 @@ async fn a_token_for_the_asking_exists_in_development_alone() {
     assert_eq!(rig.send("POST", "/whip/demo", &headers, "v=0").await.status, 201);
     assert_eq!(rig.send("POST", "/v1/rooms/demo/dev-token", &[JSON_TYPE], r#"{"identity":""}"#).await.status, 422);
     assert_eq!(rig.send("POST", "/v1/rooms/nobody/dev-token", &[JSON_TYPE], body).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_three_settings_are_taken_strictly_and_told() {
+    let rig = Rig::with(Config { rooms_max: 99, ..Config::default() }, false).await;
+    let (name, token) = rig.bearer("demo", "create admin");
+    let headers = [(name, token.as_str()), JSON_TYPE];
+    let settings = |reply: &crate::testing::Reply| {
+        ["broadcast", "visibility", "record"].map(|key| reply.json()[key].as_str().unwrap().to_owned())
+    };
+    for (number, (body, told)) in [
+        (json!({}), ["auto", "public", "off"]),
+        (json!({"broadcast": "off", "visibility": "private", "record": "on"}), ["off", "private", "on"]),
+        (json!({"broadcast": false, "visibility": "unlisted"}), ["off", "unlisted", "off"]),
+        (json!({"broadcast": true}), ["on", "public", "off"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut create = body.clone();
+        create["room"] = json!(format!("room-{number}"));
+        let reply = rig.send("POST", "/v1/rooms", &headers, &create.to_string()).await;
+        assert_eq!((reply.status, settings(&reply)), (201, told.map(str::to_owned)), "{body}");
+    }
+    let before = rig.rooms.get("demo").await.unwrap();
+    for (body, words) in [
+        (json!({"broadcast": "sometimes"}), "expected one of `off`, `auto`, `on`"),
+        (json!({"broadcast": 1}), "expected off, auto or on"),
+        (json!({"visibility": "Public"}), "expected one of `public`, `unlisted`, `private`"),
+        (json!({"visibility": true}), "expected"),
+        (json!({"record": "auto"}), "expected `off` or `on`"),
+        (json!({"record": {}}), "expected"),
+        (json!({"recorded": "on"}), "unknown field `recorded`"),
+    ] {
+        let reply = rig.send("PATCH", "/v1/rooms/demo", &headers, &body.to_string()).await;
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert_eq!((reply.status, detail.contains(words)), (422, true), "{body}: {detail}");
+        let mut create = body.clone();
+        create["room"] = json!("new");
+        assert_eq!(rig.send("POST", "/v1/rooms", &headers, &create.to_string()).await.status, 422, "{body}");
+    }
+    assert_eq!(rig.rooms.get("demo").await.unwrap(), before);
+    let body = json!({"broadcast": "on", "visibility": "unlisted"}).to_string();
+    let reply = rig.send("PATCH", "/v1/rooms/demo", &headers, &body).await;
+    assert_eq!(settings(&reply), ["on", "unlisted", "off"]);
+    assert_eq!(settings(&rig.get("/v1/rooms/demo", &[]).await), ["on", "unlisted", "off"]);
+}
+
+#[tokio::test]
+async fn a_change_of_recording_is_told_and_one_of_visibility_is_not() {
+    let mut rig = Rig::new().await;
+    let (name, token) = rig.bearer("demo", "admin");
+    let headers = [(name, token.as_str()), JSON_TYPE];
+    assert_eq!(rig.send("PATCH", "/v1/rooms/demo", &headers, r#"{"visibility":"private"}"#).await.status, 200);
+    assert!(rig.orders.try_recv().is_err());
+    assert_eq!(rig.send("PATCH", "/v1/rooms/demo", &headers, r#"{"record":"on"}"#).await.status, 200);
+    let order = RoomOrder::Broadcast { room: "demo".into(), on: true, record: true, layout: Layout::Grid };
+    assert_eq!(rig.orders.try_recv().ok(), Some(order));
+}
+
+#[tokio::test]
+async fn a_room_that_finds_no_air_slot_says_so() {
+    let rig = Rig::new().await;
+    let reason = async || rig.get("/v1/rooms/demo", &[]).await.json()["reason"].clone();
+    assert_eq!(reason().await, "nobody_on_stage");
+    rig.stage.speakers.lock().unwrap().push(speaker());
+    assert_eq!(reason().await, "starting");
+    rig.broadcasts.hold_slots(["other".to_owned()].into_iter(), 1);
+    let room = rig.get("/v1/rooms/demo", &[]).await.json();
+    assert_eq!((&room["on_air"], &room["reason"]), (&json!(false), &json!("air_slots_taken")));
+    rig.broadcast(Some(Err(NotServed::NotFound)));
+    let room = rig.get("/v1/rooms/demo", &[]).await.json();
+    assert_eq!((&room["on_air"], &room["reason"]), (&json!(true), &json!(null)));
 }

@@ -1,4 +1,5 @@
 use crate::Config;
+use crate::rooms::{BroadcastSetting, RecordSetting, RoomSettings, Visibility};
 use crate::testing::Rig;
 
 const UPGRADE: [(&str, &str); 4] = [
@@ -34,6 +35,25 @@ async fn a_token_for_a_room_that_is_not_there_makes_it_unless_rooms_are_made_oth
         let made = rig.rooms.get("new").await.ok();
         assert_eq!(made.map(|room| room.idle_end_seconds), auto_create_rooms.then_some(77));
     }
+}
+
+#[tokio::test]
+async fn a_room_that_a_token_makes_is_closed_unless_the_operator_says_otherwise() {
+    let open = RoomSettings { record: RecordSetting::On, ..RoomSettings::REST };
+    for livekit_rooms in [RoomSettings::default(), open] {
+        let rig = Rig::with(Config { livekit_rooms, ..Config::default() }, false).await;
+        let bearer = rig.bearer("new", "publish").1;
+        let reply = rig.send_raw("GET", "/rtc/validate", &[("authorization", &bearer)], vec![]).await;
+        assert_eq!(reply.status, 200);
+        let made = rig.rooms.get("new").await.unwrap();
+        let (broadcast, visibility, record) = (made.broadcast.setting, made.visibility, made.record);
+        assert_eq!(RoomSettings { broadcast, visibility, record }, livekit_rooms);
+    }
+    let closed = RoomSettings::default();
+    assert_eq!(
+        (closed.broadcast, closed.visibility, closed.record),
+        (BroadcastSetting::Off, Visibility::Private, RecordSetting::Off)
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The calls of `livekit.Egress`: the composite of a room is its broadcast.
 //!
-//! A room is broadcast when somebody is on its stage, unless that is switched off, and there is one broadcast for everybody: composed
-//! and encoded as the server is configured, served as LL-HLS. So starting an egress switches the broadcast on and stopping it off, and
+//! A room whose broadcast is switched on is broadcast when somebody is on its stage, and there is one broadcast for everybody: composed
+//! and encoded as the server is configured, served as LL-HLS to whoever may watch the room. So starting an egress switches the broadcast on and stopping it off, and
 //! one egress lasts from the one to the other: `EGRESS_STARTING` while nobody is on stage, `EGRESS_ACTIVE` on the air, `EGRESS_ENDING`
 //! until its playlists have ended, then `EGRESS_COMPLETE`. What would need another output is refused, with what there is instead.
 
@@ -12,7 +12,7 @@ use proto::EgressStatus as Status;
 use super::Failure;
 use crate::Error;
 use crate::app::App;
-use crate::rooms::{Layout, Room};
+use crate::rooms::{BroadcastSetting, Layout, Room};
 use crate::routes::rooms::change_room;
 
 /// What every egress consists of.
@@ -33,19 +33,24 @@ impl Egress {
     ) -> Result<proto::EgressInfo, Failure> {
         check_served(&request)?;
         let layout = layout(&request.layout)?;
-        let is_live = self.run(&request.room_name).is_some_and(|run| run.live);
+        let room = self.app.rooms.get(&request.room_name).await?;
+        let is_live = self.run(&room).is_some_and(|run| run.live);
+        if !is_live && self.app.broadcasts.are_slots_taken(&room.name) {
+            let sentence = "as many rooms are on the air as may be at once ([broadcast] rooms_on_air_max)";
+            return Err(Failure::new("resource_exhausted", sentence));
+        }
         let change = move |room: &mut Room| {
             let now_utc_ms = Utc::now().timestamp_millis();
             if let Some(layout) = layout {
                 room.layout = layout;
             }
-            room.broadcast = room.broadcast.turned(true, now_utc_ms);
-            if !was_asked_for(room) && !is_live {
+            room.broadcast = room.broadcast.set(BroadcastSetting::On, now_utc_ms);
+            if !room.broadcast.was_turned() && !is_live {
                 // It was on, but nobody had asked for it: from now on it is listed while it waits for a stage.
                 room.broadcast.on_at_utc_ms = now_utc_ms;
             }
         };
-        self.change(request.room_name, change).await
+        self.change(room.name, change).await
     }
 
     /// What is on the air, what was asked for, and of each room what was stopped last.
@@ -56,7 +61,8 @@ impl Egress {
             let by_id = request.egress_id == info.egress_id;
             let listed = by_id || request.egress_id.is_empty();
             let is_over = info.status() == Status::EgressComplete;
-            let worth_telling = by_id || was_asked_for(&room) || info.status() == Status::EgressActive;
+            let asked_for = room.broadcast.was_turned() || by_id && room.broadcast.is_on();
+            let worth_telling = asked_for || info.status() == Status::EgressActive;
             (listed && worth_telling && !(request.active && is_over)).then_some(info)
         };
         let rooms = self.app.rooms.list().await?.into_iter().filter(wanted);
@@ -66,7 +72,8 @@ impl Egress {
     /// Switches the broadcast off. The room stays, and whoever is in it.
     pub(super) async fn stop(&self, request: proto::StopEgressRequest) -> Result<proto::EgressInfo, Failure> {
         let room = self.running(&request.egress_id).await?;
-        let off = |room: &mut Room| room.broadcast = room.broadcast.turned(false, Utc::now().timestamp_millis());
+        let off =
+            |room: &mut Room| room.broadcast = room.broadcast.set(BroadcastSetting::Off, Utc::now().timestamp_millis());
         self.change(room.name, off).await
     }
 
@@ -94,7 +101,8 @@ impl Egress {
             Err(Error::UnknownRoom) => return Err(unknown()),
             known => known?,
         };
-        if egress_id(&room) != id {
+        let was_ever_on = room.broadcast.is_on() || room.broadcast.was_turned();
+        if egress_id(&room) != id || !was_ever_on {
             return Err(unknown());
         }
         if room.broadcast.is_on() {
@@ -106,11 +114,11 @@ impl Egress {
 
     fn info(&self, room: &Room) -> proto::EgressInfo {
         let base = self.app.config.playlist_base_url.as_deref().unwrap_or(&self.public_url);
-        told(room, self.run(&room.name), format!("{base}/live/{}/{PLAYLIST}", room.name))
+        told(room, self.run(room), format!("{base}/live/{}/{PLAYLIST}", room.name))
     }
 
-    fn run(&self, room: &str) -> Option<Run> {
-        let entry = self.app.broadcasts.listed(room)?;
+    fn run(&self, room: &Room) -> Option<Run> {
+        let entry = self.app.broadcasts.listed(&room.name, room.created_at_utc_ms)?;
         Some(Run { since_utc_ms: entry.since.timestamp_millis(), live: entry.playback.is_live() })
     }
 }
@@ -120,11 +128,6 @@ impl Egress {
 struct Run {
     since_utc_ms: i64,
     live: bool,
-}
-
-/// A broadcast was switched on or off by somebody; others are on because every room's is.
-fn was_asked_for(room: &Room) -> bool {
-    room.broadcast.on_at_utc_ms != 0 || !room.broadcast.is_on()
 }
 
 /// Names the room and when its broadcast was switched on, so that it outlives the server.

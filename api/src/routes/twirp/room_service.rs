@@ -22,8 +22,8 @@ pub(super) struct RoomService {
 }
 
 impl RoomService {
-    /// The room, made if there is none. It is closed when nobody was in it for the longer of the request's timeouts. Egress in the
-    /// request is not followed.
+    /// The room, made if there is none: off the air and private, where the operator has set nothing else. It is closed when nobody was in
+    /// it for the longer of the request's timeouts. Egress in the request is not followed.
     pub(super) async fn create_room(&self, request: proto::CreateRoomRequest) -> Result<proto::Room, Failure> {
         auth::may_create(&self.grants)?;
         check_room_name("name", &request.name)?;
@@ -35,7 +35,7 @@ impl RoomService {
             metadata: checked(request.metadata)?,
             idle_end_seconds,
             participants_max: request.max_participants,
-            ..Room::new(&request.name, Utc::now().timestamp_millis())
+            ..Room::new(&request.name, Utc::now().timestamp_millis(), self.app.config.livekit_rooms)
         };
         match self.app.rooms.create(&room, self.app.config.rooms_max).await {
             Ok(()) => Ok(self.room(room)),

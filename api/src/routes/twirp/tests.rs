@@ -3,12 +3,17 @@ use livekit_protocol as proto;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::rooms::Room;
+use crate::rooms::{Room, RoomSettings};
 use crate::testing::{Reply, Rig};
 use crate::{Moderation, RoomOrder};
 
 async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
     rig.twirp(&format!("RoomService/{method}"), grants, body).await
+}
+
+/// A room as nobody has set it: off the air, private, not recorded.
+fn closed(room: &Room) -> Room {
+    Room::new(&room.name, room.created_at_utc_ms, RoomSettings::default())
 }
 
 fn ann() -> proto::ParticipantInfo {
@@ -30,6 +35,8 @@ async fn rooms_are_made_once_listed_described_and_deleted() {
     assert_eq!((&made.json()["name"], &made.json()["metadata"]), (&json!("new"), &json!("m")));
     let again = call(&rig, "CreateRoom", "create", json!({"name": "new", "metadata": "other"})).await.json();
     assert_eq!(again, made.json(), "there is one: it is told as it is");
+    let new = rig.rooms.get("new").await.unwrap();
+    assert_eq!(new, Room { idle_end_seconds: 60, metadata: "m".into(), ..closed(&new) });
 
     rig.stage.participants.lock().unwrap().push(ann());
     let listed = call(&rig, "ListRooms", "list", json!({"names": ["demo"]})).await.json();

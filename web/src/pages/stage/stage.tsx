@@ -3,25 +3,38 @@
 import { RoomContext } from "@livekit/components-react";
 import { type Room as LiveRoom, RoomEvent } from "livekit-client";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type Room, fetchRoom } from "../../lib/api";
+import { type Room, fetchRoom, isRefusal, roomDetail, tokenInPlaylist } from "../../lib/api";
 import { usePoll } from "../../lib/poll";
 import { watchPath } from "../../lib/route";
 import { Notice } from "../../ui/notice";
 import { Green } from "./green";
 import type { Media } from "./media";
 import { OnAir } from "./on-air";
-import { tokenFor } from "./pass";
+import { givenToken, tokenFor } from "./pass";
 import { publish, roomFor } from "./session";
 import { type Farewell, deviceProblem, farewell } from "./words";
 
 const POLL_MS = 2_000;
+/** On stage the others are known by other ways; whether there is a broadcast is not. */
+const POLL_ON_STAGE_MS = 15_000;
+
+/** The room, as whoever has a pass for it sees it. A pass may make the room that it names, so there need be none yet. */
+async function lookAt(room: string, signal: AbortSignal): Promise<Room> {
+  const pass = givenToken();
+  try {
+    return await fetchRoom(room, pass, signal);
+  } catch (error) {
+    if (pass && isRefusal(error)) return roomDetail({}, room);
+    throw error;
+  }
+}
 
 export default function Stage({ room }: { room: string }) {
   const [live, setLive] = useState<LiveRoom | null>(null);
   const [ended, setEnded] = useState<Farewell | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const ask = useCallback((signal: AbortSignal) => fetchRoom(room, signal), [room]);
-  const { data, error } = usePoll<Room>(live ? null : ask, POLL_MS);
+  const ask = useCallback((signal: AbortSignal) => lookAt(room, signal), [room]);
+  const { data, error } = usePoll<Room>(ask, live ? POLL_ON_STAGE_MS : POLL_MS);
   const title = data?.title ?? room;
   useEffect(() => void (document.title = `Stage of ${title} · Spillway`), [title]);
 
@@ -54,15 +67,20 @@ export default function Stage({ room }: { room: string }) {
     );
   }
   if (!data) {
+    if (isRefusal(error)) {
+      return <Notice title="This room is private or does not exist">Whoever runs it can give you a link with a pass.</Notice>;
+    }
     return error ? <Notice title="This room cannot be reached">{error.message}</Notice> : <Notice title="Opening the room…" busy />;
   }
   return (
     <article className={live ? "stage live" : "stage"}>
       <div className="details-head">
         <h1>{title}</h1>
-        <a href={watchPath(room)} className="quiet" target="_blank" rel="noreferrer">
-          Watch the broadcast
-        </a>
+        {data.reason !== "broadcast_off" && (
+          <a href={watchPath(room, tokenInPlaylist(data.playlist))} className="quiet" target="_blank" rel="noreferrer">
+            Watch the broadcast
+          </a>
+        )}
       </div>
       {live ? (
         <RoomContext.Provider value={live}>

@@ -10,14 +10,14 @@ interface Words {
 }
 
 /** What to say in each state; `null` while pictures move. */
-export function wordsFor(shot: Pick<Snapshot, "phase" | "offline" | "unknownRoom">): Words | null {
+export function wordsFor(shot: Pick<Snapshot, "phase" | "offline" | "unknownRoom" | "room">): Words | null {
   switch (shot.phase) {
     case "playing":
       return null;
     case "waiting":
-      if (shot.unknownRoom) return { title: "There is no such room", text: "It may have been deleted, or the link is wrong." };
+      if (shot.unknownRoom) return { title: "This room is private or does not exist", text: "Whoever runs it can give you a link. Yours may have expired." };
       if (shot.offline) return { title: "The server does not answer", text: "Trying again…", busy: true };
-      return { title: "Not live yet", text: "It starts here by itself when somebody goes on stage.", busy: true };
+      return notLive(shot.room?.reason ?? null);
     case "connecting":
       return { title: "Connecting…", busy: true };
     case "reconnecting":
@@ -26,6 +26,20 @@ export function wordsFor(shot: Pick<Snapshot, "phase" | "offline" | "unknownRoom
       return { title: "The broadcast has ended", text: "If it comes back, it plays here." };
     case "unsupported":
       return { title: "This browser cannot play it", text: "It has neither Media Source Extensions nor HLS of its own." };
+  }
+}
+
+/** Why a room that may be watched is not live, as the server says it. */
+function notLive(reason: string | null): Words {
+  switch (reason) {
+    case "broadcast_off":
+      return { title: "Not on the air", text: "This room's broadcast is switched off." };
+    case "air_slots_taken":
+      return { title: "Not live yet", text: "As many other rooms are on the air as this server bears. It starts here when one of them ends.", busy: true };
+    case "starting":
+      return { title: "Starting…", busy: true };
+    default:
+      return { title: "Not live yet", text: "It starts here by itself when somebody goes on stage.", busy: true };
   }
 }
 

@@ -16,12 +16,12 @@ declare global {
   }
 }
 
-export default function Watch({ room }: { room: string }) {
+export default function Watch({ room, token }: { room: string; token: string | null }) {
   const video = useRef<HTMLVideoElement>(null);
   const [player, setPlayer] = useState<Player | null>(null);
   useEffect(() => {
     if (!video.current) return;
-    const made = new Player(video.current, room);
+    const made = new Player(video.current, room, token);
     window.__spillway = made;
     setPlayer(made);
     return () => {
@@ -29,7 +29,7 @@ export default function Watch({ room }: { room: string }) {
       if (window.__spillway === made) delete window.__spillway;
       setPlayer(null);
     };
-  }, [room]);
+  }, [room, token]);
   return (
     <article className="watch">
       <Screen video={video} player={player} />

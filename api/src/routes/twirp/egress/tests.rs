@@ -1,12 +1,11 @@
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::rooms::BroadcastSwitch;
-use crate::testing::{FakePlayback, Reply, Rig};
+use crate::rooms::{BroadcastSwitch, RoomSettings};
+use crate::testing::{Reply, Rig};
 use crate::{Config, RoomOrder};
 
 async fn call(rig: &Rig, method: &str, body: Value) -> Reply {
@@ -17,13 +16,20 @@ async fn listed(rig: &Rig, body: Value) -> Vec<Value> {
     call(rig, "ListEgress", body).await.json()["items"].as_array().cloned().unwrap_or_default()
 }
 
+fn order(on: bool, layout: Layout) -> RoomOrder {
+    RoomOrder::Broadcast { room: "demo".into(), on, record: false, layout }
+}
+
 fn on_air(rig: &Rig) {
-    rig.broadcasts.insert("demo", Arc::new(FakePlayback(None)), SystemTime::now());
+    rig.broadcast_since(None, SystemTime::now());
 }
 
 #[test]
 fn an_egress_is_what_lies_between_switching_on_and_off() {
-    let switch = |on_at_utc_ms, off_at_utc_ms| BroadcastSwitch { on_at_utc_ms, off_at_utc_ms };
+    let switch = |on_at_utc_ms, off_at_utc_ms: Option<i64>| {
+        let setting = if off_at_utc_ms.is_some() { BroadcastSetting::Off } else { BroadcastSetting::On };
+        BroadcastSwitch { setting, on_at_utc_ms, off_at_utc_ms }
+    };
     let run = |since_utc_ms, live| Some(Run { since_utc_ms, live });
     let table = [
         (switch(0, None), None, Status::EgressStarting, (0, 0)),
@@ -36,7 +42,7 @@ fn an_egress_is_what_lies_between_switching_on_and_off() {
         (switch(50, None), run(60, true), Status::EgressActive, (60, 0)),
     ];
     for (broadcast, run, status, (started_ms, ended_ms)) in table {
-        let room = Room { broadcast, ..Room::new("a_b", 10) };
+        let room = Room { broadcast, ..Room::new("a_b", 10, RoomSettings::REST) };
         let info = told(&room, run, "https://cdn/live/a_b/index.m3u8".into());
         assert_eq!(
             (info.status(), info.started_at, info.ended_at),
@@ -61,7 +67,7 @@ async fn an_egress_is_started_listed_and_stopped() {
         "EGRESS_STARTING is the default"
     );
     let layout = Layout::ActiveSpeaker;
-    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Broadcast { room: "demo".into(), on: true, layout }));
+    assert_eq!(rig.orders.recv().await, Some(order(true, layout)));
     let again = call(&rig, "StartRoomCompositeEgress", json!({"roomName": "demo"})).await.json();
     assert_eq!(again["egressId"], id, "there is one broadcast");
 
@@ -83,7 +89,7 @@ async fn an_egress_is_started_listed_and_stopped() {
         "its players have yet to be told"
     );
     let layout = Layout::ActiveSpeaker;
-    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Broadcast { room: "demo".into(), on: false, layout }));
+    assert_eq!(rig.orders.recv().await, Some(order(false, layout)));
     let twice = call(&rig, "StopEgress", json!({ "egressId": id })).await;
     assert_eq!((twice.status, &twice.json()["code"]), (412, &json!("failed_precondition")));
     let old = rig.broadcasts.retire("demo").unwrap();
@@ -105,7 +111,7 @@ async fn a_running_egress_changes_its_layout() {
     let changed = call(&rig, "UpdateLayout", json!({"egressId": id, "layout": "speaker"})).await.json();
     assert_eq!((&changed["egressId"], &changed["roomComposite"]["layout"]), (&id, &json!("speaker")));
     let layout = Layout::ActiveSpeaker;
-    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Broadcast { room: "demo".into(), on: true, layout }));
+    assert_eq!(rig.orders.recv().await, Some(order(true, layout)));
 }
 
 #[tokio::test]
@@ -133,7 +139,7 @@ async fn what_the_broadcast_is_not_is_refused_with_what_there_is() {
         assert_eq!((reply.status, &reply.json()["code"]), (501, &json!("unimplemented")), "{method}");
         assert!(reply.json()["msg"].as_str().unwrap().contains("LL-HLS"));
     }
-    assert!(rig.rooms.get("demo").await.unwrap().broadcast == BroadcastSwitch::default());
+    assert!(!rig.rooms.get("demo").await.unwrap().broadcast.was_turned());
     let segments = json!({"roomName": "demo", "segmentOutputs": [{"filenamePrefix": "a", "playlistName": "p"}]});
     assert_eq!(call(&rig, "StartRoomCompositeEgress", segments).await.status, 200);
 }
@@ -158,4 +164,33 @@ async fn egress_takes_its_grant_a_room_and_either_body() {
     assert_eq!((reply.status, reply.header("content-type")), (200, "application/protobuf"));
     let info = proto::EgressInfo::decode(reply.body).unwrap();
     assert_eq!(info.segment_results[0].playlist_location, "https://cdn.example/live/demo/index.m3u8");
+}
+
+#[tokio::test]
+async fn an_egress_of_a_room_that_nobody_put_on_the_air_begins_with_its_start() {
+    let mut rig = Rig::new().await;
+    rig.set(|room| room.broadcast = BroadcastSwitch::new(BroadcastSetting::Off)).await;
+    let id = egress_id(&rig.rooms.get("demo").await.unwrap());
+    for request in [json!({}), json!({ "egressId": id })] {
+        assert_eq!(listed(&rig, request).await, [] as [Value; 0], "there has been none");
+    }
+    assert_eq!(call(&rig, "StopEgress", json!({ "egressId": id })).await.status, 404);
+    let started = call(&rig, "StartRoomCompositeEgress", json!({"roomName": "demo"})).await;
+    assert_eq!(started.status, 200);
+    assert_eq!(rig.orders.recv().await, Some(order(true, Layout::Grid)));
+    let id = started.json()["egressId"].clone();
+    assert_eq!(call(&rig, "StopEgress", json!({ "egressId": id })).await.status, 200);
+    assert_eq!(rig.orders.recv().await, Some(order(false, Layout::Grid)));
+}
+
+#[tokio::test]
+async fn an_egress_that_finds_no_air_slot_is_refused_and_switches_nothing() {
+    let rig = Rig::new().await;
+    rig.set(|room| room.broadcast = BroadcastSwitch::new(BroadcastSetting::Off)).await;
+    rig.broadcasts.hold_slots(["other".to_owned()].into_iter(), 1);
+    let refused = call(&rig, "StartRoomCompositeEgress", json!({"roomName": "demo"})).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("resource_exhausted")));
+    assert!(!rig.rooms.get("demo").await.unwrap().broadcast.is_on());
+    rig.broadcasts.hold_slots(["demo".to_owned()].into_iter(), 1);
+    assert_eq!(call(&rig, "StartRoomCompositeEgress", json!({"roomName": "demo"})).await.status, 200);
 }

@@ -1,0 +1,177 @@
+//! Who may see and watch a room: one decision for every route.
+//!
+//! [`may_watch`] is pure. A stranger is told the same of a private room and of one that does not exist, in the same way: whoever asks for
+//! a room by name asks here first, and where the answer is [`Sight::Hidden`] there is one refusal.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use interactive_sfu::signalling::token::Grants;
+
+use crate::app::App;
+use crate::auth;
+use crate::error::Error;
+use crate::playback::Pass;
+use crate::rooms::{Room, RoomAccess, Visibility};
+
+/// What whoever asks has shown.
+#[derive(Debug)]
+pub(crate) enum Credential {
+    /// No token at all.
+    Nothing,
+    /// A playback token that verified for the room's name.
+    Playback(Pass),
+    /// Something in a playback token's place that did not verify.
+    Worthless,
+    /// An access token.
+    Access(Box<Grants>),
+}
+
+/// How much of a room somebody may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sight {
+    /// Not even whether it exists.
+    Hidden,
+    /// Its data, and not its broadcast.
+    Seen,
+    /// Its broadcast too.
+    Watched,
+}
+
+/// How much of the room called `name` whoever shows `credential` may have. No `access`: there is no such room.
+///
+/// A playback token counts for the very room it was made for, and one that does not count hides even a public room: an edge would have
+/// refused it too. An access token shows the room that it may join, and every room if it may list them; it lets its bearer watch where it
+/// lets them subscribe or administer.
+pub(crate) fn may_watch(name: &str, access: Option<&RoomAccess>, credential: &Credential) -> Sight {
+    let Some(access) = access else { return Sight::Hidden };
+    let stranger = if access.is_private() { Sight::Hidden } else { Sight::Watched };
+    match credential {
+        Credential::Nothing => stranger,
+        Credential::Playback(pass) if pass.created_at_utc_ms == access.created_at_utc_ms => Sight::Watched,
+        Credential::Playback(_) | Credential::Worthless => Sight::Hidden,
+        Credential::Access(grants) => stranger.max(by_grants(grants, name)),
+    }
+}
+
+/// How much of a room an access token shows, whoever else may see it.
+pub(crate) fn by_grants(grants: &Grants, room: &str) -> Sight {
+    let is_its_room = grants.room.as_deref() == Some(room);
+    if auth::may_administer(grants, room).is_ok() || is_its_room && grants.can_subscribe {
+        Sight::Watched
+    } else if grants.room_list || is_its_room && grants.room_join {
+        Sight::Seen
+    } else {
+        Sight::Hidden
+    }
+}
+
+/// Whether a room stands in the list that whoever shows `grants` gets.
+pub(crate) fn is_listed(room: &Room, grants: Option<&Grants>) -> bool {
+    room.visibility == Visibility::Public || grants.is_some_and(|grants| by_grants(grants, &room.name) > Sight::Hidden)
+}
+
+/// The token of a request for `room` in its `Authorization` header: an access token, which has dots, or a playback token. An access token that
+/// does not verify is an error, whatever the room.
+pub(crate) fn credential(
+    app: &App,
+    headers: &HeaderMap,
+    room: &str,
+    from: Option<IpAddr>,
+) -> Result<Credential, Error> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Ok(Credential::Nothing);
+    }
+    let token = auth::bearer(headers)?;
+    if token.contains('.') {
+        return Ok(Credential::Access(Box::new(auth::grants(&app.keys, headers)?)));
+    }
+    Ok(playback_credential(app, token, room, from))
+}
+
+/// A playback token, wherever it stood.
+pub(crate) fn playback_credential(app: &App, token: &str, room: &str, from: Option<IpAddr>) -> Credential {
+    let pass = app.playback.verify(token, room, from, SystemTime::now());
+    pass.map_or(Credential::Worthless, Credential::Playback)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use interactive_sfu::signalling::token::{Keys, TokenSpec};
+
+    use super::*;
+    use crate::rooms::RoomSettings;
+
+    fn room(visibility: Visibility) -> Room {
+        Room::new("demo", 7, RoomSettings { visibility, ..RoomSettings::default() })
+    }
+
+    fn pass(created_at_utc_ms: i64) -> Credential {
+        Credential::Playback(Pass { created_at_utc_ms, remaining: Duration::from_secs(1), one_address: false })
+    }
+
+    /// `grants` is a list of words; the token joins `room`.
+    fn access(room: &str, grants: &str) -> Grants {
+        let has = |word| grants.split(' ').any(|grant| grant == word);
+        let spec = TokenSpec {
+            room: room.into(),
+            identity: "ann".into(),
+            publish: has("publish"),
+            subscribe: has("subscribe"),
+            admin: has("admin"),
+            create: has("create"),
+            list: has("list"),
+            ttl: Duration::from_secs(60),
+            ..TokenSpec::default()
+        };
+        let keys = Keys::new("k", "s");
+        keys.verify(&keys.mint(&spec).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_shown_decides_about_a_private_room_and_everybody_may_watch_the_others() {
+        use Sight::{Hidden, Seen, Watched};
+        let bearer = |room: &str, grants: &str| Credential::Access(Box::new(access(room, grants)));
+        let table = [
+            ("a stranger", Credential::Nothing, Hidden, Watched),
+            ("a playback token", pass(7), Watched, Watched),
+            ("a playback token of an earlier room", pass(6), Hidden, Hidden),
+            ("a playback token that does not hold", Credential::Worthless, Hidden, Hidden),
+            ("a viewer", bearer("demo", "subscribe"), Watched, Watched),
+            ("a speaker", bearer("demo", "publish subscribe"), Watched, Watched),
+            ("who may publish alone", bearer("demo", "publish"), Seen, Watched),
+            ("a viewer of another room", bearer("other", "publish subscribe"), Hidden, Watched),
+            ("its moderator", bearer("demo", "admin"), Watched, Watched),
+            ("another room's moderator", bearer("other", "admin"), Hidden, Watched),
+            ("who may list rooms", bearer("other", "list"), Seen, Watched),
+            ("who may make rooms", bearer("other", "create"), Watched, Watched),
+        ];
+        for (who, credential, private, open) in table {
+            for (visibility, sight) in
+                [(Visibility::Private, private), (Visibility::Unlisted, open), (Visibility::Public, open)]
+            {
+                let access = RoomAccess::of(&room(visibility));
+                assert_eq!(may_watch("demo", Some(&access), &credential), sight, "{who}, {visibility:?}");
+            }
+            assert_eq!(may_watch("demo", None, &credential), Hidden, "{who}");
+        }
+    }
+
+    #[test]
+    fn a_room_is_listed_if_it_is_public_or_for_who_may_see_it() {
+        for (grants, private, unlisted) in [
+            (None, false, false),
+            (Some(access("other", "subscribe")), false, false),
+            (Some(access("demo", "publish")), true, true),
+            (Some(access("other", "list")), true, true),
+        ] {
+            let listed = |visibility| is_listed(&room(visibility), grants.as_ref());
+            assert_eq!((listed(Visibility::Private), listed(Visibility::Unlisted)), (private, unlisted), "{grants:?}");
+            assert!(listed(Visibility::Public));
+        }
+    }
+}

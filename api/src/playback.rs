@@ -1,0 +1,234 @@
+//! Playback tokens: what lets a player that sends no headers watch a private room.
+//!
+//! A token stands in the path, `/live/t/{token}/{room}/…`, so that the relative URIs of the playlists inherit it. It holds for one room as it
+//! was made (a room made again under the name is another), until its expiry, and for one prefix of addresses if it was made for one.
+//! Pure but for the keys: `now` and the address come in. Driven by `routes/live.rs` and `admission.rs`.
+//!
+//! The form is base64url without padding of these fields, integers big-endian:
+//!
+//! | bytes | field |
+//! |---|---|
+//! | 1 | version, 1 |
+//! | 4 | key id: the first bytes of SHA-256 of the key's name |
+//! | 4 | expiry, Unix seconds |
+//! | 8 | when the room was made, Unix milliseconds; what its sid is written from |
+//! | 1 | addresses: 0 any, 4 or 6 a prefix of that family |
+//! | 1 + 4 or 16 | if any: length of the prefix in bits, and its address |
+//! | 32 | HMAC-SHA-256 of [`MAC_DOMAIN`], all bytes above, and the room's name |
+//!
+//! The HMAC's key is derived from the key pair's secret with [`KEY_PURPOSE`], so an edge can verify tokens without a secret that signs
+//! access tokens.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use interactive_sfu::signalling::token::Keys;
+
+use crate::Error;
+
+/// What the keys are derived for.
+const KEY_PURPOSE: &str = "spillway playback key 1";
+/// Keeps what is signed here apart from whatever else may be signed with the key.
+const MAC_DOMAIN: &[u8] = b"spillway playback token 1\0";
+const VERSION: u8 = 1;
+const MAC_BYTES: usize = 32;
+/// Without address and HMAC.
+const HEAD_BYTES: usize = 18;
+/// A shorter word in a token's place is none: the segments of other paths, names of epochs, are shorter than this.
+pub(crate) const TOKEN_CHARS_MIN: usize = ((HEAD_BYTES + MAC_BYTES) * 4).div_ceil(3);
+const TOKEN_CHARS_MAX: usize = 96;
+
+/// Signs and verifies playback tokens. `Debug` shows no key.
+#[derive(Clone)]
+pub struct PlaybackKeys {
+    /// The first signs.
+    keys: Vec<(KeyId, hmac::Key)>,
+}
+
+type KeyId = [u8; 4];
+
+/// What a playback token is to say.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaybackSpec<'a> {
+    /// The room.
+    pub room: &'a str,
+    /// When it was made, Unix milliseconds.
+    pub created_at_utc_ms: i64,
+    /// Whole seconds count.
+    pub expires_at: SystemTime,
+    /// The only addresses it holds for; `None`: any.
+    pub address: Option<AddressPrefix>,
+}
+
+/// A token that verified for the room's name and the caller's address. Whether it is for the room as it is now is [`crate::admission`]'s
+/// to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pass {
+    pub(crate) created_at_utc_ms: i64,
+    /// How long it still holds.
+    pub(crate) remaining: Duration,
+    /// Whether it holds for some addresses alone.
+    pub(crate) one_address: bool,
+}
+
+impl PlaybackKeys {
+    /// Derived from the key pairs that access tokens are signed with.
+    pub fn new(keys: &Keys) -> Self {
+        let derived = keys.derive(KEY_PURPOSE).into_iter();
+        Self { keys: derived.map(|(name, key)| (key_id(name), hmac::Key::new(hmac::HMAC_SHA256, &key))).collect() }
+    }
+
+    /// Signs a token with the first key. `None`: there is no key, or the expiry lies beyond the year 2106.
+    pub fn mint(&self, spec: &PlaybackSpec<'_>) -> Option<String> {
+        let (id, key) = self.keys.first()?;
+        let expires_s = spec.expires_at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(id);
+        bytes.extend_from_slice(&u32::try_from(expires_s).ok()?.to_be_bytes());
+        bytes.extend_from_slice(&spec.created_at_utc_ms.to_be_bytes());
+        match spec.address {
+            None => bytes.push(0),
+            Some(prefix) => prefix.write(&mut bytes),
+        }
+        let mac = signing(key, &bytes, spec.room).sign();
+        bytes.extend_from_slice(mac.as_ref());
+        Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// `None`: it is no token of ours, was changed, has expired, or is for another room or address. Which of these is told to nobody.
+    pub(crate) fn verify(&self, token: &str, room: &str, from: Option<IpAddr>, now: SystemTime) -> Option<Pass> {
+        if !(TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&token.len()) {
+            return None;
+        }
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (signed, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
+        let (head, address) = signed.split_first_chunk::<HEAD_BYTES>()?;
+        if head[0] != VERSION {
+            return None;
+        }
+        let (_, key) = self.keys.iter().find(|(id, _)| id[..] == head[1..5])?;
+        verified(key, signed, room, mac)?;
+
+        let expires_s = u32::from_be_bytes(*head[5..].first_chunk()?);
+        let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(expires_s.into());
+        let remaining = expires_at.duration_since(now).ok().filter(|remaining| !remaining.is_zero())?;
+        let prefix = AddressPrefix::read(head[17], address)?;
+        if !prefix.is_none_or(|prefix| from.is_some_and(|from| prefix.covers(from))) {
+            return None;
+        }
+        let created_at_utc_ms = i64::from_be_bytes(*head[9..].first_chunk()?);
+        Some(Pass { created_at_utc_ms, remaining, one_address: prefix.is_some() })
+    }
+}
+
+impl fmt::Debug for PlaybackKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlaybackKeys").field("keys", &self.keys.len()).finish()
+    }
+}
+
+fn key_id(name: &str) -> KeyId {
+    let mut id = KeyId::default();
+    id.copy_from_slice(&digest::digest(&digest::SHA256, name.as_bytes()).as_ref()[..4]);
+    id
+}
+
+fn signing(key: &hmac::Key, fields: &[u8], room: &str) -> hmac::Context {
+    let mut context = hmac::Context::with_key(key);
+    [MAC_DOMAIN, fields, room.as_bytes()].iter().for_each(|bytes| context.update(bytes));
+    context
+}
+
+/// Compares in constant time.
+fn verified(key: &hmac::Key, fields: &[u8], room: &str, mac: &[u8]) -> Option<()> {
+    hmac::verify(key, &[MAC_DOMAIN, fields, room.as_bytes()].concat(), mac).ok()
+}
+
+/// A prefix of IPv4 or IPv6 addresses: `192.0.2.0/24`, `2001:db8::/48`, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressPrefix {
+    /// Bits beyond the prefix are zero.
+    address: IpAddr,
+    bits: u8,
+}
+
+impl AddressPrefix {
+    /// `None` where there are no such prefixes.
+    fn new(address: IpAddr, bits: u8) -> Option<Self> {
+        Some(Self { address: masked(address, bits)?, bits })
+    }
+
+    /// An IPv4 address that came over an IPv6 socket counts as IPv4.
+    fn covers(self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.bits) == Some(self.address)
+    }
+
+    fn write(self, bytes: &mut Vec<u8>) {
+        match self.address {
+            IpAddr::V4(address) => {
+                bytes.extend_from_slice(&[4, self.bits]);
+                bytes.extend_from_slice(&address.octets());
+            }
+            IpAddr::V6(address) => {
+                bytes.extend_from_slice(&[6, self.bits]);
+                bytes.extend_from_slice(&address.octets());
+            }
+        }
+    }
+
+    /// What [`AddressPrefix::write`] wrote: `Some(None)` where any address is good, `None` where it makes no sense.
+    fn read(family: u8, rest: &[u8]) -> Option<Option<Self>> {
+        let address = match (family, rest) {
+            (0, []) => return Some(None),
+            (4, [_, octets @ ..]) => IpAddr::from(<[u8; 4]>::try_from(octets).ok()?),
+            (6, [_, octets @ ..]) => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
+            _ => return None,
+        };
+        Self::new(address, *rest.first()?).map(Some)
+    }
+}
+
+impl FromStr for AddressPrefix {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let prefix = match text.split_once('/') {
+            None => text.parse().ok().map(|address: IpAddr| (address, if address.is_ipv4() { 32 } else { 128 })),
+            Some((address, bits)) => address.parse().ok().zip(bits.parse().ok()),
+        };
+        let prefix = prefix.and_then(|(address, bits)| Self::new(address, bits));
+        prefix.ok_or_else(|| Error::Invalid(format!("{text:?} is no address or prefix such as 192.0.2.0/24")))
+    }
+}
+
+fn masked(address: IpAddr, bits: u8) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(address) => {
+            let host_bits = 32_u32.checked_sub(bits.into())?;
+            let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
+            Some(Ipv4Addr::from_bits(address.to_bits() & mask).into())
+        }
+        IpAddr::V6(address) => {
+            let host_bits = 128_u32.checked_sub(bits.into())?;
+            let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
+            Some(Ipv6Addr::from_bits(address.to_bits() & mask).into())
+        }
+    }
+}
+
+/// Where a room's playlist is, below the server's or the CDN's address.
+pub(crate) fn playlist_path(token: Option<&str>, room: &str) -> String {
+    match token {
+        Some(token) => format!("/live/t/{token}/{room}/index.m3u8"),
+        None => format!("/live/{room}/index.m3u8"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

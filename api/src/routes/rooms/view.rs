@@ -1,0 +1,171 @@
+//! A room, as told.
+
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::playback::{PlaybackSpec, playlist_path};
+use crate::rooms::{BroadcastSetting, BroadcastSwitch, Layout, RecordSetting, Room, Visibility};
+
+/// How long a playlist's URL is good for that a bearer of an access token is told; not longer than the access token.
+const PLAYLIST_TTL: Duration = Duration::from_secs(6 * 3600);
+
+/// The body of `GET /v1/rooms/{room}`.
+#[derive(Debug, Serialize)]
+pub(super) struct RoomView {
+    room: String,
+    sid: String,
+    title: String,
+    layout: Layout,
+    broadcast: BroadcastSetting,
+    visibility: Visibility,
+    record: RecordSetting,
+    created_at: String,
+    /// It has a broadcast, which may have nothing to watch yet.
+    on_air: bool,
+    pub(super) live: bool,
+    live_since: Option<String>,
+    /// Why it is not live.
+    reason: Option<NotLive>,
+    speakers: usize,
+    playlist: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<Vec<SpeakerView>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SpeakerView {
+    identity: String,
+    name: String,
+    audio: bool,
+    video: bool,
+}
+
+/// Why there is nothing to watch live in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum NotLive {
+    /// Its broadcast is off.
+    BroadcastOff,
+    /// It goes on the air when somebody goes on stage.
+    NobodyOnStage,
+    /// As many other rooms are on the air as may be at once. It goes on the air when one of them has ended.
+    AirSlotsTaken,
+    /// It is on its way, or tried again after it failed.
+    Starting,
+}
+
+impl NotLive {
+    /// Of a room that is not live.
+    pub(super) fn why(switch: BroadcastSwitch, on_air: bool, speakers: usize, slots_taken: bool) -> Self {
+        if !switch.is_on() {
+            Self::BroadcastOff
+        } else if on_air {
+            Self::Starting
+        } else if speakers == 0 {
+            Self::NobodyOnStage
+        } else if slots_taken {
+            Self::AirSlotsTaken
+        } else {
+            Self::Starting
+        }
+    }
+}
+
+/// What a caller who may see the room is told of where its playlist is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PlaylistFor<'a> {
+    /// Anybody may watch, or may not: the URL needs no token, and there is none for a private room.
+    Anybody,
+    /// Who came with this playback token.
+    Bearer(&'a str),
+    /// Who came with an access token, good until then, that lets them watch.
+    Until(SystemTime),
+}
+
+pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_stage: bool) -> RoomView {
+    let stage = app.stage.stage(&room.name);
+    let broadcast = app.broadcasts.listed(&room.name, room.created_at_utc_ms);
+    let live = broadcast.as_ref().filter(|entry| entry.playback.is_live());
+    let on_air = broadcast.as_ref().is_some_and(|entry| !entry.playback.has_ended());
+    let slots_taken = app.broadcasts.are_slots_taken(&room.name);
+    RoomView {
+        on_air,
+        live: live.is_some(),
+        live_since: live.map(|entry| rfc3339(entry.since)),
+        reason: live.is_none().then(|| NotLive::why(room.broadcast, on_air, stage.len(), slots_taken)),
+        playlist: broadcast.as_ref().and_then(|_| playlist(app, &room, playlist_for)),
+        speakers: stage.len(),
+        stage: with_stage.then(|| {
+            let speakers = stage.into_iter();
+            speakers
+                .map(|s| SpeakerView { identity: s.identity, name: s.name, audio: s.audio, video: s.video })
+                .collect()
+        }),
+        created_at: DateTime::from_timestamp_millis(room.created_at_utc_ms).map(rfc3339).unwrap_or_default(),
+        sid: room.sid(),
+        room: room.name,
+        title: room.title,
+        layout: room.layout,
+        broadcast: room.broadcast.setting,
+        visibility: room.visibility,
+        record: room.record,
+    }
+}
+
+/// With a token where it takes one.
+fn playlist(app: &App, room: &Room, playlist_for: PlaylistFor<'_>) -> Option<String> {
+    let base = app.config.playlist_base_url.as_deref().unwrap_or_default();
+    let path = match playlist_for {
+        _ if room.visibility != Visibility::Private => playlist_path(None, &room.name),
+        PlaylistFor::Anybody => return None,
+        PlaylistFor::Bearer(token) => playlist_path(Some(token), &room.name),
+        PlaylistFor::Until(expires_at) => {
+            let expires_at = expires_at.min(SystemTime::now() + PLAYLIST_TTL);
+            let created_at_utc_ms = room.created_at_utc_ms;
+            let spec = PlaybackSpec { room: &room.name, created_at_utc_ms, expires_at, address: None };
+            playlist_path(Some(&app.playback.mint(&spec)?), &room.name)
+        }
+    };
+    Some(format!("{base}{path}"))
+}
+
+pub(super) fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// An answer in JSON that no cache keeps.
+pub(super) fn uncached(body: impl Serialize) -> Response {
+    let mut response = Json(body).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_that_is_not_live_says_why() {
+        use BroadcastSetting::{Auto, Off, On};
+        for (setting, on_air, speakers, slots_taken, reason) in [
+            (Off, false, 1, false, NotLive::BroadcastOff),
+            (Off, true, 1, true, NotLive::BroadcastOff),
+            (Auto, false, 0, true, NotLive::NobodyOnStage),
+            (On, false, 0, false, NotLive::NobodyOnStage),
+            (On, false, 1, true, NotLive::AirSlotsTaken),
+            (On, false, 1, false, NotLive::Starting),
+            (Auto, true, 1, true, NotLive::Starting),
+            (Auto, true, 0, false, NotLive::Starting),
+        ] {
+            let why = NotLive::why(BroadcastSwitch::new(setting), on_air, speakers, slots_taken);
+            assert_eq!(why, reason, "{setting:?} {on_air} {speakers} {slots_taken}");
+        }
+    }
+}
