@@ -63,7 +63,7 @@ pub(crate) struct Token {
     pub(crate) playback: bool,
     /// The only addresses that the playback token holds for: 192.0.2.0/24, 2001:db8::/48, or one address. Behind a proxy every viewer has
     /// the proxy's.
-    #[arg(long, requires = "playback", value_name = "PREFIX")]
+    #[arg(long, conflicts_with = "identity", value_name = "PREFIX")]
     pub(crate) address: Option<api::AddressPrefix>,
     /// What to call them.
     #[arg(long, default_value = "")]

@@ -62,7 +62,7 @@ fn what_is_unknown_or_unreadable_is_refused_by_its_name() {
         ("[packager]\nplaylist_seconds = -1", "playlist_seconds"),
         ("[api.livekit_rooms]\nvisibility = \"hidden\"", "public, unlisted, private"),
         ("[api.livekit_rooms]\nbroadcast = \"sometimes\"", "off, auto, on"),
-        ("[api.livekit_rooms]\nbroadcast = 7", "off, auto or on"),
+        ("[api.livekit_rooms]\nbroadcast = 7", "one of off, auto, on"),
         ("[api.livekit_rooms]\nlisted = false", "listed"),
     ] {
         Jail::expect_with(|jail| {

@@ -3,7 +3,10 @@
 //! Each defaults to the closed end: [`RoomSettings::default`] is what a room gets that a LiveKit token or `CreateRoom` makes, where the
 //! operator has not set another. A stored word that this version does not know reads as that default too.
 
-use serde::de::Visitor;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// When a room's stage is broadcast.
@@ -20,7 +23,7 @@ pub enum BroadcastSetting {
 }
 
 /// Who may watch a room's broadcast and look at its data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Everybody; the room is listed.
@@ -33,7 +36,7 @@ pub enum Visibility {
 }
 
 /// Whether a room's broadcasts are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordSetting {
     /// Media is held in memory for as long as the live playlist lists it, and stored nowhere.
@@ -61,8 +64,20 @@ impl RoomSettings {
         Self { broadcast: BroadcastSetting::Auto, visibility: Visibility::Public, record: RecordSetting::Off };
 }
 
-impl BroadcastSetting {
-    const WORDS: [&str; 3] = ["off", "auto", "on"];
+/// A setting that is read from a word.
+pub(super) trait Word: Sized {
+    const WORDS: &'static [&'static str];
+
+    fn of_word(word: &str) -> Option<Self>;
+
+    /// The setting that a switch means, where an earlier version had one.
+    fn of_switch(_on: bool) -> Option<Self> {
+        None
+    }
+}
+
+impl Word for BroadcastSetting {
+    const WORDS: &'static [&'static str] = &["off", "auto", "on"];
 
     fn of_word(word: &str) -> Option<Self> {
         match word {
@@ -72,28 +87,72 @@ impl BroadcastSetting {
             _ => None,
         }
     }
+
+    fn of_switch(on: bool) -> Option<Self> {
+        Some(if on { Self::On } else { Self::Off })
+    }
+}
+
+impl Word for Visibility {
+    const WORDS: &'static [&'static str] = &["public", "unlisted", "private"];
+
+    fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "public" => Some(Self::Public),
+            "unlisted" => Some(Self::Unlisted),
+            "private" => Some(Self::Private),
+            _ => None,
+        }
+    }
+}
+
+impl Word for RecordSetting {
+    const WORDS: &'static [&'static str] = &["off", "on"];
+
+    fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "off" => Some(Self::Off),
+            "on" => Some(Self::On),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a [`Word`], and says which words there are where it finds none.
+struct WordVisitor<S>(PhantomData<S>);
+
+impl<S: Word> Visitor<'_> for WordVisitor<S> {
+    type Value = S;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of {}", S::WORDS.join(", "))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<S, E> {
+        S::of_switch(on).ok_or_else(|| E::invalid_type(Unexpected::Bool(on), &self))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<S, E> {
+        S::of_word(word).ok_or_else(|| E::unknown_variant(word, S::WORDS))
+    }
 }
 
 /// A word, or as an earlier version had it: `false` is off, `true` is on.
 impl<'de> Deserialize<'de> for BroadcastSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WordOrSwitch;
-        impl Visitor<'_> for WordOrSwitch {
-            type Value = BroadcastSetting;
+        deserializer.deserialize_any(WordVisitor(PhantomData))
+    }
+}
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("off, auto or on")
-            }
+impl<'de> Deserialize<'de> for Visibility {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WordVisitor(PhantomData))
+    }
+}
 
-            fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Self::Value, E> {
-                Ok(if on { BroadcastSetting::On } else { BroadcastSetting::Off })
-            }
-
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Self::Value, E> {
-                BroadcastSetting::of_word(word).ok_or_else(|| E::unknown_variant(word, &BroadcastSetting::WORDS))
-            }
-        }
-        deserializer.deserialize_any(WordOrSwitch)
+impl<'de> Deserialize<'de> for RecordSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WordVisitor(PhantomData))
     }
 }
 
@@ -103,10 +162,8 @@ pub(super) fn stored_word(setting: impl Serialize) -> String {
 }
 
 /// The setting that a stored word means; the closed end, where it means none.
-pub(super) fn setting_of<'de, S: Deserialize<'de> + Default>(word: &'de str) -> S {
-    let word: serde::de::value::BorrowedStrDeserializer<'de, serde::de::value::Error> =
-        serde::de::value::BorrowedStrDeserializer::new(word);
-    S::deserialize(word).unwrap_or_default()
+pub(super) fn setting_of<S: Word + Default>(word: &str) -> S {
+    S::of_word(word).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -147,11 +204,11 @@ mod tests {
         }
         for (json, sentence) in [
             ("\"ON\"", "expected one of `off`, `auto`, `on`"),
-            ("1", "expected off, auto or on"),
-            ("[]", "expected off"),
+            ("1", "expected one of off, auto, on"),
+            ("[]", "expected one of off, auto, on"),
         ] {
-            let error = serde_json::from_str::<BroadcastSetting>(json).unwrap_err().to_string();
-            assert!(error.contains(sentence), "{json}: {error}");
+            let error = serde_json::from_str::<BroadcastSetting>(json).unwrap_err();
+            assert!(error.is_data() && error.to_string().contains(sentence), "{json}: {error}");
         }
     }
 }

@@ -200,11 +200,11 @@ async fn the_three_settings_are_taken_strictly_and_told() {
     let before = rig.rooms.get("demo").await.unwrap();
     for (body, words) in [
         (json!({"broadcast": "sometimes"}), "expected one of `off`, `auto`, `on`"),
-        (json!({"broadcast": 1}), "expected off, auto or on"),
+        (json!({"broadcast": 1}), "expected one of off, auto, on"),
         (json!({"visibility": "Public"}), "expected one of `public`, `unlisted`, `private`"),
-        (json!({"visibility": true}), "expected"),
+        (json!({"visibility": true}), "expected one of public, unlisted, private"),
         (json!({"record": "auto"}), "expected `off` or `on`"),
-        (json!({"record": {}}), "expected"),
+        (json!({"record": {}}), "expected one of off, on"),
         (json!({"recorded": "on"}), "unknown field `recorded`"),
     ] {
         let reply = rig.send("PATCH", "/v1/rooms/demo", &headers, &body.to_string()).await;

