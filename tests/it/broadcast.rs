@@ -55,7 +55,7 @@ fn a_room_is_on_the_air_only_while_its_broadcast_is_switched_on() {
     // A broadcast has its place as soon as it is started.
     pass(2);
     let room = server.http.get(&path).unwrap().json();
-    assert!(room["playlist"].is_null() && room["broadcast"] == false, "{room}");
+    assert!(room["playlist"].is_null() && room["broadcast"] == "off", "{room}");
 
     switch(&server, true);
     server.wait_for_broadcast().unwrap();
