@@ -62,12 +62,12 @@ impl Proxies {
 
     fn contain(&self, address: IpAddr) -> bool {
         match (self.network, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                (network.to_bits() ^ address.to_bits()).checked_shr(32 - u32::from(self.bits)).is_none_or(|rest| rest == 0)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                (network.to_bits() ^ address.to_bits()).checked_shr(128 - u32::from(self.bits)).is_none_or(|rest| rest == 0)
-            }
+            (IpAddr::V4(network), IpAddr::V4(address)) => (network.to_bits() ^ address.to_bits())
+                .checked_shr(32 - u32::from(self.bits))
+                .is_none_or(|rest| rest == 0),
+            (IpAddr::V6(network), IpAddr::V6(address)) => (network.to_bits() ^ address.to_bits())
+                .checked_shr(128 - u32::from(self.bits))
+                .is_none_or(|rest| rest == 0),
             _ => false,
         }
     }
@@ -102,9 +102,12 @@ mod tests {
 
     #[test]
     fn addresses_and_networks_are_read_and_printed() {
-        for (text, printed) in
-            [("10.0.0.0/8", "10.0.0.0/8"), ("192.0.2.1", "192.0.2.1/32"), ("2001:db8::/32", "2001:db8::/32"), ("0.0.0.0/0", "0.0.0.0/0")]
-        {
+        for (text, printed) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+        ] {
             assert_eq!(text.parse::<Proxies>().unwrap().to_string(), printed);
         }
         for wrong in ["", "proxy", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "/8"] {
@@ -143,6 +146,8 @@ mod tests {
     fn all_of_a_network_and_nothing_else_is_trusted() {
         let contain = |text: &str, address: &str| text.parse::<Proxies>().unwrap().contain(address.parse().unwrap());
         assert!(contain("0.0.0.0/0", "192.0.2.1") && contain("10.0.0.0/8", "10.255.0.1") && contain("::1", "::1"));
-        assert!(!contain("10.0.0.0/8", "11.0.0.1") && !contain("::/0", "192.0.2.1") && !contain("192.0.2.1", "192.0.2.2"));
+        assert!(
+            !contain("10.0.0.0/8", "11.0.0.1") && !contain("::/0", "192.0.2.1") && !contain("192.0.2.1", "192.0.2.2")
+        );
     }
 }

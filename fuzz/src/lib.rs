@@ -11,7 +11,6 @@ pub mod signalling {
 /// `interactive_sfu::media`.
 #[path = "../../interactive-sfu/src/media"]
 pub mod media {
-    pub mod codec;
     pub mod rtcp;
     pub mod rtp;
 }
@@ -31,4 +30,4 @@ pub mod packager {
     pub mod query;
 }
 
-pub use media::codec;
+pub use codec_headers as codec;

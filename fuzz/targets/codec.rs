@@ -3,11 +3,30 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spillway_fuzz::codec::{VideoCodec, audio, dependency, h264, is_keyframe_start, picture_size, red, temporal_id, vp8};
+use spillway_fuzz::codec::bounds::PictureBounds;
+use spillway_fuzz::codec::{
+    CodedSize, VideoCodec, audio, coded_size, coded_size_of_picture, dependency, h264, is_keyframe_start, picture_size, red,
+    temporal_id, vp8,
+};
+
+const BOUNDS: PictureBounds = PictureBounds { pixels_max: 3840 * 2160, side_max: 8192, per_second_max: 240 };
 
 fuzz_target!(|payload: &[u8]| {
     for codec in [VideoCodec::Vp8, VideoCodec::H264, VideoCodec::Vp9, VideoCodec::Av1] {
         let _ = (is_keyframe_start(codec, payload), picture_size(codec, payload), temporal_id(codec, payload));
+        for size in [coded_size(codec, payload), coded_size_of_picture(codec, payload)] {
+            if let CodedSize::Pixels(width, height) = size {
+                let _ = BOUNDS.admit(width, height);
+            }
+        }
+        // A keyframe that tells its size tells it as something to be counted.
+        if let (Some((width, height)), size) = (picture_size(codec, payload), coded_size(codec, payload)) {
+            assert!(match size {
+                CodedSize::Pixels(w, h) => w >= width && h >= height,
+                CodedSize::Unreadable => true,
+                CodedSize::Unchanged => false,
+            });
+        }
     }
     let _ = (h264::sps_size(payload), audio::audio_level(payload), audio::is_opus_dtx(payload));
     let mut renamed = payload.to_vec();

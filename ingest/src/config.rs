@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use codec_headers::bounds::PictureBounds;
 use packager::delivery::{BroadcastSpec, MediaSpec, RenditionSpec, VIDEO_TIMESCALE};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,12 @@ pub struct Config {
     pub playout_delay_ms: u32,
     /// A speaker whose picture stands still for longer than this gets a name card, milliseconds. Default 3000.
     pub freeze_after_ms: u32,
+    /// The largest picture of a speaker that is decoded, width × height; default 8294400 (3840 × 2160).
+    pub picture_pixels_max: u32,
+    /// Its longest side, pixels; default 8192.
+    pub picture_side_max: u32,
+    /// Pictures a second that are decoded of one speaker; one who sends more stands still. Default 240.
+    pub pictures_per_second_max: u32,
     /// When encoders that fall behind are relieved.
     pub shedding: shedding::Config,
 }
@@ -61,6 +68,9 @@ impl Default for Config {
             jitterbuffer_ms: 60,
             playout_delay_ms: 90,
             freeze_after_ms: 3000,
+            picture_pixels_max: 3840 * 2160,
+            picture_side_max: 8192,
+            pictures_per_second_max: 240,
             shedding: shedding::Config::default(),
         }
     }
@@ -142,6 +152,15 @@ impl Config {
         if !(500..=60_000).contains(&self.freeze_after_ms) {
             return refuse(format!("freeze_after_ms = {} must lie in 500..=60000", self.freeze_after_ms));
         }
+        for (key, value, least) in [
+            ("picture_pixels_max", self.picture_pixels_max, 128 * 128),
+            ("picture_side_max", self.picture_side_max, 128),
+            ("pictures_per_second_max", self.pictures_per_second_max, 5),
+        ] {
+            if value < least {
+                return refuse(format!("{key} = {value} must be at least {least}"));
+            }
+        }
         self.shedding.validate().map_err(IngestError::Config)
     }
 
@@ -166,6 +185,14 @@ impl Config {
             segment_frames: self.segment_frames(),
             part_frames: self.part_ms * self.frames_per_second / 1000,
             frames_per_second: self.frames_per_second,
+        }
+    }
+
+    pub(crate) fn picture_bounds(&self) -> PictureBounds {
+        PictureBounds {
+            pixels_max: self.picture_pixels_max,
+            side_max: self.picture_side_max,
+            per_second_max: self.pictures_per_second_max,
         }
     }
 

@@ -9,11 +9,14 @@ use std::collections::VecDeque;
 
 /// Pictures waiting for their tick. More than this is a backlog: the oldest goes.
 const WAITING_MAX: usize = 10;
+/// Bytes that wait for their tick; a backlog too. Of pictures of 3840 × 2160, five: more than the playout delay holds back.
+const WAITING_BYTES_MAX: usize = 64 << 20;
 
 /// One speaker's pictures between decoder and composer. Times are programme nanoseconds.
 #[derive(Debug)]
 pub struct FrameLane<F> {
-    waiting: VecDeque<(i64, F)>,
+    /// Time, picture, bytes.
+    waiting: VecDeque<(i64, F, usize)>,
     shown: Option<(i64, F)>,
     /// Pictures that never got a tick.
     pub dropped: u64,
@@ -28,18 +31,21 @@ impl<F> Default for FrameLane<F> {
 }
 
 impl<F> FrameLane<F> {
-    /// A decoded picture with its presentation time.
-    pub fn push(&mut self, time_ns: i64, frame: F) {
+    /// A decoded picture with its presentation time, and the memory it takes.
+    pub fn push(&mut self, time_ns: i64, frame: F, bytes: usize) {
         // A source that restarted its clock: what waits belongs to the old one.
-        if self.waiting.back().is_some_and(|(last, _)| *last >= time_ns) {
+        if self.waiting.back().is_some_and(|(last, ..)| *last >= time_ns) {
             self.dropped += self.waiting.len() as u64;
             self.waiting.clear();
         }
-        if self.waiting.len() == WAITING_MAX {
+        let waiting_bytes = |lane: &Self| lane.waiting.iter().map(|(.., bytes)| bytes).sum::<usize>();
+        while self.waiting.len() >= WAITING_MAX
+            || (!self.waiting.is_empty() && waiting_bytes(self) + bytes > WAITING_BYTES_MAX)
+        {
             self.waiting.pop_front();
             self.dropped += 1;
         }
-        self.waiting.push_back((time_ns, frame));
+        self.waiting.push_back((time_ns, frame, bytes));
     }
 
     /// The picture for the tick at `tick_ns`, ticks being `frame_ns` apart, and its time.
@@ -47,12 +53,14 @@ impl<F> FrameLane<F> {
         let early = tick_ns + frame_ns / 2;
         // On a cold start the nearest picture leads; in cadence a picture may be older before it is given up.
         let stale = if self.is_stale(tick_ns, 4 * frame_ns) { tick_ns + frame_ns / 2 } else { tick_ns - frame_ns / 4 };
-        while self.waiting.get(1).is_some_and(|(next, _)| *next <= stale) {
+        while self.waiting.get(1).is_some_and(|(next, ..)| *next <= stale) {
             self.waiting.pop_front();
             self.dropped += 1;
         }
         match self.waiting.front() {
-            Some((time, _)) if *time <= early => self.shown = self.waiting.pop_front(),
+            Some((time, ..)) if *time <= early => {
+                self.shown = self.waiting.pop_front().map(|(time, frame, _)| (time, frame));
+            }
             _ => self.repeated += u64::from(self.shown.is_some()),
         }
         self.shown.as_ref().map(|(time, frame)| (*time, frame))
@@ -86,7 +94,7 @@ mod tests {
             while next * camera_ns + phase_ns <= now + 2 * FRAME {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let jitter = if jitter_ns == 0 { 0 } else { (seed >> 33) as i64 % (2 * jitter_ns) - jitter_ns };
-                lane.push(next * camera_ns + phase_ns + jitter, next);
+                lane.push(next * camera_ns + phase_ns + jitter, next, 1);
                 next += 1;
             }
             shown.extend(lane.pick(now, FRAME).map(|(_, picture)| *picture));
@@ -126,8 +134,8 @@ mod tests {
     fn a_picture_is_shown_within_a_frame_and_a_quarter_of_its_time() {
         let mut lane = FrameLane::default();
         for n in 0..200 {
-            lane.push(n * FRAME + 9_000_000, n);
-            lane.push(n * FRAME + 9_000_000 + FRAME / 2, n);
+            lane.push(n * FRAME + 9_000_000, n, 1);
+            lane.push(n * FRAME + 9_000_000 + FRAME / 2, n, 1);
             if let Some((time, _)) = lane.pick(n * FRAME, FRAME) {
                 assert!((n * FRAME - time) < FRAME * 5 / 4 && time - n * FRAME <= FRAME / 2);
             }
@@ -135,10 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn pictures_that_wait_are_bounded_in_bytes_and_one_may_always_wait() {
+        let mut lane = FrameLane::default();
+        (0..10).for_each(|n| lane.push(n * FRAME, n, WAITING_BYTES_MAX / 4));
+        assert_eq!((lane.waiting.len(), lane.dropped), (4, 6));
+        lane.push(10 * FRAME, 10, 2 * WAITING_BYTES_MAX);
+        assert_eq!((lane.waiting.len(), lane.dropped), (1, 10));
+        assert_eq!(lane.pick(10 * FRAME, FRAME).map(|(_, picture)| *picture), Some(10));
+    }
+
+    #[test]
     fn a_frozen_source_grows_stale_and_a_backlog_is_bounded() {
         let mut lane = FrameLane::default();
         assert!(lane.is_stale(0, FRAME));
-        (0..100).for_each(|n| lane.push(n * FRAME, n));
+        (0..100).for_each(|n| lane.push(n * FRAME, n, 1));
         assert_eq!(lane.pick(99 * FRAME, FRAME).map(|(_, f)| *f), Some(99));
         assert!(!lane.is_stale(100 * FRAME, 3_000_000_000));
         assert!(lane.is_stale(99 * FRAME + 3_000_000_001, 3_000_000_000));

@@ -35,6 +35,11 @@ pub(crate) fn delivery_dropped() {
     counter!("spillway_ingest_deliveries_dropped_total").increment(1);
 }
 
+/// Encoded pictures that were not decoded, because they are too large or too many.
+pub(crate) fn picture_refused(reason: &'static str) {
+    counter!("spillway_ingest_pictures_refused_total", "reason" => reason).increment(1);
+}
+
 /// Ticks for which no picture was composed in time.
 pub(crate) fn frames_skipped(frames: u64) {
     counter!("spillway_ingest_frames_skipped_total").increment(frames);

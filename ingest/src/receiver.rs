@@ -4,9 +4,12 @@
 //! depayloader that Debian 12 does not have. Colours are taken as they are, without converting between matrices.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use codec_headers::bounds::{PictureBounds, PictureGuard, Refusal};
+use codec_headers::{VideoCodec, coded_size_of_picture};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
@@ -65,24 +68,31 @@ pub(crate) fn build(
             webrtc.emit_by_name::<gst_webrtc::WebRTCRTPTransceiver>("add-transceiver", &[&direction, &caps]);
         transceiver.set_property("do-nack", true);
     }
-    let (input, weak) = (input.clone(), pipeline.downgrade());
+    let (input, bounds, weak) = (input.clone(), config.picture_bounds(), pipeline.downgrade());
     webrtc.connect_pad_added(move |_, pad| {
         let Some(pipeline) = weak.upgrade().filter(|_| pad.direction() == gst::PadDirection::Src) else { return };
-        if let Err(error) = attach(&pipeline, pad, &input) {
+        if let Err(error) = attach(&pipeline, pad, &input, bounds) {
             tracing::warn!(speaker = input.seat.speaker.identity, %error, "a track cannot be decoded");
         }
     });
     Peer::new(pipeline, webrtc, exchange)
 }
 
-fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, input: &Input) -> Result<(), IngestError> {
+fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, input: &Input, bounds: PictureBounds) -> Result<(), IngestError> {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let field = |name| caps.structure(0).and_then(|s| s.get::<String>(name).ok()).unwrap_or_default();
     let encoding = field("encoding-name").to_uppercase();
     let picture = "automatic-request-sync-points=true discard-corrupted-frames=true ! appsink name=sink";
+    let codec = match encoding.as_str() {
+        "H264" => Some(VideoCodec::H264),
+        "VP8" => Some(VideoCodec::Vp8),
+        "VP9" => Some(VideoCodec::Vp9),
+        _ => None,
+    };
     let chain = match encoding.as_str() {
         "H264" => format!(
-            "rtph264depay name=depay request-keyframe=true wait-for-keyframe=true ! h264parse ! \
+            "rtph264depay name=depay request-keyframe=true wait-for-keyframe=true ! \
+             video/x-h264,stream-format=byte-stream,alignment=au ! h264parse ! \
              avdec_h264 max-threads=1 output-corrupt=false {picture}"
         ),
         "VP8" => {
@@ -102,10 +112,11 @@ fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, input: &Input) -> Result<(),
     let (Some(sink), Some(depay)) = (sink, bin.by_name("depay")) else { return Err(fail("no sink".into())) };
     sink.set_property("sync", false);
     sink.set_property("async", false);
-    if encoding == "OPUS" {
-        hear(&sink, input.clone())
+    if let Some(codec) = codec {
+        guard(&depay, codec, bounds);
+        see(&sink, &depay, bounds, input.clone());
     } else {
-        see(&sink, &depay, input.clone())
+        hear(&sink, input.clone());
     }
     pipeline.add(&bin).map_err(|e| fail(e.to_string()))?;
     bin.sync_state_with_parent().map_err(|e| fail(e.to_string()))?;
@@ -118,7 +129,27 @@ fn running_ns(sample: &gst::Sample) -> Option<i64> {
     segment.to_running_time(sample.buffer()?.pts()?).map(|time| time.nseconds() as i64)
 }
 
-fn see(sink: &gst_app::AppSink, depay: &gst::Element, input: Input) {
+/// No decoder is given a picture that is out of bounds, nor those that refer to it.
+fn guard(depay: &gst::Element, codec: VideoCodec, bounds: PictureBounds) {
+    let (guard, count) = (Mutex::new(PictureGuard::new(bounds)), AtomicU32::new(0));
+    let Some(pad) = depay.static_pad("src") else { return };
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        let Ok(picture) = buffer.map_readable() else { return gst::PadProbeReturn::Drop };
+        let size = coded_size_of_picture(codec, &picture);
+        let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        match locked(&guard).check(size, keyframe, number, Instant::now()) {
+            Ok(()) => gst::PadProbeReturn::Ok,
+            Err(refusal) => {
+                metrics::picture_refused(refusal.reason());
+                gst::PadProbeReturn::Drop
+            }
+        }
+    });
+}
+
+fn see(sink: &gst_app::AppSink, depay: &gst::Element, bounds: PictureBounds, input: Input) {
     if let Some(pad) = sink.static_pad("sink") {
         // Decoders may then hand over their padded frames as they are, instead of copying them.
         pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {
@@ -134,6 +165,11 @@ fn see(sink: &gst_app::AppSink, depay: &gst::Element, input: Input) {
     let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         let info = sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
+        // Its headers lied.
+        if info.as_ref().is_some_and(|info| !bounds.admit(info.width(), info.height())) {
+            metrics::picture_refused(Refusal::TooLarge.reason());
+            return Err(gst::FlowError::NotNegotiated);
+        }
         if let (Some(info), Some(buffer), Some(time)) = (info, sample.buffer_owned(), running_ns(&sample)) {
             arrivals.decoded(&buffer);
             input.push_picture(time, buffer, &info);

@@ -71,7 +71,8 @@ pub struct Input {
 impl Input {
     /// A decoded picture. Bounded: of a backlog the oldest is dropped.
     pub fn push_picture(&self, programme_ns: i64, buffer: gst::Buffer, info: &gst_video::VideoInfo) {
-        locked(&self.seat.pictures).push(programme_ns, Picture { buffer, info: info.clone() });
+        let bytes = buffer.size();
+        locked(&self.seat.pictures).push(programme_ns, Picture { buffer, info: info.clone() }, bytes);
     }
 
     /// Stereo sound at 48 kHz, starting at `programme_ns`. Bounded: of a backlog the oldest is dropped.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
+use codec_headers::bounds::PictureBounds;
 use serde::{Deserialize, Serialize};
 
 /// Threads that carry media, at most: a port each.
@@ -61,6 +62,13 @@ pub struct Config {
     pub silence_ms_max: u32,
     /// What a publisher may send, all its layers together. Bits a second; default 8000000.
     pub publish_bits_per_second_max: u32,
+    /// The largest picture that is forwarded, width × height. A layer with a larger one is dropped until a keyframe within bounds
+    /// comes: whoever receives it may be unable to decode it, or pay dearly. Default 8294400 (3840 × 2160).
+    pub picture_pixels_max: u32,
+    /// The longest side of a picture, pixels. Default 8192.
+    pub picture_side_max: u32,
+    /// Pictures a second of a layer; one that brings more is dropped until it brings fewer. Default 240.
+    pub pictures_per_second_max: u32,
     /// The least time between two keyframes of one publisher's layer that are asked for, however many viewers ask. Milliseconds;
     /// default 400.
     pub keyframe_interval_ms_min: u32,
@@ -88,6 +96,9 @@ impl Default for Config {
             join_ms_max: 20_000,
             silence_ms_max: 15_000,
             publish_bits_per_second_max: 8_000_000,
+            picture_pixels_max: 3840 * 2160,
+            picture_side_max: 8192,
+            pictures_per_second_max: 240,
             keyframe_interval_ms_min: 400,
         }
     }
@@ -128,7 +139,19 @@ impl Config {
         within("join_ms_max", self.join_ms_max, 1000, 120_000)?;
         within("silence_ms_max", self.silence_ms_max, 2000, 600_000)?;
         within("publish_bits_per_second_max", self.publish_bits_per_second_max, 100_000, 100_000_000)?;
+        within("picture_pixels_max", self.picture_pixels_max, 128 * 128, u32::MAX)?;
+        within("picture_side_max", self.picture_side_max, 128, 65_536)?;
+        within("pictures_per_second_max", self.pictures_per_second_max, 5, 100_000)?;
         within("keyframe_interval_ms_min", self.keyframe_interval_ms_min, 50, 10_000)
+    }
+
+    /// What may be forwarded.
+    pub(crate) fn picture_bounds(&self) -> PictureBounds {
+        PictureBounds {
+            pixels_max: self.picture_pixels_max,
+            side_max: self.picture_side_max,
+            per_second_max: self.pictures_per_second_max,
+        }
     }
 
     /// Media threads: what is set, or the cores this process may use.
@@ -151,7 +174,7 @@ mod tests {
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 9] = [
+        let table: [(Spoil, &str); 10] = [
             (|c| c.addresses = vec!["0.0.0.0".parse().unwrap()], "addresses"),
             (|c| c.announced_addresses = vec!["224.0.0.1".parse().unwrap()], "announced_addresses"),
             (|c| (c.port, c.shards) = (65535, 2), "port"),
@@ -160,6 +183,7 @@ mod tests {
             (|c| c.sessions_max = 0, "sessions_max"),
             (|c| c.pending_per_identity_max = 0, "pending_per_identity_max"),
             (|c| c.silence_ms_max = 1, "silence_ms_max"),
+            (|c| c.picture_pixels_max = 0, "picture_pixels_max"),
             (|c| c.keyframe_interval_ms_min = 0, "keyframe_interval_ms_min"),
         ];
         assert_eq!(Config::default().validate(), Ok(()));

@@ -30,7 +30,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[test]
 fn only_these_crates_may_depend_on_these() {
-    let table: [(&str, &[&str]); 12] = [
+    let table: [(&str, &[&str]); 13] = [
         ("gstreamer*", &["ingest"]),
         ("sqlx", &["api"]),
         ("axum*", &["api"]),
@@ -39,6 +39,7 @@ fn only_these_crates_may_depend_on_these() {
         ("m3u8-rs", &["packager"]),
         ("mp4-atom", &["packager"]),
         ("ingest", &["spillway"]),
+        ("codec-headers", &["interactive-sfu", "ingest"]),
         ("api", &["spillway"]),
         ("interactive-sfu", &["spillway", "api"]),
         ("packager", &["spillway", "api", "ingest"]),
@@ -56,7 +57,7 @@ fn only_these_crates_may_depend_on_these() {
 
 #[test]
 fn these_crates_know_nothing_of_these() {
-    let table: [(&str, &[&str]); 4] = [
+    let table: [(&str, &[&str]); 5] = [
         ("packager", &["http", "http-body*", "hyper*", "axum*", "tower*", "gstreamer*", "ingest", "api"]),
         (
             "interactive-sfu",
@@ -64,6 +65,7 @@ fn these_crates_know_nothing_of_these() {
         ),
         ("ingest", &["axum*", "hyper*", "m3u8-rs", "mp4-atom", "object_store", "sqlx", "interactive-sfu"]),
         ("cdn-config", &["*"]),
+        ("codec-headers", &["*"]),
     ];
     let dependencies = dependencies();
     for (name, forbidden) in table {

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{MatchedPath, Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use axum::Router;
 use http::{HeaderMap, StatusCode};
 use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
 use interactive_sfu::signalling::livekit::{Frame, Join};

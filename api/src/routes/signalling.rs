@@ -3,11 +3,11 @@
 //! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send it with
 //! all of them, so an overheard session URL alone ends nobody's session.
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::Router;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use interactive_sfu::{JoinRequest, Joined, Patched, SessionId};

@@ -32,8 +32,8 @@ pub(crate) struct LayerInfo {
 }
 
 impl LayerInfo {
-    fn cost(&self) -> (u32, u32) {
-        (self.width * self.height, self.bits_per_second)
+    fn cost(&self) -> (u64, u32) {
+        (u64::from(self.width) * u64::from(self.height), self.bits_per_second)
     }
 
     /// Those of one picture differ in how often it changes.

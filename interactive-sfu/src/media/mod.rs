@@ -2,7 +2,6 @@
 //! come out.
 
 pub(crate) mod allocate;
-pub mod codec;
 pub(crate) mod estimate;
 pub(crate) mod keyframes;
 pub(crate) mod layers;
@@ -19,3 +18,5 @@ pub mod rtcp;
 pub mod rtp;
 pub(crate) mod scalability;
 pub(crate) mod splice;
+
+pub use codec_headers as codec;

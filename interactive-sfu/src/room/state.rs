@@ -244,8 +244,7 @@ impl State {
 
     /// Forgets a room that nobody is in.
     fn tidy(&mut self, name: &str) {
-        if self.rooms.get(name).is_some_and(Room::is_empty)
-            && self.rooms.remove(name).is_some_and(|room| room.started)
+        if self.rooms.get(name).is_some_and(Room::is_empty) && self.rooms.remove(name).is_some_and(|room| room.started)
         {
             self.notice(name, NoticeKind::RoomFinished, None, None);
         }

@@ -50,7 +50,12 @@ impl Shard {
     }
 
     /// A datagram from `source`, or a packet of a TCP connection. `Err`: why it was dropped.
-    pub(super) fn datagram(&mut self, origin: Origin, source: SocketAddr, bytes: &mut [u8]) -> Result<(), &'static str> {
+    pub(super) fn datagram(
+        &mut self,
+        origin: Origin,
+        source: SocketAddr,
+        bytes: &mut [u8],
+    ) -> Result<(), &'static str> {
         self.counters.received_packets += 1;
         self.counters.received_bytes += bytes.len() as u64;
         let taken = match bytes.first() {

@@ -67,6 +67,8 @@ pub(crate) enum Report {
     Paused(PeerId, usize, bool),
     /// How good the peer's path is, when that changes.
     Quality(PeerId, Quality),
+    /// No picture of a track is forwarded any more; why.
+    Refused(PeerId, TrackId, &'static str),
     /// Messages can be sent to the peer.
     DataOpened(PeerId, Channel),
     /// The peer sent a message.

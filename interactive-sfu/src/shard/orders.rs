@@ -26,7 +26,7 @@ impl Shard {
             Order::Prefer(track, preferred) => self.prefer(track, preferred),
             Order::Mute(id, track, muted) => self.with_slot(id, |shard, slot| {
                 if let Some(track) = shard.peers.publisher(slot).and_then(|publisher| publisher.track(track)) {
-                    track.muted = muted;
+                    track.mute(muted);
                 }
             }),
             Order::SetSection(id, at, section) => {

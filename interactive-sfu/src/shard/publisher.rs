@@ -1,7 +1,7 @@
 //! One peer that publishes: which packet belongs to which layer, what is missing, and what to tell it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::inbox::{NewTrack, TrackId};
 use super::track::Track;
@@ -51,8 +51,7 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn new(tracks: Vec<NewTrack>, config: &Config) -> Self {
-        let interval = Duration::from_millis(config.keyframe_interval_ms_min.into());
-        let tracks = tracks.into_iter().map(|negotiated| Track::new(negotiated, interval));
+        let tracks = tracks.into_iter().map(|negotiated| Track::new(negotiated, config));
         let bits_per_second_max = config.publish_bits_per_second_max;
         Self {
             tracks: tracks.collect(),
@@ -66,8 +65,7 @@ impl Publisher {
 
     /// It publishes one more.
     pub(crate) fn add(&mut self, track: NewTrack, config: &Config) {
-        let interval = Duration::from_millis(config.keyframe_interval_ms_min.into());
-        self.tracks.push(Track::new(track, interval));
+        self.tracks.push(Track::new(track, config));
     }
 
     /// It publishes one less.
@@ -132,6 +130,12 @@ impl Publisher {
         }
         let redundant = !route.rtx && track.negotiated.red_payload_type == Some(header.payload_type);
         let red_primary = if redundant { red::primary(payload).ok_or("malformed_red")? } else { 0 };
+        if let Some(codec) = video
+            && let Err((why, first)) = layer.admit(codec, payload, keyframe, header.timestamp, now)
+        {
+            track.infos_changed |= first;
+            return Err(why);
+        }
         let vp8 = video.filter(|c| *c == VideoCodec::Vp8).and_then(|_| vp8::Descriptor::parse(payload));
         let descriptor = track.negotiated.dependency_descriptor_extension.filter(|_| video == Some(VideoCodec::Av1));
         let descriptor = descriptor.and_then(|id| header.extension(packet, id));

@@ -143,6 +143,12 @@ impl Shard {
         let Some(publisher) = &mut peer.publisher else { return };
         let mut out = Writer::default();
         publisher.report(now, &mut out).into_iter().for_each(|fraction| peer.quality.lost(fraction));
+        for track in &mut publisher.tracks {
+            if let Some(refusal) = track.take_refusal() {
+                // The authority outlives the shards.
+                let _ = self.reports.send(Report::Refused(peer.id, track.id(), refusal.reason()));
+            }
+        }
         if !out.0.is_empty()
             && let Some((path, packet)) = peer.seal_rtcp(out.0)
         {

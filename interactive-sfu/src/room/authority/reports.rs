@@ -61,6 +61,15 @@ impl Authority {
                     self.path_changed(state, &sid, peer, quality);
                 }
             }
+            Report::Refused(peer, track, why) => match owner(state, peer) {
+                Some(Owner::Member(sid)) => self.refuse_pictures(state, &sid, track, why),
+                Some(Owner::Session(id)) => {
+                    // WHIP has no words for it.
+                    let speaker = state.sessions.get(&id).map(|session| session.identity.as_str());
+                    tracing::warn!(speaker, why, "a speaker's picture is not forwarded");
+                }
+                None => {}
+            },
             Report::DataOpened(peer, Channel::Reliable) => {
                 if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.data_opened(state, &sid, peer);

@@ -12,7 +12,7 @@ use crate::control::SfuError;
 use crate::room::member::Track;
 use crate::room::participants::tracks;
 use crate::room::state::State;
-use crate::shard::inbox::Order;
+use crate::shard::inbox::{Order, TrackId};
 use crate::signalling::livekit::message::Outgoing;
 use crate::transport::data::Channel;
 
@@ -35,6 +35,17 @@ impl Authority {
         let tracks = state.members.get(&sid).into_iter().flat_map(|member| &member.uplink.tracks);
         let mut infos = tracks.map(|track| &track.info);
         infos.find(|info| info.sid == request.track_sid).cloned().ok_or(SfuError::UnknownTrack)
+    }
+
+    /// None of a track's pictures may be forwarded: it is muted, which its publisher and everybody else are told. They may unmute it.
+    pub(in super::super) fn refuse_pictures(&self, state: &mut State, sid: &str, picture: TrackId, why: &'static str) {
+        let Some(member) = state.members.get(sid) else { return };
+        tracing::warn!(participant = member.identity, why, "a participant's picture is not forwarded");
+        let theirs = member.uplink.tracks.iter().find(|track| track.published().all(|media| media.id == picture));
+        let Some(track_sid) = theirs.map(|track| track.info.sid.clone()) else { return };
+        member.tell(Message::Mute(proto::MuteTrackRequest { sid: track_sid.clone(), muted: true }));
+        self.mute(state, sid, &track_sid, true);
+        self.enforce_mute(state, sid, &track_sid, true);
     }
 
     /// Of who publishes by WHIP, and cannot be told: what they send is dropped until the server unmutes it.

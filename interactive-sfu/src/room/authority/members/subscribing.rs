@@ -212,7 +212,8 @@ pub(super) fn quality_wanted(setting: TrackSetting, track: &proto::TrackInfo) ->
         None => VideoQuality::High,
         Some((width, height)) => {
             let covers = |layer: &&proto::VideoLayer| layer.width >= width && layer.height >= height;
-            let least = layers.iter().filter(covers).min_by_key(|layer| layer.width * layer.height);
+            let least =
+                layers.iter().filter(covers).min_by_key(|layer| u64::from(layer.width) * u64::from(layer.height));
             least.map_or(VideoQuality::High, proto::VideoLayer::quality)
         }
     }

@@ -1,6 +1,7 @@
 //! AV1 over RTP: the aggregation header (RTP payload format for AV1, §4.4) and the sequence header (AV1 §5.5).
 
-use super::bits::Bits;
+use crate::CodedSize;
+use crate::bits::Bits;
 
 const SEQUENCE_HEADER: u8 = 1;
 const TEMPORAL_DELIMITER: u8 = 2;
@@ -32,6 +33,25 @@ pub fn picture_size(payload: &[u8]) -> Option<(u32, u32)> {
     if kind(&obu) != Some(SEQUENCE_HEADER) {
         return None;
     }
+    header_size(obu)
+}
+
+/// See [`crate::coded_size`]. A sequence header is read wherever it begins; one that is cut is none.
+pub(crate) fn coded_size(payload: &[u8]) -> CodedSize {
+    let (Some(flags), Some(elements)) = (payload.first(), Elements::new(payload)) else { return CodedSize::Unchanged };
+    // Z: the first one goes on from the packet before.
+    let begin = elements.skip(usize::from(flags & 0x80 != 0));
+    let size = |obu: &[u8]| match obu.first().map(|header| header >> 3 & 0x0f) {
+        Some(SEQUENCE_HEADER) => CodedSize::of(header_size(obu)),
+        Some(_) => CodedSize::Unchanged,
+        // Without its first byte it is anything.
+        None => CodedSize::Unreadable,
+    };
+    begin.map(size).fold(CodedSize::Unchanged, CodedSize::and)
+}
+
+/// Of the OBU of a sequence header.
+fn header_size(obu: &[u8]) -> Option<(u32, u32)> {
     let (header, mut body) = obu.split_first()?;
     if header & 0x04 != 0 {
         body = body.get(1..)?;

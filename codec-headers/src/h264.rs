@@ -1,11 +1,16 @@
 //! H.264 over RTP (RFC 6184): where an IDR or its parameter sets start, and the size in the SPS (H.264 §7.3.2.1.1).
 
-use super::bits::Bits;
+use crate::CodedSize;
+use crate::bits::Bits;
 
 const IDR: u8 = 5;
 const SPS: u8 = 7;
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
+/// STAP-B, MTAP16, MTAP24 and FU-B, which packetization mode 1 does not have.
+const INTERLEAVED: [u8; 4] = [25, 26, 27, 29];
+/// Encoders pad pictures to whole blocks, of at most so many pixels, and crop that.
+const PADDING_MAX: u32 = 127;
 /// An SPS with every scaling list fits; what follows the size in a longer one is not read.
 const SPS_BYTES_MAX: usize = 512;
 
@@ -43,6 +48,36 @@ pub fn picture_size(payload: &[u8]) -> Option<(u32, u32)> {
     }
 }
 
+/// See [`crate::coded_size`]. A parameter set that is cut in pieces is one too long to be honest.
+pub(crate) fn coded_size(payload: &[u8]) -> CodedSize {
+    let Some(header) = payload.first() else { return CodedSize::Unchanged };
+    match header & 0x1f {
+        SPS => unit_size(payload),
+        STAP_A => aggregated(payload).map(unit_size).fold(CodedSize::Unchanged, CodedSize::and),
+        FU_A if payload.get(1).is_some_and(|fu| fu & 0x1f == SPS) => CodedSize::Unreadable,
+        kind if INTERLEAVED.contains(&kind) => CodedSize::Unreadable,
+        _ => CodedSize::Unchanged,
+    }
+}
+
+/// See [`crate::coded_size_of_picture`]. NAL units behind start codes (H.264 annex B).
+pub(crate) fn coded_size_of_picture(picture: &[u8]) -> CodedSize {
+    let (mut size, mut rest) = (CodedSize::Unchanged, picture);
+    while let Some(at) = rest.windows(3).position(|bytes| bytes == [0, 0, 1]) {
+        rest = &rest[at + 3..];
+        size = size.and(unit_size(rest));
+    }
+    size
+}
+
+/// Of a NAL unit, with whatever follows it.
+fn unit_size(unit: &[u8]) -> CodedSize {
+    match unit.first() {
+        Some(header) if header & 0x1f == SPS => CodedSize::of(sps(unit).map(|sps| sps.allocated())),
+        _ => CodedSize::Unchanged,
+    }
+}
+
 /// The NAL units of a STAP-A, as far as they are whole.
 fn aggregated(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = payload.get(1..).unwrap_or(&[]);
@@ -55,7 +90,28 @@ fn aggregated(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Width and height after cropping. `sps` starts with its NAL header.
-pub fn sps_size(sps: &[u8]) -> Option<(u32, u32)> {
+pub fn sps_size(unit: &[u8]) -> Option<(u32, u32)> {
+    sps(unit).map(|sps| sps.cropped)
+}
+
+/// Sizes of a sequence's pictures.
+struct Sps {
+    /// Coded, in whole macroblocks.
+    width: u32,
+    height: u32,
+    /// Shown.
+    cropped: (u32, u32),
+}
+
+impl Sps {
+    /// What counts: what is shown, and what is coded beyond that and is more than padding.
+    fn allocated(&self) -> (u32, u32) {
+        let side = |shown: u32, coded: u32| shown.max(coded.saturating_sub(PADDING_MAX));
+        (side(self.cropped.0, self.width), side(self.cropped.1, self.height))
+    }
+}
+
+fn sps(sps: &[u8]) -> Option<Sps> {
     let mut unescaped = [0; SPS_BYTES_MAX];
     let len = unescape(sps.get(1..)?, &mut unescaped);
     let mut bits = Bits::new(&unescaped[..len]);
@@ -75,15 +131,16 @@ pub fn sps_size(sps: &[u8]) -> Option<(u32, u32)> {
     }
     bits.skip(1)?; // direct_8x8_inference_flag
     let fields = if frame_mbs_only { 1 } else { 2 };
-    let (mut width, mut height) = (width_mbs.checked_mul(16)?, height_map_units.checked_mul(16 * fields)?);
+    let (width, height) = (width_mbs.checked_mul(16)?, height_map_units.checked_mul(16 * fields)?);
+    let mut cropped = (width, height);
     if bits.flag()? {
         // Crop units (§7.4.2.1.1): chroma samples, frame lines.
         let (unit_x, unit_y) = (if matches!(chroma, 1 | 2) { 2 } else { 1 }, if chroma == 1 { 2 } else { 1 });
         let (left, right, top, bottom) = (bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?);
-        width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
-        height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y * fields)?)?;
+        cropped.0 = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
+        cropped.1 = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y * fields)?)?;
     }
-    Some((width, height))
+    Some(Sps { width, height, cropped })
 }
 
 /// Only the high profiles say; 4:2:0 otherwise. Separate colour planes count as monochrome (ChromaArrayType).

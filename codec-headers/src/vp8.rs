@@ -1,5 +1,7 @@
 //! VP8 over RTP (RFC 7741): the payload descriptor, read and patched; the keyframe header of RFC 6386 §9.1.
 
+use crate::CodedSize;
+
 /// The payload descriptor. An absent field is `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Descriptor {
@@ -110,7 +112,27 @@ pub fn is_keyframe_start(payload: &[u8]) -> bool {
 
 /// From the keyframe header: 14 bits each.
 pub fn picture_size(payload: &[u8]) -> Option<(u32, u32)> {
-    match keyframe(payload)? {
+    header_size(keyframe(payload)?)
+}
+
+/// See [`crate::coded_size`]. A keyframe tells its size in its first payload.
+pub(crate) fn coded_size(payload: &[u8]) -> CodedSize {
+    match Descriptor::parse(payload) {
+        Some(d) if d.start && d.partition == 0 => coded_size_of_picture(payload.get(d.len..).unwrap_or_default()),
+        _ => CodedSize::Unchanged,
+    }
+}
+
+/// See [`crate::coded_size_of_picture`].
+pub(crate) fn coded_size_of_picture(picture: &[u8]) -> CodedSize {
+    match picture.first() {
+        Some(tag) if tag & 1 != 0 => CodedSize::Unchanged,
+        _ => CodedSize::of(header_size(picture)),
+    }
+}
+
+fn header_size(picture: &[u8]) -> Option<(u32, u32)> {
+    match picture {
         [_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..] => {
             let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
             Some((side(*w0, *w1), side(*h0, *h1)))

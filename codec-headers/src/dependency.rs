@@ -2,7 +2,7 @@
 //!
 //! Browsers decode AV1 with it alone. It is passed on as it came but for the frame number; here is read which layer a frame is of.
 
-use super::bits::Bits;
+use crate::bits::Bits;
 
 /// Bytes that every descriptor has.
 const MANDATORY: usize = 3;

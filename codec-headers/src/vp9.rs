@@ -1,7 +1,8 @@
 //! VP9 over RTP (RFC 9628): the payload descriptor, and the size of the picture in its scalability structure or in
 //! the uncompressed header (VP9 §6.2).
 
-use super::bits::Bits;
+use crate::CodedSize;
+use crate::bits::Bits;
 
 /// Spatial layers that a scalability structure has room for (RFC 9628 §4.2.1).
 const LAYERS_MAX: usize = 8;
@@ -123,24 +124,92 @@ pub fn picture_size(payload: &[u8]) -> Option<(u32, u32)> {
     uncompressed_header_size(payload.get(d.len..)?)
 }
 
+/// See [`crate::coded_size`]. Any frame may have a size of its own, keyframe or not.
+pub(crate) fn coded_size(payload: &[u8]) -> CodedSize {
+    let Some(d) = Descriptor::parse(payload).filter(|d| d.begin) else { return CodedSize::Unchanged };
+    let told = d.sizes.into_iter().flatten().filter(|size| *size != (0, 0));
+    let told = told.map(|(width, height)| CodedSize::Pixels(width, height)).reduce(CodedSize::and);
+    frame_size(payload.get(d.len..).unwrap_or_default()).and(told.unwrap_or(CodedSize::Unchanged))
+}
+
+/// See [`crate::coded_size_of_picture`]. A superframe (VP9 annex B) is looked at frame by frame.
+pub(crate) fn coded_size_of_picture(picture: &[u8]) -> CodedSize {
+    let Some(index) = superframe_index(picture) else { return frame_size(picture) };
+    let (mut rest, mut size) = (picture, CodedSize::Unchanged);
+    for bytes in index {
+        let Some((frame, after)) = rest.split_at_checked(bytes) else { return CodedSize::Unreadable };
+        size = if frame.is_empty() { size } else { size.and(frame_size(frame)) };
+        rest = after;
+    }
+    size
+}
+
+/// The lengths of a superframe's frames; `None`: it is a frame.
+fn superframe_index(picture: &[u8]) -> Option<impl Iterator<Item = usize> + '_> {
+    let marker = *picture.last().filter(|marker| **marker & 0xe0 == 0xc0)?;
+    let (frames, width) = (usize::from(marker & 7) + 1, usize::from(marker >> 3 & 3) + 1);
+    let start = picture.len().checked_sub(2 + frames * width)?;
+    let lengths = picture.get(start + 1..picture.len() - 1).filter(|_| picture[start] == marker)?;
+    let length = |bytes: &[u8]| bytes.iter().rev().fold(0usize, |length, byte| length << 8 | usize::from(*byte));
+    Some(lengths.chunks(width).map(length))
+}
+
 fn uncompressed_header_size(frame: &[u8]) -> Option<(u32, u32)> {
+    match frame_header(frame) {
+        Some(FrameHeader { keyframe: true, size: CodedSize::Pixels(width, height) }) => Some((width, height)),
+        _ => None,
+    }
+}
+
+fn frame_size(frame: &[u8]) -> CodedSize {
+    frame_header(frame).map_or(CodedSize::Unreadable, |header| header.size)
+}
+
+struct FrameHeader {
+    keyframe: bool,
+    size: CodedSize,
+}
+
+/// `uncompressed_header()` (§6.2) as far as the size. `None`: cut short, or not valid.
+fn frame_header(frame: &[u8]) -> Option<FrameHeader> {
     let mut bits = Bits::new(frame);
+    let unchanged = Some(FrameHeader { keyframe: false, size: CodedSize::Unchanged });
     if bits.take(2)? != 2 {
-        return None; // frame_marker
+        return unchanged; // frame_marker: decoders take it for no frame
     }
     let (low, high) = (bits.take(1)?, bits.take(1)?);
     let profile = high << 1 | low;
     if profile == 3 {
         bits.skip(1)?;
     }
-    let show_existing_frame = bits.flag()?;
-    let inter_frame = bits.flag()?;
-    bits.skip(2)?; // show_frame, error_resilient_mode
-    if show_existing_frame || inter_frame || bits.take(24)? != 0x49_8342 {
-        return None;
+    if bits.flag()? {
+        return unchanged; // show_existing_frame
     }
-    color_config(&mut bits, profile)?;
-    Some((bits.take(16)? + 1, bits.take(16)? + 1))
+    let (keyframe, show_frame, error_resilient) = (!bits.flag()?, bits.flag()?, bits.flag()?);
+    let intra_only = !keyframe && !show_frame && bits.flag()?;
+    if !keyframe && !error_resilient {
+        bits.skip(2)?; // reset_frame_context
+    }
+    if keyframe || intra_only {
+        if bits.take(24)? != 0x49_8342 {
+            return None; // frame_sync_code
+        }
+        if keyframe || profile > 0 {
+            color_config(&mut bits, profile)?;
+        }
+    }
+    if !keyframe {
+        bits.skip(8)?; // refresh_frame_flags
+        if !intra_only {
+            bits.skip(12)?; // three references, with a sign each
+            for _ in 0..3 {
+                if bits.flag()? {
+                    return unchanged; // found_ref: as large as that one
+                }
+            }
+        }
+    }
+    Some(FrameHeader { keyframe, size: CodedSize::Pixels(bits.take(16)? + 1, bits.take(16)? + 1) })
 }
 
 fn color_config(bits: &mut Bits<'_>, profile: u32) -> Option<()> {

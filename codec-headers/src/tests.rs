@@ -115,6 +115,108 @@ fn an_av1_sequence_header_tells_its_size() {
     }
 }
 
+/// A sequence header of 8-bit 4:2:0 at level 2.
+fn av1_sequence(width: u32, height: u32) -> Vec<u8> {
+    let w = Writer::default().put(0, 5).put(0, 1).put(0, 1).put(0, 5).put(0, 12).put(0, 5);
+    w.put(15, 4).put(15, 4).put(width - 1, 16).put(height - 1, 16).put(0, 8).bytes()
+}
+
+/// The uncompressed header of a VP9 frame of profile 0; `reference`: it is as large as one of its references.
+fn vp9_frame(keyframe: bool, reference: bool, width: u32, height: u32) -> Vec<u8> {
+    let w = Writer::default().put(2, 2).put(0, 2).put(0, 1).put(u32::from(!keyframe), 1).put(1, 1).put(0, 1);
+    let w = if keyframe { w.put(0x49_8342, 24).put(1, 3).put(0, 1) } else { w.put(0, 2).put(0xff, 8).put(0, 12) };
+    let w = match (keyframe, reference) {
+        (true, _) => w,
+        (false, true) => w.put(0b01, 2),
+        (false, false) => w.put(0, 3),
+    };
+    w.put(width - 1, 16).put(height - 1, 16).put(0, 16).bytes()
+}
+
+fn with_head(head: &[u8], rest: &[u8]) -> Vec<u8> {
+    [head, rest].concat()
+}
+
+#[test]
+fn sizes_are_told_or_else_unreadable_wherever_pictures_begin() {
+    use CodedSize::{Pixels, Unchanged, Unreadable};
+    let vp8 = |first: u8, picture: &[u8]| (VideoCodec::Vp8, with_head(&[first], picture));
+    let vp9 = |first: u8, picture: &[u8]| (VideoCodec::Vp9, with_head(&[first], picture));
+    let av1 = |first: u8, obus: &[u8]| (VideoCodec::Av1, with_head(&[first], obus));
+    let h264 = |payload: &[u8]| (VideoCodec::H264, payload.to_vec());
+    let huge = [0x10, 0, 0, 0x9d, 1, 0x2a, 0xff, 0x3f, 0xff, 0x3f];
+    let sequence = with_head(&[0x08], &av1_sequence(65_536, 32_768));
+    let stap_of_two = [&[0x78, 0, 11][..], SPS_1080P, &[0, 3, 0x67, 0x42, 0xc0]].concat();
+    let table = [
+        (vp8(0x10, &huge), Pixels(16_383, 16_383)),
+        (vp8(0x10, &huge[..9]), Unreadable),
+        (vp8(0x10, &[]), Unreadable),
+        (vp8(0x10, &[0x11, 0, 0]), Unchanged),
+        (vp8(0x00, &huge), Unchanged),
+        (vp8(0x11, &huge), Unchanged),
+        (vp9(0x08, &vp9_frame(true, false, 1280, 720)), Pixels(1280, 720)),
+        (vp9(0x48, &vp9_frame(false, true, 65_536, 65_536)), Unchanged),
+        (vp9(0x48, &vp9_frame(false, false, 65_536, 65_536)), Pixels(65_536, 65_536)),
+        (vp9(0x08, &vp9_frame(true, false, 1280, 720)[..5]), Unreadable),
+        (vp9(0x00, &vp9_frame(true, false, 1280, 720)), Unchanged),
+        // The scalability structure says another size than the frame.
+        (vp9(0x0a, &with_head(&[0x10, 0xff, 0xff, 0, 16], &vp9_frame(true, false, 64, 64))), Pixels(65_535, 64)),
+        (h264(SPS_1080P), Pixels(1920, 1080)),
+        (h264(&stap_of_two), Unreadable),
+        (h264(&[0x67, 0x42]), Unreadable),
+        (h264(&[0x7c, 0x87, 0x42, 0xc0]), Unreadable),
+        (h264(&[0x79, 0, 0, 0, 11, 0x67]), Unreadable),
+        (h264(&[0x65, 0x88, 0x84]), Unchanged),
+        (av1(0x18, &sequence), Pixels(65_536, 32_768)),
+        (av1(0x10, &sequence), Pixels(65_536, 32_768)),
+        (av1(0x18, &sequence[..4]), Unreadable),
+        (av1(0x90, &sequence), Unchanged),
+        (av1(0x20, &with_head(&[2, 0x32, 0], &sequence)), Pixels(65_536, 32_768)),
+        (av1(0x40, &[0]), Unreadable),
+        (av1(0x10, &[0x32, 0, 0]), Unchanged),
+    ];
+    for ((codec, payload), expected) in table {
+        assert_eq!(coded_size(codec, &payload), expected, "{codec:?} {payload:02x?}");
+        assert_eq!(coded_size(codec, &[]), Unchanged, "{codec:?}");
+    }
+}
+
+#[test]
+fn what_an_sps_crops_counts_but_for_padding() {
+    let sps = |mbs: u32, crop: u32| {
+        let w = Writer::default().put(0x67, 8).put(66, 8).put(0, 8).put(31, 8).ue(0).ue(0).ue(2).ue(1).put(0, 1);
+        let w = w.ue(mbs - 1).ue(mbs - 1).put(1, 1).put(1, 1).put(1, 1).ue(0).ue(crop / 2).ue(0).ue(crop / 2);
+        w.put(0, 1).put(1, 1).bytes()
+    };
+    assert_eq!(coded_size(VideoCodec::H264, &sps(68, 8)), CodedSize::Pixels(1080, 1080));
+    assert_eq!(coded_size(VideoCodec::H264, &sps(1024, 16_000)), CodedSize::Pixels(16_384 - 127, 16_384 - 127));
+}
+
+#[test]
+fn whole_pictures_are_looked_through() {
+    use CodedSize::{Pixels, Unchanged, Unreadable};
+    let (small, large) = (vp9_frame(true, false, 64, 64), vp9_frame(false, false, 16_384, 64));
+    let superframe = |lengths: [usize; 2]| {
+        let index = [0xc1, lengths[0] as u8, lengths[1] as u8, 0xc1];
+        [&small[..], &large, &index].concat()
+    };
+    let annex_b = [&[0, 0, 0, 1, 0x09, 0xf0, 0, 0, 1][..], SPS_1080P, &[0, 0, 1, 0x65, 0x88]].concat();
+    let table = [
+        (VideoCodec::Vp8, vec![0x10, 0, 0, 0x9d, 1, 0x2a, 0x80, 2, 0x68, 1], Pixels(640, 360)),
+        (VideoCodec::Vp8, vec![0x11, 0, 0], Unchanged),
+        (VideoCodec::Vp8, vec![], Unreadable),
+        (VideoCodec::Vp9, small.clone(), Pixels(64, 64)),
+        (VideoCodec::Vp9, superframe([small.len(), large.len()]), Pixels(16_384, 64)),
+        (VideoCodec::Vp9, superframe([small.len(), 200]), Unreadable),
+        (VideoCodec::H264, annex_b.clone(), Pixels(1920, 1080)),
+        (VideoCodec::H264, annex_b[..9].to_vec(), Unchanged),
+        (VideoCodec::H264, annex_b[..12].to_vec(), Unreadable),
+    ];
+    for (codec, picture, expected) in table {
+        assert_eq!(coded_size_of_picture(codec, &picture), expected, "{codec:?} {picture:02x?}");
+    }
+}
+
 #[test]
 fn temporal_layers_are_read() {
     assert_eq!(temporal_id(VideoCodec::Vp8, &[0x80, 0x20, 0x80, 0]), Some(2));
@@ -137,6 +239,7 @@ proptest! {
     fn no_bytes_panic(payload in proptest::collection::vec(any::<u8>(), 0..128)) {
         for codec in [VideoCodec::Vp8, VideoCodec::H264, VideoCodec::Vp9, VideoCodec::Av1] {
             let _ = (is_keyframe_start(codec, &payload), picture_size(codec, &payload), temporal_id(codec, &payload));
+            let _ = (coded_size(codec, &payload), coded_size_of_picture(codec, &payload));
         }
         let _ = (h264::sps_size(&payload), audio::audio_level(&payload));
     }
