@@ -15,10 +15,12 @@
 //! | [`bot`], [`clip`] | the `webrtc` crate's own peer connection as a client, and real frames for it to send |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
 //! | [`disk`] | a disk that can be filled |
+//! | [`attack`], [`pictures`] | what hostile clients send |
 //! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attack;
 pub mod bot;
 pub mod browser;
 pub mod clip;
@@ -38,6 +40,7 @@ pub mod livekit_clients;
 pub mod livekit_proxy;
 pub mod participant;
 pub mod peer;
+pub mod pictures;
 pub mod process;
 pub mod prometheus;
 pub mod recorder;

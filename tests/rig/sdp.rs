@@ -28,6 +28,10 @@ pub enum Video {
     Vp8,
     /// RFC 6184, Constrained Baseline, packetization mode 1.
     H264,
+    /// RFC 9628, profile 0.
+    Vp9,
+    /// AV1, main profile.
+    Av1,
 }
 
 /// An offer.
@@ -60,6 +64,8 @@ impl Offer {
             self.section(&mut sdp, "video", &format!("{VIDEO_PT} {VIDEO_RTX_PT}"), "0", self.ssrc);
             let _ = match video {
                 Video::Vp8 => write!(sdp, "a=rtpmap:{VIDEO_PT} VP8/90000\r\n"),
+                Video::Vp9 => write!(sdp, "a=rtpmap:{VIDEO_PT} VP9/90000\r\na=fmtp:{VIDEO_PT} profile-id=0\r\n"),
+                Video::Av1 => write!(sdp, "a=rtpmap:{VIDEO_PT} AV1/90000\r\n"),
                 Video::H264 => write!(
                     sdp,
                     "a=rtpmap:{VIDEO_PT} H264/90000\r\na=fmtp:{VIDEO_PT} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
