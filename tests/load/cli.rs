@@ -2,15 +2,39 @@
 
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+use rig::livekit::Kind;
 use rig::peer::SrtpOffer;
-use rig::vp8::PAYLOAD_BYTES_MIN;
+use rig::vp8::{self, PAYLOAD_BYTES_MIN};
+use rig::{Error, Result, opus};
 
 /// Measures what a server of WHIP and WHEP, or of LiveKit's protocol, forwards on this machine, and at what cost.
 ///
 /// Exit status: 0 measured, 1 failed, 3 measured but disturbed by other processes.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "spillway-load", version)]
+#[derive(Debug, Parser)]
+#[command(name = "spillway-load", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub options: Options,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Instead of a measurement.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compares measurements of two servers: files named LOAD.SERVER.REPEAT.json in a folder, as `--json` writes them.
+    Ratios {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// The server that the ratios are about.
+        #[arg(long, default_value = "spillway")]
+        ours: String,
+    },
+}
+
+/// A measurement.
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// The server.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
@@ -27,15 +51,36 @@ pub(crate) struct Options {
     /// How many publishers.
     #[arg(long, short = 'm', default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=200))]
     pub publishers: u32,
+    /// Each subscriber watches all publishers of its room; LiveKit's protocol only.
+    #[arg(long)]
+    pub all: bool,
     /// A meeting of so many by LiveKit's protocol, instead of publishers and subscribers: each publishes, and watches all others.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=100), conflicts_with_all = ["subscribers", "publishers"])]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=200), conflicts_with_all = ["subscribers", "publishers", "all"])]
     pub meeting: Option<u32>,
+    /// No publishers: subscribers watch this participant, whom another generator's publisher is. LiveKit's protocol only.
+    #[arg(long, conflicts_with_all = ["publishers", "all", "meeting"])]
+    pub watch: Option<String>,
+    /// Begins the identities of all who join.
+    #[arg(long, default_value = "load")]
+    pub prefix: String,
+    /// Where publishers post their offers.
+    #[arg(long, default_value = "/whip/{room}")]
+    pub whip: String,
+    /// Where subscribers post their offers.
+    #[arg(long, default_value = "/whep/{room}?participant={publisher}")]
+    pub whep: String,
+    /// Publish sound (Opus) rather than pictures; LiveKit's protocol only.
+    #[arg(long, conflicts_with = "burst")]
+    pub sound: bool,
     /// Full media while subscribers join, so that it says something how soon they have a picture.
     #[arg(long)]
     pub live: bool,
     /// RTP packets a second from each publisher.
     #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pps: u32,
+    /// RTP packets a second from each publisher while subscribers join: enough to be live.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub idle_pps: u32,
     /// RTP payload of each packet, bytes.
     #[arg(long, default_value_t = 1160, value_parser = clap::value_parser!(u32).range(PAYLOAD_BYTES_MIN as i64..=1200))]
     pub bytes: u32,
@@ -57,6 +102,13 @@ pub(crate) struct Options {
     /// Joins in flight at a time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub join_threads: u32,
+    /// Measure the joins of the last so many subscribers alone, who find all others there. Their CPU is told less what the server
+    /// uses without them.
+    #[arg(long)]
+    pub joins_measured: Option<u32>,
+    /// After each measurement seal and send the same packets to as many sockets from this CPU, and do nothing else: the floor.
+    #[arg(long)]
+    pub floor: Option<usize>,
     /// How peers join.
     #[arg(long, value_enum, default_value_t = Protocol::Whip)]
     pub protocol: Protocol,
@@ -100,28 +152,78 @@ pub(crate) enum Protocol {
 pub(crate) enum Srtp {
     /// AES-CM and AEAD-AES-128-GCM, as browsers do.
     Gcm,
+    /// AEAD-AES-128-GCM alone: of two, many servers take the one that is listed first.
+    GcmOnly,
     /// AES-CM-128-HMAC-SHA1-80 alone.
     Cm,
 }
 
 impl Options {
-    /// With all that a meeting means.
-    pub(crate) fn resolved(mut self) -> Self {
+    /// With all that a meeting means; `Err` where options contradict each other.
+    pub(crate) fn resolved(mut self) -> Result<Self> {
         if let Some(attendees) = self.meeting {
             (self.publishers, self.subscribers, self.protocol) = (attendees, attendees, Protocol::Livekit);
         }
-        self
+        if self.watch.is_some() {
+            self.publishers = 0;
+        }
+        let rooms = self.rooms.len() as u32;
+        let contradictions = [
+            (
+                "--all, --watch and --sound need --protocol livekit",
+                self.protocol == Protocol::Whip && self.needs_livekit(),
+            ),
+            ("--all needs as many publishers in each room", self.all && !self.publishers.is_multiple_of(rooms)),
+            ("--meeting and --watch are of one room", (self.meeting.is_some() || self.watch.is_some()) && rooms > 1),
+            ("--joins-measured is more than there are", self.joins_measured > Some(self.subscribers)),
+        ];
+        match contradictions.into_iter().find(|(_, is)| *is) {
+            Some((what, _)) => Err(Error::Child(what.to_owned())),
+            None => Ok(self),
+        }
+    }
+
+    fn needs_livekit(&self) -> bool {
+        self.all || self.watch.is_some() || self.sound
     }
 
     /// Tracks that each subscriber gets.
     pub(crate) fn tracks(&self) -> usize {
-        self.meeting.map_or(1, |attendees| attendees as usize - 1)
+        let publishers = self.publishers as usize;
+        match self.meeting {
+            Some(_) => publishers - 1,
+            None if self.all => publishers / self.rooms.len(),
+            None => 1,
+        }
+    }
+
+    /// Packets that should arrive for each that is published, if so many subscribers are there.
+    pub(crate) fn fan_out(&self, subscribers: u32) -> f64 {
+        f64::from(subscribers) / f64::from(self.publishers) * self.tracks() as f64
+    }
+
+    /// Of the tracks.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.sound { Kind::Sound } else { Kind::Picture }
+    }
+
+    /// Sockets that the generator has open.
+    pub(crate) fn sockets(&self) -> u64 {
+        let (subscribers, publishers) = (u64::from(self.subscribers), u64::from(self.publishers));
+        let joined = match self.protocol {
+            Protocol::Whip => subscribers + publishers,
+            // Those of a meeting publish and watch with one signal connection.
+            Protocol::Livekit if self.meeting.is_some() => 3 * subscribers,
+            Protocol::Livekit => 2 * (subscribers + publishers),
+        };
+        joined + if self.floor.is_some() { subscribers } else { 0 } + u64::from(self.join_threads)
     }
 
     /// What the ClientHello lists.
     pub(crate) fn srtp_offer(&self) -> SrtpOffer {
         match self.srtp {
             Srtp::Gcm => SrtpOffer::Gcm,
+            Srtp::GcmOnly => SrtpOffer::GcmOnly,
             Srtp::Cm => SrtpOffer::CmOnly,
         }
     }
@@ -130,11 +232,50 @@ impl Options {
     pub(crate) fn time_max(&self) -> Duration {
         let joins_per_second = if self.join_rate == 0 { 50 } else { u64::from(self.join_rate.min(50)) };
         let joining_s = u64::from(self.subscribers + self.publishers) * 2 / joins_per_second;
-        Duration::from_secs(60 + joining_s + self.warm_up + self.seconds * u64::from(self.repeats))
+        let rows = u64::from(self.repeats) * if self.floor.is_some() { 2 } else { 1 };
+        Duration::from_secs(60 + joining_s + self.warm_up + (self.seconds + 1) * rows)
     }
 
-    /// 90 kHz ticks a frame.
+    /// Ticks a frame, of the clock of the kind that is published.
     pub(crate) fn ticks_per_frame(&self) -> u32 {
-        (90_000 * self.burst / self.pps).max(1)
+        let clock_hz = if self.sound { opus::CLOCK_HZ } else { vp8::CLOCK_HZ };
+        (clock_hz * self.burst / self.pps).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(arguments: &[&str]) -> Result<Options> {
+        let line = ["spillway-load", "--protocol", "livekit"].iter().chain(arguments);
+        Arguments::try_parse_from(line).unwrap().options.resolved()
+    }
+
+    #[test]
+    fn tracks_and_fan_out_follow_from_who_watches_whom() {
+        for (arguments, tracks, fan_out) in [
+            (&["-m", "20", "-n", "400"][..], 1, 20.0),
+            (&["-m", "10", "-n", "1000", "--all"], 10, 1000.0),
+            (&["-m", "10", "-n", "1000", "--all", "--rooms", "a,b"], 5, 500.0),
+            (&["--meeting", "150"], 149, 149.0),
+        ] {
+            let options = resolved(arguments).unwrap();
+            assert_eq!((options.tracks(), options.fan_out(options.subscribers)), (tracks, fan_out), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for arguments in [
+            &["--protocol", "whip", "--sound"][..],
+            &["-m", "3", "--all", "--rooms", "a,b"],
+            &["--meeting", "4", "--rooms", "a,b"],
+            &["-n", "10", "--joins-measured", "11"],
+        ] {
+            let line = ["spillway-load"].iter().chain(arguments);
+            let options = Arguments::try_parse_from(line).unwrap().options;
+            assert!(options.resolved().is_err(), "{arguments:?}");
+        }
     }
 }

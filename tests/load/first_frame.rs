@@ -14,6 +14,11 @@ pub(crate) struct FirstFrame {
 }
 
 impl FirstFrame {
+    /// A decrypted packet of sound, of which each is whole; whether it is the first.
+    pub(crate) fn add_sound(&mut self) -> bool {
+        !std::mem::replace(&mut self.done, true)
+    }
+
     /// A decrypted packet of the track; whether it completes the first keyframe.
     pub(crate) fn add(&mut self, packet: &[u8]) -> bool {
         let [_, marker, high, low, ..] = *packet else { return false };

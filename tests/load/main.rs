@@ -5,8 +5,8 @@
 //! subscribers only count what arrives, so that the generator is not the limit; a sample decrypts every packet and takes
 //! the kernel's receive timestamps.
 //!
-//! Limits: one address family (IPv4), no NACKs: on loopback a loss is the server's or the
-//! receive buffer's, and shows as one. Everything is bounded in count and time.
+//! Limits: no NACKs, so on loopback a loss is the server's or the receive buffer's, and shows as one. Data channels are opened only by
+//! a server that opens them by itself. Everything is bounded in count and time.
 //!
 //! | file | does |
 //! |---|---|
@@ -15,21 +15,27 @@
 //! | `join.rs` | who joins, and how: publishers and subscribers, or a meeting |
 //! | `publisher.rs` | sends on schedule, answers keyframe requests |
 //! | `subscriber.rs`, `receive.rs` | receive, count, report once a second |
+//! | `floor.rs`, `send.rs` | the floor: sealing and sending alone |
 //! | `first_frame.rs` | when a newcomer has something to show |
 //! | `measure.rs` | what was used between two moments |
-//! | `report.rs` | the table, and whether it may be believed |
+//! | `report.rs`, `table.rs` | the figures, and whether they may be believed; the table |
+//! | `ratios.rs` | two servers' figures beside each other |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cli;
 mod first_frame;
+mod floor;
 mod join;
 mod measure;
 mod publisher;
+mod ratios;
 mod receive;
 mod report;
 mod run;
+mod send;
 mod subscriber;
+mod table;
 
 use std::process::ExitCode;
 
@@ -39,12 +45,20 @@ use clap::Parser as _;
 const EXIT_NOT_JUDGED: u8 = 3;
 
 fn main() -> ExitCode {
-    let options = cli::Options::parse().resolved();
-    match run::run(&options) {
-        Ok(report) => {
+    let cli::Arguments { options, command } = cli::Arguments::parse();
+    let printed = match command {
+        Some(cli::Command::Ratios { folder, ours }) => ratios::read(&folder, &ours).map(|table| {
+            print!("{table}");
+            false
+        }),
+        None => options.resolved().and_then(|options| run::run(&options)).map(|report| {
             print!("{report}");
-            if report.is_disturbed() { ExitCode::from(EXIT_NOT_JUDGED) } else { ExitCode::SUCCESS }
-        }
+            report.is_disturbed()
+        }),
+    };
+    match printed {
+        Ok(true) => ExitCode::from(EXIT_NOT_JUDGED),
+        Ok(false) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spillway-load: {error}");
             let mut cause = std::error::Error::source(&error);

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rig::livekit::Kind;
+use rig::opus::OpusStream;
 use rig::peer::{DATAGRAM_BYTES_MAX, Peer};
 use rig::process::realtime_ns;
 use rig::vp8::Vp8Stream;
@@ -14,8 +16,6 @@ use rig::{rtcp, vp8};
 
 use crate::cli::Options;
 
-/// While subscribers join, each publisher sends so many packets a second: enough to be live.
-const IDLE_PPS: u32 = 5;
 /// Lateness after which the schedule starts anew.
 const LATE_MAX: Duration = Duration::from_millis(100);
 
@@ -34,9 +34,30 @@ pub(crate) struct Shared {
     pub lateness_us: Mutex<Vec<f64>>,
 }
 
+enum Stream {
+    Picture(Vp8Stream),
+    Sound(OpusStream),
+}
+
+impl Stream {
+    fn new(kind: Kind, ssrc: u32, peer: &Peer, payload_bytes: usize) -> Self {
+        match kind {
+            Kind::Picture => Self::Picture(Vp8Stream::new(ssrc, peer.answer.video_pt, payload_bytes)),
+            Kind::Sound => Self::Sound(OpusStream::new(ssrc, peer.answer.audio_pt, payload_bytes)),
+        }
+    }
+
+    fn timestamp(&self) -> u32 {
+        match self {
+            Self::Picture(stream) => stream.timestamp(),
+            Self::Sound(stream) => stream.timestamp(),
+        }
+    }
+}
+
 struct Publisher {
     peer: Peer,
-    stream: Vp8Stream,
+    stream: Stream,
     ssrc: u32,
     next: Instant,
     report_at: Instant,
@@ -52,7 +73,7 @@ pub(crate) fn publish(peers: Vec<(Peer, u32)>, options: &Options, shared: &Arc<S
         .zip(peers)
         .map(|(i, (peer, ssrc))| {
             let _ = peer.socket.set_nonblocking(true);
-            let stream = Vp8Stream::new(ssrc, peer.answer.video_pt, options.bytes as usize);
+            let stream = Stream::new(options.kind(), ssrc, &peer, options.bytes as usize);
             let next = start + frame_period(options, options.pps) * i / count;
             Publisher { peer, stream, ssrc, next, report_at: start, keyframe_wanted: true, packets: 0 }
         })
@@ -60,7 +81,7 @@ pub(crate) fn publish(peers: Vec<(Peer, u32)>, options: &Options, shared: &Arc<S
     let mut packet = Vec::with_capacity(vp8::RTP_HEADER + options.bytes as usize);
     while !shared.stop.load(Relaxed) {
         let full = shared.full.load(Relaxed);
-        let period = frame_period(options, if full { options.pps } else { IDLE_PPS });
+        let period = frame_period(options, if full { options.pps } else { options.idle_pps });
         for publisher in &mut publishers {
             publisher.turn(options, period, full, &mut packet, shared);
         }
@@ -95,7 +116,7 @@ impl Publisher {
             let octets = self.packets.wrapping_mul(options.bytes);
             let report = rtcp::sender_report(self.ssrc, ntp_now(), self.stream.timestamp(), self.packets, octets);
             let _ = self.peer.send_rtcp(&report);
-            self.peer.session.beat();
+            self.peer.beat();
             if let Ok(check) = self.peer.binding_request() {
                 let _ = self.peer.socket.send(&check);
             }
@@ -104,9 +125,17 @@ impl Publisher {
 
     fn send_frame(&mut self, options: &Options, packet: &mut Vec<u8>, shared: &Shared) {
         let keyframe = std::mem::take(&mut self.keyframe_wanted);
-        self.stream.next_frame(options.ticks_per_frame());
+        let ticks = options.ticks_per_frame();
+        if let Stream::Picture(stream) = &mut self.stream {
+            stream.next_frame(ticks);
+        }
         for i in 0..options.burst {
-            self.stream.packet(packet, i == 0, i + 1 == options.burst, keyframe, realtime_ns());
+            match &mut self.stream {
+                Stream::Picture(stream) => {
+                    stream.packet(packet, i == 0, i + 1 == options.burst, keyframe, realtime_ns())
+                }
+                Stream::Sound(stream) => stream.packet(packet, ticks, realtime_ns()),
+            }
             let _ = self.peer.send_rtp(packet);
         }
         self.packets = self.packets.wrapping_add(options.burst);
@@ -117,6 +146,7 @@ impl Publisher {
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
         while let Ok(n) = self.peer.socket.recv(&mut datagram) {
             if !rtcp::is_rtcp(&datagram[..n]) {
+                self.peer.hear(&datagram[..n]);
                 continue;
             }
             let requests = self.peer.rx.decrypt_rtcp(&datagram[..n]).map_or(0, |plain| rtcp::keyframe_requests(&plain));

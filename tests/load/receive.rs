@@ -1,6 +1,4 @@
 //! Batched receiving: `recvmmsg` with the kernel's timestamps, over epoll.
-//!
-//! The only file of the generator with `unsafe` in it.
 
 use std::io;
 use std::net::UdpSocket;

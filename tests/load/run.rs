@@ -11,7 +11,8 @@ use rig::process::{pin_to_cpu, raise_open_files};
 use rig::stats::quantile;
 use rig::{Error, Result};
 
-use crate::cli::{Options, Protocol};
+use crate::cli::Options;
+use crate::floor::{Cost, Floor};
 use crate::join::Door;
 use crate::measure::{Moment, resident_kib};
 use crate::publisher::{self, Shared};
@@ -20,6 +21,10 @@ use crate::subscriber::Audience;
 
 /// A run that takes longer than it ever could is stopped with this status.
 const EXIT_HUNG: i32 = 4;
+/// Files that are open beside sockets of media and signalling.
+const FILES_BESIDE: u64 = 64;
+/// After the floor the media settles for so long.
+const MEDIA_SETTLES: Duration = Duration::from_secs(1);
 /// Subscribers without a packet after the warm-up are waited for up to this long.
 const ALL_START_MAX: Duration = Duration::from_secs(5);
 /// Publishers get this long to appear on the stage before anyone subscribes.
@@ -32,8 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
         return Err(Error::Child("the generator cannot be bound to that CPU".into()));
     }
     let open_files = raise_open_files();
-    let sockets = if options.protocol == Protocol::Livekit { 2 } else { 1 };
-    let wanted = sockets * u64::from(options.subscribers + options.publishers + options.join_threads) + 64;
+    let wanted = options.sockets() + FILES_BESIDE;
     if open_files < wanted {
         return Err(Error::Child(format!("{wanted} open files are needed, the limit is {open_files}")));
     }
@@ -41,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let credentials = Credentials::new(options.srtp_offer())?;
     let rig = Rig(Door::new(options, &http, &credentials));
 
-    let publishing = (0..options.publishers).map(|m| rig.0.join_publisher(m)).collect::<Result<Vec<_>>>()?;
+    let publishing = rig.0.join_publishers()?;
     let shared = Arc::new(Shared::default());
     let report = thread::scope(|scope| {
         let publishing = scope.spawn(|| publisher::publish(publishing, options, &shared));
@@ -70,7 +74,7 @@ impl Rig<'_> {
         while audience.seen().silent > 0 && Instant::now() < until {
             audience.run(Duration::from_millis(500));
         }
-        let rows = (0..self.0.options.repeats).map(|_| self.measure(&mut audience, shared)).collect();
+        let (rows, floor) = self.measure_repeatedly(&mut audience, shared)?;
         shared.full.store(false, Relaxed);
         let keyframe_requests = shared.keyframe_requests.load(Relaxed);
         let (silent, profile) = (audience.seen().silent, audience.profile());
@@ -78,7 +82,23 @@ impl Rig<'_> {
         let first = self.0.options.live.then(|| First::new(&audience.first_packet_ms, &audience.first_frame_ms));
         self.0.leave(audience.into_peers());
         let options = self.0.options.clone();
-        Ok(Report { options, joins, first, rows, silent, profile, keyframe_requests, resident_kib })
+        Ok(Report { options, joins, first, rows, floor, silent, profile, keyframe_requests, resident_kib })
+    }
+
+    /// The measurements, and after each the floor where it is asked for.
+    fn measure_repeatedly(&self, audience: &mut Audience, shared: &Shared) -> Result<(Vec<Row>, Vec<Cost>)> {
+        let options = self.0.options;
+        let mut floor = options.floor.map(|cpu| Floor::new(options, cpu)).transpose()?;
+        let (mut rows, mut costs) = (vec![], vec![]);
+        for _ in 0..options.repeats {
+            rows.push(self.measure(audience, shared));
+            let Some(floor) = &mut floor else { continue };
+            shared.full.store(false, Relaxed);
+            costs.push(floor.measure(Duration::from_secs(options.seconds), || audience.turn())?);
+            shared.full.store(true, Relaxed);
+            audience.run(MEDIA_SETTLES);
+        }
+        Ok((rows, costs))
     }
 
     fn measure(&self, audience: &mut Audience, shared: &Shared) -> Row {
@@ -90,11 +110,9 @@ impl Rig<'_> {
         let usage = from.until_now(self.0.options.pid);
         let (now, sent_now) = (audience.seen(), shared.packets.load(Relaxed));
         let lateness = take(&shared.lateness_us);
-        let options = self.0.options;
-        let share = f64::from(options.subscribers) / f64::from(options.publishers) * options.tracks() as f64;
         Row {
             usage,
-            wanted: (sent_now - sent) as f64 * share,
+            wanted: (sent_now - sent) as f64 * self.0.options.fan_out(audience.len()),
             received: now.received - seen.received,
             numbered: now.numbered - seen.numbered,
             other: now.other - seen.other,

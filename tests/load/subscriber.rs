@@ -2,7 +2,8 @@
 //!
 //! A plain subscriber looks at RTP headers only, once it has had a whole keyframe of each track. A sampled one decrypts every
 //! packet, which proves that it could be shown, and compares the kernel's receive time with the send time in the payload. Each sends
-//! a receiver report with REMB once a second, with a keyframe request while it has nothing, and renews its consent every five.
+//! a receiver report with REMB once a second, with a keyframe request while it has nothing, and renews its consent every five. Checks
+//! of the server's and its DTLS are answered.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use crate::cli::Options;
 use crate::first_frame::FirstFrame;
 use crate::receive::{Batch, Epoll, enable_timestamps, set_receive_buffer};
 
-/// Bytes of a datagram that a plain subscriber reads.
-const HEAD_BYTES: usize = 16;
+/// Bytes of a datagram that a plain subscriber reads: a connectivity check fits.
+const HEAD_BYTES: usize = 256;
 /// Receive buffer of each subscriber, bytes.
 const RECEIVE_BUFFER: i32 = 1 << 20;
 /// How often the loop attends to reports.
@@ -57,6 +58,8 @@ pub(crate) struct Joined {
     pub since: Instant,
     /// How many tracks it is to get.
     pub tracks: usize,
+    /// They are sound.
+    pub sound: bool,
 }
 
 struct Subscriber {
@@ -102,6 +105,8 @@ pub(crate) struct Audience {
     subscribers: Vec<Subscriber>,
     epoll: Epoll,
     batch: Batch,
+    /// Datagrams of one batch that are no media.
+    aside: Vec<Vec<u8>>,
     other: u64,
     decrypted: u64,
     bad: u64,
@@ -123,6 +128,7 @@ impl Audience {
             subscribers: Vec::with_capacity(options.subscribers as usize),
             epoll: Epoll::new().map_err(Error::io("making an epoll"))?,
             batch: Batch::new(),
+            aside: vec![],
             other: 0,
             decrypted: 0,
             bad: 0,
@@ -145,6 +151,11 @@ impl Audience {
         self.epoll.add(&joined.peer.socket, i).map_err(Error::io("watching a subscriber's socket"))?;
         self.subscribers.push(Subscriber { joined, sources: vec![], started: false });
         Ok(())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.subscribers.len() as u32
     }
 
     /// The profile that most were given.
@@ -177,15 +188,21 @@ impl Audience {
 
     fn receive(&mut self, i: usize) {
         let Some(subscriber) = self.subscribers.get_mut(i) else { return };
-        let Subscriber { joined: Joined { peer, sampled, since, tracks }, sources, started } = subscriber;
+        let Subscriber { joined: Joined { peer, sampled, since, tracks, sound }, sources, started } = subscriber;
+        let payload_type = if *sound { peer.answer.audio_pt } else { peer.answer.video_pt };
+        let aside = &mut self.aside;
         let head = if *sampled || !*started { DATAGRAM_BYTES_MAX } else { HEAD_BYTES };
         self.batch.receive(&peer.socket, head, |datagram| {
             let bytes = datagram.bytes;
-            if bytes.len() < vp8::RTP_HEADER || bytes[0] >> 6 != 2 || rtcp::is_rtcp(bytes) {
+            if bytes.first().is_some_and(|first| first >> 6 != 2) {
+                aside.push(bytes.to_vec());
+                return;
+            }
+            if bytes.len() < vp8::RTP_HEADER || rtcp::is_rtcp(bytes) {
                 return;
             }
             let ssrc = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
-            let ours = (bytes[1] & 0x7f == peer.answer.video_pt).then(|| Subscriber::source(sources, *tracks, ssrc));
+            let ours = (bytes[1] & 0x7f == payload_type).then(|| Subscriber::source(sources, *tracks, ssrc));
             let Some(source) = ours.flatten() else {
                 self.other += 1;
                 return;
@@ -198,7 +215,8 @@ impl Audience {
                 return;
             }
             let plain = peer.rx.decrypt_rtp(bytes).ok();
-            if plain.as_ref().is_some_and(|plain| source.first.add(plain)) {
+            let first = &mut source.first;
+            if plain.as_ref().is_some_and(|plain| if *sound { first.add_sound() } else { first.add(plain) }) {
                 self.first_frame_ms.push(since.elapsed().as_secs_f64() * 1000.0);
                 *started = sources.len() == *tracks && sources.iter().all(|source| source.first.done);
             }
@@ -211,6 +229,7 @@ impl Audience {
                 None => self.bad += 1,
             }
         });
+        aside.drain(..).for_each(|datagram| peer.hear(&datagram));
     }
 
     /// One subscriber's; each time on another of its tracks.
@@ -220,18 +239,18 @@ impl Audience {
         let Some(Subscriber { joined, sources, started }) = self.subscribers.get_mut((n % count) as usize) else {
             return;
         };
-        let peer = &mut joined.peer;
         let on = sources.get((n / count) as usize % sources.len().max(1));
         let (source, highest) = on.map_or((0, 0), |on| (on.ssrc, on.sequence.highest as u32));
         let mut compound = rtcp::receiver_report_remb(1, source, highest, self.remb_bits_per_second);
-        if !*started {
+        if !*started && !joined.sound {
             // As a browser does that has nothing to show.
             let waiting = sources.iter().filter(|source| !source.first.done).map(|source| source.ssrc);
-            let nothing = sources.is_empty().then(|| peer.answer.video_ssrc.unwrap_or(source));
+            let nothing = sources.is_empty().then(|| joined.peer.answer.video_ssrc.unwrap_or(source));
             waiting.chain(nothing).for_each(|source| compound.extend(rtcp::pli(1, source)));
         }
+        let peer = &mut joined.peer;
         let _ = peer.send_rtcp(&compound);
-        peer.session.beat();
+        peer.beat();
         if n / count % CONSENT_EVERY == 0
             && let Ok(check) = peer.binding_request()
         {

@@ -7,8 +7,9 @@
 //! |---|---|
 //! | [`server`] | the server's process: free ports, data folder, readiness, its end |
 //! | [`http`], [`prometheus`], [`token`] | its HTTP surface |
-//! | [`sdp`], [`session`], [`ice`], [`peer`], [`livekit`] | one WebRTC peer of our own, for load and for ill-behaved clients |
-//! | [`vp8`], [`rtcp`], [`flow`] | packets for it to send, and to get |
+//! | [`sdp`], [`candidate`], [`session`], [`ice`], [`dtls`], [`credentials`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
+//! | [`signal`], [`livekit`] | the same by LiveKit's protocol |
+//! | [`vp8`], [`opus`], [`mark`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
 //! | [`browser`], [`gst`], [`livekit_clients`], [`participant`] | real clients: Chromium, GStreamer and LiveKit's |
@@ -23,8 +24,12 @@
 pub mod attack;
 pub mod bot;
 pub mod browser;
+pub mod candidate;
+mod channels;
 pub mod clip;
+pub mod credentials;
 pub mod disk;
+pub mod dtls;
 mod error;
 pub mod ffprobe;
 pub mod flow;
@@ -38,6 +43,8 @@ pub mod lipsync;
 pub mod livekit;
 pub mod livekit_clients;
 pub mod livekit_proxy;
+pub mod mark;
+pub mod opus;
 pub mod participant;
 pub mod peer;
 pub mod pictures;
@@ -49,6 +56,7 @@ pub mod rtcp;
 pub mod sdp;
 pub mod server;
 pub mod session;
+pub mod signal;
 pub mod stats;
 pub mod token;
 pub mod vp8;

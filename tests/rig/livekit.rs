@@ -1,263 +1,177 @@
 //! A client of LiveKit's protocol, for load: one track published, any number watched. Blocking, like [`crate::peer`].
 //!
 //! With two peer connections, as `/rtc` has it: what is published on the one, and what is watched on the other, whose offers are the
-//! server's and are answered as they come.
+//! server's and are answered as they come. Candidates may stand in descriptions or be trickled.
 
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, UdpSocket};
 
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
-use livekit_protocol::signal_response::Message;
-use prost::Message as _;
-use tungstenite::{Bytes, WebSocket};
 
+use crate::candidate;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::peer::{Credentials, Signalled};
+use crate::ice::Secret;
+use crate::peer::{Credentials, Peer, Signalled};
 use crate::sdp::{Answer, Direction, Offer, Video};
 use crate::session::Session;
+pub use crate::signal::Signal;
 
-/// A message may take so long.
-const MESSAGE_MAX: Duration = Duration::from_secs(10);
-/// How often the server wants to hear of us.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// Where a [`Signal`] keeps candidates of the connection that we publish on, and of the one that we watch on.
+const PUBLISHER: usize = 0;
+const SUBSCRIBER: usize = 1;
 
-/// A signal connection.
-pub struct Signal {
-    socket: WebSocket<TcpStream>,
-    pinged: Instant,
-    /// What offers are answered with, for who watches.
-    answering: Option<Answering>,
+/// A kind of track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// VP8.
+    Picture,
+    /// Opus.
+    Sound,
 }
 
-/// Our end of the peer connection that the server offers.
-struct Answering {
-    ufrag: String,
-    pwd: String,
-    fingerprint: String,
-}
-
-impl std::fmt::Debug for Signal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signal").finish_non_exhaustive()
-    }
-}
-
-impl Signal {
-    /// Joins. `auto_subscribe`: every track is to be sent, without being asked for.
-    pub fn join(http: &Http, token: &str, auto_subscribe: bool) -> Result<(Self, proto::JoinResponse)> {
-        let url = http.origin().replacen("http", "ws", 1);
-        let host = url.trim_start_matches("ws://").to_owned();
-        let subscribe = u8::from(auto_subscribe);
-        let url = format!("{url}/rtc?access_token={token}&auto_subscribe={subscribe}&protocol=16&sdk=rig&version=1");
-        let stream = TcpStream::connect(&host).map_err(Error::io("connecting to the server"))?;
-        stream.set_nodelay(true).map_err(Error::io("setting up a connection"))?;
-        stream.set_read_timeout(Some(MESSAGE_MAX)).map_err(Error::io("setting up a connection"))?;
-        let refused = |error: String| Error::Child(format!("the signal connection is refused: {error}"));
-        let (socket, _) = tungstenite::client(url, stream).map_err(|error| refused(error.to_string()))?;
-        let mut signal = Self { socket, pinged: Instant::now(), answering: None };
-        let join = signal.find(|message| if let Message::Join(join) = message { Some(join) } else { None })?;
-        Ok((signal, join))
-    }
-
-    fn say(&mut self, request: Request) -> Result<()> {
-        let request = proto::SignalRequest { message: Some(request) };
-        let message = tungstenite::Message::Binary(Bytes::from(request.encode_to_vec()));
-        self.socket.send(message).map_err(|error| Error::Child(format!("the signal connection: {error}")))
-    }
-
-    /// The next message that is of interest.
-    fn find<T>(&mut self, mut is: impl FnMut(Message) -> Option<T>) -> Result<T> {
-        let until = Instant::now() + MESSAGE_MAX;
-        while Instant::now() < until {
-            let message = self.socket.read();
-            let message = message.map_err(|error| Error::Child(format!("the signal connection: {error}")))?;
-            let tungstenite::Message::Binary(bytes) = message else { continue };
-            let response = proto::SignalResponse::decode(bytes);
-            let message = response.map_err(|error| Error::Child(format!("a signal message: {error}")))?.message;
-            if let Some(Message::Leave(leave)) = &message {
-                return Err(Error::Child(format!("the server bids to leave: {leave:?}")));
-            }
-            if let Some(Message::Offer(offer)) = &message {
-                self.answer(offer)?;
-            }
-            if let Some(found) = message.and_then(&mut is) {
-                return Ok(found);
-            }
-        }
-        Err(Error::Child("the server does not say what is awaited".into()))
-    }
-
-    /// Takes all that is offered.
-    fn answer(&mut self, offer: &proto::SessionDescription) -> Result<()> {
-        let Some(Answering { ufrag, pwd, fingerprint }) = &self.answering else { return Ok(()) };
-        let sdp = mirrored(&offer.sdp, ufrag, pwd, fingerprint);
-        let answer = proto::SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..Default::default() };
-        self.say(Request::Answer(answer))
-    }
-
-    /// To be called now and then, so that the server knows that we are there. What it says meanwhile is read and dropped.
-    pub fn beat(&mut self) {
-        if self.pinged.elapsed() < PING_INTERVAL {
-            return;
-        }
-        self.pinged = Instant::now();
-        let _ = self.say(Request::PingReq(proto::Ping::default()));
-        if self.socket.get_ref().set_nonblocking(true).is_ok() {
-            while self.socket.read().is_ok() {}
-            let _ = self.socket.get_ref().set_nonblocking(false);
-        }
-    }
-
-    /// Says nothing, and reads what the server says until it ends the connection. How long that took; `Err` after `max`.
-    pub fn wait_for_end(&mut self, max: Duration) -> Result<Duration> {
-        let start = Instant::now();
-        while start.elapsed() < max {
-            match self.socket.read() {
-                Ok(message) if !message.is_close() => {}
-                // Nothing within the socket's own time limit.
-                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Ok(_) | Err(_) => return Ok(start.elapsed()),
-            }
-        }
-        let what = "the end of a signal connection".to_owned();
-        Err(Error::Timeout { what, seconds: max.as_secs(), detail: String::new() })
-    }
-
-    /// Leaves.
-    pub fn leave(&mut self) -> Result<()> {
-        self.say(Request::Leave(proto::LeaveRequest::default()))
-    }
-}
-
-/// Our end of ICE.
-fn ice() -> (String, String) {
-    (format!("{:08x}", rand::random::<u32>()), format!("{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>()))
-}
-
-/// Publishes a VP8 track. The token must not allow watching: there would be a second peer connection.
-pub fn publish(http: &Http, credentials: &Credentials, token: &str, ssrc: u32) -> Result<Signalled> {
+/// Publishes a track. The token must not allow watching: there would be a second peer connection.
+pub fn publish(http: &Http, credentials: &Credentials, token: &str, kind: Kind, ssrc: u32) -> Result<Peer> {
     let (mut signal, _) = Signal::join(http, token, false)?;
-    let (answer, ufrag, _) = signal.publish(credentials, ssrc)?;
-    Ok(Signalled::new(answer, Session::of(signal), ufrag))
+    let (mut peer, _) = signal.publish(credentials, kind, ssrc)?;
+    peer.session = Session::of(signal);
+    Ok(peer)
 }
 
-/// Watches the picture of `whom`. `auto_subscribe`: nobody else publishes.
+/// Watches all that `whom` publish, who publish already. `auto_subscribe`: nobody else does.
 pub fn watch(
     http: &Http,
     credentials: &Credentials,
     token: &str,
-    whom: &str,
+    whom: &[String],
     auto_subscribe: bool,
-) -> Result<Signalled> {
-    let (mut signal, join) = Signal::join(http, token, auto_subscribe)?;
-    signal.answer_with(credentials);
-    let video = |track: &&proto::TrackInfo| track.r#type() == proto::TrackType::Video;
-    let published = join.other_participants.iter().find(|other| other.identity == whom);
-    let track = published.and_then(|other| other.tracks.iter().find(video)).map(|track| track.sid.clone());
-    let track = track.ok_or_else(|| Error::Child(format!("{whom} publishes no picture")))?;
+) -> Result<Peer> {
+    let (mut signal, _) = Signal::join(http, token, auto_subscribe)?;
+    let tracks = signal.wait("a track of everybody who is to be watched", |heard| {
+        let tracks_of = |identity: &String| heard.tracks.iter().find(|track| track.identity == *identity);
+        whom.iter().map(|identity| tracks_of(identity).map(|track| track.sid.clone())).collect::<Option<Vec<_>>>()
+    })?;
     if !auto_subscribe {
-        signal.subscribe(vec![track.clone()])?;
+        signal.subscribe(&tracks)?;
     }
-    signal.watched(&[track])
+    let peer = signal.connect(credentials)?;
+    signal.watched(peer, &tracks)
 }
 
 /// One of a meeting: has published, and watches nobody yet.
 pub struct Attendee {
     signal: Signal,
+    watching: Peer,
     /// What others are to ask for.
     pub track: String,
 }
 
 impl Attendee {
-    /// Joins and publishes a VP8 track; the peer connection for that has no session of its own.
-    pub fn join(http: &Http, credentials: &Credentials, token: &str, ssrc: u32) -> Result<(Self, Signalled)> {
+    /// Joins and publishes a track; the peer connection for that has no session of its own.
+    pub fn join(http: &Http, credentials: &Credentials, token: &str, kind: Kind, ssrc: u32) -> Result<(Self, Peer)> {
         let (mut signal, _) = Signal::join(http, token, false)?;
-        signal.answer_with(credentials);
-        let (answer, ufrag, track) = signal.publish(credentials, ssrc)?;
-        Ok((Self { signal, track }, Signalled::new(answer, Session::none(), ufrag)))
+        let watching = signal.connect(credentials)?;
+        let (publishing, track) = signal.publish(credentials, kind, ssrc)?;
+        Ok((Self { signal, watching, track }, publishing))
     }
 
     /// Watches these tracks.
-    pub fn watch(mut self, tracks: &[String]) -> Result<Signalled> {
-        self.signal.subscribe(tracks.to_vec())?;
-        self.signal.watched(tracks)
+    pub fn watch(mut self, tracks: &[String]) -> Result<Peer> {
+        self.signal.subscribe(tracks)?;
+        self.signal.watched(self.watching, tracks)
     }
 }
 
 impl Signal {
-    /// From now on offers are answered.
-    fn answer_with(&mut self, credentials: &Credentials) {
-        let ((ufrag, pwd), fingerprint) = (ice(), credentials.fingerprint().to_owned());
-        self.answering = Some(Answering { ufrag, pwd, fingerprint });
+    /// A socket for a peer connection, at the address that the server knows us by, and that address.
+    fn bind(&self) -> Result<(UdpSocket, SocketAddr)> {
+        let socket = UdpSocket::bind((self.local_ip()?, 0)).map_err(Error::io("binding a peer's socket"))?;
+        let local = socket.local_addr().map_err(Error::io("reading a peer's address"))?;
+        Ok((socket, local))
     }
 
-    /// The server's answer, our user name fragment, and the track's id.
-    fn publish(&mut self, credentials: &Credentials, ssrc: u32) -> Result<(Answer, String, String)> {
-        self.say(Request::AddTrack(proto::AddTrackRequest {
-            // As the offer's msid has it.
+    /// Publishes; the track's id.
+    fn publish(&mut self, credentials: &Credentials, kind: Kind, ssrc: u32) -> Result<(Peer, String)> {
+        let video = (kind == Kind::Picture).then_some(Video::Vp8);
+        self.say(Request::AddTrack(add_track(kind)))?;
+        let sid =
+            self.wait("a track being published", |heard| heard.published.as_ref().map(|track| track.sid.clone()))?;
+        let (secret, (socket, local)) = (Secret::random(), self.bind()?);
+        let offer = Offer {
+            direction: Direction::Publish,
+            video,
+            audio: video.is_none(),
+            ufrag: secret.ufrag.clone(),
+            pwd: secret.pwd.clone(),
+            fingerprint: credentials.fingerprint().to_owned(),
+            ssrc,
+        };
+        let sdp = offer.print();
+        self.say(Request::Offer(proto::SessionDescription {
+            r#type: "offer".into(),
+            sdp,
+            id: 1,
+            ..Default::default()
+        }))?;
+        let target = proto::SignalTarget::Publisher.into();
+        let candidate_init = candidate::print_init(local);
+        self.say(Request::Trickle(proto::TrickleRequest { candidate_init, target, ..Default::default() }))?;
+        let answer = self.wait("an answer with a candidate", |heard| {
+            Answer::parse_trickled(&heard.answer.as_ref()?.sdp, &heard.candidates[PUBLISHER]).ok()
+        })?;
+        let signalled = Signalled::answered(answer, Session::none(), secret).with_socket(socket);
+        Ok((Peer::connect(credentials, signalled)?, sid))
+    }
+
+    /// The peer connection that the server offers.
+    fn connect(&mut self, credentials: &Credentials) -> Result<Peer> {
+        let (secret, (socket, local)) = (Secret::random(), self.bind()?);
+        self.answer_with(secret.clone(), credentials.fingerprint(), local)?;
+        let offer = self.wait("an offer with a candidate", |heard| {
+            Answer::parse_trickled(&heard.offer.as_ref()?.sdp, &heard.candidates[SUBSCRIBER]).ok()
+        })?;
+        Peer::connect(credentials, Signalled::answering(offer, Session::none(), secret).with_socket(socket))
+    }
+
+    fn subscribe(&mut self, tracks: &[String]) -> Result<()> {
+        let (track_sids, subscribe) = (tracks.to_vec(), true);
+        self.say(Request::Subscription(proto::UpdateSubscription { track_sids, subscribe, ..Default::default() }))
+    }
+
+    /// Answers offers until one brings all of these tracks.
+    fn watched(mut self, mut peer: Peer, tracks: &[String]) -> Result<Peer> {
+        let (servers, mut judged) = (peer.answer.candidates.clone(), 0);
+        peer.answer = self.wait("an offer with all tracks", |heard| {
+            // Descriptions of many sections are long.
+            let offer = heard.offer.as_ref().filter(|_| judged < heard.offers)?;
+            judged = heard.offers;
+            let told = |track: &String| offer.mid_to_track_id.values().any(|sid| sid == track);
+            let brings = |track: &String| told(track) || offer.sdp.contains(track);
+            tracks.iter().all(brings).then(|| Answer::parse_trickled(&offer.sdp, &servers).ok()).flatten()
+        })?;
+        peer.session = Session::of(self);
+        Ok(peer)
+    }
+}
+
+/// The offer's msid has the same `cid`s.
+fn add_track(kind: Kind) -> proto::AddTrackRequest {
+    match kind {
+        Kind::Picture => proto::AddTrackRequest {
             cid: "video".to_owned(),
             r#type: proto::TrackType::Video.into(),
             source: proto::TrackSource::Camera.into(),
             width: 1280,
             height: 720,
             ..proto::AddTrackRequest::default()
-        }))?;
-        let published =
-            self.find(|message| if let Message::TrackPublished(track) = message { Some(track) } else { None })?;
-        let (ufrag, pwd) = ice();
-        let offer = Offer {
-            direction: Direction::Publish,
-            video: Some(Video::Vp8),
-            audio: false,
-            ufrag: ufrag.clone(),
-            pwd,
-            fingerprint: credentials.fingerprint().to_owned(),
-            ssrc,
-        };
-        let offer =
-            proto::SessionDescription { r#type: "offer".into(), sdp: offer.print(), id: 1, ..Default::default() };
-        self.say(Request::Offer(offer))?;
-        let answer = self.find(|message| if let Message::Answer(answer) = message { Some(answer) } else { None })?;
-        Ok((Answer::parse(&answer.sdp)?, ufrag, published.track.unwrap_or_default().sid))
+        },
+        // Redundancy (RFC 2198) would make other packets of ours.
+        Kind::Sound => proto::AddTrackRequest {
+            cid: "audio".to_owned(),
+            r#type: proto::TrackType::Audio.into(),
+            source: proto::TrackSource::Microphone.into(),
+            disable_red: true,
+            ..proto::AddTrackRequest::default()
+        },
     }
-
-    fn subscribe(&mut self, track_sids: Vec<String>) -> Result<()> {
-        self.say(Request::Subscription(proto::UpdateSubscription {
-            track_sids,
-            subscribe: true,
-            ..proto::UpdateSubscription::default()
-        }))
-    }
-
-    /// Answers offers until one brings all of these tracks.
-    fn watched(mut self, tracks: &[String]) -> Result<Signalled> {
-        let brings_all = |offer: &proto::SessionDescription| {
-            tracks.iter().all(|track| offer.mid_to_track_id.values().any(|sid| sid == track))
-        };
-        let offer = self.find(|message| match message {
-            Message::Offer(offer) if brings_all(&offer) => Some(offer),
-            _ => None,
-        })?;
-        let ufrag = self.answering.as_ref().map(|ours| ours.ufrag.clone()).unwrap_or_default();
-        Ok(Signalled::new(Answer::parse(&offer.sdp)?, Session::of(self), ufrag))
-    }
-}
-
-/// An answer that takes all of an offer.
-fn mirrored(offer: &str, ufrag: &str, pwd: &str, fingerprint: &str) -> String {
-    let ours = |line: &str| {
-        let key = line.split(':').next().unwrap_or(line);
-        match key {
-            "a=ice-ufrag" => Some(format!("a=ice-ufrag:{ufrag}")),
-            "a=ice-pwd" => Some(format!("a=ice-pwd:{pwd}")),
-            "a=fingerprint" => Some(format!("a=fingerprint:sha-256 {fingerprint}")),
-            "a=setup" => Some("a=setup:active".to_owned()),
-            "a=sendonly" => Some("a=recvonly".to_owned()),
-            "a=ice-lite" | "a=candidate" | "a=end-of-candidates" | "a=ssrc" | "a=ssrc-group" | "a=msid" => None,
-            _ => Some(line.to_owned()),
-        }
-    };
-    offer.lines().filter_map(ours).map(|line| line + "\r\n").collect()
 }

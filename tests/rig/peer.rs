@@ -1,86 +1,31 @@
-//! One WebRTC peer of our own: offer and answer over WHIP or WHEP, ICE, DTLS as the client, SRTP.
+//! One WebRTC peer of our own: offer and answer over WHIP or WHEP, ICE as a full agent, DTLS in either role, SRTP.
 //!
 //! For load and for clients that behave badly on purpose; real clients are Chromium and GStreamer. Blocking: the caller owns
 //! the thread. One socket a peer, connected to the server. A peer keeps its SRTP contexts and little else once it is up.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use rtc_dtls::config::{ConfigBuilder, HandshakeConfig};
-use rtc_dtls::crypto::Certificate;
-use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-use rtc_shared::TransportProtocol;
-use rtc_srtp::config::{Config as SrtpConfig, LABEL_EXTRACTOR_DTLS_SRTP};
 use rtc_srtp::context::Context;
-use rtc_srtp::crypto::providers::AwsLcRsProvider;
-use rtc_srtp::crypto::{HashAlgorithm, RTCCryptoProvider};
 use rtc_srtp::protection_profile::ProtectionProfile;
 
+use crate::channels::Channels;
+pub use crate::credentials::{Credentials, SrtpOffer};
+use crate::dtls::{self, Dtls, Keys};
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::ice;
+use crate::ice::{self, Agent, Role, Secret};
 use crate::sdp::{Answer, Direction, Offer, Video};
 use crate::session::Session;
 
-/// A connectivity check is repeated after this.
+/// Until a pair stands, checks follow each other so closely, each at the next candidate; as browsers do.
+const FIRST_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// During the handshake checks go on so often.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// ICE and DTLS may take this long together.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// The longest datagram a peer reads, bytes.
 pub const DATAGRAM_BYTES_MAX: usize = 2048;
-
-/// What the client lists in its ClientHello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SrtpOffer {
-    /// AES-CM and then AEAD-AES-128-GCM, in the order browsers list them.
-    Gcm,
-    /// AES-CM-128-HMAC-SHA1-80 alone, as GStreamer 1.22 has it.
-    CmOnly,
-}
-
-/// The certificate and DTLS settings, shared by any number of peers: making a certificate for each would cost more than all
-/// else.
-#[derive(Clone)]
-pub struct Credentials {
-    provider: Arc<AwsLcRsProvider>,
-    config: Arc<HandshakeConfig>,
-    fingerprint: String,
-}
-
-impl Credentials {
-    /// A new certificate and the settings for it.
-    pub fn new(offer: SrtpOffer) -> Result<Self> {
-        let provider = Arc::new(AwsLcRsProvider::new());
-        let dtls = |e: rtc_shared::error::Error| Error::Dtls(e.to_string());
-        let certificate = Certificate::generate_self_signed(vec!["rig".to_owned()], provider.crypto()).map_err(dtls)?;
-        let digest = provider.crypto().hash(HashAlgorithm::Sha256, certificate.certificate[0].as_ref());
-        let digest = digest.map_err(|e| Error::Dtls(e.to_string()))?;
-        let fingerprint = digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
-        let profiles = match offer {
-            SrtpOffer::Gcm => {
-                vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80, SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm]
-            }
-            SrtpOffer::CmOnly => vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80],
-        };
-        let config = ConfigBuilder::default()
-            .with_crypto_provider(provider.clone())
-            .with_certificates(vec![certificate])
-            .with_srtp_protection_profiles(profiles)
-            .with_insecure_skip_verify(true)
-            .with_flight_interval(Duration::from_millis(200))
-            .build(true, None)
-            .map_err(dtls)?;
-        Ok(Self { provider, config: Arc::new(config), fingerprint })
-    }
-
-    /// SHA-256 of the certificate, as it stands in an offer.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
-}
 
 /// What to ask for, and how to deviate from what is right.
 #[derive(Clone, Debug)]
@@ -113,31 +58,57 @@ impl Request {
 
 /// An offer that was answered, before any datagram.
 pub struct Signalled {
-    /// The server's answer.
+    /// The server's description.
     pub answer: Answer,
     /// The session, to leave.
     pub session: Session,
-    /// Where to send instead of to the answer's candidate.
+    /// Where to send instead of to the description's candidates.
     pub via: Option<SocketAddr>,
-    ufrag: String,
+    /// Our end of ICE.
+    secret: Secret,
+    role: Role,
+    /// Bound, where our candidate was told.
+    socket: Option<UdpSocket>,
 }
 
 impl Signalled {
-    pub(crate) fn new(answer: Answer, session: Session, ufrag: String) -> Self {
-        Self { answer, session, via: None, ufrag }
+    /// We offered, and `answer` came.
+    pub(crate) fn answered(answer: Answer, session: Session, secret: Secret) -> Self {
+        Self { answer, session, via: None, secret, role: Role::Controlling, socket: None }
+    }
+
+    /// They offered `offer`, and we have answered. A lite agent never controls (RFC 8445 §6.1.1).
+    pub(crate) fn answering(offer: Answer, session: Session, secret: Secret) -> Self {
+        let role = if offer.lite { Role::Controlling } else { Role::Controlled };
+        Self { answer: offer, session, via: None, secret, role, socket: None }
+    }
+
+    /// The server knows this socket's address as our candidate.
+    pub(crate) fn with_socket(mut self, socket: UdpSocket) -> Self {
+        self.socket = Some(socket);
+        self
+    }
+
+    /// Where to send checks, the likeliest first.
+    fn servers(&self) -> Vec<SocketAddr> {
+        let first = self.via.unwrap_or(self.answer.udp);
+        let local = self.socket.as_ref().and_then(|socket| socket.local_addr().ok());
+        let fits = |server: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == server.is_ipv4());
+        let further = self.answer.candidates.iter().filter(|_| self.via.is_none());
+        std::iter::once(first).chain(further.copied().filter(|server| *server != first)).filter(fits).collect()
     }
 }
 
 /// Posts the offer; only a 201 is taken.
 pub fn signal(http: &Http, credentials: &Credentials, request: &Request) -> Result<Signalled> {
-    let ufrag = format!("{:08x}", rand::random::<u32>());
+    let secret = Secret::random();
     let offer = Offer {
         direction: request.direction,
         video: request.video,
         audio: request.audio,
-        ufrag: ufrag.clone(),
-        pwd: format!("{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>()),
-        fingerprint: request.fingerprint.clone().unwrap_or_else(|| credentials.fingerprint.clone()),
+        ufrag: secret.ufrag.clone(),
+        pwd: secret.pwd.clone(),
+        fingerprint: request.fingerprint.clone().unwrap_or_else(|| credentials.fingerprint().to_owned()),
         ssrc: request.ssrc,
     };
     let reply = http.offer(&request.path, request.token.as_deref(), offer.print().as_bytes())?;
@@ -146,7 +117,8 @@ pub fn signal(http: &Http, credentials: &Credentials, request: &Request) -> Resu
     }
     let location = reply.header("location").ok_or(Error::Answer("Location"))?.to_owned();
     let session = Session::new(location, request.token.clone());
-    Ok(Signalled { answer: Answer::parse(&reply.text())?, session, ufrag, via: request.via })
+    let signalled = Signalled::answered(Answer::parse(&reply.text())?, session, secret);
+    Ok(Signalled { via: request.via, ..signalled })
 }
 
 /// A connected peer.
@@ -155,7 +127,7 @@ pub struct Peer {
     pub socket: UdpSocket,
     /// The session, to leave.
     pub session: Session,
-    /// What the server answered.
+    /// The server's description.
     pub answer: Answer,
     /// The profile that the server chose.
     pub profile: ProtectionProfile,
@@ -163,8 +135,10 @@ pub struct Peer {
     pub tx: Context,
     /// Decrypts what we receive.
     pub rx: Context,
-    username: String,
-    provider: Arc<AwsLcRsProvider>,
+    server: SocketAddr,
+    agent: Agent,
+    /// DTLS goes on where the server may repeat its last flight or open data channels.
+    inner: Option<Box<(Dtls, Channels)>>,
 }
 
 impl Peer {
@@ -174,25 +148,64 @@ impl Peer {
     }
 
     /// ICE, then DTLS, then SRTP keys.
-    pub fn connect(credentials: &Credentials, signalled: Signalled) -> Result<Self> {
-        let Signalled { answer, session, ufrag, via } = signalled;
-        let server = via.unwrap_or(answer.udp);
-        let local = if server.is_ipv4() { "127.0.0.1" } else { "::1" };
-        let socket = UdpSocket::bind((local, 0)).map_err(Error::io("binding a peer's socket"))?;
-        socket.connect(server).map_err(Error::io("connecting a peer's socket"))?;
+    pub fn connect(credentials: &Credentials, mut signalled: Signalled) -> Result<Self> {
+        let servers = signalled.servers();
+        let socket = signalled.socket.take().map_or_else(|| bind_towards(&servers), Ok)?;
         socket.set_read_timeout(Some(Duration::from_millis(50))).map_err(Error::io("setting up a peer's socket"))?;
-        let username = format!("{}:{ufrag}", answer.ufrag);
+        let Signalled { answer, session, secret, role, .. } = signalled;
+        let theirs = Secret { ufrag: answer.ufrag.clone(), pwd: answer.pwd.clone() };
+        let mut agent = Agent::new(secret, theirs, role, credentials.provider.clone());
         let until = Instant::now() + CONNECT_MAX;
-        let check = || ice::binding_request(&username, &answer.pwd, credentials.provider.crypto());
-        nominate(&socket, server, until, check)?;
-        let (profile, tx, rx) = handshake(&socket, server, until, credentials, check)?;
-        let provider = credentials.provider.clone();
-        Ok(Self { socket, session, answer, profile, tx, rx, username, provider })
+        let server = nominate(&socket, &servers, until, &mut agent)?;
+        let local = socket.local_addr().map_err(Error::io("reading a peer's address"))?;
+        let mut dtls = Dtls::new(answer.dtls, credentials, local)?;
+        handshake(&socket, server, until, &mut dtls, &mut agent)?;
+        let Keys { profile, tx, rx } = dtls.keys(credentials)?;
+        let goes_on = answer.dtls == dtls::Role::Server || answer.text.contains("m=application");
+        let inner = goes_on.then(|| Box::new((dtls, Channels::new())));
+        Ok(Self { socket, session, answer, profile, tx, rx, server, agent, inner })
     }
 
     /// A connectivity check, which is also the consent to go on sending (RFC 7675 §5.1).
     pub fn binding_request(&self) -> Result<Vec<u8>> {
-        ice::binding_request(&self.username, &self.answer.pwd, self.provider.crypto())
+        self.agent.check()
+    }
+
+    /// Takes a datagram that is no media, and answers it: a check of the server's, or DTLS, in which it may open data channels.
+    pub fn hear(&mut self, datagram: &[u8]) {
+        if ice::is_stun(datagram) {
+            if let Some(answer) = self.agent.hear(datagram, self.server) {
+                let _ = self.socket.send(&answer);
+            }
+        } else if dtls::is_dtls(datagram)
+            && let Some((dtls, channels)) = self.inner.as_deref_mut()
+        {
+            let (now, mut messages) = (Instant::now(), vec![]);
+            // Records that are not authentic are nobody's.
+            let _ = dtls.read(datagram, &mut messages);
+            messages.into_iter().for_each(|message| channels.read(now, message));
+            self.transmit(now);
+        }
+    }
+
+    /// To be called every second or so, and sends whatever keeps the session alive but consent.
+    pub fn beat(&mut self) {
+        self.session.beat();
+        let now = Instant::now();
+        if let Some((_, channels)) = self.inner.as_deref_mut() {
+            channels.handle_timeout(now);
+            self.transmit(now);
+        }
+    }
+
+    fn transmit(&mut self, now: Instant) {
+        let Some((dtls, channels)) = self.inner.as_deref_mut() else { return };
+        while let Some(packets) = channels.poll_transmit(now) {
+            packets.iter().for_each(|packet| drop(dtls.write(packet)));
+        }
+        while let Some(datagram) = dtls.poll_transmit() {
+            let _ = self.socket.send(&datagram);
+        }
     }
 
     /// Encrypts and sends one RTP packet. A full socket buffer loses it, as a network would.
@@ -210,89 +223,69 @@ impl Peer {
     }
 }
 
-/// Repeats the check until one is answered.
-fn nominate(socket: &UdpSocket, server: SocketAddr, until: Instant, check: impl Fn() -> Result<Vec<u8>>) -> Result<()> {
+/// A socket of the servers' address family; which of our addresses it has is decided when it is connected.
+fn bind_towards(servers: &[SocketAddr]) -> Result<UdpSocket> {
+    let four = servers.first().is_none_or(SocketAddr::is_ipv4);
+    let any = if four { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    UdpSocket::bind((any, 0)).map_err(Error::io("binding a peer's socket"))
+}
+
+/// Checks one candidate after the other until the pair stands, and connects the socket to it.
+fn nominate(socket: &UdpSocket, servers: &[SocketAddr], until: Instant, agent: &mut Agent) -> Result<SocketAddr> {
     let mut datagram = [0; DATAGRAM_BYTES_MAX];
-    let mut send_at = Instant::now();
+    let (mut send_at, mut candidates) = (Instant::now(), servers.iter().cycle());
     while Instant::now() < until {
-        if Instant::now() >= send_at {
-            // A refused datagram (ICMP) is no verdict: the server may be about to bind.
-            let _ = socket.send(&check()?);
-            send_at = Instant::now() + CHECK_INTERVAL;
+        if Instant::now() >= send_at
+            && let Some(server) = candidates.next()
+        {
+            // A datagram that cannot be sent is no verdict: the next candidate may be of another network.
+            let _ = socket.send_to(&agent.check()?, server);
+            send_at = Instant::now() + FIRST_CHECK_INTERVAL;
         }
-        if socket.recv(&mut datagram).is_ok_and(|n| ice::is_binding_success(&datagram[..n])) {
-            return Ok(());
+        let Ok((n, from)) = socket.recv_from(&mut datagram) else { continue };
+        if !ice::is_stun(&datagram[..n]) {
+            continue;
+        }
+        if let Some(answer) = agent.hear(&datagram[..n], from) {
+            let _ = socket.send_to(&answer, from);
+        }
+        if agent.is_connected() {
+            socket.connect(from).map_err(Error::io("connecting a peer's socket"))?;
+            return Ok(from);
         }
     }
-    Err(Error::Unreachable(server))
+    Err(servers.first().map_or(Error::Answer("candidate of our address family"), |server| Error::Unreachable(*server)))
 }
 
 /// RFC 5764. Connectivity checks go on meanwhile: a server may take an address only from a check that it received.
-fn handshake(
-    socket: &UdpSocket,
-    server: SocketAddr,
-    until: Instant,
-    credentials: &Credentials,
-    check: impl Fn() -> Result<Vec<u8>>,
-) -> Result<(ProtectionProfile, Context, Context)> {
-    let dtls = |e: rtc_shared::error::Error| Error::Dtls(e.to_string());
-    let local = socket.local_addr().map_err(Error::io("reading a peer's address"))?;
-    let mut endpoint = Endpoint::new(local, TransportProtocol::UDP, None);
-    endpoint.connect(Instant::now(), server, credentials.config.clone(), None).map_err(dtls)?;
+fn handshake(socket: &UdpSocket, server: SocketAddr, until: Instant, dtls: &mut Dtls, agent: &mut Agent) -> Result<()> {
     let mut datagram = [0; DATAGRAM_BYTES_MAX];
     let mut check_at = Instant::now() + 2 * CHECK_INTERVAL;
     let mut done = false;
     while !done {
-        while let Some(transmit) = endpoint.poll_transmit() {
-            let _ = socket.send(&transmit.message);
+        while let Some(transmit) = dtls.poll_transmit() {
+            let _ = socket.send(&transmit);
         }
         match socket.recv(&mut datagram) {
-            Ok(n) if (20..64).contains(&datagram[0]) => {
-                let events =
-                    endpoint.read(Instant::now(), server, None, BytesMut::from(&datagram[..n])).map_err(dtls)?;
-                if events.iter().any(|event| matches!(event, EndpointEvent::PeerClosed)) {
-                    return Err(Error::Dtls("the server closed it".into()));
+            Ok(n) if dtls::is_dtls(&datagram[..n]) => done = dtls.read(&datagram[..n], &mut vec![])?,
+            Ok(n) if ice::is_stun(&datagram[..n]) => {
+                if let Some(answer) = agent.hear(&datagram[..n], server) {
+                    let _ = socket.send(&answer);
                 }
-                done = events.iter().any(|event| matches!(event, EndpointEvent::HandshakeComplete));
             }
             Ok(_) => {}
-            Err(_) => endpoint.handle_timeout(server, Instant::now()).map_err(dtls)?,
+            Err(_) => dtls.handle_timeout()?,
         }
         if Instant::now() > check_at {
-            let _ = socket.send(&check()?);
+            let _ = socket.send(&agent.check()?);
             check_at = Instant::now() + CHECK_INTERVAL;
         }
         if Instant::now() > until {
             return Err(Error::Dtls("not complete in time".into()));
         }
     }
-    while let Some(transmit) = endpoint.poll_transmit() {
-        let _ = socket.send(&transmit.message);
+    while let Some(transmit) = dtls.poll_transmit() {
+        let _ = socket.send(&transmit);
     }
-    contexts(&endpoint, server, credentials)
-}
-
-/// RFC 5764 §4.2: the keys of both directions, from the exporter.
-fn contexts(
-    endpoint: &Endpoint,
-    server: SocketAddr,
-    credentials: &Credentials,
-) -> Result<(ProtectionProfile, Context, Context)> {
-    let srtp = |e: rtc_shared::error::Error| Error::Srtp(e.to_string());
-    let state = endpoint.get_connection_state(server).ok_or(Error::Dtls("the association is gone".into()))?;
-    let profile = match state.srtp_protection_profile() {
-        SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
-        SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
-        other => return Err(Error::Srtp(format!("the server chose {other:?}"))),
-    };
-    let mut config = SrtpConfig { profile, ..SrtpConfig::default() };
-    let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], config.keying_material_len());
-    let material = material.map_err(|e| Error::Srtp(e.to_string()))?;
-    config.set_session_keys_from_keying_material(material.as_ref(), true).map_err(srtp)?;
-    let (keys, crypto) = (config.keys, credentials.provider.crypto());
-    let tx =
-        Context::new(&keys.local_master_key, &keys.local_master_salt, profile, None, None, crypto).map_err(srtp)?;
-    let rx =
-        Context::new(&keys.remote_master_key, &keys.remote_master_salt, profile, None, None, crypto).map_err(srtp)?;
-    Ok((profile, tx, rx))
+    Ok(())
 }

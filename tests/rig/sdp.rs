@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use crate::candidate;
+use crate::dtls::Role;
 use crate::error::{Error, Result};
+use crate::ice::Secret;
 
 /// Payload type of video in our offers.
 pub const VIDEO_PT: u8 = 96;
@@ -108,21 +111,27 @@ impl Offer {
     }
 }
 
-/// What a client takes from an answer.
+/// What a client takes from the server's description: an answer, or an offer that it answers.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The server's ICE user name fragment.
     pub ufrag: String,
     /// The server's ICE password.
     pub pwd: String,
-    /// Its first UDP candidate of IPv4.
+    /// Its first UDP candidate of IPv4; without one its first of IPv6.
     pub udp: SocketAddr,
     /// All its UDP candidates.
     pub candidates: Vec<SocketAddr>,
     /// SHA-256 of its certificate.
     pub fingerprint: String,
+    /// Its ICE agent never sends checks of its own (RFC 8445 §2.5).
+    pub lite: bool,
+    /// Our role in DTLS, as its `a=setup` has it (RFC 8842).
+    pub dtls: Role,
     /// Payload type of video; ours unless the server chose another.
     pub video_pt: u8,
+    /// Payload type of Opus; ours unless the server chose another.
+    pub audio_pt: u8,
     /// SSRC of the picture we are to get, where the answer tells.
     pub video_ssrc: Option<u32>,
     /// All of it.
@@ -130,31 +139,57 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer.
+    /// Reads a description that holds its candidates.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::parse_trickled(text, &[])
+    }
+
+    /// Reads a description whose candidates came beside it, at least some.
+    pub fn parse_trickled(text: &str, trickled: &[SocketAddr]) -> Result<Self> {
         let value = |key: &'static str, name: &'static str| {
             text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim).ok_or(Error::Answer(name))
         };
-        let candidates: Vec<SocketAddr> = text.lines().filter_map(udp_candidate).collect();
+        let within = text.lines().filter(|line| line.starts_with("a=")).filter_map(candidate::parse);
+        let candidates: Vec<SocketAddr> = within.chain(trickled.iter().copied()).collect();
         let ipv4 = candidates.iter().copied().find(SocketAddr::is_ipv4);
         Ok(Self {
             ufrag: value("a=ice-ufrag:", "ICE user name fragment")?.to_owned(),
             pwd: value("a=ice-pwd:", "ICE password")?.to_owned(),
-            udp: ipv4.ok_or(Error::Answer("UDP candidate"))?,
+            udp: ipv4.or(candidates.first().copied()).ok_or(Error::Answer("UDP candidate"))?,
             candidates,
             fingerprint: value("a=fingerprint:sha-256 ", "SHA-256 fingerprint")?.to_owned(),
+            lite: text.lines().any(|line| line == "a=ice-lite"),
+            dtls: if value("a=setup:", "").is_ok_and(|setup| setup == "active") { Role::Server } else { Role::Client },
             video_pt: value("m=video ", "video section").ok().and_then(first_format).unwrap_or(VIDEO_PT),
+            audio_pt: text.lines().find_map(opus_format).unwrap_or(AUDIO_PT),
             video_ssrc: text.split("m=video ").nth(1).and_then(first_ssrc),
             text: text.to_owned(),
         })
     }
 }
 
-/// `a=candidate:<foundation> <component> udp <priority> <address> <port> typ host` (RFC 8839 §5.1).
-fn udp_candidate(line: &str) -> Option<SocketAddr> {
-    let words: Vec<&str> = line.strip_prefix("a=candidate:")?.split_whitespace().collect();
-    let [_, _, transport, _, address, port, ..] = words[..] else { return None };
-    transport.eq_ignore_ascii_case("udp").then_some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
+/// Our answer to an offer: takes all of it. `local` is our candidate.
+pub fn mirrored(offer: &str, secret: &Secret, fingerprint: &str, local: SocketAddr) -> String {
+    let mut ours = |line: &str| {
+        let (key, value) = line.split_once(':').unwrap_or((line, ""));
+        match key {
+            "a=ice-ufrag" => Some(format!("a=ice-ufrag:{}", secret.ufrag)),
+            "a=ice-pwd" => Some(format!("a=ice-pwd:{}", secret.pwd)),
+            "a=fingerprint" => Some(format!("a=fingerprint:sha-256 {fingerprint}")),
+            "a=setup" => Some(format!("a=setup:{}", if value == "active" { "passive" } else { "active" })),
+            "a=sendonly" => Some("a=recvonly".to_owned()),
+            "a=mid" => Some(format!("{line}\r\na={}", candidate::print(local))),
+            "a=ice-lite" | "a=candidate" | "a=end-of-candidates" | "a=ssrc" | "a=ssrc-group" | "a=msid" => None,
+            _ => Some(line.to_owned()),
+        }
+    };
+    offer.lines().filter_map(&mut ours).map(|line| line + "\r\n").collect()
+}
+
+/// The payload type of `a=rtpmap:<payload type> opus/48000/2`.
+fn opus_format(line: &str) -> Option<u8> {
+    let (format, codec) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+    codec.to_ascii_lowercase().starts_with("opus/").then(|| format.parse().ok()).flatten()
 }
 
 /// A description in which each section has one candidate: its first of UDP and IPv4, moved.
@@ -221,6 +256,24 @@ mod tests {
             a=candidate:3 1 UDP 5 127.0.0.1 9 typ host\r\n";
         let answer = Answer::parse(answer).unwrap();
         assert_eq!((answer.udp.port(), answer.video_pt, answer.video_ssrc), (9, 102, Some(6)));
-        assert!(matches!(Answer::parse("a=ice-ufrag:u\r\n"), Err(Error::Answer("ICE password"))));
+        assert_eq!((answer.dtls, answer.lite, answer.audio_pt), (Role::Client, false, AUDIO_PT));
+        assert!(matches!(Answer::parse("a=ice-ufrag:u\r\n"), Err(Error::Answer(_))));
+    }
+
+    #[test]
+    fn an_offer_of_a_full_agent_is_read_with_its_trickled_candidates_and_mirrored_in_the_other_role() {
+        let offer = "v=0\r\na=fingerprint:sha-256 AB\r\nm=audio 9 UDP/TLS/RTP/SAVPF 63 109\r\na=setup:active\r\na=mid:0\r\n\
+            a=ice-ufrag:u\r\na=ice-pwd:p\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:109 OPUS/48000/2\r\na=sendonly\r\n\
+            a=msid:x y\r\na=ssrc:5 cname:x\r\n";
+        assert!(matches!(Answer::parse(offer), Err(Error::Answer("UDP candidate"))));
+        let theirs: SocketAddr = "10.0.0.1:7".parse().unwrap();
+        let read = Answer::parse_trickled(offer, &[theirs]).unwrap();
+        assert_eq!((read.udp, read.audio_pt, read.dtls), (theirs, 109, Role::Server));
+        let secret = Secret { ufrag: "v".into(), pwd: "q".into() };
+        let answer = mirrored(offer, &secret, "CD", "10.0.0.2:8".parse().unwrap());
+        let expected = "v=0\r\na=fingerprint:sha-256 CD\r\nm=audio 9 UDP/TLS/RTP/SAVPF 63 109\r\na=setup:passive\r\na=mid:0\r\n\
+            a=candidate:1 1 udp 2130706431 10.0.0.2 8 typ host\r\na=ice-ufrag:v\r\na=ice-pwd:q\r\na=rtpmap:63 red/48000/2\r\n\
+            a=rtpmap:109 OPUS/48000/2\r\na=recvonly\r\n";
+        assert_eq!(answer, expected);
     }
 }

@@ -1,17 +1,20 @@
 //! RTP packets that look like VP8 to whoever forwards them (RFC 7741) and carry their send time. No decoder would like them.
 
+use crate::mark;
+pub use crate::mark::sent_ns;
+
 /// RTP header, bytes.
 pub const RTP_HEADER: usize = 12;
-/// Payload descriptor with extension, 15-bit picture id and TL0PICIDX, bytes.
-const DESCRIPTOR: usize = 5;
+/// Payload descriptor with extension, 15-bit picture id, TL0PICIDX and the temporal layer that goes with it, bytes.
+const DESCRIPTOR: usize = 6;
+/// Y (RFC 7741 §4.2): of the lowest temporal layer, which is the only one.
+const LAYER_SYNC: u8 = 0x20;
 /// VP8 frame header of a keyframe: tag, start code, width and height (RFC 6386 §9.1), bytes.
 const KEYFRAME_HEADER: usize = 10;
 /// Descriptor, frame header and mark: the shortest payload, bytes.
-pub const PAYLOAD_BYTES_MIN: usize = DESCRIPTOR + KEYFRAME_HEADER + MARK;
-/// Send time and check value at the payload's end, bytes.
-const MARK: usize = 16;
-/// Added to the send time, so that foreign payload is not taken for ours.
-const MARK_CHECK: u64 = 0x5350_494c_4c57_4159;
+pub const PAYLOAD_BYTES_MIN: usize = DESCRIPTOR + KEYFRAME_HEADER + mark::BYTES;
+/// Ticks a second of video's RTP clock.
+pub const CLOCK_HZ: u32 = 90_000;
 
 /// The publisher's counters.
 #[derive(Clone, Debug)]
@@ -54,10 +57,10 @@ impl Vp8Stream {
         packet.extend(self.timestamp.to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());
         self.sequence = self.sequence.wrapping_add(1);
-        // X with I and L; S on a frame's first packet.
-        packet.extend([0x80 | u8::from(first) << 4, 0xc0]);
+        // X with I, L and T; S on a frame's first packet.
+        packet.extend([0x80 | u8::from(first) << 4, 0xe0]);
         packet.extend((0x8000 | self.picture_id).to_be_bytes());
-        packet.push(self.tl0_pic_idx);
+        packet.extend([self.tl0_pic_idx, LAYER_SYNC]);
         if first {
             // Frame tag: bit 0 is 0 for a keyframe; show_frame; the length of the first partition does not matter here.
             packet.extend([0x10 | u8::from(!keyframe), 0x02, 0x00]);
@@ -65,18 +68,9 @@ impl Vp8Stream {
                 packet.extend([0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02]); // 1280 × 720
             }
         }
-        packet.resize(RTP_HEADER + self.payload_bytes - MARK, 0xa5);
-        packet.extend(sent_ns.to_be_bytes());
-        packet.extend((sent_ns ^ MARK_CHECK).to_be_bytes());
+        packet.resize(RTP_HEADER + self.payload_bytes - mark::BYTES, 0xa5);
+        mark::append(packet, sent_ns);
     }
-}
-
-/// The send time that a decrypted packet carries, nanoseconds; `None` when it is none of ours.
-pub fn sent_ns(packet: &[u8]) -> Option<u64> {
-    let mark = packet.len().checked_sub(MARK).and_then(|at| packet.get(at..))?;
-    let word = |at: usize| Some(u64::from_be_bytes(mark.get(at..at + 8)?.try_into().ok()?));
-    let sent = word(0)?;
-    (word(8)? == sent ^ MARK_CHECK).then_some(sent)
 }
 
 /// Whether a decrypted packet of a [`Vp8Stream`] begins a keyframe, whatever header extensions the server gave it.
@@ -131,8 +125,8 @@ mod tests {
         let mut packet = vec![];
         stream.next_frame(3000);
         stream.packet(&mut packet, true, false, true, 42);
-        assert_eq!((packet.len(), packet[1], packet[12] & 0x10, packet[17] & 1), (112, 96, 0x10, 0));
-        assert_eq!(&packet[20..23], [0x9d, 0x01, 0x2a]);
+        assert_eq!((packet.len(), packet[1], packet[12] & 0x10, packet[18] & 1), (112, 96, 0x10, 0));
+        assert_eq!(&packet[21..24], [0x9d, 0x01, 0x2a]);
         let sequence = u16::from_be_bytes([packet[2], packet[3]]);
         let mut extended = packet.clone();
         extended[0] |= 0x10;
