@@ -4,7 +4,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 FUZZ_SECONDS ?= 5
 
-.PHONY: help run build test unit e2e check bench fuzz soak switches screenshot dependencies test-dependencies web clean
+.PHONY: help run build test unit e2e check bench bench-peers fuzz soak switches screenshot dependencies test-dependencies web clean
 
 help:
 	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
@@ -13,7 +13,8 @@ help:
 	@echo "make unit        the quick ones alone"
 	@echo "make e2e         all but the web's, with browsers and other clients"
 	@echo "make check       formatting, lints, documentation, spelling, types"
-	@echo "make bench       every figure of the README's table, measured on this machine"
+	@echo "make bench       the figures of docs/figures.md, measured on this machine; three quarters of an hour"
+	@echo "make bench-peers the same loads on Spillway and on LiveKit's server, interleaved: ratios; needs go"
 	@echo "make soak        lip sync, memory and latency over ten minutes"
 	@echo "make switches    a thousand random switches between layers, each picture checked, in VP8, VP9 and AV1; twenty minutes"
 	@echo "make screenshot  docs/watch.png anew"
@@ -73,6 +74,11 @@ bench: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --release --locked -p spillway -p spillway-tests --bins
 	tests/bench.sh
+
+bench-peers: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --release --locked -p spillway -p spillway-tests --bins
+	tests/bench-peers.sh
 
 soak: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets

@@ -1,48 +1,77 @@
 #!/bin/sh
-# Every figure, measured on this machine with the release build. Prints tables; takes about a quarter of an hour. Two cores: the server on
-# one, the generator on the other. A busy machine spoils the figures: each table says how busy it was.
+# The figures of docs/figures.md, measured on this machine with the release build. Two cores: the server on one, the generator on the
+# other. A busy machine spoils the figures: each table says how busy it was.
+#
+#     tests/bench.sh                  all: about three quarters of an hour
+#     tests/bench.sh sfu [ROW…]       the SFU's rows, or these alone, by their names in docs/figures.md
+#     tests/bench.sh glass            glass to glass
+#     tests/bench.sh parts            origin, packager and ladder, by `cargo bench`
 set -eu
 cd "$(dirname "$0")/.."
-bin="$PWD/target/release"
-work="$(mktemp -d)"
-pid=""
-stop() { [ -z "$pid" ] || { kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; }; pid=""; }
-trap 'stop; rm -rf "$work"' EXIT INT TERM
+. tests/bench-servers.sh
+what="${1:-all}"
+[ $# -eq 0 ] || shift
+rows="$*"
 
-# start PORT ARGUMENTS…: a demo server; its log is printed if it does not come up.
-start() {
-    port="$1"
-    shift
-    "$@" "$bin/spillway" demo --http "127.0.0.1:$port" --data "$work/data$port" --speakers "${SPEAKERS:-0}" --ladder "${LADDER:-default}" >"$work/log" 2>&1 &
-    pid=$!
-    for _ in $(seq 100); do
-        curl -fs "http://127.0.0.1:$port/readyz" >/dev/null && return
-        sleep 0.1
-    done
-    cat "$work/log"
-    exit 1
-}
+wanted() { [ -z "$rows" ] || case " $rows " in *" $1 "*) true ;; *) false ;; esac; }
 
-export SPILLWAY__LOG__FILTER=warn
-forward() {
-    echo "== SFU: $1"
-    shift
-    start 18091 env SPILLWAY__SFU__SHARDS=1 SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX=0 taskset -c 1
-    "$bin/spillway-load" --url http://127.0.0.1:18091 --pid "$pid" --pin 0 --join-threads 1 "$@" || echo "(disturbed)"
+# row NAME TITLE ARGUMENTS…: one row of the SFU's tables.
+row() {
+    name="$1" title="$2"
+    shift 2
+    wanted "$name" || return 0
+    echo "== $name: $title"
+    start_sfu 18091
+    "$bin/spillway-load" --url http://127.0.0.1:18091 --pid "$pid" --pin 0 --join-threads 1 "$@" || echo "(disturbed or failed)"
     stop
     echo
 }
-if [ "${1:-all}" != glass ]; then
-    forward "AES-GCM, 150 packets/s, one packet a frame" -n 1000 --seconds 8 --repeats 5
-    forward "AES-GCM, half the load: added latency" -n 500 --seconds 8 --repeats 5
-    forward "AES-GCM, frames of five packets" -n 1000 --burst 5 --seconds 8 --repeats 5
-    forward "AES-CM, 150 packets/s" -n 500 --srtp cm --seconds 8 --repeats 3
-    forward "LiveKit's protocol, one publisher, 1000 subscribers" --protocol livekit -n 1000 --seconds 8 --repeats 3
-    forward "LiveKit's protocol, ten publishers of sound, 500 subscribers" --protocol livekit -m 10 -n 500 --pps 50 --bytes 100 --seconds 8 --repeats 3
-    forward "LiveKit's protocol, a meeting of 20, each with all others" --meeting 20 --remb-kbps 100000 --seconds 8 --repeats 3
-    forward "LiveKit's protocol, 1000 joins at 100 a second: the first picture" --protocol livekit -n 1000 --join-rate 100 --live --pps 60 --burst 2 --seconds 5 --repeats 1
-fi
-if [ "${1:-all}" != sfu ]; then
+
+# A room of 10,000 takes more open files than one process may have on many machines: one generator fills it, another one measures.
+joins_10000() {
+    wanted joins-10000 || return 0
+    echo "== joins-10000: LiveKit's protocol, 100 joins into a room of 10,000"
+    start_sfu 18091
+    "$bin/spillway-load" --url http://127.0.0.1:18091 --pid "$pid" --pin 0 --protocol livekit --prefix early -n 9000 --pps 1 --idle-pps 1 \
+        --seconds 600 --repeats 1 >"$work/early" 2>&1 &
+    early=$!
+    for _ in $(seq 600); do
+        ! grep -q "^joined" "$work/early" || break
+        kill -0 "$early" 2>/dev/null || break
+        sleep 1
+    done
+    grep "^joined" "$work/early" || cat "$work/early"
+    # The other generator is another process: it may use more.
+    "$bin/spillway-load" --url http://127.0.0.1:18091 --pid "$pid" --pin 0 --join-threads 1 --protocol livekit --prefix late --watch early-pub-0 \
+        -n 1100 --joins-measured 100 --join-rate 100 --pps 1 --seconds 5 --repeats 1 --foreign-max 60 || echo "(disturbed or failed)"
+    kill "$early" 2>/dev/null || true
+    wait "$early" 2>/dev/null || true
+    stop
+    echo
+}
+
+sfu() {
+    row whep "WHEP, AES-GCM, 150 packets/s, one packet a frame" -n 1000 --seconds 8 --repeats 5 --floor 1
+    row whep-half "WHEP, half the load: added latency" -n 500 --seconds 8 --repeats 5 --floor 1
+    row whep-frames "WHEP, frames of five packets" -n 1000 --burst 5 --seconds 8 --repeats 5 --floor 1
+    row whep-cm "WHEP, AES-CM, 150 packets/s" -n 500 --srtp cm --seconds 8 --repeats 3
+    row livekit "LiveKit's protocol, one publisher, 1000 subscribers" --protocol livekit -n 1000 --seconds 8 --repeats 3 --floor 1
+    row livekit-sounds "LiveKit's protocol, ten sounds, 500 subscribers of one each" \
+        --protocol livekit --sound -m 10 -n 500 --pps 50 --bytes 100 --seconds 8 --repeats 3 --floor 1
+    row livekit-20 "LiveKit's protocol, 20 publishers, 400 subscribers of one each" --protocol livekit -m 20 -n 400 --seconds 8 --repeats 3 --floor 1
+    row meeting-20 "LiveKit's protocol, a meeting of 20, each with all others" --meeting 20 --remb-kbps 100000 --seconds 8 --repeats 3 --floor 1
+    row first-picture "LiveKit's protocol, 1000 joins at 100 a second: the first picture" \
+        --protocol livekit -n 1000 --join-rate 100 --live --pps 60 --burst 2 --seconds 5 --repeats 1
+    row joins-1000 "LiveKit's protocol, 100 joins into a room of 1000" \
+        --protocol livekit -n 1100 --joins-measured 100 --join-rate 100 --pps 1 --idle-pps 1 --seconds 5 --repeats 1
+    joins_10000
+    row class-sounds "a class of 1000: ten sounds, each heard by all" \
+        --protocol livekit --sound -m 10 -n 1000 --all --pps 15 --bytes 100 --seconds 8 --repeats 3 --floor 1
+    row class-picture "a class of 3000: one picture" --protocol livekit -n 3000 --pps 50 --seconds 8 --repeats 3 --floor 1
+    row class-150 "a class of 150: each publishes, and watches all others" --meeting 150 --pps 6 --remb-kbps 100000 --seconds 8 --repeats 3 --floor 1
+}
+
+glass() {
     for LADDER in ${LADDERS:-small default}; do
         echo "== Glass to glass, two synthetic speakers, ladder $LADDER, server and browser on the same cores"
         SPEAKERS=2
@@ -52,9 +81,17 @@ if [ "${1:-all}" != sfu ]; then
         stop
         echo
     done
-fi
-if [ "${1:-all}" = all ]; then
+}
+
+parts() {
     cargo bench --locked -p packager --bench packager
     cargo bench --locked -p api --bench origin
     cargo bench --locked -p ingest --bench ladder
-fi
+}
+
+describe
+case "$what" in
+    all) sfu; glass; parts ;;
+    sfu | glass | parts) "$what" ;;
+    *) echo "unknown: $what" >&2; exit 2 ;;
+esac

@@ -1,0 +1,44 @@
+# Sourced by bench.sh and bench-peers.sh: starts and stops servers to measure, one at a time.
+
+bin="$PWD/target/release"
+work="$(mktemp -d)"
+pid=""
+stop() { [ -z "$pid" ] || { kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; }; pid=""; }
+trap 'stop; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# await URL: until the server under test answers there; its log is printed if it does not.
+await() {
+    for _ in $(seq 100); do
+        curl -fs "$1" >/dev/null && return
+        sleep 0.1
+    done
+    cat "$work/log"
+    exit 1
+}
+
+# start PORT ARGUMENTS…: a demo server.
+start() {
+    port="$1"
+    shift
+    "$@" "$bin/spillway" demo --http "127.0.0.1:$port" --data "$work/data$port" --speakers "${SPEAKERS:-0}" --ladder "${LADDER:-default}" >"$work/log" 2>&1 &
+    pid=$!
+    await "http://127.0.0.1:$port/readyz"
+}
+
+# start_sfu PORT: a demo server on one core that forwards and broadcasts nothing.
+start_sfu() {
+    start "$1" env SPILLWAY__SFU__SHARDS=1 SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX=0 SPILLWAY__SFU__PUBLISHERS_PER_ROOM_MAX=200 \
+        SPILLWAY__SFU__PARTICIPANTS_PER_ROOM_MAX=20000 taskset -c 1
+}
+
+# Which code, when and where: each figure belongs to these.
+describe() {
+    commit="$(git rev-parse --short=10 HEAD 2>/dev/null || echo unknown)"
+    [ -z "$(git status --porcelain --untracked-files=no 2>/dev/null)" ] || commit="$commit with changes"
+    echo "commit    $commit, $(date -u '+%Y-%m-%d %H:%M') UTC"
+    echo "machine   $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, Linux $(uname -r), $(ulimit -n) open files"
+    echo
+}
+
+export SPILLWAY__LOG__FILTER=warn
