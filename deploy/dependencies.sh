@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is missing to build and run Spillway (`dependencies.sh run`) or to test it as well (`dependencies.sh test`):
-# Debian packages as root or by sudo, Node from PyPI where the system's is too old, npm packages. Does nothing that is done.
+# Debian packages as root or by sudo, Rust by rustup for the user alone, Node from PyPI where the system's is too old, npm packages.
+# Does nothing that is done.
 set -eu
 cd "$(dirname "$0")/.."
 purpose="${1:-run}"
@@ -13,6 +14,17 @@ gstreamer1.0-nice gstreamer1.0-libav"
 if [ "$purpose" = test ]; then
     packages="$packages gstreamer1.0-tools python3-gi gir1.2-gst-plugins-bad-1.0 gir1.2-gstreamer-1.0 ffmpeg chromium firefox-esr curl"
 fi
+
+# Cargo.toml says which Rust is needed.
+rust_wanted="$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)"
+rust_is_new_enough() {
+    command -v cargo >/dev/null || return 1
+    rust_found="$(rustc --version 2>/dev/null | sed -n 's/^rustc \([0-9]*\.[0-9]*\).*/\1/p')"
+    [ -n "$rust_found" ] && [ "$(printf '%s\n' "$rust_wanted" "$rust_found" | sort -V | head -n 1)" = "$rust_wanted" ]
+}
+rust_found=""
+PATH="$tools/bin:$PATH"
+rust_is_new_enough || packages="$packages curl ca-certificates"
 
 missing=""
 for package in $packages; do
@@ -29,7 +41,26 @@ if [ -n "$missing" ]; then
     $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+# The user's own choice of a default toolchain stays: target/tools/bin comes first on the Makefile's path, and names the version.
+install_rust() {
+    rustup="$(command -v rustup || echo "${CARGO_HOME:-$HOME/.cargo}/bin/rustup")"
+    if [ ! -x "$rustup" ]; then
+        mkdir -p "$tools"
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o "$tools/rustup-init.sh"
+        sh "$tools/rustup-init.sh" -y -q --no-modify-path --profile minimal --default-toolchain none
+    fi
+    "$rustup" toolchain install "$rust_wanted" --profile minimal --component rustfmt --component clippy
+    mkdir -p "$tools/bin"
+    for program in cargo rustc rustdoc; do
+        printf '#!/bin/sh\nexec "%s" run %s %s "$@"\n' "$rustup" "$rust_wanted" "$program" >"$tools/bin/$program"
+        chmod +x "$tools/bin/$program"
+    done
+}
+if ! rust_is_new_enough; then
+    echo "Rust ${rust_found:-is missing}${rust_found:+ is too old}; installing Rust $rust_wanted by rustup, for $(id -un) alone: ~/.rustup and ~/.cargo"
+    install_rust
+    rust_is_new_enough || { echo "Rust $rust_wanted could not be installed: see https://rustup.rs" >&2; exit 1; }
+fi
 
 # Vite needs Node 20.19 or later; Debian 12 has 18, and packages npm apart.
 new_enough() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
