@@ -194,6 +194,11 @@ pub fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
 }
 
+/// Whether a datagram is the success response to a binding request, whoever made it.
+pub fn is_binding_success(datagram: &[u8]) -> bool {
+    is_stun(datagram) && datagram.get(..2) == Some(&[0x01, 0x01])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
