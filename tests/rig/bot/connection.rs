@@ -208,7 +208,7 @@ fn register_clip_codecs(media: &mut MediaEngine) -> webrtc::error::Result<()> {
         rtcp_feedback: vec![],
     };
     for (codec, payload_type, kind) in [(vp8, VIDEO_PT, RtpCodecKind::Video), (opus, AUDIO_PT, RtpCodecKind::Audio)] {
-        let codec = RTCRtpCodecParameters { rtp_codec: codec, payload_type, ..Default::default() };
+        let codec = RTCRtpCodecParameters { rtp_codec: codec, payload_type };
         media.register_codec(codec, kind)?;
     }
     Ok(())

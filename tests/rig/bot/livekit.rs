@@ -6,15 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::signal_response::Message as Response;
-use prost::Message as _;
-use tokio::sync::{mpsc, watch};
-use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
-use super::connection::{Codecs, Connection, failed};
+use super::connection::{Codecs, Connection};
+use super::data::{self, Message};
 use super::receiving::Received;
 use super::sending::{self, Playing};
 use super::signal::Signal;
@@ -25,20 +22,6 @@ use crate::http::Http;
 
 /// The server may take so long to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// The labels that the protocol gives the two data channels.
-const RELIABLE: &str = "_reliable";
-const LOSSY: &str = "_lossy";
-
-/// Data that came from another participant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Who sent it.
-    pub identity: String,
-    /// Whether it came on the channel that loses nothing.
-    pub reliable: bool,
-    /// What it says.
-    pub text: String,
-}
 
 /// One who has joined a room. Leaves when dropped.
 pub struct Participant {
@@ -48,10 +31,8 @@ pub struct Participant {
     signal: Signal,
     shared: Arc<Shared>,
     said: Said,
-    reliable: Channel,
-    lossy: Channel,
-    /// Of the last reliable message.
-    sequence: u32,
+    sender: data::Sender,
+    messages: data::Messages,
     playing: Vec<Playing>,
     published: Vec<proto::TrackPublishedResponse>,
 }
@@ -62,7 +43,6 @@ struct Shared {
     subscriber: Connection,
     /// Who publishes each track, by its id.
     publishers: Mutex<HashMap<String, String>>,
-    messages: Mutex<Vec<Message>>,
     /// Why the server's offers could not be answered, or why it bade to leave.
     error: Mutex<Option<String>>,
 }
@@ -73,12 +53,6 @@ struct Said {
     published: Receiver<proto::TrackPublishedResponse>,
 }
 
-/// One of our own data channels.
-struct Channel {
-    channel: Arc<dyn DataChannel>,
-    open: watch::Receiver<bool>,
-}
-
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -86,15 +60,14 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Participant {
     /// Joins, and subscribes to everything. Waits until the peer connection to publish on, which carries data as well, is connected.
     pub fn join(http: &Http, token: &str, role: DtlsRole) -> Result<Self> {
-        let (shared, reliable, lossy) = RUNTIME.block_on(async {
+        let messages = data::Messages::default();
+        let (shared, sender) = RUNTIME.block_on(async {
             let (publisher, _) = Connection::new(role, Codecs::OfClip).await?;
-            let reliable = Channel::new(&publisher, RELIABLE, false).await?;
-            let lossy = Channel::new(&publisher, LOSSY, true).await?;
+            let sender = data::Sender::new(&publisher).await?;
             let (subscriber, channels) = Connection::new(role, Codecs::All).await?;
-            let (publishers, messages, error) = Default::default();
-            let shared = Arc::new(Shared { publisher, subscriber, publishers, messages, error });
-            tokio::spawn(receive_all(channels, shared.clone()));
-            Ok::<_, Error>((shared, reliable, lossy))
+            messages.receive(channels);
+            let (publishers, error) = Default::default();
+            Ok::<_, Error>((Arc::new(Shared { publisher, subscriber, publishers, error }), sender))
         })?;
         let (signal, (join, said)) = Signal::connect(http, token, "&auto_subscribe=1", |first| {
             let Response::Join(join) = first else { return Err(refused(&first)) };
@@ -105,8 +78,7 @@ impl Participant {
         let sid = join.participant.unwrap_or_default().sid;
         let (http, token) = (http.clone(), token.to_owned());
         let (playing, published) = (vec![], vec![]);
-        let participant =
-            Self { http, token, sid, signal, shared, said, reliable, lossy, sequence: 0, playing, published };
+        let participant = Self { http, token, sid, signal, shared, said, sender, messages, playing, published };
         participant.negotiate(false)?;
         RUNTIME.block_on(participant.shared.publisher.connected())?;
         Ok(participant)
@@ -138,19 +110,12 @@ impl Participant {
 
     /// Sends data to everybody.
     pub fn send(&mut self, reliable: bool, text: &str) -> Result<()> {
-        let user = proto::UserPacket { payload: text.as_bytes().to_vec(), ..Default::default() };
-        let mut packet = proto::DataPacket { value: Some(proto::data_packet::Value::User(user)), ..Default::default() };
-        if reliable {
-            self.sequence += 1;
-            packet.sequence = self.sequence;
-        }
-        let channel = if reliable { &mut self.reliable } else { &mut self.lossy };
-        RUNTIME.block_on(channel.send(&packet.encode_to_vec()))
+        RUNTIME.block_on(self.sender.send(reliable, text))
     }
 
     /// Data that came so far, in order of coming.
     pub fn messages(&self) -> Vec<Message> {
-        lock(&self.shared.messages).clone()
+        self.messages.all()
     }
 
     /// What came of somebody's tracks so far.
@@ -261,53 +226,5 @@ impl Shared {
             one.tracks.iter().map(move |track| (track.sid.clone(), identity.clone())).collect::<Vec<_>>()
         };
         lock(&self.publishers).extend(participants.iter().flat_map(tracks));
-    }
-
-    fn take(&self, bytes: &[u8], reliable: bool) {
-        let Ok(packet) = proto::DataPacket::decode(bytes) else { return };
-        if let Some(proto::data_packet::Value::User(user)) = packet.value {
-            let text = String::from_utf8_lossy(&user.payload).into_owned();
-            lock(&self.messages).push(Message { identity: packet.participant_identity, reliable, text });
-        }
-    }
-}
-
-/// Takes what comes on the server's channels.
-async fn receive_all(mut channels: mpsc::UnboundedReceiver<Arc<dyn DataChannel>>, shared: Arc<Shared>) {
-    while let Some(channel) = channels.recv().await {
-        let shared = shared.clone();
-        tokio::spawn(async move {
-            let reliable = channel.label().await.is_ok_and(|label| label == RELIABLE);
-            while let Some(event) = channel.poll().await {
-                if let DataChannelEvent::OnMessage(message) = event {
-                    shared.take(&message.data, reliable);
-                }
-            }
-        });
-    }
-}
-
-impl Channel {
-    async fn new(connection: &Connection, label: &str, lossy: bool) -> Result<Self> {
-        let channel = connection.channel(label, lossy).await?;
-        let (opened, open) = watch::channel(false);
-        let polled = channel.clone();
-        tokio::spawn(async move {
-            while let Some(event) = polled.poll().await {
-                if let DataChannelEvent::OnOpen = event {
-                    opened.send_replace(true);
-                }
-            }
-        });
-        Ok(Self { channel, open })
-    }
-
-    async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        let open = tokio::time::timeout(ANSWER_MAX, self.open.wait_for(|open| *open));
-        if !matches!(open.await, Ok(Ok(_))) {
-            let what = "a bot's data channel to open".into();
-            return Err(Error::Timeout { what, seconds: ANSWER_MAX.as_secs(), detail: String::new() });
-        }
-        self.channel.send(BytesMut::from(bytes)).await.map_err(failed("sending data"))
     }
 }

@@ -10,12 +10,13 @@
 //! | `sending` | the clip as RTP |
 //! | `receiving` | counts of what comes |
 //! | `http` | WHIP and WHEP |
-//! | `livekit`, `signal` | LiveKit's protocol, and the WebSocket that it comes by |
+//! | `livekit`, `signal`, `data` | LiveKit's protocol, the WebSocket that it comes by, data in it |
 //!
 //! [`peer`]: crate::peer
 //! [`clip`]: crate::clip
 
 mod connection;
+mod data;
 mod http;
 mod livekit;
 mod receiving;
@@ -26,8 +27,9 @@ use std::sync::LazyLock;
 
 use tokio::runtime::{Builder, Runtime};
 
+pub use data::Message;
 pub use http::{Publisher, Viewer};
-pub use livekit::{Message, Participant};
+pub use livekit::Participant;
 pub use receiving::Received;
 
 /// Threads that drive all bots of a process.
