@@ -26,10 +26,10 @@ start() {
     await "http://127.0.0.1:$port/readyz"
 }
 
-# start_sfu PORT: a demo server on one core that forwards and broadcasts nothing.
+# start_sfu PORT: a demo server on one core that forwards and broadcasts nothing. A generator joins from one address as often as it likes.
 start_sfu() {
     start "$1" env SPILLWAY__SFU__SHARDS=1 SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX=0 SPILLWAY__SFU__PUBLISHERS_PER_ROOM_MAX=200 \
-        SPILLWAY__SFU__PARTICIPANTS_PER_ROOM_MAX=20000 taskset -c 1
+        SPILLWAY__SFU__PARTICIPANTS_PER_ROOM_MAX=20000 SPILLWAY__API__JOINS_PER_ADDRESS_SECOND_MAX=100000 taskset -c 1
 }
 
 # Which code, when and where: each figure belongs to these.
