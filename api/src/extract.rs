@@ -1,6 +1,6 @@
 //! What handlers take in: names and bodies, checked and bounded.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::body::{Body, Bytes};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, FORWARDED, HOST};
@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
 
+use crate::proxies::client_of;
 use crate::{Config, Error};
 
 /// A longer body is refused with 413. SDP of a dozen simulcast sections is a fifth of it.
@@ -22,6 +23,12 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// The address of whoever asks: that of the connection, or the one that a trusted proxy asks for.
+    pub(crate) fn client(self, config: &Config, headers: &HeaderMap) -> IpAddr {
+        let address = self.address.ip();
+        client_of(address, headers, &config.trusted_proxies).unwrap_or_else(|| address.to_canonical())
+    }
+
     /// Whether whoever asks is on this machine, and not just a proxy that asks for somebody else.
     pub(crate) fn is_local(self, headers: &HeaderMap) -> bool {
         let forwarded = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");

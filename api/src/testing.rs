@@ -244,10 +244,11 @@ impl Rig {
         reply
     }
 
-    /// A GET over a connection from `address`.
-    pub(crate) async fn get_from(&self, address: &str, path: &str) -> Reply {
+    /// A GET over a connection from `address`; `forwarded_for`: by a proxy that says so.
+    pub(crate) async fn get_from(&self, address: &str, forwarded_for: Option<&str>, path: &str) -> Reply {
         let address = SocketAddr::new(address.parse().unwrap(), 1);
         let request = Request::get(path).extension(Caller { address, tls: false });
+        let request = forwarded_for.into_iter().fold(request, |request, told| request.header("x-forwarded-for", told));
         self.answer(request.body(Body::empty()).unwrap()).await
     }
 

@@ -86,9 +86,9 @@ impl Default for Sent {
 }
 
 async fn object(State(app): State<App>, uri: Uri, from: Option<Extension<Caller>>, headers: HeaderMap) -> Response {
-    let from = from.map(|Extension(caller)| caller.address.ip());
+    let client = || from.map(|Extension(caller)| caller.client(&app.config, &headers));
     let asked = Asked::of(uri.path());
-    let Some((asked, entry, token)) = asked.and_then(|asked| admitted(&app, asked, from)) else {
+    let Some((asked, entry, token)) = asked.and_then(|asked| admitted(&app, asked, client)) else {
         return finish(Err(Error::NoBroadcast), Sent::default(), None);
     };
     let served = tokio::select! {
@@ -100,8 +100,12 @@ async fn object(State(app): State<App>, uri: Uri, from: Option<Extension<Caller>
 
 /// The broadcast, if whoever asks may watch it and the path is not of an earlier room of its name. A token is verified even where there
 /// is no broadcast, so that it takes as long to be refused.
-fn admitted<'a>(app: &App, asked: Asked<'a>, from: Option<IpAddr>) -> Option<(Asked<'a>, Entry, Option<TokenBounds>)> {
-    let credential = asked.token.map(|token| playback_credential(app, token, asked.room, from));
+fn admitted<'a>(
+    app: &App,
+    asked: Asked<'a>,
+    client: impl Fn() -> Option<IpAddr>,
+) -> Option<(Asked<'a>, Entry, Option<TokenBounds>)> {
+    let credential = asked.token.map(|token| playback_credential(app, token, asked.room, client()));
     let credential = credential.unwrap_or(Credential::Nothing);
     let entry = app.broadcasts.get(asked.room)?;
     if may_watch(asked.room, Some(&entry.access), &credential) < Sight::Watched {

@@ -72,7 +72,7 @@ async fn look(
     from: Option<Extension<Caller>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let from = from.map(|Extension(caller)| caller.address.ip());
+    let from = from.map(|Extension(caller)| caller.client(&app.config, &headers));
     let credential = admission::credential(&app, &headers, &name, from)?;
     let access = app.rooms.access(&name);
     // Before the database is asked, so that the one refusal takes the same time.

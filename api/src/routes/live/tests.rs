@@ -222,9 +222,18 @@ async fn an_answer_to_a_token_is_kept_by_no_cache_that_would_give_it_to_others()
 
     let token = rig.playback_token("demo", 0, Some("192.0.2.0/24"));
     let path = format!("/live/t/{token}/demo/k3f9a1/720p/1.m4s");
-    let reply = rig.get_from("192.0.2.7", &path).await;
+    let reply = rig.get_from("192.0.2.7", None, &path).await;
     assert!((55..=60).contains(&seconds(&reply, "private, max-age=")));
-    assert_eq!(rig.get_from("192.0.3.7", &path).await.status, 404);
+    // This machine's proxies are trusted, others are not.
+    for (address, forwarded_for, status) in [
+        ("192.0.3.7", None, 404),
+        ("127.0.0.1", Some("192.0.2.7"), 200),
+        ("127.0.0.1", Some("192.0.2.7, 192.0.3.7"), 404),
+        ("192.0.3.7", Some("192.0.2.7"), 404),
+    ] {
+        let reply = rig.get_from(address, forwarded_for, &path).await;
+        assert_eq!(reply.status, status, "{address} {forwarded_for:?}");
+    }
 }
 
 #[tokio::test]
