@@ -53,7 +53,7 @@ impl Joins {
         match &self.base {
             Some(base) => writeln!(
                 f,
-                "; {} were there before, and the server's {} % of a core for them are taken off",
+                "; {} of this generator were there before, and the server's {} % of a core without joins are taken off",
                 self.there,
                 maybe(base.server_s.map(|cpu_s| base.percent(cpu_s)), 1),
             ),
