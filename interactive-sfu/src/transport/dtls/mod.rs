@@ -93,6 +93,9 @@ struct Peer {
     repeats: u8,
     /// Times that the timer has sent the current flight again.
     attempts: u32,
+    /// When the client says its flight again although the library has no timer: it disarms its own at every handshake message, and one
+    /// that the peer repeats, because the flight was lost, brings no new flight.
+    repeat_at: Option<Instant>,
 }
 
 /// What came of a peer that has not described itself yet: its description travels another way than its datagrams.
@@ -109,6 +112,11 @@ impl Peer {
 
     /// When the current flight is to be sent again.
     fn resend_at(&self) -> Option<Instant> {
+        self.library_resends_at().or(self.repeat_at.filter(|_| self.is_shaking()))
+    }
+
+    /// When the library sends it again.
+    fn library_resends_at(&self) -> Option<Instant> {
         let at = self.is_shaking().then(|| self.endpoint.poll_timeout(&REMOTE)).flatten()?;
         let wait = FLIGHT_INTERVAL.saturating_mul(1 << self.attempts.min(8)).min(RESEND_INTERVAL_MAX);
         Some(at + wait.saturating_sub(FLIGHT_INTERVAL))
@@ -159,6 +167,7 @@ impl Thread {
             flight: Vec::new(),
             repeats: 0,
             attempts: 0,
+            repeat_at: None,
         };
         self.peers.insert(id, peer);
         let Early { reachable, datagrams } = self.early.remove(&id).unwrap_or_default();
@@ -216,6 +225,9 @@ impl Thread {
             self.peers.entry(id).and_modify(|peer| peer.attempts = 0);
         } else if repeated {
             self.repeat(id);
+        } else if let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.expected.role == DtlsRole::Client) {
+            peer.repeat_at.get_or_insert_with(|| Instant::now() + FLIGHT_INTERVAL);
+            self.transmit(id);
         }
     }
 
@@ -343,6 +355,7 @@ impl Thread {
         let sent = !datagrams.is_empty();
         if sent && peer.is_shaking() {
             peer.flight.clone_from(&datagrams);
+            peer.repeat_at = None;
         } else if matches!(peer.handshake, Handshake::Done) {
             peer.flight = Vec::new();
         }
@@ -365,6 +378,12 @@ impl Thread {
             self.timers.pop_first();
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.due = None;
+            if peer.library_resends_at().is_none() && peer.repeat_at.take_if(|at| *at <= now).is_some() {
+                peer.repeat_at = Some(now + FLIGHT_INTERVAL);
+                self.repeat(id);
+                self.transmit(id);
+                continue;
+            }
             if peer.resend_at().is_some_and(|at| at <= now) {
                 peer.attempts += 1;
                 // An error means that it has tried often enough; its time limit ends it.
