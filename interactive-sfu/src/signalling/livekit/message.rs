@@ -22,14 +22,14 @@ struct Shared {
 
 #[derive(Debug)]
 enum Said {
-    Response(proto::SignalResponse),
+    Response(Box<proto::SignalResponse>),
     /// A `JoinResponse` of two parts, each encoded: what this client is told of itself, and of the others.
     Join(Vec<u8>, Bytes),
 }
 
 impl From<Message> for Outgoing {
     fn from(message: Message) -> Self {
-        Self::new(Said::Response(proto::SignalResponse { message: Some(message) }))
+        Self::new(Said::Response(Box::new(proto::SignalResponse { message: Some(message) })))
     }
 }
 
