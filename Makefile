@@ -4,7 +4,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 FUZZ_SECONDS ?= 5
 
-.PHONY: help run build test unit e2e check bench bench-peers fuzz soak switches screenshot dependencies test-dependencies web clean
+.PHONY: help run build test unit e2e check bench bench-peers fuzz soak switches meetings screenshot dependencies test-dependencies web clean
 
 help:
 	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench-peers the same loads on Spillway and on LiveKit's server, interleaved: ratios; needs go"
 	@echo "make soak        lip sync, memory and latency over ten minutes"
 	@echo "make switches    a thousand random switches between layers, each picture checked, in VP8, VP9 and AV1; twenty minutes"
+	@echo "make meetings    browsers in meetings of a hundred, every way to join, ten rounds of comers, goers and switches; ten minutes"
 	@echo "make screenshot  docs/watch.png anew"
 
 dependencies:
@@ -89,6 +90,12 @@ switches: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --locked -p spillway
 	SWITCHES=1000 cargo test --locked --workspace --test livekit random_switches -- --nocapture
+
+# Long rounds: the seed is printed, SEED=n repeats it.
+meetings: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --locked -p spillway
+	PARTICIPANTS=$${PARTICIPANTS:-100} ROUNDS=$${ROUNDS:-10} WAYS=4 cargo test --locked --workspace --test meeting -- --nocapture
 
 screenshot: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets

@@ -5,6 +5,7 @@
 #     tests/bench.sh                  all: about three quarters of an hour
 #     tests/bench.sh sfu [ROW…]       the SFU's rows, or these alone, by their names in docs/figures.md
 #     tests/bench.sh glass            glass to glass
+#     tests/bench.sh meeting          a browser joins a meeting of 60
 #     tests/bench.sh parts            origin, packager and ladder, by `cargo bench`
 set -eu
 cd "$(dirname "$0")/.."
@@ -83,6 +84,17 @@ glass() {
     done
 }
 
+meeting() {
+    for way in "" "--two-connections --adaptive-stream"; do
+        echo "== Chromium in a meeting of 60 with camera and microphone, server and browser on the same cores${way:+: $way}"
+        start 18093 env SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX=0
+        # shellcheck disable=SC2086 # The way is words.
+        "$bin/spillway-meeting" --url http://127.0.0.1:18093 --pid "$pid" $way || true
+        stop
+        echo
+    done
+}
+
 parts() {
     cargo bench --locked -p packager --bench packager
     cargo bench --locked -p api --bench origin
@@ -91,7 +103,7 @@ parts() {
 
 describe
 case "$what" in
-    all) sfu; glass; parts ;;
-    sfu | glass | parts) "$what" ;;
+    all) sfu; glass; meeting; parts ;;
+    sfu | glass | meeting | parts) "$what" ;;
     *) echo "unknown: $what" >&2; exit 2 ;;
 esac

@@ -35,12 +35,27 @@ const browser = await chromium.launch({
   args: FLAGS,
 });
 const pages = new Map();
+/** Of each page, the payload of its WebSockets, bytes and messages both ways. */
+const signalling = new Map();
+
+function count(id, socket) {
+  const counts = signalling.get(id);
+  const bytes = (payload) => (typeof payload === "string" ? Buffer.byteLength(payload) : payload.length);
+  for (const way of ["sent", "received"]) {
+    socket.on(`frame${way}`, ({ payload }) => {
+      counts[way].bytes += bytes(payload);
+      counts[way].messages += 1;
+    });
+  }
+}
 
 const commands = {
   async open({ page: id, url, colors }) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: colors ?? "light" });
     const page = await context.newPage();
     pages.set(id, page);
+    signalling.set(id, { sent: { bytes: 0, messages: 0 }, received: { bytes: 0, messages: 0 } });
+    page.on("websocket", (socket) => count(id, socket));
     page.on("console", (message) => console.error(`[${id}] ${message.type()}: ${message.text()}`));
     page.on("pageerror", (error) => console.error(`[${id}] uncaught: ${error.message}`));
     page.on("requestfailed", (request) => console.error(`[${id}] ${request.url()}: ${request.failure()?.errorText}`));
@@ -62,6 +77,7 @@ const commands = {
   async screenshot({ page, file }) {
     await pages.get(page).screenshot({ path: file });
   },
+  signalling: ({ page }) => signalling.get(page),
   async close({ page }) {
     await pages.get(page).context().close();
     pages.delete(page);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rig::livekit::Kind;
 use rig::opus::OpusStream;
 use rig::peer::{DATAGRAM_BYTES_MAX, Peer};
-use rig::process::realtime_ns;
+use rig::process::{ntp_now, realtime_ns};
 use rig::vp8::Vp8Stream;
 use rig::{rtcp, vp8};
 
@@ -154,11 +154,4 @@ impl Publisher {
             self.keyframe_wanted |= requests > 0;
         }
     }
-}
-
-/// Now in NTP's format (RFC 5905 §6): seconds since 1900 in 32.32 bits.
-fn ntp_now() -> u64 {
-    let ns = realtime_ns();
-    let (seconds, rest) = (ns / 1_000_000_000 + 2_208_988_800, ns % 1_000_000_000);
-    (seconds << 32) | ((rest << 32) / 1_000_000_000)
 }

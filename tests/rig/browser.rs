@@ -1,4 +1,5 @@
-//! Chromium, driven by Playwright in a Node.js child that takes one JSON line a command and answers each with one.
+//! Chromium, driven by Playwright in a Node.js child that takes one JSON line a command and answers each with one; and Firefox, by
+//! Puppeteer.
 //!
 //! The child serves our own pages (`tests/browser/*.html`) below the tested server's origin, at `/__rig/`, so that they need
 //! neither a second server nor CORS. Camera and microphone are Chromium's fakes: a rolling clock and a beep a second.
@@ -35,13 +36,22 @@ pub struct Page(u32);
 impl Browser {
     /// Starts Chromium. Its console and the driver's complaints go to a file that a failing test names.
     pub fn start() -> Result<Self> {
+        Self::start_by("driver.mjs")
+    }
+
+    /// Starts Firefox, which can open and close pages, evaluate in them, and take pictures of them.
+    pub fn start_firefox() -> Result<Self> {
+        Self::start_by("firefox-driver.mjs")
+    }
+
+    fn start_by(driver: &str) -> Result<Self> {
         let folder = folder()?;
         let log = tempfile::Builder::new().prefix("spillway-browser-").suffix(".log").tempfile();
         let (file, log) = log
             .map_err(Error::io("making the browser's log"))?
             .keep()
             .map_err(|e| Error::Io { doing: "keeping the browser's log", source: e.error })?;
-        let mut child = node(&folder, file)?;
+        let mut child = node(&folder, driver, file)?;
         let commands = child.stdin.take();
         let (sender, answers) = channel();
         if let Some(out) = child.stdout.take() {
@@ -108,6 +118,11 @@ impl Browser {
         self.ask(&json!({ "do": "close", "page": page.0 })).map(drop)
     }
 
+    /// What a page's WebSockets have carried so far: `{sent: {bytes, messages}, received: {bytes, messages}}`.
+    pub fn signalling(&mut self, page: Page) -> Result<Value> {
+        self.ask(&json!({ "do": "signalling", "page": page.0 }))
+    }
+
     /// Where the console's messages are.
     pub fn log(&self) -> &Path {
         &self.log
@@ -163,9 +178,9 @@ fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn node(folder: &Path, log: File) -> Result<Child> {
+fn node(folder: &Path, driver: &str, log: File) -> Result<Child> {
     let mut command = Command::new("node");
-    command.arg("driver.mjs").current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
-    let hint = "Debian packages nodejs (20 or later) and chromium".to_owned();
+    command.arg(driver).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+    let hint = "Debian packages nodejs (20 or later), chromium and firefox-esr".to_owned();
     end_with_us(&mut command).spawn().map_err(|source| Error::Program { program: "node".into(), hint, source })
 }

@@ -12,8 +12,9 @@
 //! | [`vp8`], [`opus`], [`mark`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
 //! | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
-//! | [`browser`], [`gst`], [`livekit_clients`], [`participant`] | real clients: Chromium, GStreamer and LiveKit's |
+//! | [`browser`], [`gst`], [`livekit_clients`], [`participant`], [`meeting_page`] | real clients: Chromium, GStreamer and LiveKit's |
 //! | [`bot`], [`clip`] | the `webrtc` crate's own peer connection as a client, and real frames for it to send |
+//! | [`rtp`], [`livekit_speaker`], [`meeting`] | native participants with these frames, any number on one thread |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
 //! | [`disk`] | a disk that can be filled |
 //! | [`attack`], [`pictures`] | what hostile clients send |
@@ -43,7 +44,10 @@ pub mod lipsync;
 pub mod livekit;
 pub mod livekit_clients;
 pub mod livekit_proxy;
+pub mod livekit_speaker;
 pub mod mark;
+pub mod meeting;
+pub mod meeting_page;
 pub mod opus;
 pub mod participant;
 pub mod peer;
@@ -53,6 +57,7 @@ pub mod prometheus;
 pub mod recorder;
 pub mod relay;
 pub mod rtcp;
+pub mod rtp;
 pub mod sdp;
 pub mod server;
 pub mod session;

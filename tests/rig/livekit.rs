@@ -18,7 +18,7 @@ use crate::session::Session;
 pub use crate::signal::Signal;
 
 /// Where a [`Signal`] keeps candidates of the connection that we publish on, and of the one that we watch on.
-const PUBLISHER: usize = 0;
+pub(crate) const PUBLISHER: usize = 0;
 const SUBSCRIBER: usize = 1;
 
 /// A kind of track.
@@ -84,7 +84,7 @@ impl Attendee {
 
 impl Signal {
     /// A socket for a peer connection, at the address that the server knows us by, and that address.
-    fn bind(&self) -> Result<(UdpSocket, SocketAddr)> {
+    pub(crate) fn bind(&self) -> Result<(UdpSocket, SocketAddr)> {
         let socket = UdpSocket::bind((self.local_ip()?, 0)).map_err(Error::io("binding a peer's socket"))?;
         let local = socket.local_addr().map_err(Error::io("reading a peer's address"))?;
         Ok((socket, local))

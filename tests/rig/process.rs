@@ -160,6 +160,13 @@ pub fn realtime_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Wall-clock time in NTP's format (RFC 5905 §6): seconds since 1900 in 32.32 bits.
+pub fn ntp_now() -> u64 {
+    let ns = realtime_ns();
+    let (seconds, rest) = (ns / 1_000_000_000 + 2_208_988_800, ns % 1_000_000_000);
+    (seconds << 32) | ((rest << 32) / 1_000_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -176,6 +176,30 @@ impl Signal {
         }
     }
 
+    /// To be called every second or so: pings as [`Signal::beat`] does, and hears all that came meanwhile. The bytes of it; `Err` once
+    /// the server bids to leave or ends the connection.
+    pub(crate) fn attend(&mut self) -> Result<u64> {
+        if self.pinged.elapsed() >= PING_INTERVAL {
+            self.pinged = Instant::now();
+            self.say(Request::PingReq(proto::Ping::default()))?;
+        }
+        self.socket.get_ref().set_nonblocking(true).map_err(Error::io("setting up a connection"))?;
+        let mut messages = vec![];
+        let end = loop {
+            match self.socket.read() {
+                Ok(tungstenite::Message::Binary(bytes)) => messages.push(bytes),
+                Ok(tungstenite::Message::Close(_)) => break Err(broken("the server ends it")),
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => break Ok(()),
+                Err(error) => break Err(broken(error)),
+            }
+        };
+        self.socket.get_ref().set_nonblocking(false).map_err(Error::io("setting up a connection"))?;
+        let heard = messages.iter().map(|bytes| bytes.len() as u64).sum();
+        messages.into_iter().try_for_each(|bytes| self.hear(bytes))?;
+        end.map(|()| heard)
+    }
+
     /// Says nothing, and reads what the server says until it ends the connection. How long that took; `Err` after `max`.
     pub fn wait_for_end(&mut self, max: Duration) -> Result<Duration> {
         let start = Instant::now();
