@@ -118,7 +118,9 @@ async def main(url, name, switches, seed, codec="vp8"):
     assert counts["broken"] == 0
     await publisher.disconnect()
     await subscriber.disconnect()
-    print("done")
+    print("done", flush=True)
+    # The wheel's own threads now and then panic when the interpreter ends under them.
+    os._exit(0)
 
 
 asyncio.run(main(*sys.argv[1:]))

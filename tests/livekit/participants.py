@@ -153,7 +153,9 @@ async def main(url, name):
         task.cancel()
     await pat.disconnect()
     await quin.disconnect()
-    print("done")
+    print("done", flush=True)
+    # The wheel's own threads now and then panic when the interpreter ends under them.
+    os._exit(0)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -19,7 +19,7 @@ mod subscription;
 mod timers;
 mod track;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -101,6 +101,8 @@ pub(crate) struct Shard {
     homes: HashMap<TrackId, usize>,
     /// Tracks with packets to send before this wake-up ends.
     pending: Vec<TrackId>,
+    /// Slots of subscribers whose layers are to be chosen anew.
+    undecided: BTreeSet<usize>,
     counters: Counters,
     inboxes: Inboxes,
     dtls: Dtls,
@@ -138,6 +140,7 @@ impl Runner {
             fanouts: HashMap::new(),
             homes: HashMap::new(),
             pending: Vec::new(),
+            undecided: BTreeSet::new(),
             counters: Counters::default(),
             inboxes,
             dtls,

@@ -19,6 +19,7 @@ const PROBE_PERCENT: u64 = 130;
 impl Shard {
     pub(super) fn tick(&mut self) {
         self.ask_publishers();
+        self.choose_undecided();
         self.pass_on_keyframe_requests();
         self.phase = (self.phase + 1) % (TICKS_PER_GROUP * GROUPS);
         if self.phase.is_multiple_of(TICKS_PER_GROUP) {
