@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use api::server::Server;
-use api::{Broadcasts, Config, Lifecycle, Parts, Rooms};
+use api::rooms::Room;
+use api::{Broadcasts, Config, Lifecycle, Parts, PlaybackKeys, RoomSettings, Rooms};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
 use interactive_sfu::signalling::token::Keys;
@@ -101,13 +102,16 @@ impl Origin {
                     let (frames, deliveries) = mpsc::channel(4096);
                     let packaging = packager::start(spec(), packager::Config::default(), None, deliveries);
                     let (broadcasts, lifecycle) = (Broadcasts::default(), Lifecycle::default());
-                    broadcasts.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now());
                     let (orders, _orders) = mpsc::channel(1);
                     let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
+                    rooms.create(&Room::new("bench", 0, RoomSettings::default()), 1).await.unwrap();
+                    let access = rooms.access("bench").unwrap();
+                    broadcasts.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now(), access);
                     let keys = Keys::new("k", "s");
                     let router = api::router(Parts {
                         config,
                         stage: Arc::new(sfu(&keys)),
+                        playback: PlaybackKeys::new(&keys),
                         keys,
                         broadcasts,
                         rooms,
