@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use api::server::Server;
 use api::rooms::Room;
+use api::server::Server;
 use api::{Broadcasts, Config, Lifecycle, Parts, PlaybackKeys, RoomSettings, Rooms};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
