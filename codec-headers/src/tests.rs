@@ -262,3 +262,10 @@ proptest! {
         prop_assert_eq!(&payload[before.len..], &rest[..]);
     }
 }
+
+#[test]
+fn vp9_structure_is_counted_in_a_packet_that_begins_no_frame() {
+    let payload = [0x02, 0x10, 0, 140, 0, 159, 1, 42, 0, 5, 0xd0, 2, 0];
+    assert_eq!(picture_size(VideoCodec::Vp9, &payload), Some((140, 159)));
+    assert_eq!(coded_size(VideoCodec::Vp9, &payload), CodedSize::Pixels(140, 159));
+}

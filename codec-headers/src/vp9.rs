@@ -126,10 +126,12 @@ pub fn picture_size(payload: &[u8]) -> Option<(u32, u32)> {
 
 /// See [`crate::coded_size`]. Any frame may have a size of its own, keyframe or not.
 pub(crate) fn coded_size(payload: &[u8]) -> CodedSize {
-    let Some(d) = Descriptor::parse(payload).filter(|d| d.begin) else { return CodedSize::Unchanged };
+    let Some(d) = Descriptor::parse(payload) else { return CodedSize::Unchanged };
+    // A scalability structure counts wherever it stands, the header of a frame where the frame begins.
     let told = d.sizes.into_iter().flatten().filter(|size| *size != (0, 0));
     let told = told.map(|(width, height)| CodedSize::Pixels(width, height)).reduce(CodedSize::and);
-    frame_size(payload.get(d.len..).unwrap_or_default()).and(told.unwrap_or(CodedSize::Unchanged))
+    let told = told.unwrap_or(CodedSize::Unchanged);
+    if d.begin { frame_size(payload.get(d.len..).unwrap_or_default()).and(told) } else { told }
 }
 
 /// See [`crate::coded_size_of_picture`]. A superframe (VP9 annex B) is looked at frame by frame.
