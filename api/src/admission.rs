@@ -1,4 +1,4 @@
-//! Who may see and watch a room: one decision for every route.
+//! Decides for every route whether a caller may see and watch a room.
 //!
 //! [`may_watch`] is pure. A stranger is told the same of a private room and of one that does not exist, in the same way: whoever asks for
 //! a room by name asks here first, and where the answer is [`Sight::Hidden`] there is one refusal.
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::playback::Pass;
 use crate::rooms::{Room, RoomAccess, Visibility};
 
-/// What whoever asks has shown.
+/// The credential that a caller has shown.
 #[derive(Debug)]
 pub(crate) enum Credential {
     /// No token at all.

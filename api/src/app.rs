@@ -19,7 +19,7 @@ pub struct Parts {
     pub stage: Arc<dyn Stage>,
     /// What tokens are verified with.
     pub keys: Keys,
-    /// What playback tokens are signed and verified with: of the same keys.
+    /// Keys that sign and verify playback tokens, derived from `keys`.
     pub playback: PlaybackKeys,
     /// Which rooms have a broadcast.
     pub broadcasts: Broadcasts,

@@ -113,7 +113,7 @@ impl Broadcasts {
         self.by_room.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// What to list for the room that was made then.
+    /// The broadcast to list for the room that was made then.
     pub(crate) fn listed(&self, room: &str, created_at_utc_ms: i64) -> Option<Entry> {
         self.get(room).filter(|entry| !entry.retired && entry.access.created_at_utc_ms == created_at_utc_ms)
     }

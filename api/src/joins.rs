@@ -61,7 +61,7 @@ impl<K: Eq + Hash> Limiter<K> {
     }
 }
 
-/// What clients have had.
+/// The joins that clients have made lately.
 #[derive(Debug)]
 pub(crate) struct JoinLimits {
     config: Config,

@@ -31,7 +31,7 @@ use interactive_sfu::signalling::token::Keys;
 
 use crate::Error;
 
-/// What the keys are derived for.
+/// The purpose that the keys are derived for.
 const KEY_PURPOSE: &str = "spillway playback key 1";
 /// Keeps what is signed here apart from whatever else may be signed with the key.
 const MAC_DOMAIN: &[u8] = b"spillway playback token 1\0";
@@ -52,7 +52,7 @@ pub struct PlaybackKeys {
 
 type KeyId = [u8; 4];
 
-/// What a playback token is to say.
+/// The contents of a playback token.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaybackSpec<'a> {
     /// The room.
@@ -182,7 +182,7 @@ impl AddressPrefix {
         }
     }
 
-    /// What [`AddressPrefix::write`] wrote: `Some(None)` where any address is good, `None` where it makes no sense.
+    /// Reads the text of [`AddressPrefix::write`]: `Some(None)` where any address is good, `None` where it makes no sense.
     fn read(family: u8, rest: &[u8]) -> Option<Option<Self>> {
         let address = match (family, rest) {
             (0, []) => return Some(None),

@@ -1,4 +1,4 @@
-//! Who asks, where proxies ask for others: `X-Forwarded-For` is believed of proxies that the operator trusts, and of nobody else.
+//! The client behind a proxy: `X-Forwarded-For` is believed of proxies that the operator trusts, and of nobody else.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

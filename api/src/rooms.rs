@@ -149,7 +149,7 @@ impl Rooms {
         row.map(from_row).ok_or(Error::UnknownRoom)
     }
 
-    /// What decides about a room's viewers, without asking the database; `None`: there is no such room.
+    /// The facts that decide about a room's viewers, from memory. `None`: there is no such room.
     pub fn access(&self, name: &str) -> Option<Arc<RoomAccess>> {
         self.accesses.get(name)
     }
@@ -208,7 +208,7 @@ fn layout_text(layout: &Layout) -> String {
 
 fn from_row(row: Row) -> Room {
     Room {
-        // What a later version wrote falls back to the default.
+        // A word that only a later version knows falls back to the default.
         layout: serde_json::from_str(&row.layout).unwrap_or_default(),
         broadcast: BroadcastSwitch {
             setting: setting_of(&row.broadcast),

@@ -1,4 +1,4 @@
-//! What decides about a room's viewers, in memory, for every request of the origin.
+//! `RoomAccess`: the facts in memory that decide about a room's viewers, read by every request of the origin.
 //!
 //! [`Accesses`] follows the table of rooms: [`super::Rooms`] writes both. A broadcast holds its room's [`RoomAccess`], so that a change of
 //! visibility counts from the next request on, and a deleted room's last minute is watched by those who could watch it before.
