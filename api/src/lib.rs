@@ -30,6 +30,7 @@ mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod webhooks;
+mod websocket;
 
 pub use app::Parts;
 pub use broadcasts::{Broadcasts, Playback};

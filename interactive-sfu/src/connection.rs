@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::control::{ConnectRequest, SfuError};
 use crate::room::authority::Authority;
 use crate::room::authority::members::Connected;
+use crate::room::now::Now;
 use crate::signalling::livekit::Frame;
 use crate::signalling::livekit::frame::Malformed;
 use crate::signalling::livekit::message::Outgoing;
@@ -17,6 +18,9 @@ const PER_SECOND: f64 = 100.0;
 const BURST: f64 = 500.0;
 /// A frame of so many bytes counts as one request more: reading a long description takes as long as answering many short requests.
 const BYTES_OF_ONE: f64 = 4096.0;
+
+/// Messages that are written at once.
+const READY_MAX: usize = 16;
 
 /// How soon the next request may be taken.
 struct Pace {
@@ -54,23 +58,28 @@ pub struct Connection {
 
 impl Connection {
     pub(crate) fn open(authority: Arc<Authority>, mut request: ConnectRequest) -> Result<Self, SfuError> {
+        let now = Now::read();
         let requests = std::mem::take(&mut request.requests);
-        let Connected { sid, connection, inbox } = authority.connect(request)?;
-        requests.into_iter().for_each(|request| authority.request(&sid, connection, request));
-        Ok(Self { authority, sid, number: connection, inbox, text: false, pace: Pace::new(Instant::now()) })
+        let Connected { sid, connection, inbox } = authority.connect(request, now)?;
+        requests.into_iter().for_each(|request| authority.request(&sid, connection, request, now));
+        Ok(Self { authority, sid, number: connection, inbox, text: false, pace: Pace::new(now.instant) })
     }
 
-    /// The next message for the client. `None`: that was all, the connection is to be closed. May be dropped while it waits.
-    pub async fn next(&mut self) -> Option<Frame> {
-        self.inbox.recv().await.map(|message| message.frame(self.text))
+    /// The next messages for the client, as many as are ready. None: that was all, the connection is to be closed. May be dropped
+    /// while it waits.
+    pub async fn ready(&mut self) -> Vec<Frame> {
+        let mut messages = Vec::new();
+        self.inbox.recv_many(&mut messages, READY_MAX).await;
+        messages.into_iter().map(|message| message.frame(self.text)).collect()
     }
 
     /// What the client sent. `Err`: it does not speak the protocol, and the connection is to be closed.
     pub fn receive(&mut self, frame: Frame) -> Result<(), Malformed> {
         self.text = frame.is_text();
-        self.pace.took(frame.len(), Instant::now());
+        let now = Now::read();
+        self.pace.took(frame.len(), now.instant);
         if let Some(request) = frame.request()? {
-            self.authority.request(&self.sid, self.number, request);
+            self.authority.request(&self.sid, self.number, request, now);
         }
         Ok(())
     }
@@ -83,7 +92,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.authority.disconnected(&self.sid, self.number);
+        self.authority.disconnected(&self.sid, self.number, Now::read());
     }
 }
 

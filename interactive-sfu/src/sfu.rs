@@ -10,6 +10,7 @@ use livekit_protocol::{
 
 use crate::connection::Connection;
 use crate::control::{ConnectRequest, Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
+use crate::room::now::Now;
 use crate::signalling::token::Keys;
 use crate::start::{self, Running};
 
@@ -53,12 +54,12 @@ impl Sfu {
 
     /// A WHIP POST: `request` publishes.
     pub async fn publish(&self, request: JoinRequest) -> Result<Joined, SfuError> {
-        self.running.authority.publish(request)
+        self.running.authority.publish(request, Now::read())
     }
 
     /// A WHEP POST: `request` watches.
     pub async fn subscribe(&self, request: JoinRequest) -> Result<Joined, SfuError> {
-        self.running.authority.subscribe(request)
+        self.running.authority.subscribe(request, Now::read())
     }
 
     /// A client of LiveKit's protocol connects.

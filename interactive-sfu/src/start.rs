@@ -84,7 +84,8 @@ pub(crate) fn start(config: Config, keys: Keys) -> Result<Running, StartError> {
     let (reports, reports_end) = channel();
     let (dtls, dtls_thread) = dtls::start(identity, inboxes.clone(), reports.clone())?;
     let config = Arc::new(config);
-    let authority = Arc::new(Authority::new(config.clone(), keys, inboxes.clone(), dtls.clone(), our_end));
+    let authority =
+        Arc::new(Authority::new(config.clone(), keys, inboxes.clone(), dtls.clone(), our_end, Instant::now()));
 
     let mut media_threads = vec![listen(authority.clone(), reports_end)?];
     for (index, ((poll, sockets), inbox)) in (0u16..).zip(polls.into_iter().zip(sockets).zip(inbox_ends)) {

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{MatchedPath, Query, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -18,6 +17,7 @@ use interactive_sfu::{Client, ConnectRequest, Connection};
 use livekit_protocol as proto;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::app::App;
 use crate::config::IceServer;
@@ -25,14 +25,13 @@ use crate::joins::Joiner;
 use crate::problem::Problem;
 use crate::rooms::Room;
 use crate::routes::rooms::room_of_token;
+use crate::websocket::{MaybeUpgrade, Message, Socket, Written};
 use crate::{Error, auth};
 
 /// A client of which nothing is heard for so long is gone: it pings every five seconds.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// A client that does not take a message for so long is gone too.
 const SEND_MAX: Duration = Duration::from_secs(10);
-/// What a connection holds before anything is read, bytes.
-const READ_BUFFER_BYTES: usize = 4096;
 /// Where clients that have one peer connection connect.
 const V1: &str = "/rtc/v1";
 
@@ -108,12 +107,12 @@ async fn open(
     path: MatchedPath,
     joiner: Joiner,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+    MaybeUpgrade(upgrade): MaybeUpgrade,
 ) -> Result<Response, Problem> {
     joiner.check_address(&headers)?;
     let (grants, room) = admitted(&app, &query, &headers).await?;
     joiner.check_identity(&room.name, &grants.identity, false)?;
-    let upgrade = upgrade.map_err(|_| Error::Malformed("a WebSocket is opened here".into()))?;
+    let upgrade = upgrade?;
     let Join { client, resume, requests } = query.join(&path)?;
     let request = ConnectRequest {
         room: room.name.clone(),
@@ -126,9 +125,7 @@ async fn open(
         requests,
     };
     let connection = app.stage.connect(request).await?;
-    let upgrade =
-        upgrade.read_buffer_size(READ_BUFFER_BYTES).max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
-    Ok(upgrade.on_upgrade(|socket| carry(socket, connection)))
+    Ok(upgrade.on_upgrade(FRAME_BYTES_MAX, |socket| carry(socket, connection)))
 }
 
 fn ice_server(server: &IceServer) -> proto::IceServer {
@@ -140,42 +137,47 @@ fn ice_server(server: &IceServer) -> proto::IceServer {
 }
 
 /// Carries frames both ways until either side is done.
-async fn carry(mut socket: WebSocket, mut connection: Connection) {
+async fn carry(mut socket: Socket, mut connection: Connection) {
     let mut heard = Instant::now();
     let ended = loop {
         let pause = connection.pause();
         let received = async {
             sleep(pause).await;
-            timeout(SILENCE_MAX.saturating_sub(heard.elapsed()), socket.recv()).await
+            timeout(SILENCE_MAX.saturating_sub(heard.elapsed()), socket.read()).await
         };
         tokio::select! {
-            next = connection.next() => {
-                let Some(frame) = next else { break close_code::NORMAL };
-                let message = match frame {
-                    Frame::Binary(bytes) => Message::Binary(bytes),
-                    Frame::Text(text) => Message::Text(text.into()),
-                };
-                if !matches!(timeout(SEND_MAX, socket.send(message)).await, Ok(Ok(()))) {
+            ready = connection.ready() => {
+                if ready.is_empty() {
+                    break CloseCode::Normal;
+                }
+                let messages: Vec<Written> = ready.into_iter().map(written).collect();
+                if !matches!(timeout(SEND_MAX, socket.write(&messages)).await, Ok(Ok(()))) {
                     return;
                 }
             }
             received = received => {
                 let frame = match received {
-                    Err(_) => break close_code::AWAY,
+                    Err(_) => break CloseCode::Away,
                     Ok(None | Some(Err(_) | Ok(Message::Close(_)))) => return,
-                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => None,
+                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => None,
                     Ok(Some(Ok(Message::Binary(bytes)))) => Some(Frame::Binary(bytes)),
                     Ok(Some(Ok(Message::Text(text)))) => Some(Frame::Text(text.to_string())),
                 };
                 heard = Instant::now();
                 if frame.is_some_and(|frame| connection.receive(frame).is_err()) {
-                    break close_code::UNSUPPORTED;
+                    break CloseCode::Unsupported;
                 }
             }
         }
     };
-    let close = Message::Close(Some(CloseFrame { code: ended, reason: "".into() }));
-    drop(timeout(SEND_MAX, socket.send(close)).await);
+    drop(timeout(SEND_MAX, socket.close(ended)).await);
+}
+
+fn written(frame: Frame) -> Written {
+    match frame {
+        Frame::Binary(payload) => Written { payload, text: false },
+        Frame::Text(text) => Written { payload: text.into(), text: true },
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! Who is where: the rooms, their stages, and what each viewer's sections carry. [`stage`], [`place`], [`participants`] and [`member`]
-//! decide, `state` knows, `address` says where we are, `authority` acts.
+//! decide, `state` knows, `address` says where we are, `now` when it is, `authority` acts.
 
 pub(crate) mod address;
 pub(crate) mod authority;
+mod departures;
 pub(crate) mod member;
+pub(crate) mod now;
 mod participants;
 mod place;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod stage;
 mod state;

@@ -9,6 +9,7 @@ use livekit_protocol as proto;
 use prost::Message as _;
 use tokio::sync::broadcast;
 
+use super::departures::Departures;
 use super::member::{Audience, Member};
 use super::participants::{info, participant_sid, tracks};
 use super::session::{Kind, Session};
@@ -34,6 +35,8 @@ pub(super) struct Room {
     pub(super) members: Vec<String>,
     /// Sids of those that the others are told of: of an audience beyond `listed_max` only whoever may publish. Not the hidden.
     pub(super) listed: Vec<String>,
+    /// Sids of those who publish or are on stage, in the order in which they began to.
+    performers: Vec<String>,
     /// Sids by identity.
     identities: HashMap<String, String>,
     /// Participants who are not hidden.
@@ -48,6 +51,8 @@ pub(super) struct Room {
     pub(super) qualities_stale: bool,
     /// Sids of participants of whom there is news that was not told yet.
     pub(super) news: Vec<String>,
+    /// Who has left lately, for clients that resume.
+    pub(super) departures: Departures,
     /// Who has left since it was told last.
     pub(super) departed: Vec<proto::ParticipantInfo>,
 }
@@ -99,6 +104,8 @@ pub(super) struct State {
     pub(super) next_connection: u32,
     pub(super) publishing: usize,
     pub(super) closed: bool,
+    /// When the authority last looked after what is due.
+    pub(super) ticked_at: Instant,
     pub(super) notices: broadcast::Sender<Notice>,
 }
 
@@ -125,7 +132,7 @@ impl Session {
 
 impl State {
     /// Nobody yet, on so many threads.
-    pub(super) fn new(shards: usize) -> Self {
+    pub(super) fn new(shards: usize, now: Instant) -> Self {
         Self {
             rooms: HashMap::new(),
             sessions: HashMap::new(),
@@ -139,6 +146,7 @@ impl State {
             next_connection: 0,
             publishing: 0,
             closed: false,
+            ticked_at: now,
             notices: broadcast::channel(NOTICES).0,
         }
     }
@@ -164,7 +172,7 @@ impl State {
             Kind::Publish { speaker, .. } => Some(speaker.clone()),
             Kind::Watch { .. } => None,
         });
-        let members = self.listed_of(room).filter(|member| member.on_stage).filter_map(Member::as_speaker);
+        let members = self.performers_of(room).filter(|member| member.on_stage).filter_map(Member::as_speaker);
         speakers.chain(members).collect()
     }
 
@@ -300,6 +308,24 @@ impl State {
         sids.iter().filter_map(|sid| self.members.get(sid))
     }
 
+    /// LiveKit's participants of a room who publish and of whom the others are told. A room of thousands has few of them.
+    pub(super) fn performers_of<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Member> + 'a {
+        let sids = self.rooms.get(room).map(|room| room.performers.as_slice()).unwrap_or_default();
+        sids.iter().filter_map(|sid| self.members.get(sid)).filter(|member| member.listed)
+    }
+
+    /// A participant publishes other tracks than before, or came on stage, or left it.
+    pub(super) fn performs(&mut self, sid: &str) {
+        let Some(member) = self.members.get(sid) else { return };
+        let Some(room) = self.rooms.get_mut(&member.room) else { return };
+        let known = room.performers.iter().position(|other| other == sid);
+        match (known, member.on_stage || !member.uplink.tracks.is_empty()) {
+            (None, true) => room.performers.push(sid.to_owned()),
+            (Some(index), false) => drop(room.performers.remove(index)),
+            _ => {}
+        }
+    }
+
     /// From now on the others are told of a participant, unless it is hidden.
     pub(super) fn list(&mut self, sid: &str) {
         let Some(member) = self.members.get_mut(sid).filter(|member| !member.listed && !member.hidden()) else {
@@ -309,6 +335,14 @@ impl State {
         if let Some(room) = self.rooms.get_mut(&member.room) {
             room.listed.push(sid.to_owned());
             room.roll = None;
+        }
+    }
+
+    /// Somebody has left a room of whom the others had been told.
+    pub(super) fn departed(&mut self, room: &str, who: &proto::ParticipantInfo) {
+        let now = self.ticked_at;
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.departures.add(who, now);
         }
     }
 
@@ -355,6 +389,7 @@ impl State {
         }
         if let Some(room) = self.rooms.get_mut(&member.room) {
             room.members.retain(|other| other != sid);
+            room.performers.retain(|other| other != sid);
             room.identities.remove(&member.identity);
             room.seen -= u32::from(!member.hidden());
             if member.listed {
@@ -388,7 +423,7 @@ impl State {
                 audience: None,
             })
         });
-        let members = self.listed_of(room).flat_map(|member| {
+        let members = self.performers_of(room).flat_map(|member| {
             member.uplink.tracks.iter().map(|track| PublishedTrack {
                 participant_sid: member.sid.clone(),
                 identity: &member.identity,
@@ -409,6 +444,28 @@ impl State {
         told
     }
 
+    /// What is still known of anybody, in words; none when nobody is there.
+    #[cfg(test)]
+    pub(super) fn remains(&self) -> Vec<String> {
+        let mut remains: Vec<String> = self.rooms.keys().map(|room| format!("room {room}")).collect();
+        remains.extend(self.members.values().map(|member| format!("participant {}", member.identity)));
+        remains.extend(self.sessions.values().map(|session| format!("session of {}", session.identity)));
+        remains.extend(self.held.iter().map(|(holder, count)| format!("{count} sessions held by {holder:?}")));
+        remains.extend(self.by_serial.iter().map(|(serial, owner)| format!("peer {serial} of {owner:?}")));
+        remains.extend(self.pending.oldest().map(|id| format!("pending session {id:?}")));
+        remains.extend((self.publishing > 0).then(|| format!("{} publishing", self.publishing)));
+        remains.extend((self.peers.iter().any(|n| *n > 0)).then(|| format!("{:?} peers", self.peers)));
+        remains
+    }
+
+    /// Sids of those that a room has for performers, sorted.
+    #[cfg(test)]
+    pub(super) fn performer_sids(&self, room: &str) -> Vec<String> {
+        let mut sids = self.rooms.get(room).map(|room| room.performers.clone()).unwrap_or_default();
+        sids.sort();
+        sids
+    }
+
     /// Whether somebody watches a track by WHEP.
     pub(super) fn is_watched(&self, room: &str, track: TrackId) -> bool {
         let watchers = self.rooms.get(room).map(|room| room.watchers.as_slice()).unwrap_or_default();
@@ -427,7 +484,7 @@ impl State {
 
     /// Which of LiveKit's participants speak now.
     pub(super) fn speaking(&self, room: &str) -> Vec<proto::SpeakerInfo> {
-        let speaking = self.listed_of(room).filter(|member| member.loudness > 0);
+        let speaking = self.performers_of(room).filter(|member| member.loudness > 0);
         let info = |member: &Member| proto::SpeakerInfo {
             sid: member.sid.clone(),
             level: level(member.loudness),

@@ -8,7 +8,7 @@ mod reports;
 mod seating;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::Instant;
 
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::{DisconnectReason, ParticipantInfo};
@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 
 use super::address::OurEnd;
 use super::member::Member;
+use super::now::Now;
 use super::participants::participants;
 use super::place::place;
 use super::session::{
@@ -28,7 +29,7 @@ use crate::control::{Event, JoinRequest, Joined, Notice, Patched, SessionId, Sfu
 use crate::media::layers::Limit;
 use crate::shard::inbox::{Inboxes, NewPeer, Order, PeerId, TrackId};
 use crate::shard::peers::local_ice;
-use crate::signalling::sdp::RemoteDescription;
+use crate::signalling::sdp::{NegotiatedSection, RemoteDescription};
 use crate::signalling::sdpfrag::SdpFragment;
 use crate::signalling::token::Keys;
 use crate::transport::dtls::{Data, Dtls, Expected, Task};
@@ -49,14 +50,30 @@ pub(crate) struct Authority {
     events: broadcast::Sender<Event>,
 }
 
+/// A session that was let in, as negotiated.
+struct Opening {
+    request: JoinRequest,
+    new: NewPeer,
+    kind: Kind,
+    negotiated: Vec<NegotiatedSection>,
+    now: Now,
+}
+
 impl Authority {
-    pub(crate) fn new(config: Arc<Config>, keys: Keys, inboxes: Inboxes, dtls: Dtls, our_end: OurEnd) -> Self {
-        let state = Mutex::new(State::new(our_end.shards.len()));
+    pub(crate) fn new(
+        config: Arc<Config>,
+        keys: Keys,
+        inboxes: Inboxes,
+        dtls: Dtls,
+        our_end: OurEnd,
+        now: Instant,
+    ) -> Self {
+        let state = Mutex::new(State::new(our_end.shards.len(), now));
         let (events, _) = broadcast::channel(EVENTS);
         Self { state, config, keys, inboxes, dtls, our_end, events }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(in crate::room) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,7 +85,7 @@ impl Authority {
         self.lock().notices.subscribe()
     }
 
-    pub(crate) fn publish(&self, request: JoinRequest) -> Result<Joined, SfuError> {
+    pub(crate) fn publish(&self, request: JoinRequest, now: Now) -> Result<Joined, SfuError> {
         let offer = RemoteDescription::parse(&request.offer)?;
         let negotiated = negotiate_publisher(&offer)?;
         let mut state = self.lock();
@@ -88,10 +105,11 @@ impl Authority {
         let of = |video: bool| infos.iter().find(|t| t.video().is_some() == video).cloned();
         let speaker = OnStage { identity: request.identity.clone(), audio: of(false), video: of(true) };
         let kind = Kind::Publish { speaker, connected: false };
-        Ok(self.open(&mut state, request, &offer, NewPeer { tracks, ..NewPeer::bare(peer) }, kind, negotiated))
+        let new = NewPeer { tracks, ..NewPeer::bare(peer) };
+        Ok(self.open(&mut state, Opening { request, new, kind, negotiated, now }, &offer))
     }
 
-    pub(crate) fn subscribe(&self, request: JoinRequest) -> Result<Joined, SfuError> {
+    pub(crate) fn subscribe(&self, request: JoinRequest, now: Now) -> Result<Joined, SfuError> {
         let offer = RemoteDescription::parse(&request.offer)?;
         let negotiated = negotiate_viewer(&offer)?;
         let mut state = self.lock();
@@ -103,8 +121,8 @@ impl Authority {
         let peer = self.admit(&mut state, &request)?;
         let (new, sections) = sections(&negotiated);
         let kind = Kind::Watch { participant: request.participant.clone(), sections };
-        let joined =
-            self.open(&mut state, request, &offer, NewPeer { sections: new, ..NewPeer::bare(peer) }, kind, negotiated);
+        let new = NewPeer { sections: new, ..NewPeer::bare(peer) };
+        let joined = self.open(&mut state, Opening { request, new, kind, negotiated, now }, &offer);
         self.seat(&mut state, &joined.session);
         Ok(joined)
     }
@@ -148,15 +166,8 @@ impl Authority {
         place(&state.peers, state.rooms.get(room).map(|r| r.home))
     }
 
-    fn open(
-        &self,
-        state: &mut State,
-        request: JoinRequest,
-        offer: &RemoteDescription,
-        new: NewPeer,
-        kind: Kind,
-        negotiated: Vec<crate::signalling::sdp::NegotiatedSection>,
-    ) -> Joined {
+    fn open(&self, state: &mut State, opening: Opening, offer: &RemoteDescription) -> Joined {
+        let Opening { request, new, kind, negotiated, now } = opening;
         let (peer, ice) = (new.id, new.ice.clone());
         let role = offer.setup.our_role();
         self.dtls.tell(Task::Expect(peer, Expected { fingerprint: offer.fingerprint, role, data: Data::None }));
@@ -172,7 +183,7 @@ impl Authority {
             room: request.room,
             local: request.local,
             hidden: request.hidden,
-            since: SystemTime::now(),
+            since: now.utc,
             joined: false,
             pending: None,
             muted: Vec::new(),
@@ -255,7 +266,7 @@ impl Authority {
 
     pub(crate) fn stage(&self, room: &str) -> Vec<Speaker> {
         let state = self.lock();
-        let members = state.listed_of(room).filter(|member| member.on_stage).filter_map(Member::speaker);
+        let members = state.performers_of(room).filter(|member| member.on_stage).filter_map(Member::speaker);
         state.connected(room).filter_map(|s| s.speaker()).chain(members).collect()
     }
 

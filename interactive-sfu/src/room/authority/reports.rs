@@ -86,9 +86,9 @@ impl Authority {
                 if let Some(n) = state.peers.get_mut(usize::from(peer.shard)) {
                     *n = n.saturating_sub(1);
                 }
-                match owner(state, peer) {
+                match state.by_serial.remove(&peer.serial) {
                     Some(Owner::Session(id)) => self.forget(state, &id),
-                    Some(Owner::Member(sid)) => self.member_lost(state, &sid),
+                    Some(Owner::Member(sid)) => self.member_lost(state, &sid, peer),
                     None => {}
                 }
             }

@@ -81,6 +81,9 @@ impl Authority {
             let mut told = info(&[&session]);
             (told.state, told.version) = (Presence::Disconnected.into(), 1);
             told.tracks.clear();
+            if !session.hidden {
+                state.departed(&session.room, &told);
+            }
             let news = Outgoing::from(update(told));
             let Session { room, identity, id, hidden, .. } = session;
             let others = state.members_of(&room).filter(|member| !hidden && member.identity != identity);

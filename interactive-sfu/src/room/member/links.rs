@@ -77,6 +77,13 @@ impl Links {
         self.up.iter().chain(&self.down)
     }
 
+    /// One is gone: there is nothing to be told to it.
+    pub(crate) fn lose(&mut self, peer: PeerId) {
+        for link in [&mut self.up, &mut self.down] {
+            link.take_if(|link| link.peer == peer);
+        }
+    }
+
     pub(crate) fn of_mut(&mut self, peer: PeerId) -> Option<&mut Link> {
         self.up.iter_mut().chain(&mut self.down).find(|link| link.peer == peer)
     }

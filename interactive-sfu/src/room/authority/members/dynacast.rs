@@ -18,7 +18,7 @@ impl Authority {
             state.rooms.iter().filter(|(_, room)| room.qualities_stale).map(|(name, _)| name.clone()).collect();
         for room in stale {
             let mut settled = true;
-            for sid in state.rooms.get(&room).map(|room| room.listed.clone()).unwrap_or_default() {
+            for sid in state.performers_of(&room).map(|member| member.sid.clone()).collect::<Vec<_>>() {
                 settled &= self.poll_publisher(state, &sid, now);
             }
             if let Some(room) = state.rooms.get_mut(&room) {
@@ -62,7 +62,14 @@ impl State {
                 setting.map_or(VideoQuality::High, |setting| quality_wanted(*setting, &track.info))
             });
             let by_whep = by_whep.then_some(VideoQuality::High);
-            wants.chain(by_whep).max_by_key(|quality| rank(*quality)).unwrap_or(VideoQuality::Off)
+            let (mut wants, mut most) = (by_whep.into_iter().chain(wants), VideoQuality::Off);
+            // Nobody wants more than the most: the rest of a room of thousands need not be asked.
+            while most != VideoQuality::High
+                && let Some(quality) = wants.next()
+            {
+                most = std::cmp::max_by_key(most, quality, |quality| rank(*quality));
+            }
+            most
         };
         let main = track.media.id;
         let of_main = most(&|member| member.downlink.media_of(sid) == Some(main), self.is_watched(room, main));

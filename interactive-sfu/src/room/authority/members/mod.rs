@@ -13,7 +13,6 @@ mod upkeep;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::time::{Instant, SystemTime};
 
 use livekit_protocol as proto;
 use livekit_protocol::DisconnectReason;
@@ -26,6 +25,7 @@ use super::Authority;
 use crate::control::{Client, ConnectRequest, NoticeKind, SfuError};
 use crate::media::quality::Quality;
 use crate::room::member::{Audience, Downlink, Link, Links, Member, Signal, Uplink};
+use crate::room::now::Now;
 use crate::room::session::random_text;
 use crate::room::state::{Owner, State};
 use crate::shard::inbox::{NewPeer, Order, PeerId};
@@ -49,7 +49,7 @@ pub(crate) struct Connected {
 
 impl Authority {
     /// A client connects: to join, or to resume.
-    pub(crate) fn connect(&self, request: ConnectRequest) -> Result<Connected, SfuError> {
+    pub(crate) fn connect(&self, request: ConnectRequest, now: Now) -> Result<Connected, SfuError> {
         let mut state = self.lock();
         if state.closed {
             return Err(SfuError::ShuttingDown);
@@ -60,17 +60,17 @@ impl Authority {
         let connection = signal.connection;
         let sid = match request.resume.clone() {
             Some(sid) => {
-                if !self.resume(&mut state, &sid, &request, signal) {
+                if !self.resume(&mut state, &sid, &request, signal, now) {
                     return Ok(refused(leave(DisconnectReason::StateMismatch, Action::Reconnect)));
                 }
                 sid
             }
-            None => self.join(&mut state, request, signal)?,
+            None => self.join(&mut state, request, signal, now)?,
         };
         Ok(Connected { sid, connection, inbox })
     }
 
-    fn join(&self, state: &mut State, request: ConnectRequest, signal: Signal) -> Result<String, SfuError> {
+    fn join(&self, state: &mut State, request: ConnectRequest, signal: Signal, now: Now) -> Result<String, SfuError> {
         let before = state.sid_by_identity(&request.room, &request.grants.identity);
         if let Some(before) = before.map(str::to_owned) {
             self.dismiss(state, &before, DisconnectReason::DuplicateIdentity, Action::Disconnect);
@@ -100,7 +100,7 @@ impl Authority {
             permission,
             listed,
             local: request.local,
-            since: SystemTime::now(),
+            since: now.utc,
             auto_subscribe: request.client.auto_subscribe,
             state: Presence::Joined,
             version: 1,
@@ -113,7 +113,7 @@ impl Authority {
             chosen: HashMap::new(),
             settings: HashMap::new(),
             on_stage: false,
-            refresh_at: Instant::now() + upkeep::TOKEN_RENEWED,
+            refresh_at: now.instant + upkeep::TOKEN_RENEWED,
             loudness: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -139,7 +139,7 @@ impl Authority {
         };
         member.tell(Outgoing::join(&join, &others));
         let shard = self.shard_for(state, &member.room);
-        let updates: Vec<_> = state.listed_of(&member.room).filter(|m| m.on_stage).map(Member::quality).collect();
+        let updates: Vec<_> = state.performers_of(&member.room).filter(|m| m.on_stage).map(Member::quality).collect();
         if !updates.is_empty() {
             member.tell(Message::ConnectionQuality(proto::ConnectionQualityUpdate { updates }));
         }
@@ -157,15 +157,20 @@ impl Authority {
     }
 
     /// `false`: there is no such session any more.
-    fn resume(&self, state: &mut State, sid: &str, request: &ConnectRequest, signal: Signal) -> bool {
+    fn resume(&self, state: &mut State, sid: &str, request: &ConnectRequest, signal: Signal, now: Now) -> bool {
         let fits = |m: &&mut Member| m.room == request.room && m.identity == request.grants.identity;
         let Some(member) = state.members.get_mut(sid).filter(fits) else { return false };
         let single = member.links.is_single();
         let lost = !single && member.links.down().is_none() && member.permission.can_subscribe;
-        if lost || single != request.client.single_connection {
+        let lost_at = member.lost_at.unwrap_or(now.instant);
+        let missed =
+            state.rooms.get(&request.room).and_then(|room| Some(room.departures.missed(lost_at)?.cloned().collect()));
+        let missed: Option<Vec<proto::ParticipantInfo>> = missed;
+        if lost || missed.is_none() || single != request.client.single_connection {
             self.dismiss(state, sid, DisconnectReason::StateMismatch, Action::Reconnect);
             return false;
         }
+        let Some(member) = state.members.get_mut(sid) else { return false };
         // An older connection that is still there ends with its sender.
         (member.signal, member.lost_at) = (Some(signal), None);
         member.tell(Message::Reconnect(proto::ReconnectResponse {
@@ -176,8 +181,13 @@ impl Authority {
             ..proto::ReconnectResponse::default()
         }));
         let Some(member) = state.members.get(sid) else { return false };
-        let mut participants = state.others(member);
-        participants.insert(0, member.info());
+        let others = state.others(member);
+        // Clients know others by identity: who left and came back is there.
+        let mut participants = missed.unwrap_or_default();
+        participants
+            .retain(|gone| gone.identity != member.identity && !others.iter().any(|o| o.identity == gone.identity));
+        participants.push(member.info());
+        participants.extend(others);
         member.tell(Message::Update(proto::ParticipantUpdate { participants }));
         member.tell(Message::RoomUpdate(proto::RoomUpdate { room: Some(request.about.clone()) }));
         self.restart_downlink(state, sid);
@@ -185,11 +195,11 @@ impl Authority {
     }
 
     /// A signal connection ended. The session waits for it to be resumed.
-    pub(crate) fn disconnected(&self, sid: &str, connection: u32) {
+    pub(crate) fn disconnected(&self, sid: &str, connection: u32, now: Now) {
         let mut state = self.lock();
         let Some(member) = state.members.get_mut(sid) else { return };
         if member.signal.take_if(|signal| signal.connection == connection).is_some() {
-            member.lost_at = Some(Instant::now());
+            member.lost_at = Some(now.instant);
         }
     }
 
@@ -219,13 +229,14 @@ impl Authority {
         member.state = Presence::Disconnected;
         member.version += 1;
         let published = !member.uplink.tracks.is_empty();
-        if member.listed
-            && let Some(room) = state.rooms.get_mut(&member.room)
-        {
+        if member.listed {
             let mut told = member.info();
             told.disconnect_reason = reason.into();
             told.tracks.clear();
-            room.departed.push(told);
+            state.departed(&member.room, &told);
+            if let Some(room) = state.rooms.get_mut(&member.room) {
+                room.departed.push(told);
+            }
         }
         if member.on_stage {
             self.left_stage(&member.room, &member.identity, sid.into());
@@ -261,7 +272,10 @@ impl Authority {
     }
 
     /// A peer connection of theirs is gone: without it the session has no use, and a client that is still there starts anew.
-    pub(super) fn member_lost(&self, state: &mut State, sid: &str) {
+    pub(super) fn member_lost(&self, state: &mut State, sid: &str, peer: PeerId) {
+        if let Some(member) = state.members.get_mut(sid) {
+            member.links.lose(peer);
+        }
         self.dismiss(state, sid, DisconnectReason::MediaFailure, Action::Reconnect);
     }
 

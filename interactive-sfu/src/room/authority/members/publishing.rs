@@ -181,6 +181,7 @@ impl Authority {
         let now = speaker.is_some();
         let before = std::mem::replace(&mut member.on_stage, now);
         let (room, identity) = (member.room.clone(), member.identity.clone());
+        state.performs(sid);
         match speaker {
             // Nobody listening is fine.
             Some(speaker) if !before => {

@@ -1,7 +1,6 @@
 //! What clients ask over their signal connection.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
 
 use livekit_protocol as proto;
 use livekit_protocol::DisconnectReason;
@@ -12,6 +11,7 @@ use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
 use crate::room::member::Audience;
+use crate::room::now::Now;
 use crate::room::state::State;
 use crate::signalling::livekit::info::unix_time;
 use crate::signalling::livekit::message::response;
@@ -28,7 +28,7 @@ const NAME_BYTES_MAX: usize = 256;
 
 impl Authority {
     /// A request of a participant's current connection; those of older ones say nothing.
-    pub(crate) fn request(&self, sid: &str, connection: u32, request: Request) {
+    pub(crate) fn request(&self, sid: &str, connection: u32, request: Request, now: Now) {
         // Before the lock is taken: a description of many sections takes milliseconds to read.
         let description = match &request {
             Request::Offer(sdp) | Request::Answer(sdp) => {
@@ -43,9 +43,9 @@ impl Authority {
             return;
         }
         match request {
-            Request::Ping(_) => self.reply(state, sid, Message::Pong(unix_time(SystemTime::now()).1)),
+            Request::Ping(_) => self.reply(state, sid, Message::Pong(unix_time(now.utc).1)),
             Request::PingReq(ping) => {
-                let timestamp = unix_time(SystemTime::now()).1;
+                let timestamp = unix_time(now.utc).1;
                 let pong = proto::Pong { last_ping_timestamp: ping.timestamp, timestamp };
                 self.reply(state, sid, Message::PongResp(pong));
             }

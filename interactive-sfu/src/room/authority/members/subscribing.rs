@@ -254,7 +254,7 @@ struct Offered {
 impl State {
     /// Whether a track is published in a codec that the participant has not refused, or can be.
     fn comes_otherwise(&self, member: &Member, track_sid: &str) -> bool {
-        let mut tracks = self.listed_of(&member.room).flat_map(|other| &other.uplink.tracks);
+        let mut tracks = self.performers_of(&member.room).flat_map(|other| &other.uplink.tracks);
         let track = tracks.find(|track| track.info.sid == track_sid);
         let decodes = |codec| !member.undecodable.contains(&(track_sid.to_owned(), codec));
         track.is_some_and(|track| track.backups.iter().any(|backup| decodes(backup.codec)))

@@ -1,5 +1,6 @@
 mod listing;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
 use livekit_protocol as proto;
@@ -69,20 +70,29 @@ fn request(grants: Grants) -> ConnectRequest {
 /// A client without media: what it is told, and what it says.
 struct Participant {
     connection: Connection,
+    /// Frames that came with the last one.
+    ready: VecDeque<Frame>,
     sid: String,
 }
 
 impl Participant {
+    fn of(connection: Connection) -> Self {
+        Self { connection, ready: VecDeque::new(), sid: String::new() }
+    }
+
     async fn join(sfu: &Sfu, grants: Grants) -> Self {
-        let mut participant = Self { connection: sfu.connect(request(grants)).await.unwrap(), sid: String::new() };
+        let mut participant = Self::of(sfu.connect(request(grants)).await.unwrap());
         let Message::Join(join) = participant.next().await.unwrap() else { panic!("join comes first") };
         participant.sid = join.participant.unwrap().sid;
         participant
     }
 
     async fn next(&mut self) -> Option<Message> {
-        let frame = tokio::time::timeout(Duration::from_secs(5), self.connection.next()).await.expect("a message");
-        let Frame::Binary(bytes) = frame? else { panic!("text to a binary client") };
+        if self.ready.is_empty() {
+            let ready = tokio::time::timeout(Duration::from_secs(5), self.connection.ready()).await;
+            self.ready = ready.expect("a message").into();
+        }
+        let Frame::Binary(bytes) = self.ready.pop_front()? else { panic!("text to a binary client") };
         proto::SignalResponse::decode(bytes).unwrap().message
     }
 
@@ -146,7 +156,7 @@ async fn who_joins_is_told_of_the_others_and_they_of_them_and_data_is_offered_at
     assert_eq!((offer.id, described.sections.len(), described.sections[0].data), (1, 1, true));
 
     let mut connection = sfu.connect(request(grants("ben"))).await.unwrap();
-    let Some(Frame::Binary(first)) = connection.next().await else { panic!() };
+    let Frame::Binary(first) = connection.ready().await.swap_remove(0) else { panic!() };
     let Some(Message::Join(join)) = proto::SignalResponse::decode(first).unwrap().message else { panic!() };
     assert_eq!((join.other_participants[0].identity.as_str(), join.room.unwrap().num_participants), ("ann", 2));
     assert!(join.ping_interval > 0 && join.ping_timeout > 0 && !join.server_info.unwrap().version.is_empty());
@@ -233,7 +243,7 @@ async fn on_one_connection_the_client_offers_and_is_asked_for_the_sections_that_
     let mut one = request(grants("ben"));
     one.client.single_connection = true;
     one.requests = vec![Request::Offer(first)];
-    let mut ben = Participant { connection: sfu.connect(one).await.unwrap(), sid: String::new() };
+    let mut ben = Participant::of(sfu.connect(one).await.unwrap());
     let Some(Message::Join(join)) = ben.next().await else { panic!("join comes first") };
     assert!(!join.subscriber_primary && join.other_participants[0].tracks.len() == 1);
     let answer = ben.find(|message| if let Message::Answer(answer) = message { Some(answer) } else { None }).await;
@@ -307,7 +317,7 @@ async fn a_lost_connection_is_resumed_or_after_a_while_given_up() {
     drop(ann);
     let resume = |grants, sid: &str| ConnectRequest { resume: Some(sid.into()), ..request(grants) };
     let connection = sfu.connect(resume(grants("ann"), &sid)).await.unwrap();
-    let mut again = Participant { connection, sid: sid.clone() };
+    let mut again = Participant { sid: sid.clone(), ..Participant::of(connection) };
     assert!(matches!(again.next().await, Some(Message::Reconnect(_))));
     let Some(Message::Update(update)) = again.next().await else { panic!("an update follows") };
     let told: Vec<&str> = update.participants.iter().map(|one| one.identity.as_str()).collect();
@@ -318,7 +328,7 @@ async fn a_lost_connection_is_resumed_or_after_a_while_given_up() {
     // A stranger, and a session of somebody else.
     for (identity, sid) in [("ann", "PA_unknown"), ("cat", sid.as_str())] {
         let connection = sfu.connect(resume(grants(identity), sid)).await.unwrap();
-        let mut refused = Participant { connection, sid: String::new() };
+        let mut refused = Participant::of(connection);
         let mismatch = (proto::DisconnectReason::StateMismatch, proto::leave_request::Action::Reconnect);
         assert_eq!(refused.left().await, mismatch, "{identity} {sid}");
     }

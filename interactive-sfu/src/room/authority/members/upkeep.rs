@@ -25,10 +25,18 @@ impl Authority {
     /// What is due, a few times a second.
     pub(crate) fn tick(&self, now: Instant) {
         let mut state = self.lock();
+        let resume_max = Duration::from_millis(self.config.resume_ms_max.into());
+        state.ticked_at = now;
+        state.rooms.values_mut().for_each(|room| room.departures.tidy(now, resume_max));
         for member in state.members.values_mut() {
             if member.signal.take_if(|signal| signal.lags.get()).is_some() {
                 member.lost_at = Some(now);
             }
+        }
+        let lost = |m: &&Member| m.lost_at.is_some_and(|at| now.saturating_duration_since(at) >= resume_max);
+        let gone: Vec<String> = state.members.values().filter(lost).map(|m| m.sid.clone()).collect();
+        for sid in gone {
+            self.dismiss(&mut state, &sid, DisconnectReason::SignalClose, Action::Disconnect);
         }
         let publishing = state.publishing + state.members.values().filter(|member| member.on_stage).count();
         metrics::sessions(publishing, state.sessions.len() + state.members.len() - publishing);
@@ -39,12 +47,6 @@ impl Authority {
         self.tell_counts(&mut state, now);
         self.renew_tokens(&mut state, now);
         self.poll_qualities(&mut state, now);
-        let max = Duration::from_millis(self.config.resume_ms_max.into());
-        let lost = |m: &&Member| m.lost_at.is_some_and(|at| now.saturating_duration_since(at) >= max);
-        let gone: Vec<String> = state.members.values().filter(lost).map(|m| m.sid.clone()).collect();
-        for sid in gone {
-            self.dismiss(&mut state, &sid, DisconnectReason::SignalClose, Action::Disconnect);
-        }
     }
 
     /// A client that reconnects after hours does so with what the server gave it last.

@@ -19,7 +19,7 @@ fn viewer(identity: &str) -> Grants {
 
 /// Joins, and tells whom the newcomer is told of and how many there are.
 async fn join(sfu: &Sfu, grants: Grants) -> (Participant, Vec<String>, u32) {
-    let mut participant = Participant { connection: sfu.connect(request(grants)).await.unwrap(), sid: String::new() };
+    let mut participant = Participant::of(sfu.connect(request(grants)).await.unwrap());
     let Message::Join(join) = participant.next().await.unwrap() else { panic!("join comes first") };
     participant.sid = join.participant.unwrap().sid;
     let named = join.other_participants.into_iter().map(|other| other.identity).collect();

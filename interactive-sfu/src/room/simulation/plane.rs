@@ -1,0 +1,182 @@
+//! The media plane as the authority sees it: it takes orders, and reports. It checks that each order is for a peer that lives.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::Receiver;
+
+use mio::{Poll, Waker};
+
+use crate::shard::inbox::{Inbox, Inboxes, Order, PeerId, TrackId};
+use crate::transport::dtls::{Dtls, Task};
+
+/// A section on which a peer is sent something.
+#[derive(Debug)]
+pub(super) struct Section {
+    ssrc: u32,
+    pub(super) attached: Option<TrackId>,
+}
+
+/// A peer as the media plane knows it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: PeerId,
+    pub(super) sections: Vec<Section>,
+    pub(super) tracks: BTreeSet<u32>,
+    /// The DTLS thread knows whom to expect.
+    pub(super) expected: bool,
+    pub(super) connected: bool,
+    /// It was told to go.
+    pub(super) removed: bool,
+    /// It is gone, which was not reported yet.
+    pub(super) dead: bool,
+}
+
+/// Every shard and the DTLS thread.
+pub(super) struct Plane {
+    inboxes: Vec<Inbox>,
+    tasks: Receiver<Task>,
+    /// By serial.
+    pub(super) peers: BTreeMap<u32, Peer>,
+    /// What no media plane could carry out.
+    pub(super) faults: Vec<String>,
+    /// Orders and tasks since this was last taken.
+    pub(super) taken: usize,
+    /// Keeps the wakers alive.
+    _polls: Vec<Poll>,
+}
+
+impl Plane {
+    pub(super) fn new(shards: usize) -> (Self, Inboxes, Dtls) {
+        let polls: Vec<Poll> = (0..shards).map(|_| Poll::new().unwrap()).collect();
+        let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), mio::Token(0)).unwrap()).collect();
+        let (inboxes, ends) = Inboxes::new(wakers);
+        let (dtls, tasks) = Dtls::to_nobody();
+        let plane = Self { inboxes: ends, tasks, peers: BTreeMap::new(), faults: Vec::new(), taken: 0, _polls: polls };
+        (plane, inboxes, dtls)
+    }
+
+    /// Carries out what was ordered.
+    pub(super) fn take_orders(&mut self) {
+        for shard in 0..self.inboxes.len() {
+            while let Some(order) = self.inboxes[shard].order() {
+                self.taken += 1;
+                self.carry_out(order);
+            }
+        }
+        while let Ok(task) = self.tasks.try_recv() {
+            self.taken += 1;
+            match task {
+                Task::Expect(id, _) => self.with(id, "expected", |peer, _| peer.expected = true),
+                Task::Send(id, ..) => self.with(id, "sent a message", |peer, faults| {
+                    if !peer.connected {
+                        faults.push(format!("a message for {id:?}, which is not connected"));
+                    }
+                }),
+                Task::Reachable(_) | Task::Datagram(..) | Task::Close(_) | Task::Stop => {
+                    self.faults.push("a task that is not the authority's".into());
+                }
+            }
+        }
+    }
+
+    fn with(&mut self, id: PeerId, what: &str, act: impl FnOnce(&mut Peer, &mut Vec<String>)) {
+        match self.peers.get_mut(&id.serial) {
+            Some(peer) if peer.removed => self.faults.push(format!("{what} after its removal: {id:?}")),
+            Some(peer) => act(peer, &mut self.faults),
+            None => self.faults.push(format!("{what}, but there is no such peer: {id:?}")),
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Add(new) => {
+                let sections = new.sections.iter().map(|section| Section { ssrc: section.ssrc, attached: None });
+                let peer = Peer {
+                    id: new.id,
+                    sections: sections.collect(),
+                    tracks: new.tracks.iter().map(|track| track.id.0).collect(),
+                    expected: false,
+                    connected: false,
+                    removed: false,
+                    dead: false,
+                };
+                if self.peers.insert(new.id.serial, peer).is_some() {
+                    self.faults.push(format!("added twice: {:?}", new.id));
+                }
+            }
+            Order::Remove(id) => self.with(id, "removed", |peer, _| peer.removed = true),
+            Order::RestartIce(id, _) => self.with(id, "ICE restarted", |_, _| {}),
+            Order::Attach(id, at, source) => {
+                self.with(id, "attached", |peer, faults| match peer.sections.get_mut(at) {
+                    Some(section) => section.attached = source.map(|source| source.track),
+                    None => faults.push(format!("attached to section {at} of {id:?}, which has none")),
+                })
+            }
+            Order::LimitLayer(id, at, _) => self.with(id, "limited", |peer, faults| {
+                if at.is_some_and(|at| at >= peer.sections.len()) {
+                    faults.push(format!("limited section {at:?} of {id:?}, which has none"));
+                }
+            }),
+            Order::SetSection(id, at, new) => self.with(id, "given a section", |peer, faults| {
+                if peer.sections.iter().any(|section| section.ssrc == new.ssrc) {
+                    faults.push(format!("SSRC {} of {id:?} is used twice", new.ssrc));
+                }
+                let (section, next) = (Section { ssrc: new.ssrc, attached: None }, peer.sections.len());
+                match peer.sections.get_mut(at) {
+                    Some(old) if old.attached.is_some() => faults.push(format!("section {at} of {id:?} is in use")),
+                    Some(old) => *old = section,
+                    None if at == next => peer.sections.push(section),
+                    None => faults.push(format!("section {at} of {id:?} leaves a hole")),
+                }
+            }),
+            Order::AddTrack(id, track) => self.with(id, "given a track", |peer, faults| {
+                if !peer.tracks.insert(track.id.0) {
+                    faults.push(format!("track {:?} of {id:?} is added twice", track.id));
+                }
+            }),
+            Order::RemoveTrack(id, track) => self.with(id, "deprived of a track", |peer, faults| {
+                if !peer.tracks.remove(&track.0) {
+                    faults.push(format!("track {track:?} of {id:?} is removed, but not there"));
+                }
+            }),
+            Order::Mute(id, track, _) => self.with(id, "muted", |peer, faults| {
+                if !peer.tracks.contains(&track.0) {
+                    faults.push(format!("track {track:?} of {id:?} is muted, but not there"));
+                }
+            }),
+            Order::Prefer(..) => {}
+            Order::Datagram(..)
+            | Order::Keys(..)
+            | Order::Closed(_)
+            | Order::Forget(_)
+            | Order::Follow(..)
+            | Order::WantKeyframe(..)
+            | Order::Stop => self.faults.push("an order that is not the authority's".into()),
+        }
+    }
+
+    /// Tracks that some living peer publishes.
+    pub(super) fn tracks(&self) -> BTreeSet<u32> {
+        self.peers.values().filter(|peer| !peer.removed).flat_map(|peer| peer.tracks.iter().copied()).collect()
+    }
+
+    /// What a peer is sent, sorted.
+    pub(super) fn sent_to(&self, serial: u32) -> Vec<u32> {
+        let sections = self.peers.get(&serial).into_iter().flat_map(|peer| &peer.sections);
+        let mut tracks: Vec<u32> = sections.filter_map(|section| Some(section.attached?.0)).collect();
+        tracks.sort_unstable();
+        tracks
+    }
+
+    /// A peer whose peer connection can come up now.
+    pub(super) fn next_to_connect(&self) -> Option<PeerId> {
+        let mut peers = self.peers.values();
+        peers.find(|peer| peer.expected && !peer.connected && !peer.removed && !peer.dead).map(|peer| peer.id)
+    }
+
+    /// A peer that is gone, and forgotten with this.
+    pub(super) fn next_gone(&mut self) -> Option<PeerId> {
+        let id = self.peers.values().find(|peer| peer.removed || peer.dead)?.id;
+        self.peers.remove(&id.serial);
+        Some(id)
+    }
+}

@@ -1,0 +1,333 @@
+//! What each step does.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use livekit_protocol as proto;
+use livekit_protocol::signal_request::Message as Request;
+use prost::Message as _;
+
+use super::Step;
+use super::client::{Client, Line};
+use super::descriptions;
+use super::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
+use crate::control::{Client as About, ConnectRequest, JoinRequest};
+use crate::media::quality::Quality;
+use crate::shard::Report;
+use crate::shard::inbox::PeerId;
+use crate::signalling::token::Grants;
+use crate::transport::data::Channel;
+
+impl World {
+    pub(super) fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Join { who, room, single, publishes, subscribes, hidden, auto } => {
+                let identity = IDENTITIES[choose(&IDENTITIES, who).unwrap()];
+                let room = ROOMS[choose(&ROOMS, room).unwrap()];
+                let grants = Self::grants(identity, publishes, subscribes, hidden);
+                let request = Self::request(room, grants, single, auto, None);
+                let Ok(connected) = self.authority.connect(request, self.now) else { return };
+                // Whoever had no socket is not told that another has taken their place.
+                self.clients.retain(|c| c.inbox.is_some() || c.identity != identity || c.room != room);
+                self.clients.push(Client {
+                    identity: identity.into(),
+                    room: room.into(),
+                    single,
+                    sid: connected.sid,
+                    connection: connected.connection,
+                    inbox: Some(connected.inbox),
+                    ended: false,
+                    resumes: false,
+                    resumed: 0,
+                    own: proto::ParticipantInfo::default(),
+                    others: Default::default(),
+                    count: 0,
+                    offers: Default::default(),
+                    owes_offer: single,
+                    published: Vec::new(),
+                    receiving: Vec::new(),
+                    faults: Vec::new(),
+                });
+            }
+            Step::LoseSocket(n) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let client = &mut self.clients[at];
+                if client.inbox.take().is_some() {
+                    self.authority.disconnected(&client.sid, client.connection, self.now);
+                }
+            }
+            Step::Resume(n) => self.resume(n),
+            Step::Leave(n) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                self.say(at, Request::Leave(proto::LeaveRequest::default()));
+            }
+            Step::Stale(n) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let client = &self.clients[at];
+                let leave = Request::Leave(proto::LeaveRequest::default());
+                self.authority.request(&client.sid, client.connection.wrapping_sub(1), leave, self.now);
+                self.authority.disconnected(&client.sid, client.connection.wrapping_sub(1), self.now);
+            }
+            Step::Publish(n, video) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                self.counter += 1;
+                let cid = format!("track{}", self.counter);
+                let source = if video { proto::TrackSource::Camera } else { proto::TrackSource::Microphone };
+                let kind = if video { proto::TrackType::Video } else { proto::TrackType::Audio };
+                self.say(
+                    at,
+                    Request::AddTrack(proto::AddTrackRequest {
+                        cid: cid.clone(),
+                        r#type: kind.into(),
+                        source: source.into(),
+                        ..Default::default()
+                    }),
+                );
+                let client = &mut self.clients[at];
+                client.published.push(Line { cid, video, active: true });
+                client.owes_offer = true;
+            }
+            Step::Unpublish(n, line) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let client = &mut self.clients[at];
+                let Some(line) = choose(&client.published, line) else { return };
+                client.published[line].active = false;
+                client.owes_offer = true;
+            }
+            Step::Answer(n) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                if let Some(answer) = self.clients[at].answer() {
+                    self.say(at, answer);
+                }
+            }
+            Step::Offer(n) => {
+                let Some(at) = choose(&self.clients, n).filter(|at| self.clients[*at].owes_offer) else { return };
+                let offer = self.clients[at].offer();
+                self.say(at, offer);
+            }
+            Step::Mute(n, track, muted) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let Some(sid) = Self::own_track(&self.clients[at], track) else { return };
+                self.say(at, Request::Mute(proto::MuteTrackRequest { sid, muted }));
+            }
+            Step::Subscribe(n, track, subscribe) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let Some(sid) = Self::seen_track(&self.clients[at], track) else { return };
+                let track_sids = vec![sid];
+                self.say(
+                    at,
+                    Request::Subscription(proto::UpdateSubscription { track_sids, subscribe, ..Default::default() }),
+                );
+            }
+            Step::Setting(n, track, disabled) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let Some(sid) = Self::seen_track(&self.clients[at], track) else { return };
+                let track_sids = vec![sid.clone(), sid];
+                self.say(
+                    at,
+                    Request::TrackSetting(proto::UpdateTrackSettings { track_sids, disabled, ..Default::default() }),
+                );
+            }
+            Step::Audience(n, all_participants) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let only = proto::TrackPermission {
+                    participant_identity: IDENTITIES[choose(&IDENTITIES, n / 8).unwrap()].into(),
+                    all_tracks: true,
+                    ..Default::default()
+                };
+                let track_permissions = vec![only];
+                self.say(
+                    at,
+                    Request::SubscriptionPermission(proto::SubscriptionPermission {
+                        all_participants,
+                        track_permissions,
+                    }),
+                );
+            }
+            Step::Rename(n, name) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                self.say(
+                    at,
+                    Request::UpdateMetadata(proto::UpdateParticipantMetadata {
+                        name: format!("name {name}"),
+                        ..Default::default()
+                    }),
+                );
+            }
+            Step::MuteByServer(n, track, muted) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let client = &self.clients[at];
+                let Some(track_sid) = Self::own_track(client, track) else { return };
+                let (room, identity) = (client.room.clone(), client.identity.clone());
+                let request = proto::MuteRoomTrackRequest { room, identity, track_sid, muted };
+                drop(self.authority.mute_track(&request));
+            }
+            Step::Permit(n, can_publish, can_subscribe) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let permission = proto::ParticipantPermission { can_publish, can_subscribe, ..Default::default() };
+                drop(self.authority.update_participant(proto::UpdateParticipantRequest {
+                    room: self.clients[at].room.clone(),
+                    identity: self.clients[at].identity.clone(),
+                    permission: Some(permission),
+                    ..Default::default()
+                }));
+            }
+            Step::Remove(n) => {
+                let identity = IDENTITIES[choose(&IDENTITIES, n).unwrap()];
+                let room = ROOMS[choose(&ROOMS, n / 16).unwrap()];
+                self.authority.remove(room, identity);
+            }
+            Step::CloseRoom(n) => self.authority.close_room(ROOMS[choose(&ROOMS, n).unwrap()]),
+            Step::Whip { who, room, video, hidden } => self.session(true, who, room, video, hidden),
+            Step::Whep { who, room } => self.session(false, who, room, true, false),
+            Step::EndSession(n) => {
+                let Some(at) = choose(&self.sessions, n) else { return };
+                let (room, id) = self.sessions.swap_remove(at);
+                // It may be gone for other reasons; and a room that is not its own has no such session.
+                drop(self.authority.leave("elsewhere", &id));
+                drop(self.authority.leave(room, &id));
+            }
+            Step::Restart(n) => {
+                let Some(at) = choose(&self.sessions, n) else { return };
+                let (room, id) = &self.sessions[at];
+                let fragment = format!("a=ice-ufrag:u{n:03}\r\na=ice-pwd:0123456789012345678901\r\n");
+                drop(self.authority.patch(room, id, Some("*"), &fragment));
+            }
+            Step::Connect => {
+                self.connect_one();
+            }
+            Step::TellGone => {
+                self.tell_gone();
+            }
+            Step::Break(n) => {
+                if let Some(peer) = self.some_peer(n).and_then(|id| self.plane.peers.get_mut(&id.serial)) {
+                    peer.dead = true;
+                }
+            }
+            Step::Loudness(n, step) => {
+                let Some(id) = self.some_peer(n) else { return };
+                self.authority.report(Report::Loudness(id, step % 9));
+                let quality = [Quality::Poor, Quality::Good, Quality::Excellent][usize::from(step % 3)];
+                self.authority.report(Report::Quality(id, quality));
+                self.authority.report(Report::Paused(id, usize::from(step % 4), step % 2 == 0));
+                // Nobody's, and one that has no such section.
+                let nobody = PeerId { shard: 1, serial: u32::MAX };
+                self.authority.report(Report::Loudness(nobody, step % 9));
+                self.authority.report(Report::Paused(id, usize::MAX, true));
+            }
+            Step::OpenData(n) => {
+                let connected = |id: &PeerId| self.plane.peers[&id.serial].connected;
+                let Some(id) = self.some_peer(n).filter(connected) else { return };
+                self.authority.report(Report::DataOpened(id, Channel::Reliable));
+            }
+            Step::Message(n) => {
+                let connected = |id: &PeerId| self.plane.peers[&id.serial].connected;
+                let Some(id) = self.some_peer(n).filter(connected) else { return };
+                let user = proto::UserPacket { payload: vec![n; 10], ..Default::default() };
+                let packet =
+                    proto::DataPacket { value: Some(proto::data_packet::Value::User(user)), ..Default::default() };
+                let channel = if n % 2 == 0 { Channel::Reliable } else { Channel::Lossy };
+                self.authority.report(Report::Data(id, channel, packet.encode_to_vec().into()));
+                self.authority.report(Report::Data(id, channel, Bytes::from_static(&[0xff])));
+            }
+            Step::Wait(ms) => self.wait(ms.into()),
+            Step::SetClock(seconds) => {
+                let seconds = i64::from(seconds);
+                let by = Duration::from_secs(seconds.unsigned_abs());
+                self.now.utc = if seconds < 0 { self.now.utc - by } else { self.now.utc + by };
+            }
+            Step::Settle => self.settle(),
+        }
+    }
+
+    fn own_track(client: &Client, n: u8) -> Option<String> {
+        let at = choose(&client.own.tracks, n)?;
+        Some(client.own.tracks[at].sid.clone())
+    }
+
+    fn seen_track(client: &Client, n: u8) -> Option<String> {
+        let seen: Vec<&proto::TrackInfo> = client.others.values().flat_map(|one| &one.tracks).collect();
+        choose(&seen, n).map(|at| seen[at].sid.clone())
+    }
+
+    fn resume(&mut self, n: u8) {
+        let Some(at) = choose(&self.clients, n) else { return };
+        let client = &mut self.clients[at];
+        let grants = Self::grants(&client.identity, true, true, false);
+        let request = Self::request(&client.room, grants, client.single, true, Some(client.sid.clone()));
+        let Ok(connected) = self.authority.connect(request, self.now) else { return };
+        // Its last words on the old connection are heard no more.
+        client.offers.clear();
+        client.inbox = Some(connected.inbox);
+        client.resumes = true;
+        if connected.sid == client.sid {
+            client.connection = connected.connection;
+            // It offers ICE anew on the connections that it offers on.
+            client.owes_offer |= client.single;
+        }
+    }
+
+    fn session(&mut self, publishes: bool, who: u8, room: u8, video: bool, hidden: bool) {
+        let identity = OTHERS[choose(&OTHERS, who).unwrap()];
+        let room = ROOMS[choose(&ROOMS, room).unwrap()];
+        let request = JoinRequest {
+            room: room.into(),
+            identity: identity.into(),
+            name: identity.into(),
+            participant: (who >= 128 && !publishes).then(|| IDENTITIES[usize::from(who % 7)].into()),
+            local: false,
+            hidden,
+            offer: descriptions::session(publishes, video),
+        };
+        let joined = if publishes {
+            self.authority.publish(request, self.now)
+        } else {
+            self.authority.subscribe(request, self.now)
+        };
+        if let Ok(joined) = joined {
+            self.sessions.push((room, joined.session));
+        }
+    }
+
+    fn grants(identity: &str, publishes: bool, subscribes: bool, hidden: bool) -> Grants {
+        Grants {
+            identity: identity.into(),
+            name: identity.to_uppercase(),
+            room: None,
+            room_join: true,
+            can_publish: publishes,
+            can_subscribe: subscribes,
+            can_publish_data: true,
+            can_publish_sources: vec![],
+            can_update_own_metadata: true,
+            metadata: String::new(),
+            attributes: HashMap::new(),
+            room_create: false,
+            room_list: false,
+            room_admin: false,
+            hidden,
+            class: None,
+            expires_at: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    fn request(
+        room: &str,
+        grants: Grants,
+        single: bool,
+        auto_subscribe: bool,
+        resume: Option<String>,
+    ) -> ConnectRequest {
+        ConnectRequest {
+            room: room.into(),
+            grants,
+            about: proto::Room { name: room.into(), ..Default::default() },
+            ice_servers: vec![],
+            local: true,
+            resume,
+            client: About { auto_subscribe, single_connection: single, sdk: "simulated".into(), protocol: 16 },
+            requests: vec![],
+        }
+    }
+}

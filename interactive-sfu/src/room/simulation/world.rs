@@ -1,0 +1,198 @@
+//! Everybody there is, and what each step does.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use livekit_protocol as proto;
+use livekit_protocol::signal_request::Message as Request;
+
+use super::Step;
+use super::checks::Compared;
+use super::client::Client;
+use super::plane::Plane;
+use crate::config::Config;
+use crate::control::SessionId;
+use crate::room::address::{OurEnd, ShardCandidates};
+use crate::room::authority::Authority;
+use crate::room::now::Now;
+use crate::shard::Report;
+use crate::shard::inbox::PeerId;
+use crate::signalling::sdp::Fingerprint;
+use crate::signalling::token::Keys;
+use crate::transport::dtls::Identity;
+
+const SHARDS: u16 = 2;
+pub(super) const ROOMS: [&str; 3] = ["a", "b", "c"];
+pub(super) const IDENTITIES: [&str; 7] = ["ann", "ben", "cat", "dan", "eve", "fay", "gus"];
+/// By WHIP and WHEP.
+pub(super) const OTHERS: [&str; 4] = ["hal", "ida", "jon", "kay"];
+/// How often what is left to be said may lead to more.
+const ROUNDS_MAX: usize = 40;
+/// How long a client may be without a socket.
+const RESUME_MS_MAX: u32 = 5_000;
+
+pub(super) struct World {
+    pub(super) authority: Authority,
+    pub(super) plane: Plane,
+    pub(super) clients: Vec<Client>,
+    pub(super) sessions: Vec<(&'static str, SessionId)>,
+    pub(super) now: Now,
+    pub(super) compared: Compared,
+    /// What clients choose names from.
+    pub(super) counter: usize,
+}
+
+fn fingerprint() -> Fingerprint {
+    static MADE: OnceLock<Fingerprint> = OnceLock::new();
+    *MADE.get_or_init(|| Identity::generate().unwrap().fingerprint)
+}
+
+pub(super) fn choose<T>(from: &[T], n: u8) -> Option<usize> {
+    (!from.is_empty()).then(|| usize::from(n) % from.len())
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let config = Config {
+            addresses: vec!["127.0.0.1".parse().unwrap()],
+            shards: SHARDS,
+            listed_max: 3,
+            participants_per_room_max: 6,
+            tracks_per_participant_max: 3,
+            publishers_per_room_max: 3,
+            sessions_max: 18,
+            pending_sessions_max: 4,
+            pending_per_identity_max: 2,
+            sessions_per_identity_max: 3,
+            resume_ms_max: RESUME_MS_MAX,
+            ..Config::default()
+        };
+        let (plane, inboxes, dtls) = Plane::new(SHARDS.into());
+        let shards = (0..SHARDS).map(|_| ShardCandidates::new(&config, &config.addresses, 1)).collect();
+        let our_end = OurEnd { fingerprint: fingerprint(), shards };
+        let now = Now { instant: Instant::now(), utc: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) };
+        let authority = Authority::new(Arc::new(config), Keys::new("k", "s"), inboxes, dtls, our_end, now.instant);
+        Self {
+            authority,
+            plane,
+            clients: Vec::new(),
+            sessions: Vec::new(),
+            now,
+            compared: Compared::default(),
+            counter: 0,
+        }
+    }
+
+    /// Takes the steps; then everybody leaves. `Err`: what was wrong, after which step.
+    pub(super) fn run(&mut self, steps: &[Step]) -> Result<(), String> {
+        for (at, step) in steps.iter().enumerate() {
+            self.take(step);
+            self.look();
+            self.check().map_err(|fault| format!("after step {at}, {step:?}: {fault}"))?;
+            if matches!(step, Step::Settle) {
+                self.check_settled().map_err(|fault| format!("after step {at}, {step:?}: {fault}"))?;
+            }
+        }
+        self.settle();
+        self.check_settled().map_err(|fault| format!("at the end: {fault}"))?;
+        self.everybody_leaves();
+        self.check_empty().map_err(|fault| format!("when all had left: {fault}"))
+    }
+
+    /// What went out arrives.
+    fn look(&mut self) {
+        self.plane.take_orders();
+        self.clients.iter_mut().for_each(Client::read);
+        self.compared.resumed += self.clients.iter_mut().map(|client| std::mem::take(&mut client.resumed)).sum::<u64>();
+        self.clients.retain(|client| !client.ended || !client.faults.is_empty());
+    }
+
+    pub(super) fn say(&mut self, at: usize, request: Request) {
+        let Some(client) = self.clients.get(at).filter(|client| client.inbox.is_some()) else { return };
+        self.authority.request(&client.sid, client.connection, request, self.now);
+        // Each request's orders before those of the next: orders and tasks come by different ways.
+        self.plane.take_orders();
+    }
+
+    pub(super) fn some_peer(&self, n: u8) -> Option<PeerId> {
+        let living: Vec<PeerId> = self.plane.peers.values().filter(|p| !p.removed && !p.dead).map(|p| p.id).collect();
+        choose(&living, n).map(|at| living[at])
+    }
+
+    pub(super) fn connect_one(&mut self) -> bool {
+        self.plane.take_orders();
+        let Some(id) = self.plane.next_to_connect() else { return false };
+        if let Some(peer) = self.plane.peers.get_mut(&id.serial) {
+            peer.connected = true;
+        }
+        self.authority.report(Report::Connected(id));
+        true
+    }
+
+    pub(super) fn tell_gone(&mut self) -> bool {
+        self.plane.take_orders();
+        let Some(id) = self.plane.next_gone() else { return false };
+        self.authority.report(Report::Gone(id, "simulated"));
+        true
+    }
+
+    pub(super) fn wait(&mut self, ms: u64) {
+        self.now.instant += Duration::from_millis(ms);
+        self.now.utc += Duration::from_millis(ms);
+        self.authority.tick(self.now.instant);
+    }
+
+    /// Lets everybody say what they have to say, until nobody has.
+    pub(super) fn settle(&mut self) {
+        // What a tick tells may lead to more.
+        for _ in 0..3 {
+            self.say_all();
+            self.wait(100);
+            self.look();
+        }
+        self.say_all();
+    }
+
+    fn say_all(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            self.look();
+            let mut busy = self.connect_one() | self.tell_gone();
+            for at in 0..self.clients.len() {
+                self.clients[at].read();
+                let client = &mut self.clients[at];
+                if client.inbox.is_none() {
+                    continue;
+                }
+                let answer = client.answer();
+                let offer = client.owes_offer.then(|| client.offer());
+                for request in answer.into_iter().chain(offer) {
+                    self.say(at, request);
+                    busy = true;
+                }
+            }
+            self.look();
+            if !busy {
+                return;
+            }
+        }
+        self.plane.faults.push("people go on and on".into());
+    }
+
+    fn everybody_leaves(&mut self) {
+        for at in 0..self.clients.len() {
+            self.say(at, Request::Leave(proto::LeaveRequest::default()));
+        }
+        for (room, id) in std::mem::take(&mut self.sessions) {
+            drop(self.authority.leave(room, &id));
+        }
+        self.settle();
+        // Who has no socket is waited for.
+        self.wait(u64::from(RESUME_MS_MAX) + 1);
+        while self.tell_gone() || self.connect_one() {}
+        self.look();
+        while self.tell_gone() {}
+        self.look();
+        // Nor is told that its session has ended.
+        self.clients.retain(|client| client.inbox.is_some());
+    }
+}
