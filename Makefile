@@ -15,7 +15,7 @@ help:
 	@echo "make check       formatting, lints, documentation, spelling, types"
 	@echo "make bench       the figures of docs/figures.md, measured on this machine; three quarters of an hour"
 	@echo "make bench-peers the same loads on Spillway and on LiveKit's server, interleaved: ratios; needs go"
-	@echo "make soak        lip sync, memory and latency over ten minutes"
+	@echo "make soak        five million steps of the simulated room; lip sync, memory and latency over ten minutes"
 	@echo "make switches    a thousand random switches between layers, each picture checked, in VP8, VP9 and AV1; twenty minutes"
 	@echo "make meetings    browsers in meetings of a hundred, every way to join, ten rounds of comers, goers and switches; ten minutes"
 	@echo "make screenshot  docs/watch.png anew"
@@ -83,6 +83,7 @@ bench-peers: test-dependencies
 
 soak: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
+	ROOM_STEPS=$${ROOM_STEPS:-5000000} cargo test --locked --workspace --lib whatever_people_do -- --nocapture
 	cargo build --release --locked -p spillway -p spillway-tests --bins
 	GLASS_SECONDS=600 LADDERS=small tests/bench.sh glass
 

@@ -137,7 +137,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 #[test]
 fn whatever_people_do_everybody_knows_what_is_so_and_gets_what_they_are_to_get() {
-    let steps: usize = std::env::var("ROOM_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(20_000);
+    let steps: usize = std::env::var("ROOM_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(200_000);
     let mut runs = Runs { cases: (steps / STEPS).max(1) as u32, failure_persistence: None, ..Runs::default() };
     if runs.rng_seed == RngSeed::Random {
         runs.rng_seed = RngSeed::Fixed(rand::random());
