@@ -6,6 +6,7 @@ mod config;
 mod connection;
 pub mod control;
 mod error;
+mod ids;
 pub mod media;
 mod metrics;
 mod pending;

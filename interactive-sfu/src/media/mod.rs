@@ -7,6 +7,7 @@ pub(crate) mod keyframes;
 pub(crate) mod layers;
 pub(crate) mod loss;
 pub(crate) mod loudness;
+pub(crate) mod packet;
 pub(crate) mod probe;
 pub(crate) mod proof;
 pub(crate) mod quality;

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use super::codec::dependency;
-use super::ring::Packet;
+use crate::media::packet::Packet;
 use crate::transport::srtp::Window;
 
 /// Epochs remembered.

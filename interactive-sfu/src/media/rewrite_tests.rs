@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::media::codec::vp8;
-use crate::media::scalability::Place;
+use crate::media::packet::Place;
 
 fn packet(sequence: u64, timestamp: u32) -> Packet {
     Packet {

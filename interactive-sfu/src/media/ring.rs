@@ -1,37 +1,11 @@
 //! The packets of one published layer, shared by all who watch it: what a fan-out sends, and what answers a NACK.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::codec::vp8;
-use super::scalability::Place;
+use super::packet::Packet;
 
 /// Packets remembered: 3.4 s at 300 packets a second.
 const SLOTS: usize = 1024;
-
-/// A decrypted media packet, the same for every subscriber.
-#[derive(Clone, Debug)]
-pub(crate) struct Packet {
-    /// The publisher's, in 48 bits.
-    pub sequence: u64,
-    /// The publisher's.
-    pub timestamp: u32,
-    /// Last packet of a frame.
-    pub marker: bool,
-    /// Decoding can start here.
-    pub keyframe: bool,
-    pub place: Place,
-    /// Where it has one.
-    pub vp8: Option<vp8::Descriptor>,
-    /// Where the newest block begins, of redundant audio; else 0.
-    pub red_primary: u16,
-    /// The dependency descriptor, of AV1.
-    pub descriptor: Option<Arc<[u8]>>,
-    /// Without padding.
-    pub payload: Arc<[u8]>,
-    /// When this server received it.
-    pub arrived: Instant,
-}
 
 /// The last packets of a layer, by sequence number.
 #[derive(Debug, Default)]
@@ -63,7 +37,10 @@ fn slot(sequence: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::media::packet::Place;
 
     fn packet(sequence: u64) -> Arc<Packet> {
         Arc::new(Packet {

@@ -8,83 +8,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::codec::{VideoCodec, dependency, vp8, vp9};
-use super::ring::Packet;
+use super::codec::{VideoCodec, vp8};
+use super::packet::{Packet, Place, TOP};
 
-/// The highest layer that is told apart: higher ones count as this one.
-pub(crate) const TOP: u8 = 2;
 /// Gaps that are remembered, for packets that come late.
 const BREAKS_MAX: usize = 512;
 /// So long are bits and pictures counted.
 const METERED_FOR: Duration = Duration::from_millis(900);
-
-/// Where a packet stands among the layers of its sequence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// 0 to [`TOP`].
-    pub spatial: u8,
-    /// 0 to [`TOP`].
-    pub temporal: u8,
-    /// The first packet of a picture, of all its spatial layers.
-    pub begins_picture: bool,
-    /// The last packet of its spatial layer of a picture.
-    pub ends_layer: bool,
-    /// Who has the temporal layers up to this one may have all others from here on.
-    pub up_from: Option<u8>,
-    /// Counts pictures, at least in its low seven bits; AV1's counts each spatial layer's.
-    pub picture: Option<u16>,
-}
-
-impl Place {
-    /// As the payload says; `vp8` is its descriptor, parsed already.
-    #[inline]
-    pub(crate) fn of(codec: VideoCodec, payload: &[u8], marker: bool, vp8: Option<&vp8::Descriptor>) -> Self {
-        match codec {
-            VideoCodec::Vp8 => vp8.map_or_else(Self::default, |d| Self::of_vp8(d, marker)),
-            VideoCodec::Vp9 => vp9::Descriptor::parse(payload).map_or_else(Self::default, |d| Self::of_vp9(&d, marker)),
-            VideoCodec::H264 | VideoCodec::Av1 => Self { ends_layer: marker, ..Self::default() },
-        }
-    }
-
-    fn of_vp8(d: &vp8::Descriptor, marker: bool) -> Self {
-        let temporal = d.tid.unwrap_or(0).min(TOP);
-        Self {
-            spatial: 0,
-            temporal,
-            begins_picture: d.start && d.partition == 0,
-            ends_layer: marker,
-            // Y: it refers to the base alone, and what follows in its layer to nothing before it.
-            up_from: temporal.checked_sub(1).filter(|_| d.layer_sync),
-            picture: d.picture_id,
-        }
-    }
-
-    /// AV1's, whose descriptor says it.
-    #[inline]
-    pub(crate) fn of_av1(frame: &dependency::Frame, layer: (u8, u8)) -> Self {
-        let (spatial, temporal) = (layer.0.min(TOP), layer.1.min(TOP));
-        Self {
-            spatial,
-            temporal,
-            begins_picture: frame.begins && spatial == 0,
-            ends_layer: frame.ends,
-            up_from: None,
-            picture: Some(frame.number),
-        }
-    }
-
-    fn of_vp9(d: &vp9::Descriptor, marker: bool) -> Self {
-        let (spatial, temporal) = (d.spatial_id.unwrap_or(0).min(TOP), d.temporal_id.unwrap_or(0).min(TOP));
-        Self {
-            spatial,
-            temporal,
-            begins_picture: d.begin && spatial == 0,
-            ends_layer: d.end || marker,
-            up_from: d.switching_up.then_some(temporal),
-            picture: d.picture_id,
-        }
-    }
-}
 
 /// A published sequence, whole or thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

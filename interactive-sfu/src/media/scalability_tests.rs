@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::codec::vp9;
 
 fn vp8(sequence: u64, picture: u16, temporal: u8, sync: bool) -> Arc<Packet> {
     let descriptor = vp8::Descriptor {

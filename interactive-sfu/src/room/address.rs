@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::Config;
-use crate::shard::inbox::LocalIce;
 use crate::signalling::sdp::{
     Candidate, DtlsRole, Fingerprint, IceCredentials, LocalDescription, NegotiatedSection, host_candidates,
 };
 use crate::signalling::sdpfrag::restart_answer;
+use crate::transport::ice::LocalIce;
 
 /// Where one shard is reached.
 pub(crate) struct ShardCandidates {

@@ -8,6 +8,7 @@ pub(crate) mod member;
 pub(crate) mod now;
 mod participants;
 mod place;
+pub(crate) mod report;
 mod session;
 #[cfg(test)]
 mod simulation;

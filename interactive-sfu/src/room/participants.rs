@@ -86,8 +86,8 @@ mod tests {
 
     use super::*;
     use crate::control::SessionId;
+    use crate::ids::{PeerId, TrackId};
     use crate::room::stage::OnStage;
-    use crate::shard::inbox::{PeerId, TrackId};
     use crate::signalling::sdp::Codec;
 
     fn session(serial: u32, identity: &str, kind: Kind) -> Session {

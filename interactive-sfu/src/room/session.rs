@@ -2,12 +2,11 @@
 
 use std::time::SystemTime;
 
-use rand::Rng as _;
-
 use super::stage::{MediaTrack, OnStage, Seat};
 use crate::control::{SessionId, SfuError};
+use crate::ids::{PeerId, TrackId};
 use crate::pending::Ticket;
-use crate::shard::inbox::{NewSection, NewTrack, PeerId, TrackId};
+use crate::shard::inbox::{NewSection, NewTrack};
 use crate::signalling::sdp::{
     Direction, Extension, Msid, NegotiatedSection, PublishPolicy, RemoteDescription, RemoteSection, SdpError,
     SectionKind, SendStream, SubscribePolicy, negotiate_publish, negotiate_subscribe,
@@ -50,11 +49,6 @@ pub(crate) struct Section {
     pub negotiated: NegotiatedSection,
     pub seat: Seat,
     pub attached: Option<TrackId>,
-}
-
-/// Random letters and digits.
-pub(crate) fn random_text(len: usize) -> String {
-    rand::rng().sample_iter(rand::distr::Alphanumeric).take(len).map(char::from).collect()
 }
 
 impl From<SdpError> for SfuError {

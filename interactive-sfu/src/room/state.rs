@@ -15,9 +15,9 @@ use super::participants::{info, participant_sid, tracks};
 use super::session::{Kind, Session};
 use super::stage::{MediaTrack, OnStage};
 use crate::control::{Notice, NoticeKind, SessionId, SfuError, Speaker};
+use crate::ids::{PeerId, TrackId};
 use crate::media::loudness::level;
 use crate::pending::Pending;
-use crate::shard::inbox::{PeerId, TrackId};
 
 /// Notices that a slow receiver may be behind.
 const NOTICES: usize = 4096;

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use super::Shard;
 use super::head::Stamp;
+use super::head::wall_clock_ntp;
 use super::inbox::Relayed;
 use super::net::Origin;
 use super::peers::Bound;
-use super::publisher::wall_clock_ntp;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
 use crate::transport::dtls::Task;

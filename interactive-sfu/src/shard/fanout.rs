@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::head::Stamp;
-use super::inbox::{Source, TrackId};
+use super::inbox::Source;
 use super::layer::FanoutLayer;
 use super::net::Net;
 use super::peers::Peers;
+use crate::ids::TrackId;
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
+use crate::media::packet::Packet;
 use crate::media::report::ClockMapping;
-use crate::media::ring::{Packet, Ring};
+use crate::media::ring::Ring;
 use crate::media::scalability::{Thinner, Variant, variants};
 
 /// Requests of this shard's subscribers to the publisher's shard, at most one in so long.

@@ -1,10 +1,10 @@
 //! The start of every packet that a section sends, prepared once; and what is the same for a whole flush.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::net::Path;
 use crate::media::codec::dependency::set_frame_number;
-use crate::media::report::abs_send_time;
+use crate::media::report::{abs_send_time, ntp};
 use crate::transport::srtp::Sealer;
 
 /// Fixed header, extension header, MID of up to 16 bytes, abs-send-time, padding.
@@ -24,6 +24,11 @@ impl Stamp {
     pub(crate) fn new(now: Instant, ntp: u64) -> Self {
         Self { now, abs_send_time: abs_send_time(ntp) }
     }
+}
+
+/// The time for abs-send-time.
+pub(crate) fn wall_clock_ntp() -> u64 {
+    ntp(SystemTime::now())
 }
 
 /// What sending to a connected peer takes.

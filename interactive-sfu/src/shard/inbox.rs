@@ -11,25 +11,16 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use bytes::BytesMut;
 use mio::Waker;
 
+use crate::ids::{PeerId, TrackId};
 use crate::media::codec::VideoCodec;
 use crate::media::layers::{LayerInfo, Limit};
+use crate::media::packet::Packet;
 use crate::media::report::ClockMapping;
-use crate::media::ring::Packet;
+use crate::transport::ice::{LocalIce, local_ice};
 use crate::transport::srtp::{Opener, Sealer};
 
 /// Packets that wait for a shard.
 const RELAY_QUEUE: usize = 8192;
-
-/// A peer, for as long as the process runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct PeerId {
-    pub shard: u16,
-    pub serial: u32,
-}
-
-/// A published track, for as long as the process runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct TrackId(pub u32);
 
 /// What a shard is told.
 pub(crate) enum Order {
@@ -76,13 +67,6 @@ pub(crate) enum Relayed {
     Clock(TrackId, usize, ClockMapping),
 }
 
-/// Our side of a peer's ICE.
-#[derive(Clone)]
-pub(crate) struct LocalIce {
-    pub ufrag: String,
-    pub pwd: String,
-}
-
 /// A peer, with what was agreed so far that it publishes and what it is sent.
 pub(crate) struct NewPeer {
     pub id: PeerId,
@@ -94,7 +78,7 @@ pub(crate) struct NewPeer {
 impl NewPeer {
     /// One that neither publishes nor is sent anything yet.
     pub(crate) fn bare(id: PeerId) -> Self {
-        Self { id, ice: super::peers::local_ice(id.serial), tracks: Vec::new(), sections: Vec::new() }
+        Self { id, ice: local_ice(id.serial), tracks: Vec::new(), sections: Vec::new() }
     }
 }
 
@@ -253,7 +237,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::media::scalability::Place;
+    use crate::media::packet::Place;
 
     #[test]
     fn redundancy_goes_to_whoever_has_a_name_for_it() {

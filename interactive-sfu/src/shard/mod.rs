@@ -26,24 +26,22 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::Config;
-use crate::media::quality::Quality;
-use crate::transport::data::Channel;
+use crate::ids::TrackId;
+use crate::room::report::Report;
 use crate::transport::dtls::{Dtls, Task};
 use crate::transport::tcp::{ConnectionId, Connections, Subject};
 use crate::transport::udp::{Inlet, Outlet};
 use counters::Counters;
 use fanout::Fanout;
-use head::Stamp;
-use inbox::{Inbox, Inboxes, PeerId, TrackId};
+use head::{Stamp, wall_clock_ntp};
+use inbox::{Inbox, Inboxes};
 use net::{Net, Origin};
 use peers::Peers;
-use publisher::wall_clock_ntp;
 
 /// The waker's token; sockets and listeners follow.
 pub(crate) const WAKER: Token = Token(0);
@@ -53,27 +51,6 @@ const TICK: Duration = Duration::from_millis(10);
 const BATCHES_MAX: usize = 8;
 /// Turns of TCP connections before the sockets have theirs.
 const TCP_TURNS_MAX: usize = 8;
-
-/// What shards and the DTLS thread tell the authority.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Report {
-    /// ICE and DTLS are complete.
-    Connected(PeerId),
-    /// The peer is gone; why.
-    Gone(PeerId, &'static str),
-    /// How loud the peer is, 0 (silent) to 8, when that changes.
-    Loudness(PeerId, u8),
-    /// A section's picture is not sent for want of bandwidth; or is again.
-    Paused(PeerId, usize, bool),
-    /// How good the peer's path is, when that changes.
-    Quality(PeerId, Quality),
-    /// No picture of a track is forwarded any more; why.
-    Refused(PeerId, TrackId, &'static str),
-    /// Messages can be sent to the peer.
-    DataOpened(PeerId, Channel),
-    /// The peer sent a message.
-    Data(PeerId, Channel, Bytes),
-}
 
 /// What a shard is made of.
 pub(crate) struct Parts {

@@ -1,11 +1,12 @@
 //! What the authority, the DTLS thread and other shards want.
 
 use super::fanout::Fanout;
-use super::inbox::{NewSection, NewTrack, Order, PeerId, Relayed, Source, TrackId};
+use super::inbox::{NewSection, NewTrack, Order, Relayed, Source};
 use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use super::{Report, Shard};
+use crate::ids::{PeerId, TrackId};
 use crate::media::allocate::{Picture, shares};
 use crate::media::layers::{Limit, wanted_rates};
 use crate::media::report::ClockMapping;

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::head::Link;
-use super::inbox::{LocalIce, NewPeer, PeerId};
+use super::inbox::NewPeer;
 use super::net::{Origin, Path};
 use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use crate::config::Config;
+use crate::ids::PeerId;
 use crate::media::quality::QualityMeter;
+use crate::transport::ice::{LocalIce, serial_of};
 use crate::transport::password::Password;
 use crate::transport::srtp::{Opener, Sealer};
 use crate::transport::stun::BindingRequest;
@@ -246,23 +248,6 @@ impl Peers {
     }
 }
 
-/// Our user fragments carry the peer's serial number, in hexadecimal after four random characters.
-fn serial_of(ufrag: &str) -> Option<u32> {
-    u32::from_str_radix(ufrag.get(UFRAG_RANDOM..)?, 16).ok()
-}
-
-/// Random characters that a user fragment begins with.
-const UFRAG_RANDOM: usize = 4;
-
-/// A user fragment and password for a peer.
-pub(crate) fn local_ice(serial: u32) -> LocalIce {
-    let random = |n| -> String {
-        use rand::Rng as _;
-        rand::rng().sample_iter(rand::distr::Alphanumeric).take(n).map(char::from).collect()
-    };
-    LocalIce { ufrag: format!("{}{serial:x}", random(UFRAG_RANDOM)), pwd: random(24) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,15 +292,5 @@ mod tests {
         assert!(peers.get_mut(0).unwrap().path.is_none() && peers.get_mut(1).unwrap().path.is_some());
         peers.unbind(origin(1));
         assert!(peers.get_mut(1).unwrap().path.is_none() && peers.at(origin(1)).is_none());
-    }
-
-    #[test]
-    fn a_user_fragment_leads_back_to_its_peer() {
-        for serial in [0, 1, 0xabcdef, u32::MAX] {
-            assert_eq!(serial_of(&local_ice(serial).ufrag), Some(serial));
-        }
-        for bad in ["", "abc", "abcd", "abcdxyz", "abcd123456789", "äöü1"] {
-            assert_eq!(serial_of(bad), None, "{bad}");
-        }
     }
 }

@@ -1,19 +1,20 @@
 //! One peer that publishes: which packet belongs to which layer, what is missing, and what to tell it.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-use super::inbox::{NewTrack, TrackId};
+use super::inbox::NewTrack;
 use super::track::Track;
 use crate::config::Config;
+use crate::ids::TrackId;
 use crate::media::codec::dependency::{Frame, set_frame_number};
 use crate::media::codec::{VideoCodec, is_keyframe_start, red, vp8};
 use crate::media::estimate::UplinkEstimate;
 use crate::media::loss::Loss;
 use crate::media::loudness::Loudness;
+use crate::media::packet::Packet;
 use crate::media::receive::Arrival;
-use crate::media::report::{ClockMapping, middle, ntp};
-use crate::media::ring::Packet;
+use crate::media::report::{ClockMapping, middle};
 use crate::media::rtcp::{ReportBlock, Writer};
 use crate::media::rtp::Header;
 use crate::media::splice;
@@ -330,9 +331,4 @@ fn own_numbers(
         tl0: vp8.and_then(|vp8| vp8.tl0_pic_idx).unwrap_or_default(),
         frame: descriptor.and_then(Frame::parse).map_or(0, |frame| frame.number),
     }
-}
-
-/// The time for abs-send-time.
-pub(crate) fn wall_clock_ntp() -> u64 {
-    ntp(SystemTime::now())
 }

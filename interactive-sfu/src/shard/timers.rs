@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::head::Stamp;
-use super::inbox::{Order, Relayed, TrackId};
-use super::publisher::wall_clock_ntp;
+use super::head::wall_clock_ntp;
+use super::inbox::{Order, Relayed};
 use super::subscription::Subscription;
 use super::{Report, Shard, TICK};
+use crate::ids::TrackId;
 use crate::media::rtcp::Writer;
 
 /// Ticks of a tenth of a second.

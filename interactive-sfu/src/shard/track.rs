@@ -4,17 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::inbox::{NewTrack, TrackId};
+use super::inbox::NewTrack;
 use crate::config::Config;
+use crate::ids::TrackId;
 use crate::media::codec::bounds::{PictureGuard, Refusal};
 use crate::media::codec::dependency::{Frame, Structure};
 use crate::media::codec::{VideoCodec, coded_size, picture_size, vp8, vp9};
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
+use crate::media::packet::Packet;
+use crate::media::packet::{Place, TOP};
 use crate::media::receive::Reception;
 use crate::media::report::ClockMapping;
-use crate::media::ring::Packet;
-use crate::media::scalability::{Place, Spectrum, TOP, Variant, variants};
+use crate::media::scalability::{Spectrum, Variant, variants};
 use crate::media::splice::Splice;
 
 /// A layer of which nothing came for so long is off.

@@ -7,6 +7,7 @@ pub(crate) mod data;
 pub(crate) mod dtls;
 pub mod framing;
 pub mod hello;
+pub(crate) mod ice;
 pub(crate) mod interfaces;
 pub mod network;
 pub(crate) mod password;

@@ -19,20 +19,20 @@ use super::member::Member;
 use super::now::Now;
 use super::participants::participants;
 use super::place::place;
-use super::session::{
-    Kind, Session, negotiate_publisher, negotiate_viewer, random_text, sections, tracks, transport_section,
-};
+use super::session::{Kind, Session, negotiate_publisher, negotiate_viewer, sections, tracks, transport_section};
 use super::stage::OnStage;
 use super::state::State;
 use crate::config::Config;
 use crate::control::{Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
+use crate::ids::random_text;
+use crate::ids::{PeerId, TrackId};
 use crate::media::layers::Limit;
-use crate::shard::inbox::{Inboxes, NewPeer, Order, PeerId, TrackId};
-use crate::shard::peers::local_ice;
+use crate::shard::inbox::{Inboxes, NewPeer, Order};
 use crate::signalling::sdp::{NegotiatedSection, RemoteDescription};
 use crate::signalling::sdpfrag::SdpFragment;
 use crate::signalling::token::Keys;
 use crate::transport::dtls::{Data, Dtls, Expected, Task};
+use crate::transport::ice::local_ice;
 
 /// Events that a slow receiver may be behind.
 const EVENTS: usize = 1024;

@@ -3,12 +3,13 @@
 use livekit_protocol::TrackSource;
 
 use super::Authority;
+use crate::ids::{PeerId, TrackId};
 use crate::metrics;
 use crate::room::participants::participant_sid;
+use crate::room::report::Report;
 use crate::room::session::Kind;
 use crate::room::state::{Owner, State};
-use crate::shard::Report;
-use crate::shard::inbox::{Order, PeerId, TrackId};
+use crate::shard::inbox::Order;
 use crate::transport::data::Channel;
 
 impl Authority {

@@ -2,9 +2,10 @@
 //!
 //! With two (`/rtc`) the server offers what it sends; on a single one (`/rtc/v1`) the client always offers. Pure.
 
+use crate::ids::PeerId;
 use crate::media::quality::Quality;
-use crate::shard::inbox::{LocalIce, PeerId};
 use crate::signalling::sdp::DtlsRole;
+use crate::transport::ice::LocalIce;
 
 /// One peer connection.
 pub(crate) struct Link {

@@ -5,7 +5,8 @@ use std::sync::mpsc::Receiver;
 
 use mio::{Poll, Waker};
 
-use crate::shard::inbox::{Inbox, Inboxes, Order, PeerId, TrackId};
+use crate::ids::{PeerId, TrackId};
+use crate::shard::inbox::{Inbox, Inboxes, Order};
 use crate::transport::dtls::{Dtls, Task};
 
 /// A section on which a peer is sent something.

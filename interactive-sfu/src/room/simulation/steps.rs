@@ -13,9 +13,9 @@ use super::client::{Client, Line};
 use super::descriptions;
 use super::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
 use crate::control::{Client as About, ConnectRequest, JoinRequest};
+use crate::ids::PeerId;
 use crate::media::quality::Quality;
-use crate::shard::Report;
-use crate::shard::inbox::PeerId;
+use crate::room::report::Report;
 use crate::signalling::token::Grants;
 use crate::transport::data::Channel;
 

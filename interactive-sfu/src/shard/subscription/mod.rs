@@ -14,9 +14,9 @@ use super::layer::FanoutLayer;
 use super::net::Net;
 use crate::media::codec::{VideoCodec, red, vp8};
 use crate::media::layers::{LayerChoice, LayerInfo, Limit};
+use crate::media::packet::Packet;
 use crate::media::report::{ClockMapping, middle};
 use crate::media::rewrite::{Numbers, Origin, Rewriter};
-use crate::media::ring::Packet;
 use crate::media::rtcp::{SenderReport, Writer};
 use crate::transport::srtp::OVERHEAD_MAX;
 

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::{Subscription, renumber};
+use crate::media::packet::Packet;
 use crate::media::rewrite::Numbers;
-use crate::media::ring::Packet;
 use crate::shard::head::{Link, Stamp};
 use crate::shard::layer::FanoutLayer;
 use crate::shard::net::Net;

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::Subscription;
-use crate::media::ring::Packet;
+use crate::media::packet::Packet;
 use crate::media::scalability::Variant;
 use crate::shard::layer::FanoutLayer;
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::shard::inbox::PeerId;
+use crate::ids::PeerId;
 use crate::signalling::sdp::{DtlsRole, Fingerprint};
 use crate::transport::data::Channel;
 

@@ -9,9 +9,9 @@ use livekit_protocol::data_packet::{Kind, Value};
 use prost::Message as _;
 
 use super::super::Authority;
+use crate::ids::PeerId;
 use crate::room::member::Member;
 use crate::room::state::State;
-use crate::shard::inbox::PeerId;
 use crate::transport::data::Channel;
 use crate::transport::dtls::Task;
 

@@ -23,12 +23,13 @@ use tokio::sync::mpsc;
 
 use super::Authority;
 use crate::control::{Client, ConnectRequest, NoticeKind, SfuError};
+use crate::ids::PeerId;
+use crate::ids::random_text;
 use crate::media::quality::Quality;
 use crate::room::member::{Audience, Downlink, Link, Links, Member, Signal, Uplink};
 use crate::room::now::Now;
-use crate::room::session::random_text;
 use crate::room::state::{Owner, State};
-use crate::shard::inbox::{NewPeer, Order, PeerId};
+use crate::shard::inbox::{NewPeer, Order};
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::{Outgoing, leave};
 

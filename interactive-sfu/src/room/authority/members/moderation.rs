@@ -9,10 +9,11 @@ use prost::Message as _;
 use super::super::Authority;
 use super::data::PAYLOAD_BYTES_MAX;
 use crate::control::SfuError;
+use crate::ids::TrackId;
 use crate::room::member::Track;
 use crate::room::participants::tracks;
 use crate::room::state::State;
-use crate::shard::inbox::{Order, TrackId};
+use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::Outgoing;
 use crate::transport::data::Channel;
 

@@ -7,16 +7,18 @@ use livekit_protocol::signal_response::Message;
 
 use super::super::Authority;
 use crate::control::{Event, NoticeKind, SessionId};
+use crate::ids::TrackId;
+use crate::ids::random_text;
 use crate::media::loudness;
 use crate::room::member::{Downlink, Link, Refused, Track};
-use crate::room::session::{random_text, track};
+use crate::room::session::track;
 use crate::room::state::State;
-use crate::shard::inbox::{Order, TrackId};
-use crate::shard::peers::local_ice;
+use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::Outgoing;
 use crate::signalling::livekit::{info, message};
 use crate::signalling::sdp::{DtlsRole, LocalDescription, NegotiatedSection, RemoteDescription, Setup};
 use crate::transport::dtls::{Data, Expected, Task};
+use crate::transport::ice::local_ice;
 
 /// Characters of the random part of a track's sid.
 const SID_LEN: usize = 12;

@@ -11,10 +11,10 @@ use crate::room::member::{Agreed, Audience, Change, Downlink, Member, MissingSec
 use crate::room::stage::MediaTrack;
 use crate::room::state::State;
 use crate::shard::inbox::Order;
-use crate::shard::peers::local_ice;
 use crate::signalling::livekit::info;
 use crate::signalling::sdp::{RemoteDescription, Setup};
 use crate::transport::dtls::{Data, Expected, Task};
+use crate::transport::ice::local_ice;
 
 impl Authority {
     /// Somebody's tracks changed: whoever watches is sent what there is now.

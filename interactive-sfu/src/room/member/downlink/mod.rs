@@ -11,8 +11,9 @@ mod tests;
 pub(crate) use answering::{Answering, MissingSections};
 pub(crate) use offering::{Offer, Offering};
 
+use crate::ids::TrackId;
 use crate::room::stage::MediaTrack;
-use crate::shard::inbox::{NewSection, Source, TrackId};
+use crate::shard::inbox::{NewSection, Source};
 use crate::signalling::sdp::CodecName;
 
 /// A track that the participant is to be sent.

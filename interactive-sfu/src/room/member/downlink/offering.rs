@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 
 use super::{Agreed, Change, Wanted};
-use crate::shard::inbox::{NewSection, TrackId};
+use crate::ids::TrackId;
+use crate::shard::inbox::NewSection;
 use crate::signalling::sdp::{
     Codec, Direction, Extension, Feedback, Msid, NegotiatedSection, OfferedCodec, RemoteDescription,
     SUBSCRIBED_SECTIONS_MAX, SectionKind, SendStream, match_codec,

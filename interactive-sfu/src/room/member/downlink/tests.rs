@@ -1,5 +1,5 @@
 use super::*;
-use crate::shard::inbox::TrackId;
+use crate::ids::TrackId;
 use crate::signalling::sdp::{
     Candidate, Codec, Direction, Fingerprint, IceCredentials, Limits, LocalDescription, RemoteDescription,
     SUBSCRIBED_SECTIONS_MAX, Setup,
