@@ -1,6 +1,6 @@
 //! The ingresses that exist: who may publish into which room by WHIP, as LiveKit's API made them. In the file of the rooms.
 //!
-//! Asked by `routes/twirp/ingress.rs`, and before every WHIP POST with an ingress's key.
+//! Asked by `livekit/twirp/ingress.rs`, and before every WHIP POST with an ingress's key.
 
 use sqlx::{AssertSqlSafe, FromRow, SqlitePool};
 

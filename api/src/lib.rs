@@ -13,11 +13,11 @@ mod config;
 mod cors;
 mod error;
 mod extract;
-mod id;
 mod idle;
 mod ingresses;
 mod joins;
 mod lifecycle;
+mod livekit;
 mod metrics;
 mod playback;
 mod problem;
@@ -29,7 +29,6 @@ mod stage;
 mod telemetry;
 #[cfg(test)]
 mod testing;
-pub mod webhooks;
 mod websocket;
 
 pub use app::Parts;
@@ -38,6 +37,7 @@ pub use config::{Config, IceServer, Lobby, Tls};
 pub use error::Error;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
+pub use livekit::webhooks;
 pub use playback::{AddressPrefix, PlaybackKeys, PlaybackSpec};
 pub use proxies::{NotAddresses, Proxies};
 pub use rooms::{BroadcastSwitch, Layout, RoomAccess, RoomOrder, RoomSettings, Rooms};

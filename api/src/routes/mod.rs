@@ -8,6 +8,7 @@ use axum::{Extension, Router};
 
 use crate::app::{App, Parts};
 use crate::joins::JoinLimits;
+use crate::livekit::{signal, twirp};
 use crate::problem::Problem;
 use crate::{Error, cors, metrics, telemetry};
 
@@ -16,9 +17,7 @@ mod health;
 mod live;
 mod pages;
 pub(crate) mod rooms;
-mod rtc;
-mod signalling;
-mod twirp;
+mod whip_whep;
 
 /// Every route. Limits that need a socket (connections, timeouts of heads) are [`crate::server`]'s.
 pub fn router(parts: Parts) -> Router {
@@ -29,9 +28,9 @@ pub fn router(parts: Parts) -> Router {
     // Apart, because a request for a part has no time for spans, ids and label sets.
     let live = live::routes().with_state(app.clone());
     let mut rest = Router::new()
-        .merge(signalling::routes().layer(Extension(joins.clone())).layer(from_fn(cors::signalling)))
+        .merge(whip_whep::routes().layer(Extension(joins.clone())).layer(from_fn(cors::signalling)))
         .merge(rooms::routes().layer(from_fn(cors::rest)))
-        .merge(rtc::routes().layer(Extension(joins)).layer(from_fn(cors::rtc)))
+        .merge(signal::routes().layer(Extension(joins)).layer(from_fn(cors::rtc)))
         .merge(twirp::routes())
         .merge(health::routes())
         .merge(pages::routes());

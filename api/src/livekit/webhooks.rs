@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::id::random_id;
+use crate::livekit::id::random_id;
 use crate::rooms::Rooms;
 use crate::{Error, metrics};
 

@@ -16,8 +16,8 @@ use super::Failure;
 use crate::app::App;
 use crate::auth::IDENTITY_BYTES_MAX;
 use crate::extract::check_room_name;
-use crate::id::random_id;
 use crate::ingresses::Ingress as Stored;
+use crate::livekit::id::random_id;
 use crate::{Error, Moderation};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
