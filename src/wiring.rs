@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::server::Server;
 use api::webhooks::Webhooks;
-use api::{Lifecycle, Parts, PlaybackKeys, Rooms};
+use api::{AppParts, Lifecycle, PlaybackKeys, Rooms};
 use interactive_sfu::Sfu;
 use interactive_sfu::signalling::token::Keys;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -90,9 +90,9 @@ pub(crate) async fn start(settings: Settings, development: bool) -> Result<Runni
     let webhooks = Webhooks::new(keys.clone(), rooms.clone(), settings.api.webhook_urls.clone())?;
     background.spawn(webhooks.run(sfu.notices()));
 
-    let parts = Parts {
+    let parts = AppParts {
         config: settings.api,
-        stage: Arc::new(sfu.clone()),
+        media: Arc::new(sfu.clone()),
         playback: PlaybackKeys::new(&keys),
         keys: keys.clone(),
         broadcasts: on_air.clone(),

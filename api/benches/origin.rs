@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use api::rooms::Room;
 use api::server::Server;
-use api::{Broadcasts, Config, Lifecycle, Parts, PlaybackKeys, RoomSettings, Rooms};
+use api::{AppParts, Broadcasts, Config, Lifecycle, PlaybackKeys, RoomSettings, Rooms};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
 use interactive_sfu::signalling::token::Keys;
@@ -108,9 +108,9 @@ impl Origin {
                     let access = rooms.access("bench").unwrap();
                     broadcasts.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now(), access);
                     let keys = Keys::new("k", "s");
-                    let router = api::router(Parts {
+                    let router = api::router(AppParts {
                         config,
-                        stage: Arc::new(sfu(&keys)),
+                        media: Arc::new(sfu(&keys)),
                         playback: PlaybackKeys::new(&keys),
                         keys,
                         broadcasts,

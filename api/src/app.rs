@@ -8,15 +8,15 @@ use tokio::sync::mpsc;
 
 use crate::playback::PlaybackKeys;
 use crate::rooms::{RoomOrder, Rooms};
-use crate::{Broadcasts, Config, Lifecycle, Stage};
+use crate::{Broadcasts, Config, Lifecycle, Media};
 
 /// What the routes work with.
 #[derive(Clone)]
-pub struct Parts {
+pub struct AppParts {
     /// Validated.
     pub config: Config,
     /// The SFU.
-    pub stage: Arc<dyn Stage>,
+    pub media: Arc<dyn Media>,
     /// What tokens are verified with.
     pub keys: Keys,
     /// Keys that sign and verify playback tokens, derived from `keys`.
@@ -35,7 +35,7 @@ pub struct Parts {
     pub dev_tokens: bool,
 }
 
-pub(crate) type App = Arc<Parts>;
+pub(crate) type App = Arc<AppParts>;
 
 impl FromRef<App> for Rooms {
     fn from_ref(app: &App) -> Self {

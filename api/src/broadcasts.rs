@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use packager::Origin;
 use packager::origin::{NotServed, Served};
 
+use crate::media::BoxFuture;
 use crate::rooms::RoomAccess;
-use crate::stage::BoxFuture;
 
 /// The read side of one broadcast. [`Origin`] in production; tests bring their own.
 pub trait Playback: Send + Sync {

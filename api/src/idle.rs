@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::app::{App, Parts};
+use crate::app::{App, AppParts};
 use crate::routes::rooms::end_room;
 
 /// How often rooms are looked at.
@@ -48,7 +48,7 @@ impl IdleRooms {
 }
 
 /// Runs until it is dropped.
-pub async fn close_idle_rooms(parts: Parts) {
+pub async fn close_idle_rooms(parts: AppParts) {
     let app: App = Arc::new(parts);
     let mut rooms = IdleRooms::default();
     loop {
@@ -61,7 +61,7 @@ pub async fn close_idle_rooms(parts: Parts) {
             }
         };
         let seen = stored.into_iter().filter(|room| room.idle_end_seconds > 0).map(|room| Seen {
-            empty: app.stage.participants(&room.name).is_empty(),
+            empty: app.media.participants(&room.name).is_empty(),
             idle_end: Duration::from_secs(room.idle_end_seconds.into()),
             name: room.name,
         });

@@ -16,14 +16,14 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::extract::Caller;
+use crate::media::{Moderated, Moderation};
 use crate::playback::{PlaybackKeys, PlaybackSpec};
 use crate::rooms::{Room, RoomSettings};
-use crate::stage::{Moderated, Moderation};
-use crate::{BoxFuture, Broadcasts, Config, Lifecycle, Parts, Playback, RoomOrder, Rooms, Stage, router};
+use crate::{AppParts, BoxFuture, Broadcasts, Config, Lifecycle, Media, Playback, RoomOrder, Rooms, router};
 
 /// Answers every call with what was put in, and remembers what was asked.
 #[derive(Default)]
-pub(crate) struct FakeStage {
+pub(crate) struct FakeMedia {
     pub(crate) join: Mutex<Option<Result<Joined, SfuError>>>,
     pub(crate) patch: Mutex<Option<Result<Patched, SfuError>>>,
     pub(crate) other: Mutex<Option<SfuError>>,
@@ -33,7 +33,7 @@ pub(crate) struct FakeStage {
     pub(crate) moderated: Mutex<Vec<Moderation>>,
 }
 
-impl FakeStage {
+impl FakeMedia {
     fn note(&self, text: String) {
         self.asked.lock().unwrap().push(text);
     }
@@ -49,7 +49,7 @@ impl FakeStage {
     }
 }
 
-impl Stage for FakeStage {
+impl Media for FakeMedia {
     fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
         Box::pin(async { self.joined("publish", request) })
     }
@@ -134,7 +134,7 @@ impl Playback for FakePlayback {
 /// The surface with a room `demo` as the REST API makes it, and everything behind it.
 pub(crate) struct Rig {
     pub(crate) router: Router,
-    pub(crate) stage: Arc<FakeStage>,
+    pub(crate) media: Arc<FakeMedia>,
     pub(crate) broadcasts: Broadcasts,
     pub(crate) orders: mpsc::Receiver<RoomOrder>,
     pub(crate) lifecycle: Lifecycle,
@@ -172,13 +172,13 @@ impl Rig {
         let demo = Room { title: "Demo".into(), ..Room::new("demo", 0, RoomSettings::REST) };
         rooms.create(&demo, 9).await.unwrap();
         let (orders, orders_rx) = mpsc::channel(1);
-        let (stage, broadcasts, lifecycle) =
-            (Arc::new(FakeStage::default()), Broadcasts::default(), Lifecycle::default());
+        let (media, broadcasts, lifecycle) =
+            (Arc::new(FakeMedia::default()), Broadcasts::default(), Lifecycle::default());
         let keys = Keys::new("k", "s");
         let playback = PlaybackKeys::new(&keys);
-        let parts = Parts {
+        let parts = AppParts {
             config,
-            stage: stage.clone(),
+            media: media.clone(),
             playback: playback.clone(),
             keys: keys.clone(),
             broadcasts: broadcasts.clone(),
@@ -189,7 +189,7 @@ impl Rig {
             dev_tokens,
         };
         let router = router(parts);
-        Self { router, stage, broadcasts, orders: orders_rx, lifecycle, rooms, playback, keys, _folder: folder }
+        Self { router, media, broadcasts, orders: orders_rx, lifecycle, rooms, playback, keys, _folder: folder }
     }
 
     /// Sets the room `demo`, without telling anybody.

@@ -26,7 +26,7 @@ use crate::metrics::Stage as Latency;
 use crate::outlet::Outlet;
 use crate::plan::Plan;
 use crate::shedding::{Change, Shedding};
-use crate::stage::{Picture, Seat, Stage};
+use crate::stage::{Picture, SpeakerLane, Stage};
 use crate::text::Writer;
 
 /// Counts that [`crate::Status`] shows.
@@ -168,7 +168,7 @@ impl Composer {
     }
 
     /// The picture of a seat at this tick; `None` if it has none, or one that has stood still for too long.
-    fn pick(&self, seat: &Arc<Seat>, tick_ns: i64) -> Option<Picture> {
+    fn pick(&self, seat: &Arc<SpeakerLane>, tick_ns: i64) -> Option<Picture> {
         let limit_ns = i64::from(self.config.freeze_after_ms) * 1_000_000;
         let mut lane = crate::locked(&seat.pictures);
         let (time_ns, picture) = lane.pick(tick_ns, self.frames.frame_ns(1) as i64)?;

@@ -61,7 +61,11 @@ impl Mixer {
         encoder.inspect(AudioEncoder::finish)
     }
 
-    fn mix(&self, index: u64, powers: &mut Vec<(Arc<crate::stage::Seat>, f32)>) -> [[f32; CHANNELS]; FRAME as usize] {
+    fn mix(
+        &self,
+        index: u64,
+        powers: &mut Vec<(Arc<crate::stage::SpeakerLane>, f32)>,
+    ) -> [[f32; CHANNELS]; FRAME as usize] {
         let mut mix = [[0.0; CHANNELS]; FRAME as usize];
         powers.clear();
         powers.extend(self.stage.seats().into_iter().map(|seat| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::canvas::{Colour, Planes};
 use crate::layout::{Rect, fit, tiles};
-use crate::stage::{Seat, View};
+use crate::stage::{SpeakerLane, View};
 use crate::text::{Mask, Writer};
 
 const BACKGROUND: Colour = [24, 130, 126];
@@ -68,7 +68,7 @@ impl Plan {
     }
 }
 
-fn caption(writer: &Writer, seat: &Arc<Seat>, rect: Rect) -> Mask {
+fn caption(writer: &Writer, seat: &Arc<SpeakerLane>, rect: Rect) -> Mask {
     let height_px = (rect.height as f32 / 20.0).clamp(14.0, 32.0);
     if rect.height < 80 {
         return Mask::default();

@@ -43,14 +43,14 @@ impl Picture {
 
 /// One speaker's place: what has been decoded and not yet shown.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct SpeakerLane {
     pub(crate) speaker: Speaker,
     pub(crate) pictures: Mutex<FrameLane<Picture>>,
     pub(crate) sound: Mutex<SampleLane>,
     wanted: Mutex<(u32, u32)>,
 }
 
-impl Seat {
+impl SpeakerLane {
     /// The size of the speaker's tile, pixels; 0 × 0: not shown.
     pub(crate) fn wanted(&self) -> (u32, u32) {
         *locked(&self.wanted)
@@ -65,7 +65,7 @@ impl Seat {
 /// shares the broadcast's clock. Also for feeding a stage without WebRTC. Dropping it leaves the stage as it is.
 #[derive(Clone, Debug)]
 pub struct Input {
-    pub(crate) seat: Arc<Seat>,
+    pub(crate) seat: Arc<SpeakerLane>,
 }
 
 impl Input {
@@ -90,7 +90,7 @@ impl Input {
 #[derive(Clone)]
 pub(crate) struct View {
     pub(crate) revision: u64,
-    pub(crate) seats: Vec<Arc<Seat>>,
+    pub(crate) seats: Vec<Arc<SpeakerLane>>,
     pub(crate) arrangement: Arrangement,
     pub(crate) captions: bool,
 }
@@ -102,7 +102,7 @@ pub(crate) struct Stage {
 
 struct Roster {
     revision: u64,
-    seats: Vec<Arc<Seat>>,
+    seats: Vec<Arc<SpeakerLane>>,
     layout: Layout,
     captions: bool,
     pinned: Option<String>,
@@ -129,8 +129,12 @@ impl Stage {
     pub(crate) fn seat(&self, speaker: Speaker) -> Result<Input, IngestError> {
         let mut roster = locked(&self.roster);
         let place = roster.seats.iter().position(|seat| seat.speaker.identity == speaker.identity);
-        let seat =
-            Arc::new(Seat { speaker, pictures: Mutex::default(), sound: Mutex::default(), wanted: Mutex::default() });
+        let seat = Arc::new(SpeakerLane {
+            speaker,
+            pictures: Mutex::default(),
+            sound: Mutex::default(),
+            wanted: Mutex::default(),
+        });
         match place {
             Some(at) if roster.seats[at].speaker.session == seat.speaker.session => {
                 return Err(IngestError::DuplicateSpeaker);
@@ -181,7 +185,7 @@ impl Stage {
     }
 
     /// What each seat's sound was worth in the last stretch; see [`Voices`].
-    pub(crate) fn heard(&self, powers: &[(Arc<Seat>, f32)]) {
+    pub(crate) fn heard(&self, powers: &[(Arc<SpeakerLane>, f32)]) {
         let mut roster = locked(&self.roster);
         let powers = powers.iter().map(|(seat, power)| (seat.speaker.identity.as_str(), *power));
         roster.voices.observe(powers, std::time::Instant::now());
@@ -191,7 +195,7 @@ impl Stage {
         }
     }
 
-    pub(crate) fn seats(&self) -> Vec<Arc<Seat>> {
+    pub(crate) fn seats(&self) -> Vec<Arc<SpeakerLane>> {
         locked(&self.roster).seats.clone()
     }
 

@@ -16,7 +16,7 @@ use crate::room::address::{OurEnd, ShardCandidates};
 use crate::room::authority::Authority;
 use crate::room::report::Report;
 use crate::shard::inbox::{Inbox, Inboxes, Order};
-use crate::shard::{Parts, Runner, WAKER};
+use crate::shard::{Runner, ShardSetup, WAKER};
 use crate::signalling::token::Keys;
 use crate::transport::dtls::{self, Dtls, Identity, Task};
 use crate::transport::{interfaces, udp};
@@ -114,7 +114,7 @@ struct Making<'a> {
 impl Making<'_> {
     fn shard(&self, poll: Poll, sockets: Sockets, inbox: Inbox) -> Result<JoinHandle<()>, StartError> {
         let system = |source| StartError::System { doing: "starting a media thread", source };
-        let parts = Parts {
+        let parts = ShardSetup {
             index: self.index,
             config: self.config.clone(),
             poll,

@@ -16,7 +16,7 @@ use crate::delivery::{BroadcastSpec, Delivery, RenditionId};
 use crate::playlist::{self, Control, Report};
 use crate::programme::{Output, Programme};
 use crate::shared::{Rendered, Shared, View};
-use crate::store::Publisher;
+use crate::store::Recorder;
 use crate::window::Segment;
 use crate::{Config, Error, Origin, Position, master, metrics};
 
@@ -80,7 +80,7 @@ struct Broadcast {
     codecs: Vec<Option<String>>,
     /// Renditions whose parts are gaps at present.
     absent: Vec<bool>,
-    publisher: Option<Publisher>,
+    recorder: Option<Recorder>,
     summary: Summary,
     /// Bytes of the parts that were cut but not published yet, and when their last frame left the encoder.
     cut_since: Vec<(usize, Instant)>,
@@ -89,14 +89,14 @@ struct Broadcast {
 impl Broadcast {
     fn new(shared: Arc<Shared>, config: Config) -> Self {
         let spec = &shared.spec;
-        let publisher =
-            shared.store.clone().map(|store| Publisher::start(spec, &config, store, shared.store_counters.clone()));
+        let recorder =
+            shared.store.clone().map(|store| Recorder::start(spec, &config, store, shared.store_counters.clone()));
         Self {
             programme: Programme::new(spec.clone(), config.gap_after_parts),
             control: Control::new(spec, config.part_hold_back_parts, 0),
             codecs: vec![None; spec.renditions.len()],
             absent: vec![false; spec.renditions.len()],
-            publisher,
+            recorder,
             summary: Summary::default(),
             cut_since: Vec::new(),
             config,
@@ -134,8 +134,8 @@ impl Broadcast {
                     self.shared.renditions[rendition.0].write().add_init(map, bytes.clone());
                     self.codecs[rendition.0] = Some(rfc6381);
                     self.list_renditions();
-                    if let Some(publisher) = &self.publisher {
-                        publisher.init(rendition, map, bytes);
+                    if let Some(recorder) = &self.recorder {
+                        recorder.init(rendition, map, bytes);
                     }
                 }
                 Output::Cut { rendition, map, discontinuity, cut } => {
@@ -199,8 +199,8 @@ impl Broadcast {
         let Some(segment) = segment else { return };
         self.summary.segments += 1;
         metrics::segment_completed();
-        if let Some(publisher) = &self.publisher {
-            publisher.segment(rendition, segment);
+        if let Some(recorder) = &self.recorder {
+            recorder.segment(rendition, segment);
         }
     }
 
@@ -262,9 +262,9 @@ impl Broadcast {
     }
 
     async fn finish_recording(mut self) -> Summary {
-        if let Some(publisher) = self.publisher.take() {
+        if let Some(recorder) = self.recorder.take() {
             let master = master::render(&self.shared.spec, &self.codecs, "");
-            let playlists = publisher.finish(master).await;
+            let playlists = recorder.finish(master).await;
             let rendered = playlists.into_iter().map(Rendered::new).collect();
             *self.shared.recording.write().unwrap_or_else(PoisonError::into_inner) = rendered;
         }

@@ -53,14 +53,14 @@ struct Inner {
 
 /// The recording of one broadcast.
 #[derive(Debug)]
-pub(crate) struct Publisher {
+pub(crate) struct Recorder {
     inner: Arc<Inner>,
     finish_max: Duration,
     stop: oneshot::Sender<Instant>,
     task: JoinHandle<()>,
 }
 
-impl Publisher {
+impl Recorder {
     pub(crate) fn start(
         spec: &BroadcastSpec,
         config: &Config,

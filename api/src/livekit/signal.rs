@@ -124,7 +124,7 @@ async fn open(
         client,
         requests,
     };
-    let connection = app.stage.connect(request).await?;
+    let connection = app.media.connect(request).await?;
     Ok(upgrade.on_upgrade(FRAME_BYTES_MAX, |socket| carry(socket, connection)))
 }
 

@@ -6,7 +6,7 @@ use axum::middleware::from_fn;
 use axum::response::IntoResponse as _;
 use axum::{Extension, Router};
 
-use crate::app::{App, Parts};
+use crate::app::{App, AppParts};
 use crate::joins::JoinLimits;
 use crate::livekit::{signal, twirp};
 use crate::problem::Problem;
@@ -20,7 +20,7 @@ pub(crate) mod rooms;
 mod whip_whep;
 
 /// Every route. Limits that need a socket (connections, timeouts of heads) are [`crate::server`]'s.
-pub fn router(parts: Parts) -> Router {
+pub fn router(parts: AppParts) -> Router {
     metrics::describe();
     let dev_tokens = parts.dev_tokens;
     let joins = JoinLimits::new(&parts.config);

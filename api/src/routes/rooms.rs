@@ -238,7 +238,7 @@ pub(crate) async fn end_room(app: App, room: String) -> Result<(), Error> {
         let _alone = app.rooms.changing().await;
         let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
         app.rooms.delete(&room).await?;
-        let closed = app.stage.moderate(Moderation::CloseRoom(room.clone())).await;
+        let closed = app.media.moderate(Moderation::CloseRoom(room.clone())).await;
         place.send(RoomOrder::Deleted { room });
         closed.map(drop).map_err(Error::from)
     })

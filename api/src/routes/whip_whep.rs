@@ -108,8 +108,8 @@ async fn join(
     let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
     let request = JoinRequest { room: room.clone(), identity, name, participant, local, hidden, offer };
     let joined = match side {
-        Side::Whip => app.stage.publish(request).await?,
-        Side::Whep => app.stage.subscribe(request).await?,
+        Side::Whip => app.media.publish(request).await?,
+        Side::Whep => app.media.subscribe(request).await?,
     };
     Ok(created(side, &room, joined, &app.config.ice_servers))
 }
@@ -167,7 +167,7 @@ async fn patch(
     let fragment = extract::text(&app.config, &headers, body, SDP_FRAGMENT).await?;
     let if_match = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).map(unquoted);
     let session = SessionId::from(session.as_str());
-    match app.stage.patch(&room, &session, if_match, &fragment).await? {
+    match app.media.patch(&room, &session, if_match, &fragment).await? {
         Patched::Trickled => Ok(StatusCode::NO_CONTENT.into_response()),
         Patched::Restarted { etag, fragment } => {
             let mut response = fragment.into_response();
@@ -186,7 +186,7 @@ async fn leave(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     may_touch(side, &app, &room, &headers)?;
-    app.stage.leave(&room, &SessionId::from(session.as_str())).await?;
+    app.media.leave(&room, &SessionId::from(session.as_str())).await?;
     Ok(StatusCode::OK)
 }
 
@@ -210,7 +210,7 @@ async fn limit_layer(
         return Err(Error::Invalid(format!("maxWidth and maxHeight must be at most {PICTURE_SIDE_MAX}")).into());
     }
     let session = SessionId::from(session.as_str());
-    app.stage.limit_layer(&room, &session, limit.max_width, limit.max_height).await?;
+    app.media.limit_layer(&room, &session, limit.max_width, limit.max_height).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

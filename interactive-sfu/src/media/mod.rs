@@ -9,7 +9,7 @@ pub(crate) mod loss;
 pub(crate) mod loudness;
 pub(crate) mod packet;
 pub(crate) mod probe;
-pub(crate) mod proof;
+pub(crate) mod proven;
 pub(crate) mod quality;
 pub(crate) mod receive;
 pub(crate) mod report;

@@ -19,7 +19,7 @@ pub(crate) struct Packet {
     pub marker: bool,
     /// Decoding can start here.
     pub keyframe: bool,
-    pub place: Place,
+    pub place: LayerPosition,
     /// Where it has one.
     pub vp8: Option<vp8::Descriptor>,
     /// Where the newest block begins, of redundant audio; else 0.
@@ -34,7 +34,7 @@ pub(crate) struct Packet {
 
 /// Where a packet stands among the layers of its sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LayerPosition {
     /// 0 to [`TOP`].
     pub spatial: u8,
     /// 0 to [`TOP`].
@@ -49,7 +49,7 @@ pub(crate) struct Place {
     pub picture: Option<u16>,
 }
 
-impl Place {
+impl LayerPosition {
     /// As the payload says; `vp8` is its descriptor, parsed already.
     #[inline]
     pub(crate) fn of(codec: VideoCodec, payload: &[u8], marker: bool, vp8: Option<&vp8::Descriptor>) -> Self {

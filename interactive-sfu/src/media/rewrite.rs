@@ -18,7 +18,7 @@ const EPOCHS_MAX: usize = 6;
 
 /// Where the first packet is put.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Origin {
+pub(crate) struct FirstNumbers {
     /// 1024..32767.
     pub sequence: u16,
     /// Any.
@@ -69,7 +69,7 @@ fn frame_number(packet: &Packet) -> Option<u16> {
 /// The numbering of one subscription.
 #[derive(Debug)]
 pub(crate) struct Rewriter {
-    origin: Origin,
+    origin: FirstNumbers,
     epochs: VecDeque<Epoch>,
     /// The numbers that packets have gone out under.
     used: Option<Window>,
@@ -80,7 +80,7 @@ pub(crate) struct Rewriter {
 }
 
 impl Rewriter {
-    pub(crate) fn new(origin: Origin) -> Self {
+    pub(crate) fn new(origin: FirstNumbers) -> Self {
         Self { origin, epochs: VecDeque::new(), used: None, timestamp: 0, picture_id: 0, tl0: 0, frame: 0 }
     }
 

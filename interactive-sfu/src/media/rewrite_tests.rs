@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::media::codec::vp8;
-use crate::media::packet::Place;
+use crate::media::packet::LayerPosition;
 
 fn packet(sequence: u64, timestamp: u32) -> Packet {
     Packet {
@@ -14,7 +14,7 @@ fn packet(sequence: u64, timestamp: u32) -> Packet {
         timestamp,
         marker: false,
         keyframe: false,
-        place: Place::default(),
+        place: LayerPosition::default(),
         vp8: None,
         red_primary: 0,
         descriptor: None,
@@ -34,7 +34,7 @@ fn picture(sequence: u64, picture_id: u16, tl0: u8) -> Packet {
 }
 
 fn rewriter() -> Rewriter {
-    Rewriter::new(Origin { sequence: 2000, timestamp: 77 })
+    Rewriter::new(FirstNumbers { sequence: 2000, timestamp: 77 })
 }
 
 #[test]

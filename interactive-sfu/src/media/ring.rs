@@ -40,7 +40,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::media::packet::Place;
+    use crate::media::packet::LayerPosition;
 
     fn packet(sequence: u64) -> Arc<Packet> {
         Arc::new(Packet {
@@ -48,7 +48,7 @@ mod tests {
             timestamp: 0,
             marker: false,
             keyframe: false,
-            place: Place::default(),
+            place: LayerPosition::default(),
             vp8: None,
             red_primary: 0,
             descriptor: None,

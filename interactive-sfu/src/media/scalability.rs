@@ -1,6 +1,6 @@
 //! Layers within one sequence of packets: smaller pictures of a picture (spatial layers), and fewer of them (temporal layers).
 //!
-//! A published sequence is forwarded whole, or thinned to a [`Variant`]: what it leaves out nobody misses, because a [`Thinner`]
+//! A published sequence is forwarded whole, or thinned to a [`Variant`]: what it leaves out nobody misses, because a [`LayerFilter`]
 //! numbers what stays. So a variant is a layer like any other, and whoever watches it shares it with whoever else does.
 //! Spatial layers are those of VP9 (RFC 9628) and AV1; temporal ones also VP8's (RFC 7741). No I/O and no clock.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::codec::{VideoCodec, vp8};
-use super::packet::{Packet, Place, TOP};
+use super::packet::{LayerPosition, Packet, TOP};
 
 /// Gaps that are remembered, for packets that come late.
 const BREAKS_MAX: usize = 512;
@@ -42,13 +42,13 @@ impl Variant {
         (self.spatial, self.temporal) == (TOP, TOP)
     }
 
-    pub(crate) fn keeps(&self, place: &Place) -> bool {
+    pub(crate) fn keeps(&self, place: &LayerPosition) -> bool {
         place.spatial <= self.spatial && place.temporal <= self.temporal
     }
 
     /// Whether a receiver of `from` may go on with this one at this packet, which is no keyframe: with less at the start of any
     /// picture, with more pictures where their references allow it.
-    pub(crate) fn may_follow(&self, from: &Self, place: &Place) -> bool {
+    pub(crate) fn may_follow(&self, from: &Self, place: &LayerPosition) -> bool {
         let fewer = self.temporal <= from.temporal;
         let more = place.up_from.is_some_and(|least| from.temporal >= least);
         self.is_of(from) && place.begins_picture && (fewer || more)
@@ -120,7 +120,7 @@ impl Newest {
 ///
 /// A packet that is missing keeps a number, unless it can have been padding alone.
 #[derive(Debug)]
-pub(crate) struct Thinner {
+pub(crate) struct LayerFilter {
     variant: Variant,
     breaks: VecDeque<Break>,
     next: u64,
@@ -129,7 +129,7 @@ pub(crate) struct Thinner {
     left_out: Option<u16>,
 }
 
-impl Thinner {
+impl LayerFilter {
     pub(crate) fn new(variant: Variant) -> Self {
         Self { variant, breaks: VecDeque::from([Break::default()]), next: 0, newest: Newest::default(), left_out: None }
     }
@@ -217,15 +217,15 @@ type PerPlace<T> = [[T; TOP as usize + 1]; TOP as usize + 1];
 
 /// What each layer within a sequence takes, and how large its pictures are.
 #[derive(Debug, Default)]
-pub(crate) struct Spectrum {
+pub(crate) struct LayerRates {
     counted: PerPlace<(u64, u32)>,
     since: Option<Instant>,
     rates: PerPlace<Rate>,
     sizes: [(u32, u32); TOP as usize + 1],
 }
 
-impl Spectrum {
-    pub(crate) fn packet(&mut self, place: &Place, bytes: usize) {
+impl LayerRates {
+    pub(crate) fn packet(&mut self, place: &LayerPosition, bytes: usize) {
         let (counted, pictures) = &mut self.counted[usize::from(place.spatial)][usize::from(place.temporal)];
         *counted += bytes as u64;
         *pictures += u32::from(place.begins_picture);

@@ -9,10 +9,10 @@ fn vp8(sequence: u64, picture: u16, temporal: u8, sync: bool) -> Arc<Packet> {
         layer_sync: sync,
         ..Default::default()
     };
-    packet(sequence, Place::of(VideoCodec::Vp8, &[], true, Some(&descriptor)), Some(descriptor))
+    packet(sequence, LayerPosition::of(VideoCodec::Vp8, &[], true, Some(&descriptor)), Some(descriptor))
 }
 
-fn packet(sequence: u64, place: Place, vp8: Option<vp8::Descriptor>) -> Arc<Packet> {
+fn packet(sequence: u64, place: LayerPosition, vp8: Option<vp8::Descriptor>) -> Arc<Packet> {
     Arc::new(Packet {
         sequence,
         timestamp: 0,
@@ -28,19 +28,19 @@ fn packet(sequence: u64, place: Place, vp8: Option<vp8::Descriptor>) -> Arc<Pack
 }
 
 /// What goes out: number, picture, whether it carries something.
-fn out(thinner: &mut Thinner, packet: &Arc<Packet>) -> Option<(u64, Option<u16>, bool)> {
+fn out(thinner: &mut LayerFilter, packet: &Arc<Packet>) -> Option<(u64, Option<u16>, bool)> {
     let thinned = thinner.thin(packet)?;
     Some((thinned.sequence, thinned.vp8.and_then(|d| d.picture_id), !thinned.payload.is_empty()))
 }
 
 #[test]
 fn what_is_left_out_leaves_no_gap_behind() {
-    let mut base = Thinner::new(Variant { temporal: 0, ..Variant::whole(0) });
+    let mut base = LayerFilter::new(Variant { temporal: 0, ..Variant::whole(0) });
     // Temporal layers 0 2 1 2, one packet a picture.
     let told: Vec<_> =
         (0..8).filter_map(|i| out(&mut base, &vp8(100 + i, i as u16, [0, 2, 1, 2][i as usize % 4], false))).collect();
     assert_eq!(told, [(100, Some(0), true), (101, Some(1), true)]);
-    let mut half = Thinner::new(Variant { temporal: 1, ..Variant::whole(0) });
+    let mut half = LayerFilter::new(Variant { temporal: 1, ..Variant::whole(0) });
     let told: Vec<_> =
         (0..8).filter_map(|i| out(&mut half, &vp8(100 + i, i as u16, [0, 2, 1, 2][i as usize % 4], false))).collect();
     assert_eq!(
@@ -51,7 +51,7 @@ fn what_is_left_out_leaves_no_gap_behind() {
 
 #[test]
 fn who_comes_late_finds_its_number_and_one_that_does_not_belong_leaves_it_empty() {
-    let mut base = Thinner::new(Variant { temporal: 0, ..Variant::whole(0) });
+    let mut base = LayerFilter::new(Variant { temporal: 0, ..Variant::whole(0) });
     assert_eq!(out(&mut base, &vp8(10, 0, 0, false)), Some((10, Some(0), true)));
     assert_eq!(out(&mut base, &vp8(11, 1, 2, false)), None);
     // 12 and 13 are missing, of nobody knows which layer.
@@ -70,12 +70,12 @@ fn who_comes_late_finds_its_number_and_one_that_does_not_belong_leaves_it_empty(
 
 fn vp9(sequence: u64, spatial: u8, begin: bool, end: bool) -> Arc<Packet> {
     let d = vp9::Descriptor { spatial_id: Some(spatial), temporal_id: Some(0), begin, end, ..Default::default() };
-    packet(sequence, Place::of_vp9(&d, end && spatial == 2), None)
+    packet(sequence, LayerPosition::of_vp9(&d, end && spatial == 2), None)
 }
 
 #[test]
 fn a_smaller_picture_ends_where_its_last_layer_does() {
-    let mut small = Thinner::new(Variant { spatial: 1, ..Variant::whole(0) });
+    let mut small = LayerFilter::new(Variant { spatial: 1, ..Variant::whole(0) });
     let layers = [(0, true, true), (1, true, false), (1, false, true), (2, true, false), (2, false, true)];
     let markers: Vec<bool> = (0..10)
         .filter_map(|i| {
@@ -112,7 +112,7 @@ fn variants_are_what_the_codec_has() {
 
 #[test]
 fn a_spectrum_tells_what_each_variant_takes_and_which_are_none() {
-    let (mut spectrum, start) = (Spectrum::default(), Instant::now());
+    let (mut spectrum, start) = (LayerRates::default(), Instant::now());
     spectrum.second(start);
     spectrum.sizes(&[(320, 180), (640, 360)]);
     for i in 0..30u64 {
@@ -141,13 +141,13 @@ fn picture(sequence: u64, picture: u16) -> Arc<Packet> {
 /// Padding after a picture.
 fn padding(sequence: u64, picture: u16) -> Arc<Packet> {
     let timestamp = u32::from(picture) * 3000;
-    let packet = Arc::unwrap_or_clone(packet(sequence, Place::default(), None));
+    let packet = Arc::unwrap_or_clone(packet(sequence, LayerPosition::default(), None));
     Arc::new(Packet { payload: Arc::new([]), timestamp, ..packet })
 }
 
 #[test]
 fn padding_takes_no_number_even_where_some_of_it_is_lost() {
-    let mut whole = Thinner::new(Variant::whole(0));
+    let mut whole = LayerFilter::new(Variant::whole(0));
     assert_eq!(out(&mut whole, &picture(10, 1)), Some((10, Some(1), true)));
     // 11 to 29 are padding; some of it is lost, the last of it too.
     for sequence in [11, 12, 15, 16, 20, 27] {
@@ -167,7 +167,7 @@ fn padding_takes_no_number_even_where_some_of_it_is_lost() {
 
 #[test]
 fn a_packet_that_is_as_it_was_is_not_copied() {
-    let mut whole = Thinner::new(Variant::whole(0));
+    let mut whole = LayerFilter::new(Variant::whole(0));
     let packet = picture(10, 1);
     assert!(whole.thin(&packet).is_some_and(|same| Arc::ptr_eq(&same, &packet)));
 }
@@ -178,10 +178,10 @@ proptest::proptest! {
         steps in proptest::collection::vec((0u8..10, 0u8..3, proptest::bool::ANY, 0u64..6), 1..300),
         temporal in 0..=TOP,
     ) {
-        let mut thinner = Thinner::new(Variant { temporal, ..Variant::whole(0) });
+        let mut thinner = LayerFilter::new(Variant { temporal, ..Variant::whole(0) });
         let (mut sequence, mut number) = (100u64, 1u16);
         let (mut held, mut given) = (Vec::new(), std::collections::HashSet::new());
-        let check = |thinner: &mut Thinner, given: &mut std::collections::HashSet<u64>, packet: &Arc<Packet>| {
+        let check = |thinner: &mut LayerFilter, given: &mut std::collections::HashSet<u64>, packet: &Arc<Packet>| {
             if let Some(thinned) = thinner.thin(packet) {
                 proptest::prop_assert!(given.insert(thinned.sequence), "{} twice", thinned.sequence);
             }
@@ -191,7 +191,7 @@ proptest::proptest! {
             let next = if padded { padding(sequence, number) } else {
                 number += 1;
                 let picture = Arc::unwrap_or_clone(picture(sequence, number));
-                let place = Place { temporal: layer, ..picture.place };
+                let place = LayerPosition { temporal: layer, ..picture.place };
                 Arc::new(Packet { place, ..picture })
             };
             sequence += 1;

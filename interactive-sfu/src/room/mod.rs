@@ -1,4 +1,4 @@
-//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`stage`], [`place`], [`participants`] and [`member`]
+//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`sections`], [`place`], [`participants`] and [`member`]
 //! decide, `state` knows, `address` says where we are, `now` when it is, `authority` acts.
 
 pub(crate) mod address;
@@ -9,8 +9,8 @@ pub(crate) mod now;
 mod participants;
 mod place;
 pub(crate) mod report;
+mod sections;
 mod session;
 #[cfg(test)]
 mod simulation;
-mod stage;
 mod state;

@@ -4,8 +4,8 @@ use livekit_protocol as proto;
 use livekit_protocol::participant_info::State as Presence;
 use livekit_protocol::{TrackSource, TrackType};
 
+use super::sections::MediaTrack;
 use super::session::{Kind, Session};
-use super::stage::MediaTrack;
 use crate::signalling::livekit::info::unix_time;
 
 /// Who is in a room by WHIP and WHEP, in order of joining: one participant for each identity, however many sessions they have.
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::control::SessionId;
     use crate::ids::{PeerId, TrackId};
-    use crate::room::stage::OnStage;
+    use crate::room::sections::OnStage;
     use crate::signalling::sdp::Codec;
 
     fn session(serial: u32, identity: &str, kind: Kind) -> Session {

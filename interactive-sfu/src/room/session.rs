@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::stage::{MediaTrack, OnStage, Seat};
+use super::sections::{MediaTrack, OnStage, SectionSlot};
 use crate::control::{SessionId, SfuError};
 use crate::ids::{PeerId, TrackId};
 use crate::pending::Ticket;
@@ -47,7 +47,7 @@ pub(crate) enum Kind {
 /// A section that we send on.
 pub(crate) struct Section {
     pub negotiated: NegotiatedSection,
-    pub seat: Seat,
+    pub slot: SectionSlot,
     pub attached: Option<TrackId>,
 }
 
@@ -163,8 +163,8 @@ pub(crate) fn sections(negotiated: &[NegotiatedSection]) -> (Vec<NewSection>, Ve
             dependency_descriptor_extension: section.extension_id(Extension::DependencyDescriptor),
             pausable: false,
         };
-        let seat = Seat { video, speaker: None };
-        Some((new, Section { negotiated: section.clone(), seat, attached: None }))
+        let slot = SectionSlot { video, speaker: None };
+        Some((new, Section { negotiated: section.clone(), slot, attached: None }))
     });
     pairs.unzip()
 }

@@ -6,7 +6,7 @@ use super::Shard;
 use super::head::Stamp;
 use super::head::wall_clock_ntp;
 use super::inbox::Relayed;
-use super::net::Origin;
+use super::net::RemoteSource;
 use super::peers::Bound;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
@@ -31,7 +31,7 @@ impl Shard {
                 Err(()) => break "tcp_framing",
                 Ok(Some(len)) => {
                     packets += 1;
-                    let taken = self.datagram(Origin::Tcp(connection), remote, &mut scratch[..len]);
+                    let taken = self.datagram(RemoteSource::Tcp(connection), remote, &mut scratch[..len]);
                     let judgement = taken.map_or_else(judgement, |()| Judgement::Sensible);
                     if let Err(why) = self.net.connections.judge(connection, judgement) {
                         break why;
@@ -52,7 +52,7 @@ impl Shard {
     /// A datagram from `source`, or a packet of a TCP connection. `Err`: why it was dropped.
     pub(super) fn datagram(
         &mut self,
-        origin: Origin,
+        origin: RemoteSource,
         source: SocketAddr,
         bytes: &mut [u8],
     ) -> Result<(), &'static str> {
@@ -72,7 +72,7 @@ impl Shard {
         taken
     }
 
-    fn stun(&mut self, origin: Origin, source: SocketAddr, bytes: &[u8]) -> Result<(), &'static str> {
+    fn stun(&mut self, origin: RemoteSource, source: SocketAddr, bytes: &[u8]) -> Result<(), &'static str> {
         if is_indication(bytes) {
             return Ok(());
         }
@@ -82,10 +82,10 @@ impl Shard {
         if let Some(peer) = reachable {
             self.dtls.tell(Task::Reachable(peer));
         }
-        if let Some(Origin::Tcp(unused)) = gone {
+        if let Some(RemoteSource::Tcp(unused)) = gone {
             self.net.connections.close(unused);
         }
-        if let Origin::Tcp(connection) = origin
+        if let RemoteSource::Tcp(connection) = origin
             && let Some(oldest) = self.net.connections.belongs_to(connection, slot)
         {
             self.counters.drop_one("tcp_too_many_of_peer");
@@ -95,13 +95,13 @@ impl Shard {
         Ok(())
     }
 
-    fn dtls(&mut self, origin: Origin, bytes: &[u8]) -> Result<(), &'static str> {
+    fn dtls(&mut self, origin: RemoteSource, bytes: &[u8]) -> Result<(), &'static str> {
         let slot = self.peers.at(origin).ok_or("unknown_address")?;
         let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
         if self.dtls.datagram(peer.id, bytes) { Ok(()) } else { Err("dtls_full") }
     }
 
-    fn rtp(&mut self, origin: Origin, bytes: &mut [u8]) -> Result<(), &'static str> {
+    fn rtp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), &'static str> {
         let slot = self.peers.at(origin).ok_or("unknown_address")?;
         let header = Header::parse(bytes).ok_or("malformed_rtp")?;
         let now = self.now;
@@ -127,7 +127,7 @@ impl Shard {
         Ok(())
     }
 
-    fn rtcp(&mut self, origin: Origin, bytes: &mut [u8]) -> Result<(), &'static str> {
+    fn rtcp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), &'static str> {
         let slot = self.peers.at(origin).ok_or("unknown_address")?;
         let now = self.now;
         let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;

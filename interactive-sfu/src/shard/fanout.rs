@@ -17,7 +17,7 @@ use crate::media::layers::LayerInfo;
 use crate::media::packet::Packet;
 use crate::media::report::ClockMapping;
 use crate::media::ring::Ring;
-use crate::media::scalability::{Thinner, Variant, variants};
+use crate::media::scalability::{LayerFilter, Variant, variants};
 
 /// Requests of this shard's subscribers to the publisher's shard, at most one in so long.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(50);
@@ -41,7 +41,7 @@ impl Fanout {
         let variants = variants(source.video, source.sequences);
         let layer = |variant: &Variant| FanoutLayer {
             variant: *variant,
-            thinner: Thinner::new(*variant),
+            thinner: LayerFilter::new(*variant),
             ring: Ring::default(),
             clock: None,
             keyframes: KeyframeRequests::new(KEYFRAME_INTERVAL),

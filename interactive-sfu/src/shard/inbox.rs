@@ -237,7 +237,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::media::packet::Place;
+    use crate::media::packet::LayerPosition;
 
     #[test]
     fn redundancy_goes_to_whoever_has_a_name_for_it() {
@@ -246,7 +246,7 @@ mod tests {
             timestamp: 0,
             marker: false,
             keyframe: false,
-            place: Place::default(),
+            place: LayerPosition::default(),
             vp8: None,
             red_primary,
             descriptor: None,

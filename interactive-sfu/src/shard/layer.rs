@@ -3,13 +3,13 @@
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::report::ClockMapping;
 use crate::media::ring::Ring;
-use crate::media::scalability::{Thinner, Variant};
+use crate::media::scalability::{LayerFilter, Variant};
 
 /// What all its subscribers share.
 pub(crate) struct FanoutLayer {
     pub variant: Variant,
     /// Makes it of what is published.
-    pub thinner: Thinner,
+    pub thinner: LayerFilter,
     pub ring: Ring,
     pub clock: Option<ClockMapping>,
     pub keyframes: KeyframeRequests,

@@ -40,7 +40,7 @@ use counters::Counters;
 use fanout::Fanout;
 use head::{Stamp, wall_clock_ntp};
 use inbox::{Inbox, Inboxes};
-use net::{Net, Origin};
+use net::{Net, RemoteSource};
 use peers::Peers;
 
 /// The waker's token; sockets and listeners follow.
@@ -53,7 +53,7 @@ const BATCHES_MAX: usize = 8;
 const TCP_TURNS_MAX: usize = 8;
 
 /// What a shard is made of.
-pub(crate) struct Parts {
+pub(crate) struct ShardSetup {
     pub index: u16,
     pub config: Arc<Config>,
     pub poll: Poll,
@@ -100,9 +100,9 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// Registers everything. The waker of `parts.poll` has token [`WAKER`].
-    pub(crate) fn new(parts: Parts) -> io::Result<Self> {
+    pub(crate) fn new(parts: ShardSetup) -> io::Result<Self> {
         use std::os::fd::AsRawFd as _;
-        let Parts { index, config, poll, sockets, listeners, inbox, inboxes, dtls, reports } = parts;
+        let ShardSetup { index, config, poll, sockets, listeners, inbox, inboxes, dtls, reports } = parts;
         for (i, socket) in sockets.iter().enumerate() {
             poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), Token(WAKER.0 + 1 + i), Interest::READABLE)?;
         }
@@ -205,7 +205,7 @@ impl Runner {
             for i in 0..count {
                 let (source, datagram) = inlet.datagram(i);
                 // Why it was dropped has been counted.
-                let _ = self.shard.datagram(Origin::Udp(socket, source), source, datagram);
+                let _ = self.shard.datagram(RemoteSource::Udp(socket, source), source, datagram);
             }
             self.shard.send_pending();
             if !more {
@@ -268,7 +268,7 @@ impl Shard {
     }
 
     fn close_connection(&mut self, connection: ConnectionId) {
-        self.peers.unbind(Origin::Tcp(connection));
+        self.peers.unbind(RemoteSource::Tcp(connection));
         self.net.connections.close(connection);
     }
 

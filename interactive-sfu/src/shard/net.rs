@@ -16,14 +16,14 @@ pub(crate) enum Path {
 
 /// Where a datagram came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Origin {
+pub(crate) enum RemoteSource {
     /// On this socket of ours, from there.
     Udp(usize, SocketAddr),
     /// On this connection.
     Tcp(ConnectionId),
 }
 
-impl Origin {
+impl RemoteSource {
     pub(crate) fn path(self) -> Path {
         match self {
             Self::Udp(socket, address) => Path::Udp(socket, Destination::new(address)),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::head::Link;
 use super::inbox::NewPeer;
-use super::net::{Origin, Path};
+use super::net::{Path, RemoteSource};
 use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
@@ -40,8 +40,8 @@ pub(crate) struct Peer {
     ice_before: Option<Ice>,
     pub path: Option<Path>,
     /// The one of `origins` that `path` leads to.
-    in_use: Option<Origin>,
-    origins: Vec<Origin>,
+    in_use: Option<RemoteSource>,
+    origins: Vec<RemoteSource>,
     pub sealer: Option<Sealer>,
     pub opener: Option<Opener>,
     /// What it publishes; none before it does.
@@ -67,12 +67,12 @@ impl Peer {
         self.is_connected() && subscriber.sections.iter().any(Subscription::awaits_report)
     }
 
-    fn use_origin(&mut self, origin: Option<Origin>) {
-        (self.in_use, self.path) = (origin, origin.map(Origin::path));
+    fn use_origin(&mut self, origin: Option<RemoteSource>) {
+        (self.in_use, self.path) = (origin, origin.map(RemoteSource::path));
     }
 
     /// It is not reached there any more.
-    fn lose(&mut self, origin: Origin) {
+    fn lose(&mut self, origin: RemoteSource) {
         self.origins.retain(|other| *other != origin);
         if self.in_use == Some(origin) {
             self.use_origin(None);
@@ -93,7 +93,7 @@ pub(crate) struct Bound {
     /// The peer, if there was no way to it before.
     pub reachable: Option<PeerId>,
     /// An origin that the peer does not have any more.
-    pub gone: Option<Origin>,
+    pub gone: Option<RemoteSource>,
 }
 
 /// All of them.
@@ -102,7 +102,7 @@ pub(crate) struct Peers {
     slots: Vec<Option<Box<Peer>>>,
     free: Vec<usize>,
     by_serial: HashMap<u32, usize>,
-    by_origin: HashMap<Origin, usize>,
+    by_origin: HashMap<RemoteSource, usize>,
 }
 
 impl Peers {
@@ -167,7 +167,7 @@ impl Peers {
     }
 
     #[inline]
-    pub(crate) fn at(&self, origin: Origin) -> Option<usize> {
+    pub(crate) fn at(&self, origin: RemoteSource) -> Option<usize> {
         self.by_origin.get(&origin).copied()
     }
 
@@ -196,7 +196,7 @@ impl Peers {
     }
 
     /// An authentic binding request of this peer came from `origin`.
-    pub(crate) fn bind(&mut self, slot: usize, origin: Origin, nominated: bool, now: Instant) -> Bound {
+    pub(crate) fn bind(&mut self, slot: usize, origin: RemoteSource, nominated: bool, now: Instant) -> Bound {
         let mut bound = Bound::default();
         let Some(peer) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return bound };
         bound.reachable = peer.path.is_none().then_some(peer.id);
@@ -226,7 +226,7 @@ impl Peers {
     }
 
     /// A connection is over: whoever used it is not there any more.
-    pub(crate) fn unbind(&mut self, origin: Origin) {
+    pub(crate) fn unbind(&mut self, origin: RemoteSource) {
         if let Some(slot) = self.by_origin.remove(&origin)
             && let Some(peer) = self.get_mut(slot)
         {
@@ -258,8 +258,8 @@ mod tests {
         (peers, now)
     }
 
-    fn origin(port: u16) -> Origin {
-        Origin::Udp(0, std::net::SocketAddr::from(([127, 0, 0, 1], port)))
+    fn origin(port: u16) -> RemoteSource {
+        RemoteSource::Udp(0, std::net::SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::inbox::NewSection;
 use super::subscription::Subscription;
 use crate::media::loss::Loss;
 use crate::media::probe::Probe;
-use crate::media::proof::Proof;
+use crate::media::proven::ProvenRate;
 
 /// A peer that watches.
 pub(crate) struct Subscriber {
@@ -16,7 +16,7 @@ pub(crate) struct Subscriber {
     /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they receive.
     trusted_from: Option<Instant>,
     pub probe: Probe,
-    proof: Proof,
+    proof: ProvenRate,
     pub losses: Loss,
     /// As it was a second ago.
     octets: u32,
@@ -36,7 +36,7 @@ impl Subscriber {
             estimate_bits_per_second: None,
             trusted_from: None,
             probe: Probe::default(),
-            proof: Proof::default(),
+            proof: ProvenRate::default(),
             losses: Loss::default(),
             octets: 0,
         }

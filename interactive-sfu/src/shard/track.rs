@@ -13,10 +13,10 @@ use crate::media::codec::{VideoCodec, coded_size, picture_size, vp8, vp9};
 use crate::media::keyframes::KeyframeRequests;
 use crate::media::layers::LayerInfo;
 use crate::media::packet::Packet;
-use crate::media::packet::{Place, TOP};
+use crate::media::packet::{LayerPosition, TOP};
 use crate::media::receive::Reception;
 use crate::media::report::ClockMapping;
-use crate::media::scalability::{Spectrum, Variant, variants};
+use crate::media::scalability::{LayerRates, Variant, variants};
 use crate::media::splice::Splice;
 
 /// A layer of which nothing came for so long is off.
@@ -36,7 +36,7 @@ pub(super) struct Layer {
     pub keyframes: KeyframeRequests,
     guard: PictureGuard,
     info: LayerInfo,
-    spectrum: Spectrum,
+    spectrum: LayerRates,
     /// AV1's.
     structure: Structure,
 }
@@ -70,7 +70,7 @@ impl Track {
             keyframes: KeyframeRequests::new(keyframe_interval),
             guard: PictureGuard::new(config.picture_bounds()),
             info: LayerInfo::default(),
-            spectrum: Spectrum::default(),
+            spectrum: LayerRates::default(),
             structure: Structure::default(),
         };
         let variants = variants(negotiated.video, rids.len());
@@ -150,16 +150,16 @@ impl Layer {
         marker: bool,
         vp8: Option<&vp8::Descriptor>,
         descriptor: Option<&[u8]>,
-    ) -> Place {
+    ) -> LayerPosition {
         let Some((descriptor, frame)) = descriptor.and_then(|descriptor| Some((descriptor, Frame::parse(descriptor)?)))
         else {
-            return Place::of(codec, payload, marker, vp8);
+            return LayerPosition::of(codec, payload, marker, vp8);
         };
         if let Some(structure) = Structure::parse(descriptor) {
             self.spectrum.sizes(&structure.sizes);
             self.structure = structure;
         }
-        Place::of_av1(&frame, self.structure.layer_of(frame.template).unwrap_or_default())
+        LayerPosition::of_av1(&frame, self.structure.layer_of(frame.template).unwrap_or_default())
     }
 
     /// Whether a packet's picture may be forwarded; `Err`: why not, and whether the one before was.

@@ -67,7 +67,7 @@ impl Ingress {
         let gone = self.app.rooms.ingresses().delete(&request.ingress_id).await?;
         let (room, identity) = (gone.room.clone(), gone.identity.clone());
         let publisher = proto::RoomParticipantIdentity { room, identity, ..Default::default() };
-        match self.app.stage.moderate(Moderation::Remove(publisher)).await {
+        match self.app.media.moderate(Moderation::Remove(publisher)).await {
             Ok(_) | Err(SfuError::UnknownParticipant) => Ok(self.info(gone)),
             Err(error) => Err(error.into()),
         }
@@ -89,7 +89,7 @@ impl Ingress {
 
     /// Without a key.
     fn info(&self, ingress: Stored) -> proto::IngressInfo {
-        let on_stage = self.app.stage.stage(&ingress.room).iter().any(|speaker| speaker.identity == ingress.identity);
+        let on_stage = self.app.media.stage(&ingress.room).iter().any(|speaker| speaker.identity == ingress.identity);
         let status = if on_stage { Status::EndpointPublishing } else { Status::EndpointInactive };
         proto::IngressInfo {
             ingress_id: ingress.id,

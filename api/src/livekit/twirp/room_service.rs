@@ -73,7 +73,7 @@ impl RoomService {
         auth::may_administer(&self.grants, &request.room)?;
         let metadata = checked(request.metadata)?;
         let room = change_room(self.app.clone(), request.room, |room| room.metadata = metadata).await?;
-        self.app.stage.moderate(Moderation::TellRoom(room.as_livekit())).await?;
+        self.app.media.moderate(Moderation::TellRoom(room.as_livekit())).await?;
         Ok(self.room(room))
     }
 
@@ -82,7 +82,7 @@ impl RoomService {
         request: proto::ListParticipantsRequest,
     ) -> Result<proto::ListParticipantsResponse, Failure> {
         let room = self.administered(&request.room).await?;
-        let participants = self.app.stage.participants(&room.name);
+        let participants = self.app.media.participants(&room.name);
         Ok(proto::ListParticipantsResponse { participants })
     }
 
@@ -91,7 +91,7 @@ impl RoomService {
         request: proto::RoomParticipantIdentity,
     ) -> Result<proto::ParticipantInfo, Failure> {
         let room = self.administered(&request.room).await?;
-        let mut participants = self.app.stage.participants(&room.name).into_iter();
+        let mut participants = self.app.media.participants(&room.name).into_iter();
         let found = participants.find(|participant| participant.identity == request.identity);
         Ok(found.ok_or(SfuError::UnknownParticipant)?)
     }
@@ -102,7 +102,7 @@ impl RoomService {
         request: proto::RoomParticipantIdentity,
     ) -> Result<proto::RemoveParticipantResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.stage.moderate(Moderation::Remove(request)).await?;
+        self.app.media.moderate(Moderation::Remove(request)).await?;
         Ok(proto::RemoveParticipantResponse {})
     }
 
@@ -111,7 +111,7 @@ impl RoomService {
         request: proto::MuteRoomTrackRequest,
     ) -> Result<proto::MuteRoomTrackResponse, Failure> {
         self.administered(&request.room).await?;
-        let done = self.app.stage.moderate(Moderation::MuteTrack(request)).await?;
+        let done = self.app.media.moderate(Moderation::MuteTrack(request)).await?;
         Ok(proto::MuteRoomTrackResponse { track: done.track })
     }
 
@@ -120,7 +120,7 @@ impl RoomService {
         request: proto::UpdateParticipantRequest,
     ) -> Result<proto::ParticipantInfo, Failure> {
         self.administered(&request.room).await?;
-        let done = self.app.stage.moderate(Moderation::UpdateParticipant(request)).await?;
+        let done = self.app.media.moderate(Moderation::UpdateParticipant(request)).await?;
         Ok(done.participant.unwrap_or_default())
     }
 
@@ -129,13 +129,13 @@ impl RoomService {
         request: proto::UpdateSubscriptionsRequest,
     ) -> Result<proto::UpdateSubscriptionsResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.stage.moderate(Moderation::UpdateSubscriptions(request)).await?;
+        self.app.media.moderate(Moderation::UpdateSubscriptions(request)).await?;
         Ok(proto::UpdateSubscriptionsResponse {})
     }
 
     pub(super) async fn send_data(&self, request: proto::SendDataRequest) -> Result<proto::SendDataResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.stage.moderate(Moderation::SendData(request)).await?;
+        self.app.media.moderate(Moderation::SendData(request)).await?;
         Ok(proto::SendDataResponse {})
     }
 
@@ -146,7 +146,7 @@ impl RoomService {
     }
 
     fn room(&self, room: Room) -> proto::Room {
-        let participants = self.app.stage.participants(&room.name);
+        let participants = self.app.media.participants(&room.name);
         proto::Room {
             num_participants: count(participants.len()),
             num_publishers: count(participants.iter().filter(|participant| participant.is_publisher).count()),

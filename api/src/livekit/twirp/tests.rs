@@ -38,7 +38,7 @@ async fn rooms_are_made_once_listed_described_and_deleted() {
     let new = rig.rooms.get("new").await.unwrap();
     assert_eq!(new, Room { idle_end_seconds: 60, metadata: "m".into(), ..closed(&new) });
 
-    rig.stage.participants.lock().unwrap().push(ann());
+    rig.media.participants.lock().unwrap().push(ann());
     let listed = call(&rig, "ListRooms", "list", json!({"names": ["demo"]})).await.json();
     let room = &listed["rooms"][0];
     assert_eq!(
@@ -60,7 +60,7 @@ async fn rooms_are_made_once_listed_described_and_deleted() {
 #[tokio::test]
 async fn participants_are_told_and_removed_in_protobuf_too() {
     let rig = Rig::new().await;
-    rig.stage.participants.lock().unwrap().push(ann());
+    rig.media.participants.lock().unwrap().push(ann());
     let (name, token) = rig.bearer("demo", "admin");
     let headers = [(name, token.as_str()), ("content-type", "application/protobuf")];
     let request = proto::RoomParticipantIdentity { room: "demo".into(), identity: "ann".into(), ..Default::default() };
@@ -75,9 +75,9 @@ async fn participants_are_told_and_removed_in_protobuf_too() {
     assert_eq!(told, ann());
 
     assert_eq!(send("RemoveParticipant").await.status, 200);
-    assert_eq!(*rig.stage.moderated.lock().unwrap(), [Moderation::Remove(request.clone())]);
-    rig.stage.participants.lock().unwrap().clear();
-    *rig.stage.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
+    assert_eq!(*rig.media.moderated.lock().unwrap(), [Moderation::Remove(request.clone())]);
+    rig.media.participants.lock().unwrap().clear();
+    *rig.media.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
     for method in ["GetParticipant", "RemoveParticipant"] {
         let reply = send(method).await;
         assert_eq!((reply.status, reply.header("content-type")), (404, "application/json"), "{method}");
@@ -154,9 +154,9 @@ async fn participants_are_muted_changed_subscribed_and_sent_messages() {
     ];
     for (method, body, asked) in table {
         assert_eq!(call(&rig, method, "admin", body).await.status, 200, "{method}");
-        assert_eq!(rig.stage.moderated.lock().unwrap().pop(), Some(asked));
+        assert_eq!(rig.media.moderated.lock().unwrap().pop(), Some(asked));
     }
-    *rig.stage.other.lock().unwrap() = Some(SfuError::UnknownTrack);
+    *rig.media.other.lock().unwrap() = Some(SfuError::UnknownTrack);
     let unknown = call(&rig, "MutePublishedTrack", "admin", who(json!({}))).await;
     assert_eq!((unknown.status, &unknown.json()["code"]), (404, &json!("not_found")));
 }

@@ -28,7 +28,7 @@ async fn the_lobby_learns_what_is_live_without_a_token() {
     assert_eq!((&room["live_since"], &room["playlist"]), (&json!(null), &json!(null)));
 
     rig.broadcast(Some(Err(NotServed::NotFound)));
-    rig.stage.speakers.lock().unwrap().push(speaker());
+    rig.media.speakers.lock().unwrap().push(speaker());
     let room = rig.get("/v1/rooms/demo", &[]).await.json();
     assert_eq!((&room["live"], &room["live_since"]), (&json!(true), &json!("1970-01-01T00:00:00.000Z")));
     assert_eq!((&room["speakers"], &room["playlist"]), (&json!(1), &json!("/live/demo/index.m3u8")));
@@ -154,7 +154,7 @@ async fn deleting_a_room_ends_its_sessions_and_its_broadcast() {
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 403);
     let (name, token) = rig.bearer("x", "create");
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 204);
-    assert_eq!(*rig.stage.moderated.lock().unwrap(), [crate::Moderation::CloseRoom("demo".into())]);
+    assert_eq!(*rig.media.moderated.lock().unwrap(), [crate::Moderation::CloseRoom("demo".into())]);
     assert_eq!(rig.orders.recv().await, Some(RoomOrder::Deleted { room: "demo".into() }));
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 404);
     assert_eq!(rig.get("/v1/rooms/demo", &[]).await.status, 404);
@@ -238,7 +238,7 @@ async fn a_room_that_finds_no_air_slot_says_so() {
     let rig = Rig::new().await;
     let reason = async || rig.get("/v1/rooms/demo", &[]).await.json()["reason"].clone();
     assert_eq!(reason().await, "nobody_on_stage");
-    rig.stage.speakers.lock().unwrap().push(speaker());
+    rig.media.speakers.lock().unwrap().push(speaker());
     assert_eq!(reason().await, "starting");
     rig.broadcasts.hold_slots(["other".to_owned()].into_iter(), 1);
     let room = rig.get("/v1/rooms/demo", &[]).await.json();

@@ -90,7 +90,7 @@ pub(super) enum PlaylistFor<'a> {
 }
 
 pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_stage: bool) -> RoomView {
-    let stage = app.stage.stage(&room.name);
+    let stage = app.media.stage(&room.name);
     let broadcast = app.broadcasts.listed(&room.name, room.created_at_utc_ms);
     let live = broadcast.as_ref().filter(|entry| entry.playback.is_live());
     let on_air = broadcast.as_ref().is_some_and(|entry| !entry.playback.has_ended());

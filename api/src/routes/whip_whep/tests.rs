@@ -9,7 +9,7 @@ const FRAGMENT_TYPE: (&str, &str) = ("content-type", "application/trickle-ice-sd
 const JSON_TYPE: (&str, &str) = ("content-type", "application/json");
 
 fn asked(rig: &Rig) -> Vec<String> {
-    std::mem::take(&mut *rig.stage.asked.lock().unwrap())
+    std::mem::take(&mut *rig.media.asked.lock().unwrap())
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn what_the_sfu_refuses_comes_back_with_its_status() {
         (SfuError::Full("x".into()), 503),
         (SfuError::ShuttingDown, 503),
     ] {
-        *rig.stage.join.lock().unwrap() = Some(Err(error));
+        *rig.media.join.lock().unwrap() = Some(Err(error));
         let reply = rig.send("POST", "/whep/demo", &[(name, &token), SDP_TYPE], "v=0").await;
         assert_eq!(reply.status, status);
         assert_eq!(reply.header("retry-after").is_empty(), !matches!(status, 409 | 503));
@@ -103,11 +103,11 @@ async fn what_the_sfu_refuses_comes_back_with_its_status() {
         (SfuError::UnacceptableOffer("x".into()), 422),
         (SfuError::UnknownSession, 404),
     ] {
-        *rig.stage.patch.lock().unwrap() = Some(Err(error));
+        *rig.media.patch.lock().unwrap() = Some(Err(error));
         let reply = rig.send("PATCH", "/whip/demo/s1", &[(name, &token), FRAGMENT_TYPE], "a=x").await;
         assert_eq!(reply.status, status);
     }
-    *rig.stage.other.lock().unwrap() = Some(SfuError::UnknownSession);
+    *rig.media.other.lock().unwrap() = Some(SfuError::UnknownSession);
     assert_eq!(rig.send("DELETE", "/whip/demo/s1", &[(name, &token)], "").await.status, 404);
 }
 
@@ -142,7 +142,7 @@ async fn a_session_is_patched_limited_and_left() {
     assert_eq!((reply.status, reply.body.len()), (204, 0));
 
     let restarted = Patched::Restarted { etag: "e2".into(), fragment: "a=ice".into() };
-    *rig.stage.patch.lock().unwrap() = Some(Ok(restarted));
+    *rig.media.patch.lock().unwrap() = Some(Ok(restarted));
     let reply = rig.send("PATCH", "/whep/demo/s1", &[auth, FRAGMENT_TYPE, ("if-match", "\"*\"")], "a=2").await;
     assert_eq!((reply.status, reply.header("etag"), &reply.body[..]), (200, "\"e2\"", &b"a=ice"[..]));
     assert_eq!(reply.header("content-type"), "application/trickle-ice-sdpfrag");

@@ -1,11 +1,11 @@
 //! The one place that knows every room and session of this process.
 //!
 //! Calls of the control handle and reports of the shards come here, one at a time; what follows from them is decided by
-//! [`super::stage`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
+//! [`super::sections`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
 
 pub(crate) mod members;
+mod on_stage;
 mod reports;
-mod seating;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -19,8 +19,8 @@ use super::member::Member;
 use super::now::Now;
 use super::participants::participants;
 use super::place::place;
+use super::sections::OnStage;
 use super::session::{Kind, Session, negotiate_publisher, negotiate_viewer, sections, tracks, transport_section};
-use super::stage::OnStage;
 use super::state::State;
 use crate::config::Config;
 use crate::control::{Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
@@ -123,7 +123,7 @@ impl Authority {
         let kind = Kind::Watch { participant: request.participant.clone(), sections };
         let new = NewPeer { sections: new, ..NewPeer::bare(peer) };
         let joined = self.open(&mut state, Opening { request, new, kind, negotiated, now }, &offer);
-        self.seat(&mut state, &joined.session);
+        self.assign_sections(&mut state, &joined.session);
         Ok(joined)
     }
 

@@ -24,7 +24,7 @@ pub(crate) use uplink::{Backup, Refused, Track, Uplink};
 
 use crate::control::{SessionId, Speaker};
 use crate::media::quality::Quality;
-use crate::room::stage::OnStage;
+use crate::room::sections::OnStage;
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;
 use crate::signalling::sdp::CodecName;

@@ -8,8 +8,8 @@ use livekit_protocol as proto;
 use livekit_protocol::{TrackType, VideoQuality};
 
 use super::asked::Asked;
+use crate::room::sections::MediaTrack;
 use crate::room::session::publish_policy;
-use crate::room::stage::MediaTrack;
 use crate::signalling::livekit::info;
 use crate::signalling::sdp::{
     CodecName, NegotiatedSection, PublishPolicy, RemoteDescription, RemoteSection, SectionKind, Take, negotiate_uplink,

@@ -16,7 +16,7 @@ use crate::media::codec::{VideoCodec, red, vp8};
 use crate::media::layers::{LayerChoice, LayerInfo, Limit};
 use crate::media::packet::Packet;
 use crate::media::report::{ClockMapping, middle};
-use crate::media::rewrite::{Numbers, Origin, Rewriter};
+use crate::media::rewrite::{FirstNumbers, Numbers, Rewriter};
 use crate::media::rtcp::{SenderReport, Writer};
 use crate::transport::srtp::OVERHEAD_MAX;
 
@@ -80,7 +80,7 @@ impl Subscription {
             send_time_extension: section.abs_send_time_extension,
             descriptor_extension: section.dependency_descriptor_extension,
             rtx_index: u64::from(first_sequence()),
-            rewriter: Rewriter::new(Origin { sequence: first_sequence(), timestamp: rand::random() }),
+            rewriter: Rewriter::new(FirstNumbers { sequence: first_sequence(), timestamp: rand::random() }),
             limit: Limit::default(),
             pausable: section.pausable,
             paused: false,

@@ -28,12 +28,12 @@ async fn an_ingress_leads_to_the_stage_until_it_is_deleted() {
     let made = made.json();
     assert_eq!((&made["url"], &made["enabled"]), (&json!("http://live.example/whip/demo"), &json!(true)));
     assert_eq!(publish(&rig, &made["streamKey"], "demo").await, 201);
-    assert_eq!(rig.stage.asked.lock().unwrap().last().unwrap(), "publish demo bob None v=0");
+    assert_eq!(rig.media.asked.lock().unwrap().last().unwrap(), "publish demo bob None v=0");
     assert_eq!(publish(&rig, &made["streamKey"], "other").await, 403);
 
     let (identity, name) = ("bob".to_owned(), "Bob".to_owned());
     let bob = Speaker { identity, name, session: SessionId::from("s"), audio: true, video: true };
-    rig.stage.speakers.lock().unwrap().push(bob);
+    rig.media.speakers.lock().unwrap().push(bob);
     let id = &made["ingressId"];
     for request in [json!({}), json!({"roomName": "demo"}), json!({ "ingressId": id })] {
         let listed = call(&rig, "ListIngress", request).await.json()["items"].clone();
@@ -48,7 +48,7 @@ async fn an_ingress_leads_to_the_stage_until_it_is_deleted() {
     assert_eq!((gone.status, &gone.json()["ingressId"]), (200, id));
     let (room, identity) = ("demo".to_owned(), "bob".to_owned());
     let who = proto::RoomParticipantIdentity { room, identity, ..Default::default() };
-    assert_eq!(*rig.stage.moderated.lock().unwrap(), [Moderation::Remove(who)]);
+    assert_eq!(*rig.media.moderated.lock().unwrap(), [Moderation::Remove(who)]);
     assert_eq!(publish(&rig, &made["streamKey"], "demo").await, 401);
     let twice = call(&rig, "DeleteIngress", json!({ "ingressId": id })).await;
     assert_eq!((twice.status, &twice.json()["code"]), (404, &json!("not_found")));
@@ -58,7 +58,7 @@ async fn an_ingress_leads_to_the_stage_until_it_is_deleted() {
 async fn nobody_needs_to_be_on_stage_for_an_ingress_to_be_deleted() {
     let rig = Rig::new().await;
     let id = call(&rig, "CreateIngress", way_in("demo")).await.json()["ingressId"].clone();
-    *rig.stage.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
+    *rig.media.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
     assert_eq!(call(&rig, "DeleteIngress", json!({ "ingressId": id })).await.status, 200);
 }
 

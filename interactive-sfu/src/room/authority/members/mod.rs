@@ -261,7 +261,7 @@ impl Authority {
         if self.refresh_stage(state, sid)
             && let Some(room) = state.members.get(sid).map(|member| member.room.clone())
         {
-            self.seat_everybody(state, &room);
+            self.reassign_sections(state, &room);
         }
     }
 

@@ -8,7 +8,7 @@ use livekit_protocol::{DisconnectReason, VideoQuality};
 use super::super::Authority;
 use crate::media::layers::Limit;
 use crate::room::member::{Agreed, Audience, Change, Downlink, Member, MissingSections, Offer, TrackSetting, Wanted};
-use crate::room::stage::MediaTrack;
+use crate::room::sections::MediaTrack;
 use crate::room::state::State;
 use crate::shard::inbox::Order;
 use crate::signalling::livekit::info;
@@ -19,7 +19,7 @@ use crate::transport::ice::local_ice;
 impl Authority {
     /// Somebody's tracks changed: whoever watches is sent what there is now.
     pub(in super::super) fn stage_changed(&self, state: &mut State, room: &str) {
-        self.seat_everybody(state, room);
+        self.reassign_sections(state, room);
         let tracks = state.offered(room);
         for sid in state.rooms.get(room).map(|room| room.members.clone()).unwrap_or_default() {
             self.resubscribe_to(state, &sid, &tracks);

@@ -12,7 +12,7 @@ pub(crate) use answering::{Answering, MissingSections};
 pub(crate) use offering::{Offer, Offering};
 
 use crate::ids::TrackId;
-use crate::room::stage::MediaTrack;
+use crate::room::sections::MediaTrack;
 use crate::shard::inbox::{NewSection, Source};
 use crate::signalling::sdp::CodecName;
 

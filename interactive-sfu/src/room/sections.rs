@@ -61,39 +61,39 @@ pub(crate) struct OnStage {
 
 /// A section of a viewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
+pub(crate) struct SectionSlot {
     pub video: bool,
     /// Whom it carries, even while they have no such track.
     pub speaker: Option<String>,
 }
 
-/// Gives each seat its speaker. `stage` is in order of joining; `participant` is whom the viewer asked for, `None` everybody.
-pub(crate) fn assign(seats: &mut [Seat], stage: &[OnStage], participant: Option<&str>) {
+/// Gives each slot its speaker. `stage` is in order of joining; `participant` is whom the viewer asked for, `None` everybody.
+pub(crate) fn assign(slots: &mut [SectionSlot], stage: &[OnStage], participant: Option<&str>) {
     for video in [false, true] {
-        let mut seats: Vec<&mut Seat> = seats.iter_mut().filter(|s| s.video == video).collect();
+        let mut slots: Vec<&mut SectionSlot> = slots.iter_mut().filter(|s| s.video == video).collect();
         if let Some(participant) = participant {
-            for (i, seat) in seats.iter_mut().enumerate() {
-                seat.speaker = (i == 0).then(|| participant.to_owned());
+            for (i, slot) in slots.iter_mut().enumerate() {
+                slot.speaker = (i == 0).then(|| participant.to_owned());
             }
             continue;
         }
-        for seat in &mut seats {
-            seat.speaker = seat.speaker.take().filter(|speaker| stage.iter().any(|s| s.identity == *speaker));
+        for slot in &mut slots {
+            slot.speaker = slot.speaker.take().filter(|speaker| stage.iter().any(|s| s.identity == *speaker));
         }
         for speaker in stage {
-            if seats.iter().any(|seat| seat.speaker.as_deref() == Some(&speaker.identity)) {
+            if slots.iter().any(|slot| slot.speaker.as_deref() == Some(&speaker.identity)) {
                 continue;
             }
-            let Some(free) = seats.iter_mut().find(|seat| seat.speaker.is_none()) else { break };
+            let Some(free) = slots.iter_mut().find(|slot| slot.speaker.is_none()) else { break };
             free.speaker = Some(speaker.identity.clone());
         }
     }
 }
 
-/// The track that a seat carries now.
-pub(crate) fn track_of<'a>(seat: &Seat, stage: &'a [OnStage]) -> Option<&'a MediaTrack> {
-    let speaker = stage.iter().find(|s| Some(&s.identity) == seat.speaker.as_ref())?;
-    if seat.video { speaker.video.as_ref() } else { speaker.audio.as_ref() }
+/// The track that a slot carries now.
+pub(crate) fn track_of<'a>(slot: &SectionSlot, stage: &'a [OnStage]) -> Option<&'a MediaTrack> {
+    let speaker = stage.iter().find(|s| Some(&s.identity) == slot.speaker.as_ref())?;
+    if slot.video { speaker.video.as_ref() } else { speaker.audio.as_ref() }
 }
 
 #[cfg(test)]
@@ -104,32 +104,32 @@ mod tests {
         OnStage { identity: identity.into(), audio: None, video: None }
     }
 
-    fn seats(pairs: usize) -> Vec<Seat> {
-        (0..2 * pairs).map(|i| Seat { video: i % 2 == 1, speaker: None }).collect()
+    fn slots(pairs: usize) -> Vec<SectionSlot> {
+        (0..2 * pairs).map(|i| SectionSlot { video: i % 2 == 1, speaker: None }).collect()
     }
 
-    fn after(seats: &mut [Seat], stage: &[&str], participant: Option<&str>) -> Vec<String> {
+    fn after(slots: &mut [SectionSlot], stage: &[&str], participant: Option<&str>) -> Vec<String> {
         let stage: Vec<OnStage> = stage.iter().map(|s| speaker(s)).collect();
-        assign(seats, &stage, participant);
-        assert!(seats.chunks(2).all(|pair| pair[0].speaker == pair[1].speaker), "sound and picture belong together");
-        seats.chunks(2).map(|pair| pair[0].speaker.clone().unwrap_or_default()).collect()
+        assign(slots, &stage, participant);
+        assert!(slots.chunks(2).all(|pair| pair[0].speaker == pair[1].speaker), "sound and picture belong together");
+        slots.chunks(2).map(|pair| pair[0].speaker.clone().unwrap_or_default()).collect()
     }
 
     #[test]
     fn a_viewer_of_the_stage_keeps_whom_it_sees() {
-        let mut seats = seats(2);
-        assert_eq!(after(&mut seats, &["a", "b", "c"], None), ["a", "b"]);
-        assert_eq!(after(&mut seats, &["b", "c"], None), ["c", "b"], "the one who waited takes the place of who left");
-        assert_eq!(after(&mut seats, &["b", "c", "a"], None), ["c", "b"]);
-        assert_eq!(after(&mut seats, &[], None), ["", ""]);
-        assert_eq!(after(&mut seats, &["d"], None), ["d", ""]);
+        let mut slots = slots(2);
+        assert_eq!(after(&mut slots, &["a", "b", "c"], None), ["a", "b"]);
+        assert_eq!(after(&mut slots, &["b", "c"], None), ["c", "b"], "the one who waited takes the place of who left");
+        assert_eq!(after(&mut slots, &["b", "c", "a"], None), ["c", "b"]);
+        assert_eq!(after(&mut slots, &[], None), ["", ""]);
+        assert_eq!(after(&mut slots, &["d"], None), ["d", ""]);
     }
 
     #[test]
     fn a_viewer_of_one_participant_waits_for_them() {
-        let mut seats = seats(2);
+        let mut slots = slots(2);
         for stage in [&["a", "b"][..], &["a"], &["b", "a"]] {
-            assert_eq!(after(&mut seats, stage, Some("b")), ["b", ""]);
+            assert_eq!(after(&mut slots, stage, Some("b")), ["b", ""]);
         }
     }
 }

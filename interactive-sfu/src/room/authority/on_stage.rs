@@ -5,8 +5,8 @@ use livekit_protocol::participant_info::State as Presence;
 use super::Authority;
 use crate::control::{Event, NoticeKind, SessionId};
 use crate::room::participants::{info, tracks};
+use crate::room::sections::{assign, track_of};
 use crate::room::session::{Kind, Session};
-use crate::room::stage::{assign, track_of};
 use crate::room::state::State;
 use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::{Outgoing, update};
@@ -93,25 +93,25 @@ impl Authority {
         }
     }
 
-    pub(super) fn seat_everybody(&self, state: &mut State, room: &str) {
+    pub(super) fn reassign_sections(&self, state: &mut State, room: &str) {
         state.qualities_stale(room);
         for id in state.rooms.get(room).map(|r| r.watchers.clone()).unwrap_or_default() {
-            self.seat(state, &id);
+            self.assign_sections(state, &id);
         }
     }
 
     /// Decides what a viewer's sections carry, and tells its shard what changed.
-    pub(super) fn seat(&self, state: &mut State, id: &SessionId) {
+    pub(super) fn assign_sections(&self, state: &mut State, id: &SessionId) {
         let Some(room) = state.sessions.get(id).map(|s| s.room.clone()) else { return };
         let stage = state.stage(&room);
         let Some(session) = state.sessions.get_mut(id) else { return };
         let peer = session.peer;
         let Kind::Watch { participant, sections } = &mut session.kind else { return };
-        let mut seats: Vec<_> = sections.iter().map(|s| s.seat.clone()).collect();
-        assign(&mut seats, &stage, participant.as_deref());
-        for (i, (section, seat)) in sections.iter_mut().zip(seats).enumerate() {
-            let track = track_of(&seat, &stage);
-            section.seat = seat;
+        let mut slots: Vec<_> = sections.iter().map(|s| s.slot.clone()).collect();
+        assign(&mut slots, &stage, participant.as_deref());
+        for (i, (section, slot)) in sections.iter_mut().zip(slots).enumerate() {
+            let track = track_of(&slot, &stage);
+            section.slot = slot;
             let source = track.and_then(|t| t.source_for(&section.negotiated));
             let attached = source.as_ref().map(|s| s.track);
             if attached != section.attached {

@@ -58,7 +58,7 @@ impl Moderation {
 }
 
 /// The SFU's control handle. See [`Sfu`] for what each call means.
-pub trait Stage: Send + Sync {
+pub trait Media: Send + Sync {
     /// A WHIP POST.
     fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>>;
     /// A WHEP POST.
@@ -91,7 +91,7 @@ pub trait Stage: Send + Sync {
     fn moderate(&self, call: Moderation) -> BoxFuture<'_, Result<Moderated, SfuError>>;
 }
 
-impl Stage for Sfu {
+impl Media for Sfu {
     fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
         Box::pin(Sfu::publish(self, request))
     }

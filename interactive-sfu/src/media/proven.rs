@@ -19,13 +19,13 @@ const FALLEN_PERCENT: u64 = 95;
 
 /// One path's.
 #[derive(Debug, Default)]
-pub(crate) struct Proof {
+pub(crate) struct ProvenRate {
     borne: Option<u64>,
     worst_loss: u8,
     estimate: Option<u64>,
 }
 
-impl Proof {
+impl ProvenRate {
     /// So much was lost lately, of 256.
     pub(crate) fn lost(&mut self, fraction: u8) {
         self.worst_loss = self.worst_loss.max(fraction);
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn what_was_borne_holds_for_a_while_and_until_it_is_disproved() {
-        let mut proof = Proof::default();
+        let mut proof = ProvenRate::default();
         proof.second(2_000_000, Some(2_400_000));
         assert_eq!(proof.budget(), Some(3_000_000));
         (0..60).for_each(|_| proof.second(100_000, Some(150_000)));
