@@ -1,8 +1,9 @@
-//! Who is on the air: takes what the SFU tells and what `api` orders to each room's [`Programme`], and does what it says.
+//! Who is on the air: takes what the SFU tells and what `api` orders to each room's [`Programme`], and does what it
+//! says.
 //!
-//! One task. It owns every broadcast; their ends come back to it. The SFU's events may overtake its queue: then it asks the SFU
-//! how every stage stands. A room is forgotten once its programme is over. At the end it ends all broadcasts and waits for them,
-//! for a bounded time.
+//! One task. It owns every broadcast; their ends come back to it. The SFU's events may overtake its queue: then it asks
+//! the SFU how every stage stands. A room is forgotten once its programme is over. At the end it ends all broadcasts
+//! and waits for them, for a bounded time.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -106,7 +107,8 @@ impl Broadcasts {
                     on_air.recorded
                 });
                 if on && recorded.is_some_and(|recorded| recorded != record) {
-                    // What is kept is kept whole, and what is not, not at all: this broadcast ends, and the next one is as ordered.
+                    // What is kept is kept whole, and what is not, not at all: this broadcast ends, and the next one is
+                    // as ordered.
                     self.switched(all, &room, false).await;
                 }
                 self.switched(all, &room, on).await;

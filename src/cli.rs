@@ -57,12 +57,13 @@ pub(crate) struct Token {
     /// Who bears it.
     #[arg(long, required_unless_present = "playback")]
     pub(crate) identity: Option<String>,
-    /// A playback token instead: whoever has it may watch the room's broadcast, private or not, at /live/t/TOKEN/ROOM/index.m3u8 and at
-    /// /watch/ROOM#t=TOKEN. It holds for the room as it is now, so the server's database must be where the settings say.
+    /// A playback token instead: whoever has it may watch the room's broadcast, private or not, at
+    /// /live/t/TOKEN/ROOM/index.m3u8 and at /watch/ROOM#t=TOKEN. It holds for the room as it is now, so the server's
+    /// database must be where the settings say.
     #[arg(long, conflicts_with_all = ["identity", "name", "class", "publish", "admin", "create"])]
     pub(crate) playback: bool,
-    /// The only addresses that the playback token holds for: 192.0.2.0/24, 2001:db8::/48, or one address. Behind a proxy
-    /// that is not one of `[api] trusted_proxies` every viewer has the proxy's.
+    /// The only addresses that the playback token holds for: 192.0.2.0/24, 2001:db8::/48, or one address. Behind a
+    /// proxy that is not one of `[api] trusted_proxies` every viewer has the proxy's.
     #[arg(long, conflicts_with = "identity", value_name = "PREFIX")]
     pub(crate) address: Option<api::AddressPrefix>,
     /// What to call them.

@@ -33,7 +33,8 @@ pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Makes the room, unless an earlier run did: on the air, public and recorded. To be called before anybody can ask for it.
+/// Makes the room, unless an earlier run did: on the air, public and recorded. To be called before anybody can ask for
+/// it.
 pub(crate) async fn make_room(rooms: &api::Rooms) -> Result<(), Error> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let made = i64::try_from(now.as_millis()).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The binary: settings, wiring, demo. The only place that knows all parts.
 //!
-//! `spillway serve` is [`wiring::start`] with the operator's settings, `spillway demo` the same with development keys, a room and
-//! synthetic speakers. Both end in [`wiring::Running::end`].
+//! `spillway serve` is [`wiring::start`] with the operator's settings, `spillway demo` the same with development keys,
+//! a room and synthetic speakers. Both end in [`wiring::Running::end`].
 
 mod broadcasts;
 mod cli;

@@ -1,8 +1,8 @@
 //! When a room is on the air: the policy of one room, pure.
 //!
-//! The first speaker starts the broadcast. It stays, with its slate, when the last one leaves, until nobody has spoken for
-//! `idle_end`, it is switched off or the room is deleted. A broadcast that ends by itself while somebody is on stage is started again, with growing
-//! pauses. `now` comes in, [`Order`]s come out. Driven by `broadcasts.rs`.
+//! The first speaker starts the broadcast. It stays, with its slate, when the last one leaves, until nobody has spoken
+//! for `idle_end`, it is switched off or the room is deleted. A broadcast that ends by itself while somebody is on
+//! stage is started again, with growing pauses. `now` comes in, [`Order`]s come out. Driven by `broadcasts.rs`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Every setting of the server: each crate's own configuration, one section each.
 //!
-//! Defaults, then the file, then the environment (`SPILLWAY__SECTION__KEY`); whatever is unknown or impossible is refused by its
-//! name, before anything is bound.
+//! Defaults, then the file, then the environment (`SPILLWAY__SECTION__KEY`); whatever is unknown or impossible is
+//! refused by its name, before anything is bound.
 
 mod fault;
 
@@ -74,14 +74,15 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Broadcast {
-    /// How long a broadcast goes on, showing its slate, when nobody is on stage. Longer spares viewers a restart when the only
-    /// speaker's line breaks; shorter frees the encoders' CPU. Seconds; default 300.
+    /// How long a broadcast goes on, showing its slate, when nobody is on stage. Longer spares viewers a restart when
+    /// the only speaker's line breaks; shorter frees the encoders' CPU. Seconds; default 300.
     pub(crate) idle_end_seconds: u32,
-    /// Rooms on the air at once. A ladder costs one to two cores; a room above this limit has its stage, and no broadcast: the room's JSON
-    /// says `air_slots_taken`, and starting an egress answers `resource_exhausted`. 0: none at all. Default 4.
+    /// Rooms on the air at once. A ladder costs one to two cores; a room above this limit has its stage, and no
+    /// broadcast: the room's JSON says `air_slots_taken`, and starting an egress answers `resource_exhausted`. 0: none
+    /// at all. Default 4.
     pub(crate) rooms_on_air_max: u32,
-    /// Keep segments and a playlist of the whole broadcast, so that it can be rewound and watched afterwards, of rooms whose setting
-    /// `record` is `on`. `false`: nothing is kept, whatever rooms say. Default true.
+    /// Keep segments and a playlist of the whole broadcast, so that it can be rewound and watched afterwards, of rooms
+    /// whose setting `record` is `on`. `false`: nothing is kept, whatever rooms say. Default true.
     pub(crate) record: bool,
     /// Where recordings go: a folder, created. Default `data/media`.
     pub(crate) folder: PathBuf,
@@ -121,7 +122,8 @@ pub(crate) enum LogFormat {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Shutdown {
-    /// How long after SIGTERM `/readyz` says no before anything is ended, so that balancers notice. Milliseconds; default 0.
+    /// How long after SIGTERM `/readyz` says no before anything is ended, so that balancers notice. Milliseconds;
+    /// default 0.
     pub(crate) notice_ms: u32,
     /// How long broadcasts may take to write their ends and store what is queued. Milliseconds; default 10000.
     pub(crate) broadcasts_ms_max: u32,

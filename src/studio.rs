@@ -1,7 +1,7 @@
 //! One broadcast, from the stage to the origin: `ingest` encodes, `packager` packages, `api` hands out.
 //!
-//! The only file that touches `ingest`'s pipelines. [`Studio::go_live`] starts the two; a task owns them until they end: when
-//! told to, or when one of them fails.
+//! The only file that touches `ingest`'s pipelines. [`Studio::go_live`] starts the two; a task owns them until they
+//! end: when told to, or when one of them fails.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::programme::Speaker;
 
-/// Access units on their way from the encoders to the packager: over two seconds of the largest ladder. When full, `ingest`
-/// drops and counts.
+/// Access units on their way from the encoders to the packager: over two seconds of the largest ladder. When full,
+/// `ingest` drops and counts.
 const DELIVERIES_MAX: usize = 1024;
 /// Changes on their way to a broadcast. A broadcast that does not take them is stuck: it is ended, and started anew.
 const CHANGES_MAX: usize = 256;
@@ -57,8 +57,8 @@ enum Change {
 }
 
 impl Studio {
-    /// Starts the broadcast of a room, to be watched by whoever `access` admits. The future is done when it has ended, its recording
-    /// complete or given up; it must be polled.
+    /// Starts the broadcast of a room, to be watched by whoever `access` admits. The future is done when it has ended,
+    /// its recording complete or given up; it must be polled.
     pub(crate) fn go_live(
         &self,
         room: &Room,

@@ -47,7 +47,8 @@ pub(crate) struct Running {
     shutdown: settings::Shutdown,
 }
 
-/// Starts everything. `settings` are validated. `development`: there is a demo room, and publisher's tokens for anybody who asks.
+/// Starts everything. `settings` are validated. `development`: there is a demo room, and publisher's tokens for anybody
+/// who asks.
 pub(crate) async fn start(settings: Settings, development: bool) -> Result<Running, Error> {
     let metrics = PrometheusBuilder::new().set_buckets(&LATENCY_BUCKETS).and_then(PrometheusBuilder::install_recorder);
     let metrics = metrics.map_err(|error| Error::Metrics(Box::new(error)))?;
@@ -138,8 +139,8 @@ impl Running {
         loopback_url(self.http_address)
     }
 
-    /// Ends everything: balancers are told, broadcasts write their ends, players get them, sessions and waiting requests are
-    /// answered, the database closes. Each step is bounded by the settings.
+    /// Ends everything: balancers are told, broadcasts write their ends, players get them, sessions and waiting
+    /// requests are answered, the database closes. Each step is bounded by the settings.
     pub(crate) async fn end(mut self) {
         self.lifecycle.drain();
         tokio::time::sleep(Duration::from_millis(self.shutdown.notice_ms.into())).await;

@@ -1,4 +1,5 @@
-//! What the origin costs over real HTTP: a part, a playlist that a thousand viewers wait for, and a waiting request's memory.
+//! What the origin costs over real HTTP: a part, a playlist that a thousand viewers wait for, and a waiting request's
+//! memory.
 //!
 //! The server has one thread, whose CPU time is read; the clients have the others. `cargo bench -p api --bench origin`.
 
@@ -213,8 +214,8 @@ fn parts(origin: &Origin) -> f64 {
     rate
 }
 
-/// A thousand viewers wait for the next part's playlist. Requests a second of the server's CPU, milliseconds from the part's last
-/// frame to the last answer, and heap a waiting request.
+/// A thousand viewers wait for the next part's playlist. Requests a second of the server's CPU, milliseconds from the
+/// part's last frame to the last answer, and heap a waiting request.
 fn blocked(origin: &mut Origin, viewers: &mut [TcpStream], buffer: &mut [u8]) -> (f64, f64, f64) {
     // On part boundaries: parts begin at multiples of six frames.
     let part = origin.sent / FRAMES_PER_PART;

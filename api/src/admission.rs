@@ -1,7 +1,8 @@
 //! Decides for every route whether a caller may see and watch a room.
 //!
-//! [`may_watch`] is pure. A stranger is told the same of a private room and of one that does not exist, in the same way: whoever asks for
-//! a room by name asks here first, and where the answer is [`Sight::Hidden`] there is one refusal.
+//! [`may_watch`] is pure. A stranger is told the same of a private room and of one that does not exist, in the same
+//! way: whoever asks for a room by name asks here first, and where the answer is [`Sight::Hidden`] there is one
+//! refusal.
 
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -42,9 +43,9 @@ pub(crate) enum Sight {
 
 /// How much of the room called `name` whoever shows `credential` may have. No `access`: there is no such room.
 ///
-/// A playback token counts for the very room it was made for, and one that does not count hides even a public room: an edge would have
-/// refused it too. An access token shows the room that it may join, and every room if it may list them; it lets its bearer watch where it
-/// lets them subscribe or administer.
+/// A playback token counts for the very room it was made for, and one that does not count hides even a public room: an
+/// edge would have refused it too. An access token shows the room that it may join, and every room if it may list them;
+/// it lets its bearer watch where it lets them subscribe or administer.
 pub(crate) fn may_watch(name: &str, access: Option<&RoomAccess>, credential: &Credential) -> Sight {
     let Some(access) = access else { return Sight::Hidden };
     let stranger = if access.is_private() { Sight::Hidden } else { Sight::Watched };
@@ -73,8 +74,8 @@ pub(crate) fn is_listed(room: &Room, grants: Option<&Grants>) -> bool {
     room.visibility == Visibility::Public || grants.is_some_and(|grants| by_grants(grants, &room.name) > Sight::Hidden)
 }
 
-/// The token of a request for `room` in its `Authorization` header: an access token, which has dots, or a playback token. An access token that
-/// does not verify is an error, whatever the room.
+/// The token of a request for `room` in its `Authorization` header: an access token, which has dots, or a playback
+/// token. An access token that does not verify is an error, whatever the room.
 pub(crate) fn credential(
     app: &App,
     headers: &HeaderMap,

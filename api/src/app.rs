@@ -31,7 +31,8 @@ pub struct AppParts {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Where the server stands.
     pub lifecycle: Lifecycle,
-    /// Mount `POST /v1/rooms/{room}/dev-token`, which gives a publisher's token to anybody. Only ever with development keys.
+    /// Mount `POST /v1/rooms/{room}/dev-token`, which gives a publisher's token to anybody. Only ever with development
+    /// keys.
     pub dev_tokens: bool,
 }
 

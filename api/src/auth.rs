@@ -1,5 +1,5 @@
-//! Who asks, and whether they may. Tokens are read from `Authorization: Bearer`, or where that cannot be from the query; they are
-//! never logged.
+//! Who asks, and whether they may. Tokens are read from `Authorization: Bearer`, or where that cannot be from the
+//! query; they are never logged.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

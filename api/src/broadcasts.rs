@@ -1,7 +1,8 @@
 //! Which rooms have a broadcast. Filled by whoever runs the broadcasts, asked by the origin's routes and the lobby.
 //!
-//! An ended broadcast stays (its playlists are the recording's) until another takes its place. That of a deleted room is listed
-//! nowhere any more, and can still be fetched until it is forgotten: players learn from its playlists that it is over.
+//! An ended broadcast stays (its playlists are the recording's) until another takes its place. That of a deleted room
+//! is listed nowhere any more, and can still be fetched until it is forgotten: players learn from its playlists that it
+//! is over.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -92,7 +93,8 @@ impl Broadcasts {
         !slots.held_by.contains(room) && slots.slots_max.is_some_and(|max| slots.held_by.len() >= max)
     }
 
-    /// The room was deleted: nobody is shown its broadcast any more, but who has it can fetch its end. `None`: it had none.
+    /// The room was deleted: nobody is shown its broadcast any more, but who has it can fetch its end. `None`: it had
+    /// none.
     pub fn retire(&self, room: &str) -> Option<Retired> {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
         let entry = by_room.get_mut(room)?;

@@ -22,11 +22,11 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The SQLite file; its folder is created. Default `data/spillway.db`.
     pub database: PathBuf,
-    /// Where clients find this server, `https://host`, for the URLs that LiveKit's API hands out. Default none: where the request
-    /// for the URL came to.
+    /// Where clients find this server, `https://host`, for the URLs that LiveKit's API hands out. Default none: where
+    /// the request for the URL came to.
     pub public_url: Option<String>,
-    /// What stands before `/live/…` in the playlist URLs we hand out: the CDN's `https://host`. Without it viewers come to
-    /// this server. Default none.
+    /// What stands before `/live/…` in the playlist URLs we hand out: the CDN's `https://host`. Without it viewers come
+    /// to this server. Default none.
     pub playlist_base_url: Option<String>,
     /// Which rooms `GET /v1/rooms` shows to callers without a token: `all`, `live` or `none`. Default `all`.
     pub lobby: Lobby,
@@ -34,30 +34,32 @@ pub struct Config {
     pub rooms_max: u32,
     /// Make the room that the token of a LiveKit client names, if there is none. Default true.
     pub auto_create_rooms: bool,
-    /// How long a room that was made so, or by LiveKit's API without a time of its own, may be empty before it is closed.
-    /// Rooms of the REST API stay until they are deleted. Seconds; 0: for ever. Default 300.
+    /// How long a room that was made so, or by LiveKit's API without a time of its own, may be empty before it is
+    /// closed. Rooms of the REST API stay until they are deleted. Seconds; 0: for ever. Default 300.
     pub room_idle_end_seconds: u32,
     /// Ingresses of LiveKit's API that may exist at once; the next one is refused. Default 1000.
     pub ingresses_max: u32,
-    /// How long the stream key of an ingress is good, from when it is told; each listing tells a new one. Deleting the ingress ends
-    /// all of them. Days; default 365.
+    /// How long the stream key of an ingress is good, from when it is told; each listing tells a new one. Deleting the
+    /// ingress ends all of them. Days; default 365.
     pub ingress_key_ttl_days: u32,
     /// Connections that may be open at once; a further one is closed as soon as it is accepted. Every waiting viewer
     /// without an edge in between holds one, and each is a file descriptor. Default 20000.
     pub connections_max: u32,
-    /// Proxies whose `X-Forwarded-For` is believed: addresses, and networks like `10.0.0.0/8`. Behind another proxy all clients
-    /// count as one address. Default this machine's own, `127.0.0.0/8` and `::1/128`.
+    /// Proxies whose `X-Forwarded-For` is believed: addresses, and networks like `10.0.0.0/8`. Behind another proxy all
+    /// clients count as one address. Default this machine's own, `127.0.0.0/8` and `::1/128`.
     pub trusted_proxies: Vec<Proxies>,
-    /// Joins by WHIP, WHEP and LiveKit's protocol a second from one address (of IPv6: from one network of 64 bits); ten times as
-    /// many at once after a rest, and a further one is refused with 429. This machine's own are not counted. Default 50.
+    /// Joins by WHIP, WHEP and LiveKit's protocol a second from one address (of IPv6: from one network of 64 bits); ten
+    /// times as many at once after a rest, and a further one is refused with 429. This machine's own are not counted.
+    /// Default 50.
     pub joins_per_address_second_max: u32,
-    /// Joins a second of one identity in a room; ten times as many at once after a rest, and a further one is refused with 429.
-    /// Default 5.
+    /// Joins a second of one identity in a room; ten times as many at once after a rest, and a further one is refused
+    /// with 429. Default 5.
     pub joins_per_identity_second_max: u32,
-    /// Time for a request's head, and for a TLS handshake. Over HTTP/1.1 it also bounds how long a connection may lie idle
-    /// between two requests. Milliseconds; default 30000.
+    /// Time for a request's head, and for a TLS handshake. Over HTTP/1.1 it also bounds how long a connection may lie
+    /// idle between two requests. Milliseconds; default 30000.
     pub header_read_timeout_ms: u32,
-    /// Time a connection may lie idle, or take to send the last answer, before it is closed. Milliseconds; default 60000.
+    /// Time a connection may lie idle, or take to send the last answer, before it is closed. Milliseconds; default
+    /// 60000.
     pub keep_alive_idle_ms: u32,
     /// Time for a request's body. Milliseconds; default 10000.
     pub body_read_timeout_ms: u32,
@@ -66,8 +68,8 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// Where events of rooms are POSTed, as LiveKit's server does: `http://…` or `https://…`. Default none.
     pub webhook_urls: Vec<String>,
-    /// How a room is set that a LiveKit token or LiveKit's CreateRoom makes: on the air, watched and recorded by nobody, until somebody
-    /// who may says so (StartRoomCompositeEgress, or PATCH /v1/rooms/{room}).
+    /// How a room is set that a LiveKit token or LiveKit's CreateRoom makes: on the air, watched and recorded by
+    /// nobody, until somebody who may says so (StartRoomCompositeEgress, or PATCH /v1/rooms/{room}).
     pub livekit_rooms: RoomSettings,
 }
 

@@ -42,8 +42,8 @@ pub(crate) async fn signalling(request: Request, next: Next) -> Response {
     response
 }
 
-/// LiveKit's signalling. Browsers ask `validate` why a WebSocket failed, and take an answer that they may not read for a server that
-/// is not there.
+/// LiveKit's signalling. Browsers ask `validate` why a WebSocket failed, and take an answer that they may not read for
+/// a server that is not there.
 pub(crate) async fn rtc(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;

@@ -1,7 +1,7 @@
 //! Closes rooms in which nobody has been for as long as they may be empty.
 //!
-//! Rooms of the REST API stay until they are deleted; those that LiveKit's clients and libraries make come with a time. [`IdleRooms`]
-//! decides, [`close_idle_rooms`] looks and acts.
+//! Rooms of the REST API stay until they are deleted; those that LiveKit's clients and libraries make come with a time.
+//! [`IdleRooms`] decides, [`close_idle_rooms`] looks and acts.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The ingresses that exist: who may publish into which room by WHIP, as LiveKit's API made them. In the file of the rooms.
+//! The ingresses that exist: who may publish into which room by WHIP, as LiveKit's API made them. In the file of the
+//! rooms.
 //!
 //! Asked by `livekit/twirp/ingress.rs`, and before every WHIP POST with an ingress's key.
 

@@ -1,7 +1,7 @@
 //! How often clients may join: by where they come from, and by who they are.
 //!
-//! [`JoinLimits`] is asked before the SFU is; both tables are bounded. [`Limiter`] is a generic cell rate algorithm (ITU-T I.371):
-//! one instant a key, no queue, and `now` comes in.
+//! [`JoinLimits`] is asked before the SFU is; both tables are bounded. [`Limiter`] is a generic cell rate algorithm
+//! (ITU-T I.371): one instant a key, no queue, and `now` comes in.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -1,7 +1,7 @@
 //! Rooms, the LL-HLS origin, the WHIP and WHEP routes, health and metrics, and the embedded pages.
 //!
-//! Knows HTTP and SQL, nothing of media: `packager` says what a viewer gets, `interactive-sfu` who publishes and watches.
-//! [`router`] is the whole surface, without a socket; [`server`] puts it on sockets. `src` composes both.
+//! Knows HTTP and SQL, nothing of media: `packager` says what a viewer gets, `interactive-sfu` who publishes and
+//! watches. [`router`] is the whole surface, without a socket; [`server`] puts it on sockets. `src` composes both.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -9,7 +9,8 @@ use livekit_protocol as proto;
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What is asked about a room and who is in it, in LiveKit's words. A further call has its place here and in [`Moderation::ask`].
+/// What is asked about a room and who is in it, in LiveKit's words. A further call has its place here and in
+/// [`Moderation::ask`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Moderation {
     /// Ends every session of an identity.

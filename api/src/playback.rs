@@ -1,8 +1,9 @@
 //! Playback tokens: what lets a player that sends no headers watch a private room.
 //!
-//! A token stands in the path, `/live/t/{token}/{room}/…`, so that the relative URIs of the playlists inherit it. It holds for one room as it
-//! was made (a room made again under the name is another), until its expiry, and for one prefix of addresses if it was made for one.
-//! Pure but for the keys: `now` and the address come in. Driven by `routes/live.rs` and `admission.rs`.
+//! A token stands in the path, `/live/t/{token}/{room}/…`, so that the relative URIs of the playlists inherit it. It
+//! holds for one room as it was made (a room made again under the name is another), until its expiry, and for one
+//! prefix of addresses if it was made for one. Pure but for the keys: `now` and the address come in. Driven by
+//! `routes/live.rs` and `admission.rs`.
 //!
 //! The form is base64url without padding of these fields, integers big-endian:
 //!
@@ -16,8 +17,8 @@
 //! | 1 + 4 or 16 | if any: length of the prefix in bits, and its address |
 //! | 32 | HMAC-SHA-256 of [`MAC_DOMAIN`], all bytes above, and the room's name |
 //!
-//! The HMAC's key is derived from the key pair's secret with [`KEY_PURPOSE`], so an edge can verify tokens without a secret that signs
-//! access tokens.
+//! The HMAC's key is derived from the key pair's secret with [`KEY_PURPOSE`], so an edge can verify tokens without a
+//! secret that signs access tokens.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -65,8 +66,8 @@ pub struct PlaybackSpec<'a> {
     pub address: Option<AddressPrefix>,
 }
 
-/// A token that verified for the room's name and the caller's address. Whether it is for the room as it is now is [`crate::admission`]'s
-/// to say.
+/// A token that verified for the room's name and the caller's address. Whether it is for the room as it is now is
+/// [`crate::admission`]'s to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pass {
     pub(crate) created_at_utc_ms: i64,
@@ -100,7 +101,8 @@ impl PlaybackKeys {
         Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// `None`: it is no token of ours, was changed, has expired, or is for another room or address. Which of these is told to nobody.
+    /// `None`: it is no token of ours, was changed, has expired, or is for another room or address. Which of these is
+    /// told to nobody.
     pub(crate) fn verify(&self, token: &str, room: &str, from: Option<IpAddr>, now: SystemTime) -> Option<Pass> {
         if !(TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&token.len()) {
             return None;
@@ -182,7 +184,8 @@ impl AddressPrefix {
         }
     }
 
-    /// Reads the text of [`AddressPrefix::write`]: `Some(None)` where any address is good, `None` where it makes no sense.
+    /// Reads the text of [`AddressPrefix::write`]: `Some(None)` where any address is good, `None` where it makes no
+    /// sense.
     fn read(family: u8, rest: &[u8]) -> Option<Option<Self>> {
         let address = match (family, rest) {
             (0, []) => return Some(None),

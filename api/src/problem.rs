@@ -1,7 +1,7 @@
 //! The only place that turns errors into answers: `application/problem+json` (RFC 9457).
 //!
-//! Every error is named here; a new one does not compile until somebody has chosen its status. Details never hold tokens,
-//! addresses or what the database said.
+//! Every error is named here; a new one does not compile until somebody has chosen its status. Details never hold
+//! tokens, addresses or what the database said.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};

@@ -73,7 +73,8 @@ impl Proxies {
     }
 }
 
-/// The client of a request that came from `address`: itself, or the one that trusted proxies ask for. `None`: this machine itself.
+/// The client of a request that came from `address`: itself, or the one that trusted proxies ask for. `None`: this
+/// machine itself.
 pub(crate) fn client_of(address: IpAddr, headers: &HeaderMap, trusted: &[Proxies]) -> Option<IpAddr> {
     let is_trusted = |address: IpAddr| trusted.iter().any(|proxies| proxies.contain(address));
     let mut client = address.to_canonical();

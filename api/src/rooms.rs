@@ -77,7 +77,8 @@ impl Rooms {
         Ok(rooms)
     }
 
-    /// The room of that name in the file of a server that may be running: nothing is created, changed or brought up to date.
+    /// The room of that name in the file of a server that may be running: nothing is created, changed or brought up to
+    /// date.
     pub async fn created_at_utc_ms(path: &Path, name: &str) -> Result<i64, Error> {
         let failed = |error: sqlx::Error| Error::OpenDatabase { path: path.to_owned(), source: error.into() };
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
@@ -154,7 +155,8 @@ impl Rooms {
         self.accesses.get(name)
     }
 
-    /// Whoever reads a room to change it and tell of it holds this meanwhile: no change is lost, and all are told in order.
+    /// Whoever reads a room to change it and tell of it holds this meanwhile: no change is lost, and all are told in
+    /// order.
     pub(crate) async fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().await
     }

@@ -1,5 +1,5 @@
-//! A span, an id and a count for every request but the origin's. Queries, addresses and headers are not logged: a query may
-//! hold a token.
+//! A span, an id and a count for every request but the origin's. Queries, addresses and headers are not logged: a query
+//! may hold a token.
 
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;

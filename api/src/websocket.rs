@@ -1,8 +1,8 @@
 //! WebSockets that thousands may hold open at once.
 //!
-//! tungstenite reads and answers pings. Messages go past its write buffer, which would keep the length of the longest message for as long
-//! as the socket lives: the first message to a participant of a large room is 50 kB. They are written from where they are, as many in one
-//! system call as are ready.
+//! tungstenite reads and answers pings. Messages go past its write buffer, which would keep the length of the longest
+//! message for as long as the socket lives: the first message to a participant of a large room is 50 kB. They are
+//! written from where they are, as many in one system call as are ready.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -92,7 +92,8 @@ impl Socket {
         self.0.next().await
     }
 
-    /// Writes whole messages, in this order. Dropped before its end, or after an error, the connection is of no use any more.
+    /// Writes whole messages, in this order. Dropped before its end, or after an error, the connection is of no use any
+    /// more.
     pub(crate) async fn write(&mut self, messages: &[Written]) -> Result<(), Broken> {
         // An answer to a ping may be half written.
         self.0.flush().await?;

@@ -1,8 +1,8 @@
 //! ONE cache policy: the origin's headers and every edge's configuration are printed from it.
 //!
-//! A playlist that was asked for with delivery directives has a URL of its own for every state, so it may be cached long;
-//! the bare one changes in place and may not. Media URIs carry the broadcast's epoch and never change. A "not yet" must be
-//! forgotten at once, or a cache would keep answering it after the object exists.
+//! A playlist that was asked for with delivery directives has a URL of its own for every state, so it may be cached
+//! long; the bare one changes in place and may not. Media URIs carry the broadcast's epoch and never change. A "not
+//! yet" must be forgotten at once, or a cache would keep answering it after the object exists.
 //!
 //! Pure: no clock, no I/O, no other crate. Driven by `api` (headers) and by whoever prints an edge's configuration.
 
@@ -84,9 +84,9 @@ impl CacheClass {
 
     /// The value of `Cache-Control` of a response to a playback token.
     ///
-    /// The token is a part of the URL, so a shared cache that knows nothing of tokens answers from its copy those alone who show the
-    /// same token, and not for longer than it holds. Of a token for some addresses no shared cache keeps anything: it would not look
-    /// at the address.
+    /// The token is a part of the URL, so a shared cache that knows nothing of tokens answers from its copy those alone
+    /// who show the same token, and not for longer than it holds. Of a token for some addresses no shared cache keeps
+    /// anything: it would not look at the address.
     pub fn cache_control_for_token(self, target_duration: Duration, token: TokenBounds) -> String {
         let max_age_seconds = self.ttl(target_duration).as_secs().max(1).min(token.remaining.as_secs());
         if self == Self::NoStore || max_age_seconds == 0 {

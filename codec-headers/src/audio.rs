@@ -18,8 +18,8 @@ pub fn audio_level(extension: &[u8]) -> Option<AudioLevel> {
     }
 }
 
-/// Whether an Opus payload carries no coded sound: a table of contents alone, or with one byte of frame count or comfort noise
-/// (RFC 6716 §3.1: frames of 0 or 1 bytes mean DTX or loss).
+/// Whether an Opus payload carries no coded sound: a table of contents alone, or with one byte of frame count or
+/// comfort noise (RFC 6716 §3.1: frames of 0 or 1 bytes mean DTX or loss).
 #[inline]
 pub fn is_opus_dtx(payload: &[u8]) -> bool {
     (1..=2).contains(&payload.len())

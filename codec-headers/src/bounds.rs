@@ -1,7 +1,7 @@
 //! Which pictures are too large, or too many, to be decoded by whoever they are sent to.
 //!
-//! A [`PictureGuard`] watches one sequence of pictures. After one that is out of bounds it refuses all, until a picture begins that a
-//! decoder can start at and is within bounds. No I/O and no clock: `now` comes in.
+//! A [`PictureGuard`] watches one sequence of pictures. After one that is out of bounds it refuses all, until a picture
+//! begins that a decoder can start at and is within bounds. No I/O and no clock: `now` comes in.
 
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,8 @@ impl PictureGuard {
         (self.size, self.rate) = (None, None);
     }
 
-    /// A packet, or a whole picture, came: what it says of sizes, whether a decoder can start at it, and its RTP timestamp.
+    /// A packet, or a whole picture, came: what it says of sizes, whether a decoder can start at it, and its RTP
+    /// timestamp.
     pub fn check(&mut self, size: CodedSize, keyframe: bool, timestamp: u32, now: Instant) -> Result<(), Refusal> {
         let due = self.due.unwrap_or(now).max(now);
         let is_new = self.newest.is_none_or(|newest| timestamp.wrapping_sub(newest).wrapping_sub(1) < 1 << 31);

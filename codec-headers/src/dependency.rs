@@ -1,6 +1,8 @@
-//! The dependency descriptor, a header extension that says what a frame depends on (RTP payload format for AV1, appendix A).
+//! The dependency descriptor, a header extension that says what a frame depends on (RTP payload format for AV1,
+//! appendix A).
 //!
-//! Browsers decode AV1 with it alone. It is passed on as it came but for the frame number; here is read which layer a frame is of.
+//! Browsers decode AV1 with it alone. It is passed on as it came but for the frame number; here is read which layer a
+//! frame is of.
 
 use crate::bits::Bits;
 

@@ -1,8 +1,9 @@
-//! What RTP payloads and encoded pictures say of themselves: where decoding can start, how large the picture is, which temporal
-//! layer; and which pictures are too large to decode ([`bounds`]).
+//! What RTP payloads and encoded pictures say of themselves: where decoding can start, how large the picture is, which
+//! temporal layer; and which pictures are too large to decode ([`bounds`]).
 //!
-//! The forwarder asks about payloads ([`coded_size`]), whoever decodes about whole pictures ([`coded_size_of_picture`]). Nothing is
-//! reassembled, copied or allocated (an H.264 SPS is unescaped on the stack). Every function takes any bytes.
+//! The forwarder asks about payloads ([`coded_size`]), whoever decodes about whole pictures
+//! ([`coded_size_of_picture`]). Nothing is reassembled, copied or allocated (an H.264 SPS is unescaped on the stack).
+//! Every function takes any bytes.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -77,8 +78,9 @@ impl CodedSize {
     }
 }
 
-/// What an RTP payload says of the pictures that begin in it. Each payload is looked at alone: in VP9, a further picture that is hidden
-/// behind the first in one frame is not seen; in AV1, neither are frames that exceed their sequence's header, against the standard.
+/// What an RTP payload says of the pictures that begin in it. Each payload is looked at alone: in VP9, a further
+/// picture that is hidden behind the first in one frame is not seen; in AV1, neither are frames that exceed their
+/// sequence's header, against the standard.
 pub fn coded_size(codec: VideoCodec, payload: &[u8]) -> CodedSize {
     match codec {
         VideoCodec::Vp8 => vp8::coded_size(payload),

@@ -30,7 +30,8 @@ pub struct Descriptor {
     pub inter_layer: bool,
     /// Non-flexible mode only.
     pub tl0_pic_idx: Option<u8>,
-    /// Width and height of the spatial layers, the lowest first, from the scalability structure; 0 × 0 where there is none.
+    /// Width and height of the spatial layers, the lowest first, from the scalability structure; 0 × 0 where there is
+    /// none.
     pub sizes: Option<[(u32, u32); LAYERS_MAX]>,
 }
 

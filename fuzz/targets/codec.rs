@@ -1,5 +1,5 @@
-//! Any bytes as an RTP payload of every codec; a VP8 rewrite changes its two fields and nothing else. And as redundant audio, and as a
-//! dependency descriptor.
+//! Any bytes as an RTP payload of every codec; a VP8 rewrite changes its two fields and nothing else. And as redundant
+//! audio, and as a dependency descriptor.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any text as a playlist's query. The order of its directives means nothing, and what was understood reads the same again.
+//! Any text as a playlist's query. The order of its directives means nothing, and what was understood reads the same
+//! again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

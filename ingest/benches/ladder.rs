@@ -1,8 +1,8 @@
 //! CPU of a broadcast of one 720p30 speaker against one ffmpeg that makes the same ladder with the same presets.
 //!
-//! Both decode the same H.264 file at its own pace, scale, and encode three rungs and AAC; ours composes besides, and delivers
-//! access units as it does to the packager. Needs ffmpeg. `cargo bench -p ingest --bench ladder [-- LADDER]`, a name as in the
-//! settings.
+//! Both decode the same H.264 file at its own pace, scale, and encode three rungs and AAC; ours composes besides, and
+//! delivers access units as it does to the packager. Needs ffmpeg. `cargo bench -p ingest --bench ladder [-- LADDER]`,
+//! a name as in the settings.
 
 #![allow(clippy::unwrap_used)] // A benchmark that unwraps says where it failed.
 

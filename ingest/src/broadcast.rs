@@ -63,9 +63,9 @@ pub struct Status {
 
 /// Starts the broadcast of one room: an empty stage, on air at once.
 ///
-/// `spec` is what [`Config::spec`] made. Messages go into `deliveries`, [`Delivery::Clock`] first; when it is full, access
-/// units are dropped and counted, never waited for (give it room for two seconds: 300 messages a ladder of three). Speakers
-/// are pulled from `source` once [`Broadcast::speaker_joined`] names them.
+/// `spec` is what [`Config::spec`] made. Messages go into `deliveries`, [`Delivery::Clock`] first; when it is full,
+/// access units are dropped and counted, never waited for (give it room for two seconds: 300 messages a ladder of
+/// three). Speakers are pulled from `source` once [`Broadcast::speaker_joined`] names them.
 pub fn start(
     config: Config,
     spec: &BroadcastSpec,
@@ -217,8 +217,9 @@ impl Broadcast {
         self.clock.now_ns() as i64
     }
 
-    /// Encodes what has been composed, delivers it and [`Delivery::End`], which takes at most some five seconds, and takes
-    /// leave of the media server, which may take longer if that no longer answers. False if the end could not be delivered.
+    /// Encodes what has been composed, delivers it and [`Delivery::End`], which takes at most some five seconds, and
+    /// takes leave of the media server, which may take longer if that no longer answers. False if the end could not be
+    /// delivered.
     pub async fn stop(self) -> bool {
         // The channel's receiver may live on this thread: it must go on while the encoders drain.
         tokio::task::spawn_blocking(move || self.stop_blocking()).await.unwrap_or(false)

@@ -1,7 +1,7 @@
 //! Drawing into I420 pictures: rectangles, masks of text, and pictures scaled into place.
 //!
-//! What has the right size and format already is copied row by row, what shrinks by a simple ratio goes through `shrink.rs`;
-//! only the rest goes through GStreamer's converter.
+//! What has the right size and format already is copied row by row, what shrinks by a simple ratio goes through
+//! `shrink.rs`; only the rest goes through GStreamer's converter.
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;

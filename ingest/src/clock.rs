@@ -1,8 +1,8 @@
 //! The programme clock: one origin for pictures, samples and UTC.
 //!
-//! Programme time 0 is GStreamer running time 0 of every pipeline of a broadcast (they share one clock and base time). Frame
-//! `n` belongs to programme time n / fps, sample `n` to n / 48000: both are counted from the time, never from what came
-//! before, so a frame that was missed shifts nothing.
+//! Programme time 0 is GStreamer running time 0 of every pipeline of a broadcast (they share one clock and base time).
+//! Frame `n` belongs to programme time n / fps, sample `n` to n / 48000: both are counted from the time, never from
+//! what came before, so a frame that was missed shifts nothing.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,7 +29,8 @@ impl FrameClock {
         frame * SECOND_NS / u64::from(self.frames_per_second)
     }
 
-    /// The frame nearest to a programme time: the inverse of [`FrameClock::frame_ns`], whatever the rounding on the way.
+    /// The frame nearest to a programme time: the inverse of [`FrameClock::frame_ns`], whatever the rounding on the
+    /// way.
     pub fn frame_at(self, programme_ns: u64) -> u64 {
         (programme_ns * u64::from(self.frames_per_second) + SECOND_NS / 2) / SECOND_NS
     }
@@ -54,8 +55,8 @@ impl FrameClock {
     }
 }
 
-/// Where the coded AAC frame number `index` (in encoder order) lies, 48 kHz samples: the encoder's first frame codes only
-/// its own priming, so content lies one frame earlier than the count says and frame 0 lies nowhere.
+/// Where the coded AAC frame number `index` (in encoder order) lies, 48 kHz samples: the encoder's first frame codes
+/// only its own priming, so content lies one frame earlier than the count says and frame 0 lies nowhere.
 pub fn aac_frame_time(index: u64) -> Option<u64> {
     index.checked_sub(1).map(|n| n * u64::from(AAC_FRAME_SAMPLES))
 }

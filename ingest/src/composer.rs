@@ -1,8 +1,8 @@
 //! The composer: at every tick one canvas, whatever the speakers do, and the ladder encoded from it.
 //!
-//! One thread, paced by the clock. A tick costs one copy of the plate and of every tile that needs no scaling; a lone speaker
-//! whose picture has the canvas's size is passed through untouched. When the thread is late it skips frames, but never a
-//! segment start, and never makes time up by running faster.
+//! One thread, paced by the clock. A tick costs one copy of the plate and of every tile that needs no scaling; a lone
+//! speaker whose picture has the canvas's size is passed through untouched. When the thread is late it skips frames,
+//! but never a segment start, and never makes time up by running faster.
 
 use std::collections::HashMap;
 use std::sync::Arc;

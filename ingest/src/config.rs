@@ -14,7 +14,8 @@ use crate::shedding;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Which renditions are encoded. A bigger ladder costs CPU in proportion to its pixels. Default `default` (720p, 480p, 240p).
+    /// Which renditions are encoded. A bigger ladder costs CPU in proportion to its pixels. Default `default` (720p,
+    /// 480p, 240p).
     pub ladder: Ladder,
     /// Frames a second of the programme; must divide 90000. Default 30.
     pub frames_per_second: u32,

@@ -1,7 +1,7 @@
 //! One encoder: pictures or sound in, access units out, in a pipeline of its own.
 //!
-//! A pipeline holds nothing but `appsrc ! encoder ! appsink`, so that a rung can fail, be shed or be rebuilt without the
-//! others noticing. No more than a third of a second of pictures waits in a video encoder: the caller asks
+//! A pipeline holds nothing but `appsrc ! encoder ! appsink`, so that a rung can fail, be shed or be rebuilt without
+//! the others noticing. No more than a third of a second of pictures waits in a video encoder: the caller asks
 //! [`VideoEncoder::has_room`] first, so an overload never grows a backlog.
 
 use std::collections::VecDeque;
@@ -25,8 +25,8 @@ use crate::outlet::Outlet;
 use crate::pipeline::EncoderPipeline;
 use crate::{locked, metrics};
 
-/// Of a second of pictures, what may wait in a video encoder. Enough to outlast a moment in which the machine does something
-/// else (a picture too many costs the rest of a segment), and less than the parts that players hold back.
+/// Of a second of pictures, what may wait in a video encoder. Enough to outlast a moment in which the machine does
+/// something else (a picture too many costs the rest of a segment), and less than the parts that players hold back.
 const IN_FLIGHT_SHARE: u32 = 3;
 
 /// An H.264 rung.
@@ -103,8 +103,8 @@ impl VideoEncoder {
             progress.in_flight.push_back(Instant::now());
             !std::mem::replace(&mut progress.begun, true)
         };
-        // The first picture is a keyframe by itself. Asked for one, x264enc would note the time at which it was asked before its
-        // shift by 1000 hours is known, and take every later request for one of the past.
+        // The first picture is a keyframe by itself. Asked for one, x264enc would note the time at which it was asked
+        // before its shift by 1000 hours is known, and take every later request for one of the past.
         if keyframe && !first {
             let event = gst_video::DownstreamForceKeyUnitEvent::builder()
                 .timestamp(time)

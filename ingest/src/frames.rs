@@ -1,15 +1,17 @@
 //! Which picture of a speaker belongs to a tick of the programme.
 //!
-//! Cameras and the programme tick at nearly, but not exactly, the same rate and phase. Picking the newest picture before each
-//! tick drops one and doubles another whenever jitter carries a timestamp across the tick. So a lane keeps the cadence:
-//! exactly one picture on a tick, unless the lane has run early or late by most of a frame; then one picture is held or
-//! dropped and the lane stands in the middle of its tolerance again. No clock: programme time comes in.
+//! Cameras and the programme tick at nearly, but not exactly, the same rate and phase. Picking the newest picture
+//! before each tick drops one and doubles another whenever jitter carries a timestamp across the tick. So a lane keeps
+//! the cadence: exactly one picture on a tick, unless the lane has run early or late by most of a frame; then one
+//! picture is held or dropped and the lane stands in the middle of its tolerance again. No clock: programme time comes
+//! in.
 
 use std::collections::VecDeque;
 
 /// Pictures waiting for their tick. More than this is a backlog: the oldest goes.
 const WAITING_MAX: usize = 10;
-/// Bytes that wait for their tick; a backlog too. Of pictures of 3840 × 2160, five: more than the playout delay holds back.
+/// Bytes that wait for their tick; a backlog too. Of pictures of 3840 × 2160, five: more than the playout delay holds
+/// back.
 const WAITING_BYTES_MAX: usize = 64 << 20;
 
 /// One speaker's pictures between decoder and composer. Times are programme nanoseconds.

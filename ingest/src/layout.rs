@@ -1,6 +1,7 @@
 //! Who stands where in the picture. Pure: sizes in, rectangles out.
 //!
-//! Every rectangle has even position and sides (I420 halves chroma both ways), lies inside the canvas and overlaps no other.
+//! Every rectangle has even position and sides (I420 halves chroma both ways), lies inside the canvas and overlaps no
+//! other.
 
 /// A rectangle of pixels, all four numbers even.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

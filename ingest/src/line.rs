@@ -1,7 +1,7 @@
 //! One rung of the ladder at work: its gate, its scaler and its encoder.
 //!
-//! Each rung is scaled from the smallest bigger picture at hand, so that the small ones cost next to nothing. A dead encoder
-//! is rebuilt at the next segment start. Driven by `composer.rs`.
+//! Each rung is scaled from the smallest bigger picture at hand, so that the small ones cost next to nothing. A dead
+//! encoder is rebuilt at the next segment start. Driven by `composer.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +49,8 @@ impl Line {
         })
     }
 
-    /// Encodes frame number `frame`, scaled from `source`, unless the rung is shed, broken or full. The picture it made,
-    /// for the next smaller rung.
+    /// Encodes frame number `frame`, scaled from `source`, unless the rung is shed, broken or full. The picture it
+    /// made, for the next smaller rung.
     pub(crate) fn frame(
         &mut self,
         frame: u64,

@@ -1,8 +1,8 @@
 //! The way out: access units into the packager's bounded channel, from the encoders' own threads.
 //!
 //! A full channel means the packager has stalled. An encoder thread must not wait for it, so the unit is dropped and
-//! counted; a video rendition then loses the rest of its segment, because what follows refers to what is missing. Decoder
-//! configurations are kept and sent before the next unit that fits.
+//! counted; a video rendition then loses the rest of its segment, because what follows refers to what is missing.
+//! Decoder configurations are kept and sent before the next unit that fits.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -90,7 +90,8 @@ impl Outlet {
         self.channel.try_send(delivery).is_ok()
     }
 
-    /// Sends the last message, waiting for room at most `limit`. Blocks: not for an encoder thread. False if it did not fit.
+    /// Sends the last message, waiting for room at most `limit`. Blocks: not for an encoder thread. False if it did not
+    /// fit.
     pub(crate) fn end(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
         loop {

@@ -35,8 +35,8 @@ const VIDEO: &str = "application/x-rtp,media=video,encoding-name=H264,payload=10
 const AUDIO: &str = "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,\
      encoding-params=(string)2,minptime=(string)10,useinbandfec=(string)1";
 
-/// By how much Opus comes out later than it went in, nanoseconds: what libopus's encoder looks ahead, 312 samples, which no
-/// RTP receiver is told (RFC 7845 §4.2 calls it pre-skip).
+/// By how much Opus comes out later than it went in, nanoseconds: what libopus's encoder looks ahead, 312 samples,
+/// which no RTP receiver is told (RFC 7845 §4.2 calls it pre-skip).
 const OPUS_LOOK_AHEAD_NS: i64 = 6_500_000;
 /// Milliseconds between 1900 (NTP) and 1970 (Unix).
 const NTP_TO_UNIX_MS: i64 = 2_208_988_800_000;

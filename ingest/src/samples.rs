@@ -1,8 +1,8 @@
 //! One speaker's sound between decoder and mixer, and the mix itself.
 //!
-//! Positions are sample numbers of the programme (48 kHz since programme time 0), sound is stereo, interleaved, `f32`. A
-//! lane follows the sender's clock: small differences between where a buffer says it lies and where it would lie if it
-//! followed the last one are taken up a sample here and there, big ones cut. No clock, no I/O. Driven by `mixer.rs`.
+//! Positions are sample numbers of the programme (48 kHz since programme time 0), sound is stereo, interleaved, `f32`.
+//! A lane follows the sender's clock: small differences between where a buffer says it lies and where it would lie if
+//! it followed the last one are taken up a sample here and there, big ones cut. No clock, no I/O. Driven by `mixer.rs`.
 
 use std::collections::VecDeque;
 
@@ -75,8 +75,8 @@ impl SampleLane {
         fade(self.waiting.iter_mut().skip(from).take(FADE));
     }
 
-    /// Adds what lies at `position..` to `mix` and forgets it and everything before. Returns the power of what was added:
-    /// mean square, 0 for silence.
+    /// Adds what lies at `position..` to `mix` and forgets it and everything before. Returns the power of what was
+    /// added: mean square, 0 for silence.
     pub fn mix_into(&mut self, position: i64, mix: &mut [[f32; CHANNELS]]) -> f32 {
         let late = (position - self.start).clamp(0, self.waiting.len() as i64) as usize;
         self.waiting.drain(..late);

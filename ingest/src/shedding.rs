@@ -1,9 +1,10 @@
 //! What to give up when the encoders fall behind, and when to take it back.
 //!
-//! Pure: the worst encode lag and the time come in, the number of rungs to encode comes out. One step down at a time, from
-//! the top of the ladder; the last rung always stays. Lag counts only when it keeps coming back: a machine that stands still
-//! for a moment is not one that is too slow. A step that had to be taken again soon after it was undone doubles
-//! the calm that the next undoing waits for, so that a machine at its limit does not flap. Driven by `composer.rs`.
+//! Pure: the worst encode lag and the time come in, the number of rungs to encode comes out. One step down at a time,
+//! from the top of the ladder; the last rung always stays. Lag counts only when it keeps coming back: a machine that
+//! stands still for a moment is not one that is too slow. A step that had to be taken again soon after it was undone
+//! doubles the calm that the next undoing waits for, so that a machine at its limit does not flap. Driven by
+//! `composer.rs`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,8 +1,9 @@
 //! Shrinking by 3:2 and 2:1, the steps between most rungs of the ladders and from many pictures to their tiles.
 //!
-//! Pure, plane by plane, bilinear: at these ratios every pixel counts and nothing flickers. Written so that the compiler can
-//! vectorise it; with AVX2 it takes a tenth of the time of a scaler for any ratio. Widths may miss the ratio by
-//! [`MISFIT_MAX`] pixels (854 is not two thirds of 1280): the last column is repeated or left out. Driven by `canvas.rs`.
+//! Pure, plane by plane, bilinear: at these ratios every pixel counts and nothing flickers. Written so that the
+//! compiler can vectorise it; with AVX2 it takes a tenth of the time of a scaler for any ratio. Widths may miss the
+//! ratio by [`MISFIT_MAX`] pixels (854 is not two thirds of 1280): the last column is repeated or left out. Driven by
+//! `canvas.rs`.
 
 /// By so many pixels of the bigger picture may a width miss the ratio.
 const MISFIT_MAX: u32 = 4;

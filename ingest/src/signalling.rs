@@ -1,7 +1,7 @@
 //! Signalling with the media server: WHEP (draft-ietf-wish-whep) to watch a speaker, WHIP (RFC 9725) to publish.
 //!
-//! One POST with a complete offer, one answer with all candidates, one DELETE. Blocking: call it from a thread of its own,
-//! never from a streaming thread. Every request is bounded in time and size; who calls decides about retries.
+//! One POST with a complete offer, one answer with all candidates, one DELETE. Blocking: call it from a thread of its
+//! own, never from a streaming thread. Every request is bounded in time and size; who calls decides about retries.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Keeps one speaker's connection alive: connects, watches, asks for the layer that fits the tile, reconnects with back-off.
+//! Keeps one speaker's connection alive: connects, watches, asks for the layer that fits the tile, reconnects with
+//! back-off.
 //!
 //! One thread a speaker, owned and joined by the broadcast. What goes wrong here is this speaker's trouble alone.
 

@@ -1,4 +1,5 @@
-//! Writing into pictures: a line of text becomes a mask of coverage, once; drawing the mask is then a few thousand pixels.
+//! Writing into pictures: a line of text becomes a mask of coverage, once; drawing the mask is then a few thousand
+//! pixels.
 //!
 //! Glyphs stand side by side without shaping, which is right for Latin, Greek, Cyrillic and CJK (with a font that has
 //! them) and poor for Arabic or Devanagari.

@@ -1,6 +1,7 @@
 //! Who is speaking, from the power of each speaker's sound.
 //!
-//! Pure. The louder one takes over only after being clearly louder for a while, so that a cough does not switch the picture.
+//! Pure. The louder one takes over only after being clearly louder for a while, so that a cough does not switch the
+//! picture.
 
 use std::time::{Duration, Instant};
 

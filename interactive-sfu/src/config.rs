@@ -13,8 +13,8 @@ const SHARDS_MAX: u16 = 128;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Local addresses for media, IPv4 and IPv6. Default none given: every address of this machine's interfaces that are up,
-    /// loopback only where there is nothing else.
+    /// Local addresses for media, IPv4 and IPv6. Default none given: every address of this machine's interfaces that
+    /// are up, loopback only where there is nothing else.
     pub addresses: Vec<IpAddr>,
     /// What answers name instead of `addresses`: the public addresses of a machine behind 1:1 NAT. Clients on
     /// this machine are told both. Default none.
@@ -24,34 +24,34 @@ pub struct Config {
     pub port: u16,
     /// Threads that carry media. More than cores makes them disturb each other. 0: one for each core. Default 0.
     pub shards: u16,
-    /// Keep each media thread on a core of its own: steadier where nothing else runs, worse where encoders share the machine.
-    /// Default false.
+    /// Keep each media thread on a core of its own: steadier where nothing else runs, worse where encoders share the
+    /// machine. Default false.
     pub pin_shards: bool,
     /// Offer ICE over TCP (RFC 6544) as well, for networks without UDP. Default true.
     pub tcp: bool,
-    /// Receive buffer of each media socket. Larger survives longer pauses, and turns overload into latency instead of loss:
-    /// 8 MiB can hold most of a second. Bytes; default 1 MiB. The kernel's `rmem_max` limits it.
+    /// Receive buffer of each media socket. Larger survives longer pauses, and turns overload into latency instead of
+    /// loss: 8 MiB can hold most of a second. Bytes; default 1 MiB. The kernel's `rmem_max` limits it.
     pub socket_buffer_bytes: u32,
     /// Sessions at once, publishing and watching; a further one is refused with 503. Default 20000.
     pub sessions_max: u32,
-    /// Of these, sessions by WHIP and WHEP whose media is not connected yet. One more ends the oldest of them, whatever it is
-    /// about: a genuine client connects within a second or two. Default 2000.
+    /// Of these, sessions by WHIP and WHEP whose media is not connected yet. One more ends the oldest of them, whatever
+    /// it is about: a genuine client connects within a second or two. Default 2000.
     pub pending_sessions_max: u32,
-    /// Sessions by WHIP and WHEP that one identity may have in a room; a further one is refused with 429. Give each viewer an
-    /// identity of their own. Default 32.
+    /// Sessions by WHIP and WHEP that one identity may have in a room; a further one is refused with 429. Give each
+    /// viewer an identity of their own. Default 32.
     pub sessions_per_identity_max: u32,
     /// Of these, sessions that are not connected yet; one more ends the oldest of them. Default 4.
     pub pending_per_identity_max: u32,
     /// LiveKit's participants in a room at once; a further one is refused with 503. Default 5000.
     pub participants_per_room_max: u32,
-    /// How many of them clients are told of one by one. Beyond that, a newcomer who may not publish is counted (`num_participants`) and not
-    /// named, so that joining a room of ten thousand costs what joining one of this many does. Whoever may publish is always named.
-    /// Default 500.
+    /// How many of them clients are told of one by one. Beyond that, a newcomer who may not publish is counted
+    /// (`num_participants`) and not named, so that joining a room of ten thousand costs what joining one of this many
+    /// does. Whoever may publish is always named. Default 500.
     pub listed_max: u32,
     /// Tracks that one of them may publish. Default 16.
     pub tracks_per_participant_max: u32,
-    /// How long a participant's session survives without its signal connection. Longer bridges longer gaps of a mobile network;
-    /// shorter clears away sooner who is really gone. Milliseconds; default 30000.
+    /// How long a participant's session survives without its signal connection. Longer bridges longer gaps of a mobile
+    /// network; shorter clears away sooner who is really gone. Milliseconds; default 30000.
     pub resume_ms_max: u32,
     /// WHIP speakers in a room at once; a further one is refused with 503. Default 32.
     pub publishers_per_room_max: u32,
@@ -62,15 +62,16 @@ pub struct Config {
     pub silence_ms_max: u32,
     /// What a publisher may send, all its layers together. Bits a second; default 8000000.
     pub publish_bits_per_second_max: u32,
-    /// The largest picture that is forwarded, width × height. A layer with a larger one is dropped until a keyframe within bounds
-    /// comes: whoever receives it may be unable to decode it, or pay dearly. Default 8294400 (3840 × 2160).
+    /// The largest picture that is forwarded, width × height. A layer with a larger one is dropped until a keyframe
+    /// within bounds comes: whoever receives it may be unable to decode it, or pay dearly. Default 8294400 (3840 ×
+    /// 2160).
     pub picture_pixels_max: u32,
     /// The longest side of a picture, pixels. Default 8192.
     pub picture_side_max: u32,
     /// Pictures a second of a layer; one that brings more is dropped until it brings fewer. Default 240.
     pub pictures_per_second_max: u32,
-    /// The least time between two keyframes of one publisher's layer that are asked for, however many viewers ask. Milliseconds;
-    /// default 400.
+    /// The least time between two keyframes of one publisher's layer that are asked for, however many viewers ask.
+    /// Milliseconds; default 400.
     pub keyframe_interval_ms_min: u32,
 }
 

@@ -16,7 +16,8 @@ use crate::signalling::livekit::message::Outgoing;
 /// Requests a second, and how many at once: clients that resize many pictures come to a tenth of it.
 const PER_SECOND: f64 = 100.0;
 const BURST: f64 = 500.0;
-/// A frame of so many bytes counts as one request more: reading a long description takes as long as answering many short requests.
+/// A frame of so many bytes counts as one request more: reading a long description takes as long as answering many
+/// short requests.
 const BYTES_OF_ONE: f64 = 4096.0;
 
 /// Messages that are written at once.
@@ -65,8 +66,8 @@ impl Connection {
         Ok(Self { authority, sid, number: connection, inbox, text: false, pace: Pace::new(now.instant) })
     }
 
-    /// The next messages for the client, as many as are ready. None: that was all, the connection is to be closed. May be dropped
-    /// while it waits.
+    /// The next messages for the client, as many as are ready. None: that was all, the connection is to be closed. May
+    /// be dropped while it waits.
     pub async fn ready(&mut self) -> Vec<Frame> {
         let mut messages = Vec::new();
         self.inbox.recv_many(&mut messages, READY_MAX).await;

@@ -1,8 +1,9 @@
 //! Newcomers that have not shown yet that they are genuine: oldest first, and bounded in all and by group.
 //!
-//! A genuine newcomer is pending for a round trip or two, a flood for as long as it is let. So where there are too many, the oldest
-//! goes, and never the newest is refused: first the oldest of a group that has its share, then the oldest of all. No I/O and no
-//! clock; each call costs O(log n). Kept by [`crate::transport::tcp`] for its connections, and by the authority for its sessions.
+//! A genuine newcomer is pending for a round trip or two, a flood for as long as it is let. So where there are too
+//! many, the oldest goes, and never the newest is refused: first the oldest of a group that has its share, then the
+//! oldest of all. No I/O and no clock; each call costs O(log n). Kept by [`crate::transport::tcp`] for its connections,
+//! and by the authority for its sessions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;

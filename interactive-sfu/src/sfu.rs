@@ -26,8 +26,8 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
 
 impl Sfu {
-    /// Binds the media sockets and starts the media threads. They run until [`Sfu::shutdown`]. Participants' tokens are renewed with
-    /// `keys` while they stay.
+    /// Binds the media sockets and starts the media threads. They run until [`Sfu::shutdown`]. Participants' tokens are
+    /// renewed with `keys` while they stay.
     pub fn start(config: crate::Config, keys: Keys) -> Result<Self, crate::StartError> {
         Ok(Self { running: Arc::new(start::start(config, keys)?) })
     }
@@ -37,8 +37,8 @@ impl Sfu {
         &self.running.authority
     }
 
-    /// Refuses newcomers, tells every peer that it is over (DTLS close_notify), and stops the media threads. Bounded; a second
-    /// call does nothing.
+    /// Refuses newcomers, tells every peer that it is over (DTLS close_notify), and stops the media threads. Bounded; a
+    /// second call does nothing.
     pub async fn shutdown(&self) {
         let running = self.running.clone();
         running.authority.close();
@@ -67,8 +67,8 @@ impl Sfu {
         Connection::open(self.running.authority.clone(), request)
     }
 
-    /// A PATCH with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840). `if_match` is the header's value; `*`
-    /// serves for an ICE restart.
+    /// A PATCH with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840). `if_match` is the header's
+    /// value; `*` serves for an ICE restart.
     pub async fn patch(
         &self,
         room: &str,
@@ -100,8 +100,8 @@ impl Sfu {
         self.running.authority.stage(room)
     }
 
-    /// Who is in a room, in LiveKit's words: first by WHIP and WHEP, then by its protocol, each in order of joining. The hidden are
-    /// nobody.
+    /// Who is in a room, in LiveKit's words: first by WHIP and WHEP, then by its protocol, each in order of joining.
+    /// The hidden are nobody.
     pub fn participants(&self, room: &str) -> Vec<ParticipantInfo> {
         self.running.authority.participants(room)
     }
@@ -116,7 +116,8 @@ impl Sfu {
         self.running.authority.mute_track(&request)
     }
 
-    /// Changes what is said of a participant and what they may do, while they stay. Permissions replace those of their token.
+    /// Changes what is said of a participant and what they may do, while they stay. Permissions replace those of their
+    /// token.
     pub async fn update_participant(&self, request: UpdateParticipantRequest) -> Result<ParticipantInfo, SfuError> {
         self.running.authority.update_participant(request)
     }
@@ -146,7 +147,8 @@ impl Sfu {
         self.running.authority.notices()
     }
 
-    /// Who comes to the stage and leaves it from now on. Bounded: a receiver that lags is told how many it missed and asks [`Sfu::stage`].
+    /// Who comes to the stage and leaves it from now on. Bounded: a receiver that lags is told how many it missed and
+    /// asks [`Sfu::stage`].
     pub fn events(&self) -> tokio::sync::broadcast::Receiver<Event> {
         self.running.authority.events()
     }

@@ -1,8 +1,8 @@
 //! What a recording lists.
 //!
-//! A playlist in the store names only what was stored: while the broadcast runs, the segments up to the first upload that is
-//! still pending; at its end all of them, with EXT-X-GAP where one was lost or never made. Pure; m3u8-rs writes. Driven by
-//! `store.rs`.
+//! A playlist in the store names only what was stored: while the broadcast runs, the segments up to the first upload
+//! that is still pending; at its end all of them, with EXT-X-GAP where one was lost or never made. Pure; m3u8-rs
+//! writes. Driven by `store.rs`.
 
 use m3u8_rs::{ExtTag, Map, MediaPlaylist, MediaPlaylistType, MediaSegment};
 
@@ -63,7 +63,8 @@ impl Archive {
         }
     }
 
-    /// The plain playlist of a broadcast that still runs: the last `seconds` of what is stored without a hole in between.
+    /// The plain playlist of a broadcast that still runs: the last `seconds` of what is stored without a hole in
+    /// between.
     pub(crate) fn running(&self, zero_utc_ms: i64, seconds: u32) -> Option<String> {
         let settled = self.entries.iter().position(|entry| entry.fate == Fate::Pending).unwrap_or(self.entries.len());
         let entries = &self.entries[..settled];

@@ -1,7 +1,8 @@
 //! The boxes: init segments and chunks (ISO/IEC 14496-12, 23000-19).
 //!
-//! One track a file, `default-base-is-moof`, one `moof`+`mdat` a part; a segment is its parts laid end to end, so nothing is
-//! written twice. Only the first part of a segment opens with `styp`. Pure. Driven by `segmenter.rs` and `programme.rs`.
+//! One track a file, `default-base-is-moof`, one `moof`+`mdat` a part; a segment is its parts laid end to end, so
+//! nothing is written twice. Only the first part of a segment opens with `styp`. Pure. Driven by `segmenter.rs` and
+//! `programme.rs`.
 
 use bytes::Bytes;
 use mp4_atom::{

@@ -10,17 +10,18 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How much programme a live playlist lists. More lets viewers rewind and late joiners of plain HLS settle; it costs
-    /// memory (about twice this much media is held) and playlist bytes. At least six target durations. Seconds; default 30.
+    /// How much programme a live playlist lists. More lets viewers rewind and late joiners of plain HLS settle; it
+    /// costs memory (about twice this much media is held) and playlist bytes. At least six target durations. Seconds;
+    /// default 30.
     pub playlist_seconds: u32,
-    /// Whole segments every rendition needs before the first playlist is served. 1 starts soonest; 3 suits plain players
-    /// that insist on three segments. Segments; default 1.
+    /// Whole segments every rendition needs before the first playlist is served. 1 starts soonest; 3 suits plain
+    /// players that insist on three segments. Segments; default 1.
     pub segments_before_live: u32,
-    /// PART-HOLD-BACK in parts: how far behind the live edge low-latency players stay. Less is closer to live and stalls
-    /// sooner; the protocol forbids less than 3. Parts; default 3.0.
+    /// PART-HOLD-BACK in parts: how far behind the live edge low-latency players stay. Less is closer to live and
+    /// stalls sooner; the protocol forbids less than 3. Parts; default 3.0.
     pub part_hold_back_parts: f64,
-    /// How many parts a rendition may fall behind the foremost before its missing parts are published as gaps. Less frees
-    /// its viewers sooner, more forgives a slow encoder. Parts; default 3.
+    /// How many parts a rendition may fall behind the foremost before its missing parts are published as gaps. Less
+    /// frees its viewers sooner, more forgives a slow encoder. Parts; default 3.
     pub gap_after_parts: u32,
     /// Requests that may wait for a part or a playlist at once; further ones are answered 503. Each costs about a
     /// kilobyte. Requests; default 50000.

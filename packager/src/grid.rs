@@ -1,8 +1,8 @@
 //! The grid of parts and segments that all renditions of a broadcast share.
 //!
-//! Part *n* covers the same stretch of programme in every rendition; a unit belongs to the part that holds its middle, so
-//! that AAC frames, which fit no video boundary, go to the nearer side, and a frame that is a little off its beat still
-//! lands where it was meant. Integers only, exact at any length of broadcast. Pure.
+//! Part *n* covers the same stretch of programme in every rendition; a unit belongs to the part that holds its middle,
+//! so that AAC frames, which fit no video boundary, go to the nearer side, and a frame that is a little off its beat
+//! still lands where it was meant. Integers only, exact at any length of broadcast. Pure.
 
 use crate::delivery::{BroadcastSpec, VIDEO_TIMESCALE};
 

@@ -2,10 +2,10 @@
 //!
 //! Knows no HTTP and no GStreamer: `ingest` delivers ([`delivery`]), `api` asks ([`Origin`]).
 //!
-//! The decisions are pure: `grid` and `segmenter` cut parts, `programme` keeps renditions in step, `window` says what stands
-//! in a playlist and which bytes are kept, `playlist` and `master` write, `query` and `reload` say what a request gets and
-//! when, `archive` what a recording lists. The edge is thin: `run` owns the broadcast's task, `origin` the waiting requests,
-//! `store` the uploads.
+//! The decisions are pure: `grid` and `segmenter` cut parts, `programme` keeps renditions in step, `window` says what
+//! stands in a playlist and which bytes are kept, `playlist` and `master` write, `query` and `reload` say what a
+//! request gets and when, `archive` what a recording lists. The edge is thin: `run` owns the broadcast's task, `origin`
+//! the waiting requests, `store` the uploads.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::type_complexity))]
 

@@ -3,8 +3,8 @@
 //! Knows paths and queries, no HTTP: `api` maps [`Served`] and [`NotServed`] onto responses. Paths are relative to
 //! `/live/{room}/`: `index.m3u8`, `{epoch}/720p.m3u8`, `{epoch}/720p/…`.
 //!
-//! A request that must wait holds a subscription to its rendition and a timer, nothing else; each part wakes the waiters of
-//! its rendition once, and all of them share the bytes rendered for it. Their number is bounded.
+//! A request that must wait holds a subscription to its rendition and a timer, nothing else; each part wakes the
+//! waiters of its rendition once, and all of them share the bytes rendered for it. Their number is bounded.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
@@ -113,8 +113,8 @@ impl Drop for Waiting<'_> {
 }
 
 impl Origin {
-    /// Answers a request for `path` (below `/live/{room}/`), possibly after waiting for it up to three target durations.
-    /// Dropping the future withdraws the request.
+    /// Answers a request for `path` (below `/live/{room}/`), possibly after waiting for it up to three target
+    /// durations. Dropping the future withdraws the request.
     pub async fn get(&self, path: &str, query: Option<&str>) -> Result<Served, NotServed> {
         let object = Object::parse(path).ok_or(NotServed::NotFound)?;
         match object {
@@ -225,8 +225,9 @@ impl Origin {
         }
     }
 
-    /// Who was watching gets the window with its ENDLIST: his media sequence must not run backwards. Who comes later gets the
-    /// whole recording, once it is complete; until then the window is not to be cached for long under its bare name.
+    /// Who was watching gets the window with its ENDLIST: his media sequence must not run backwards. Who comes later
+    /// gets the whole recording, once it is complete; until then the window is not to be cached for long under its bare
+    /// name.
     fn ended_playlist(&self, index: usize, was_watching: bool) -> Result<Served, NotServed> {
         let recording = self.shared.recording.read().unwrap_or_else(PoisonError::into_inner);
         if let (Some(rendered), false) = (recording.get(index), was_watching) {

@@ -1,7 +1,7 @@
 //! The low-latency media playlist (rfc8216bis), and its delta.
 //!
-//! One small writer: the libraries at hand know no parts. Plain players read the same text; they skip the tags they do not
-//! know. Pure. Rendered once a change by `run.rs`, shared by everybody who asks.
+//! One small writer: the libraries at hand know no parts. Plain players read the same text; they skip the tags they do
+//! not know. Pure. Rendered once a change by `run.rs`, shared by everybody who asks.
 
 use std::fmt::Write as _;
 

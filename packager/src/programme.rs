@@ -1,9 +1,10 @@
 //! All renditions of one broadcast, kept in step.
 //!
-//! The first keyframe of any video rendition anchors the grid. From then on every rendition has every part: where units fail
-//! to come while the foremost rendition moves on (a rung that load shedding dropped), its parts are published as gaps, so its
-//! playlist keeps advancing, its viewers switch away, and its segment numbers stay those of its siblings. A new decoder
-//! configuration takes effect at the first segment that no rendition has begun, behind a discontinuity in all of them.
+//! The first keyframe of any video rendition anchors the grid. From then on every rendition has every part: where units
+//! fail to come while the foremost rendition moves on (a rung that load shedding dropped), its parts are published as
+//! gaps, so its playlist keeps advancing, its viewers switch away, and its segment numbers stay those of its siblings.
+//! A new decoder configuration takes effect at the first segment that no rendition has begun, behind a discontinuity in
+//! all of them.
 //!
 //! No I/O and no clock. Driven by `run.rs`.
 

@@ -1,7 +1,7 @@
 //! The task of one broadcast: takes deliveries, writes the windows, wakes who waits, hands segments to the store.
 //!
-//! One task owns the broadcast; nothing in it waits but for the next delivery, so a slow store or a slow viewer costs the
-//! live edge nothing.
+//! One task owns the broadcast; nothing in it waits but for the next delivery, so a slow store or a slow viewer costs
+//! the live edge nothing.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
@@ -48,8 +48,8 @@ pub struct Summary {
     pub refused: Option<Error>,
 }
 
-/// Starts a broadcast on the current tokio runtime. It runs until [`Delivery::End`] or until the channel closes; then it ends
-/// the playlists and finishes the recording, for a bounded time. An impossible `spec` or `config` (call
+/// Starts a broadcast on the current tokio runtime. It runs until [`Delivery::End`] or until the channel closes; then
+/// it ends the playlists and finishes the recording, for a bounded time. An impossible `spec` or `config` (call
 /// [`BroadcastSpec::validate`] and [`Config::validate`] first) ends at once, with [`Summary::refused`].
 pub fn start(
     spec: BroadcastSpec,
@@ -167,8 +167,8 @@ impl Broadcast {
         changed
     }
 
-    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again: who comes
-    /// meanwhile must not start on it. Who watches it sees the gaps and switches.
+    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again: who
+    /// comes meanwhile must not start on it. Who watches it sees the gaps and switches.
     fn note_presence(&mut self, rendition: RenditionId, media: bool, whole_segment: bool) {
         let absent = if media { self.absent[rendition.0] && !whole_segment } else { true };
         if absent != self.absent[rendition.0] {
@@ -240,7 +240,8 @@ impl Broadcast {
         }
     }
 
-    /// Every rendition that has a decoder configuration has enough segments, and there is one (a picture, if there is any).
+    /// Every rendition that has a decoder configuration has enough segments, and there is one (a picture, if there is
+    /// any).
     fn may_go_live(&self) -> bool {
         let renditions = || self.shared.spec.renditions.iter().zip(&self.shared.renditions).zip(&self.codecs);
         let wants_video = self.shared.spec.renditions.iter().any(|rendition| !rendition.is_audio());

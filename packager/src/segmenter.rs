@@ -1,12 +1,12 @@
 //! Access units of one rendition in, parts out.
 //!
-//! A part leaves with its LAST frame: whether another frame belongs to it follows from the grid, never from the next frame's
-//! arrival. Every part lies on the grid; where the units do not, the segmenter bends their times by less than a part, so that
-//! decode times never leap: each tfdt is the one before plus the durations between.
+//! A part leaves with its LAST frame: whether another frame belongs to it follows from the grid, never from the next
+//! frame's arrival. Every part lies on the grid; where the units do not, the segmenter bends their times by less than a
+//! part, so that decode times never leap: each tfdt is the one before plus the durations between.
 //!
-//! What did not come becomes a gap; after a gap video resumes at a keyframe. A keyframe that comes early opens nothing, a
-//! keyframe that comes late is tolerated: the segment starts on the grid all the same, and its first part is then not called
-//! independent. No I/O and no clock. Driven by `programme.rs`.
+//! What did not come becomes a gap; after a gap video resumes at a keyframe. A keyframe that comes early opens nothing,
+//! a keyframe that comes late is tolerated: the segment starts on the grid all the same, and its first part is then not
+//! called independent. No I/O and no clock. Driven by `programme.rs`.
 
 use std::time::Instant;
 
@@ -112,8 +112,8 @@ impl Segmenter {
         if part > self.next && !self.pending.is_empty() {
             self.close_late(out);
         }
-        // A lone missing part borrows the unit behind it: shown a little early, but no reference is lost. Not across the
-        // start of a segment, which belongs to the keyframe.
+        // A lone missing part borrows the unit behind it: shown a little early, but no reference is lost. Not across
+        // the start of a segment, which belongs to the keyframe.
         let bridges = part == self.next + 1 && !self.audio && !self.resuming && self.grid.position(part).part != 0;
         if part > self.next && !bridges {
             self.skip_to(part, out);
@@ -146,7 +146,8 @@ impl Segmenter {
         }
     }
 
-    /// Nothing more is wanted before segment `msn`: its decoder configuration is another. What is being filled is published.
+    /// Nothing more is wanted before segment `msn`: its decoder configuration is another. What is being filled is
+    /// published.
     pub fn restart_at(&mut self, msn: u64, out: &mut Vec<Cut>) {
         if !self.pending.is_empty() {
             self.close_late(out);

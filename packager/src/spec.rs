@@ -5,7 +5,8 @@
 use crate::Error;
 use crate::delivery::{AAC_FRAME_SAMPLES, AUDIO_TIMESCALE, BroadcastSpec, MediaSpec, RenditionSpec, VIDEO_TIMESCALE};
 
-/// The shortest a part may be against PART-TARGET, unless it is independent or its segment's last (rfc8216bis §4.4.4.9).
+/// The shortest a part may be against PART-TARGET, unless it is independent or its segment's last (rfc8216bis
+/// §4.4.4.9).
 const PART_MIN_OF_TARGET: f64 = 0.85;
 
 impl RenditionSpec {
@@ -84,8 +85,8 @@ impl BroadcastSpec {
         self.segment_frames.div_ceil(self.frames_per_second)
     }
 
-    /// PART-TARGET in ticks of the rendition: what its longest part lasts. Audio comes in whole AAC frames, so its parts
-    /// are a fraction of a frame longer or shorter than the video's.
+    /// PART-TARGET in ticks of the rendition: what its longest part lasts. Audio comes in whole AAC frames, so its
+    /// parts are a fraction of a frame longer or shorter than the video's.
     pub fn part_target_ticks(&self, rendition: &RenditionSpec) -> u64 {
         let (frames, fps) = (u64::from(self.part_frames), u64::from(self.frames_per_second));
         if !rendition.is_audio() {
@@ -102,8 +103,8 @@ impl BroadcastSpec {
         self.renditions.iter().map(seconds).fold(0.0, f64::max)
     }
 
-    /// Whether audio parts keep to 85 % of their target even without being independent. They are independent, so this is
-    /// a matter of smoothness, not of conformance.
+    /// Whether audio parts keep to 85 % of their target even without being independent. They are independent, so this
+    /// is a matter of smoothness, not of conformance.
     pub fn audio_parts_are_even(&self) -> bool {
         let exact = self.part_seconds() * f64::from(AUDIO_TIMESCALE) / f64::from(AAC_FRAME_SAMPLES);
         exact.floor() / exact.ceil() >= PART_MIN_OF_TARGET

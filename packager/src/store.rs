@@ -1,8 +1,8 @@
 //! The recording: init segments and completed segments to an object store, then the playlists that name them.
 //!
-//! The live path only appends to a bounded queue. When that is full the oldest segment is given up, and counted: a full disk
-//! or an unreachable store costs the recording and nothing else. Uploads are tried again with back-off, a few at once.
-//! One task owns it all; `run.rs` ends it.
+//! The live path only appends to a bounded queue. When that is full the oldest segment is given up, and counted: a full
+//! disk or an unreachable store costs the recording and nothing else. Uploads are tried again with back-off, a few at
+//! once. One task owns it all; `run.rs` ends it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -111,8 +111,8 @@ impl Recorder {
         self.inner.wake.notify_one();
     }
 
-    /// Uploads what is pending and the recording's playlists, for a bounded time; answers with the media playlists, in order
-    /// of rendition.
+    /// Uploads what is pending and the recording's playlists, for a bounded time; answers with the media playlists, in
+    /// order of rendition.
     pub(crate) async fn finish(self, master: String) -> Vec<String> {
         let deadline = Instant::now() + self.finish_max;
         let _ = self.stop.send(deadline);
@@ -142,7 +142,8 @@ impl Recorder {
     }
 }
 
-/// The task: keeps up to `at_once` uploads going until it is stopped and the queue is empty, or its deadline has passed.
+/// The task: keeps up to `at_once` uploads going until it is stopped and the queue is empty, or its deadline has
+/// passed.
 async fn work(inner: Arc<Inner>, at_once: usize, mut stopped: oneshot::Receiver<Instant>) {
     let mut uploads = JoinSet::new();
     let mut under_way: Vec<Upload> = Vec::with_capacity(at_once);

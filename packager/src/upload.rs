@@ -1,5 +1,5 @@
-//! One object to the store, with as many attempts as it takes, within bounds; and a word in the log when the store refuses, and
-//! when it takes again.
+//! One object to the store, with as many attempts as it takes, within bounds; and a word in the log when the store
+//! refuses, and when it takes again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -40,7 +40,8 @@ impl Queue {
         self.uploads.len()
     }
 
-    /// Appends; when full, answers with the oldest segment, which gives way. Init segments are few, and nothing plays without.
+    /// Appends; when full, answers with the oldest segment, which gives way. Init segments are few, and nothing plays
+    /// without.
     pub(crate) fn push(&mut self, upload: Upload) -> Option<Upload> {
         self.uploads.push_back(upload);
         if self.uploads.len() <= self.uploads_max {

@@ -1,8 +1,9 @@
 //! One rendition's live window: what stands in its playlist, and which bytes are kept.
 //!
-//! A segment leaves the playlist when the rest is long enough without it; its bytes stay for another playlist's length and
-//! one segment more, so that no player that still holds the older playlist is refused (RFC 8216 §6.2.2). A finished segment
-//! is laid out once in memory and its parts become slices of it. No I/O and no clock. Driven by `run.rs`, read by `origin.rs`.
+//! A segment leaves the playlist when the rest is long enough without it; its bytes stay for another playlist's length
+//! and one segment more, so that no player that still holds the older playlist is refused (RFC 8216 §6.2.2). A finished
+//! segment is laid out once in memory and its parts become slices of it. No I/O and no clock. Driven by `run.rs`, read
+//! by `origin.rs`.
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -18,13 +18,13 @@ use rig::{Error, Result};
 ///
 /// Run it while `spillway-load` measures, and compare with a run without it:
 ///
-///   spillway demo --speakers 0 &
-///   spillway-load -n 200 --seconds 8 --repeats 1                                 # without
-///   (sleep 6; spillway-attack tcp-frames) & spillway-load -n 200 --seconds 8 --repeats 1
-///   (sleep 6; spillway-attack offers) & spillway-load -n 200 --seconds 8 --repeats 1
+/// spillway demo --speakers 0 &
+/// spillway-load -n 200 --seconds 8 --repeats 1                                 # without
+/// (sleep 6; spillway-attack tcp-frames) & spillway-load -n 200 --seconds 8 --repeats 1
+/// (sleep 6; spillway-attack offers) & spillway-load -n 200 --seconds 8 --repeats 1
 ///
-/// `tests/attack/run.sh` does all of that and prints loss and p99 side by side. Somebody must be on the stage (the load generator's
-/// publisher is), because media's address is learnt from an answer.
+/// `tests/attack/run.sh` does all of that and prints loss and p99 side by side. Somebody must be on the stage (the load
+/// generator's publisher is), because media's address is learnt from an answer.
 #[derive(Debug, Parser)]
 #[command(name = "spillway-attack", version, verbatim_doc_comment)]
 struct Options {

@@ -56,8 +56,8 @@ pub(crate) struct Options {
     /// How long the player may settle before that, seconds.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=120))]
     pub settle: u64,
-    /// How much of the broadcast to record for lip sync, seconds, at the beginning and, of a run of four times that, in the end;
-    /// 0: none.
+    /// How much of the broadcast to record for lip sync, seconds, at the beginning and, of a run of four times that, in
+    /// the end; 0: none.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=120))]
     pub record: u64,
 }

@@ -1,9 +1,9 @@
 //! `spillway-glass`: from the camera's glass to the viewer's, in a real browser.
 //!
-//! Opens the watch page of a running `spillway demo` in headless Chromium and reads, on every frame shown, the time that the
-//! synthetic speaker burned into the picture. What the player says of its own latency stands beside it: three figures that
-//! must agree. Meanwhile it watches the server's memory and the ladder, and records what is written, to find flashes and
-//! beeps in it: lip sync.
+//! Opens the watch page of a running `spillway demo` in headless Chromium and reads, on every frame shown, the time
+//! that the synthetic speaker burned into the picture. What the player says of its own latency stands beside it: three
+//! figures that must agree. Meanwhile it watches the server's memory and the ladder, and records what is written, to
+//! find flashes and beeps in it: lip sync.
 //!
 //! | file | does |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! The cheapest attacks: by TCP without ICE, by signalling without media, by pictures too large to decode. Each is counted, and costs
-//! nobody else anything.
+//! The cheapest attacks: by TCP without ICE, by signalling without media, by pictures too large to decode. Each is
+//! counted, and costs nobody else anything.
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 

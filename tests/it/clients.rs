@@ -1,7 +1,7 @@
 //! LiveKit's Go and Python SDKs, unmodified, beside each other and beside everybody else.
 //!
-//! Pion, which the Go SDK is built on, answers an ICE-lite offer with `a=setup:passive`: the server is the client of DTLS then. Without Go
-//! the tests say that they do not run.
+//! Pion, which the Go SDK is built on, answers an ICE-lite offer with `a=setup:passive`: the server is the client of
+//! DTLS then. Without Go the tests say that they do not run.
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
@@ -133,8 +133,8 @@ fn no_lost_datagram_of_a_handshake_keeps_a_go_client_out() {
     let server = start();
     let proxy = Proxy::start(&server.http).unwrap();
     let holes = [true, false].map(|to_server| (0..HANDSHAKE_DATAGRAMS).map(move |nth| Hole { to_server, nth }));
-    // As the server of DTLS, Pion sends its HelloVerifyRequest once only, however often it is asked again (pion/dtls 3.1.2): no client
-    // could get over that loss.
+    // As the server of DTLS, Pion sends its HelloVerifyRequest once only, however often it is asked again (pion/dtls
+    // 3.1.2): no client could get over that loss.
     let verify_request = Hole { to_server: true, nth: 0 };
     for hole in holes.into_iter().flatten().filter(|hole| *hole != verify_request) {
         proxy.lose(hole);

@@ -123,7 +123,8 @@ fn udp_address(server: &Server) -> (SocketAddr, String, String) {
     (signalled.answer.udp, signalled.answer.ufrag, signalled.answer.pwd)
 }
 
-/// Datagrams that the server may have to read at a time: its receive buffer holds them, so none is lost before it is counted.
+/// Datagrams that the server may have to read at a time: its receive buffer holds them, so none is lost before it is
+/// counted.
 const UNREAD_MAX: u32 = 100;
 
 /// Waits until exactly so many drops more than `before` are counted.

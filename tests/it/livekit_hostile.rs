@@ -25,7 +25,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(35);
 /// The lengths of what `page` got, in order.
 const LENGTHS: &str = "window.rig.messages.map((m) => m.text.length)";
 
-/// Sends a message that the client itself would refuse to: a `DataPacket` whose `user` (field 2) has a `payload` (field 2) of `len`.
+/// Sends a message that the client itself would refuse to: a `DataPacket` whose `user` (field 2) has a `payload` (field
+/// 2) of `len`.
 fn send_by_force(browser: &mut Browser, page: Page, len: usize, kind: u32) {
     let script = format!(
         "(() => {{

@@ -22,8 +22,8 @@ const LATE: usize = 5;
 const FIREFOX_MAX: usize = 60;
 /// No measurement, only a bound that something broken exceeds, seconds.
 const WHOLE_MAX_S: u64 = 120;
-/// The same for tracks that are to go on. A receiver that was short of processor estimates little of its path, and a picture paused for that is
-/// tried again after 10 s, and again.
+/// The same for tracks that are to go on. A receiver that was short of processor estimates little of its path, and a
+/// picture paused for that is tried again after 10 s, and again.
 const GO_ON_MAX_S: u64 = 60;
 /// Sixty pictures in each browser are as much as two cores decode: one meeting at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -59,7 +59,8 @@ fn whole(browser: &mut Browser, page: Page, meeting: &Meeting, count: usize) {
     let from = Instant::now();
     let state = meeting_page::wait_until_whole(browser, page, count, WHOLE_MAX_S).unwrap();
     eprintln!("{count} participants after {:.1} s", from.elapsed().as_secs_f64());
-    // A browser that has no processor for longer than a ping may take resumes its signal connection; media goes on meanwhile.
+    // A browser that has no processor for longer than a ping may take resumes its signal connection; media goes on
+    // meanwhile.
     let events: Vec<_> =
         state.events.iter().filter(|event| !["SignalReconnecting", "Reconnected"].contains(&event.as_str())).collect();
     assert!(events.is_empty() && meeting.lost().is_empty(), "{events:?} {:?}", meeting.lost());

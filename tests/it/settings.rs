@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 
 use rig::server::binary;
 
-/// Runs `spillway serve` with these settings, its HTTP address being one that is taken: whoever binds it first complains of that.
+/// Runs `spillway serve` with these settings, its HTTP address being one that is taken: whoever binds it first
+/// complains of that.
 fn serve(folder: &Path, settings: &str) -> Output {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let database = folder.join("data/spillway.db");

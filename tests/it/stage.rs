@@ -34,7 +34,8 @@ fn newest_segment(server: &Server) -> u64 {
     playlist.first + playlist.segments.len() as u64
 }
 
-/// How long each stretch lasted in which nothing happened, in half seconds; shorter ones than a second and a half do not count.
+/// How long each stretch lasted in which nothing happened, in half seconds; shorter ones than a second and a half do
+/// not count.
 fn pauses(happens: &[bool]) -> Vec<usize> {
     happens.split(|happens| *happens).map(<[bool]>::len).filter(|length| *length >= 3).collect()
 }

@@ -54,10 +54,12 @@ pub(crate) struct Options {
     /// Each subscriber watches all publishers of its room; LiveKit's protocol only.
     #[arg(long)]
     pub all: bool,
-    /// A meeting of so many by LiveKit's protocol, instead of publishers and subscribers: each publishes, and watches all others.
+    /// A meeting of so many by LiveKit's protocol, instead of publishers and subscribers: each publishes, and watches
+    /// all others.
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=200), conflicts_with_all = ["subscribers", "publishers", "all"])]
     pub meeting: Option<u32>,
-    /// No publishers: subscribers watch this participant, whom another generator's publisher is. LiveKit's protocol only.
+    /// No publishers: subscribers watch this participant, whom another generator's publisher is. LiveKit's protocol
+    /// only.
     #[arg(long, conflicts_with_all = ["publishers", "all", "meeting"])]
     pub watch: Option<String>,
     /// Begins the identities of all who join.
@@ -102,11 +104,12 @@ pub(crate) struct Options {
     /// Joins in flight at a time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub join_threads: u32,
-    /// Measure the joins of the last so many subscribers alone, who find all others there. Their CPU is told less what the server
-    /// uses without them.
+    /// Measure the joins of the last so many subscribers alone, who find all others there. Their CPU is told less what
+    /// the server uses without them.
     #[arg(long)]
     pub joins_measured: Option<u32>,
-    /// After each measurement seal and send the same packets to as many sockets from this CPU, and do nothing else: the floor.
+    /// After each measurement seal and send the same packets to as many sockets from this CPU, and do nothing else: the
+    /// floor.
     #[arg(long)]
     pub floor: Option<usize>,
     /// How peers join.

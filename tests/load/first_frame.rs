@@ -1,6 +1,7 @@
 //! When a newcomer has something to show: its first packet, and its first whole keyframe.
 //!
-//! A keyframe is whole when its first packet and all up to its marker have come, one after the other: on loopback nothing overtakes.
+//! A keyframe is whole when its first packet and all up to its marker have come, one after the other: on loopback
+//! nothing overtakes.
 
 use rig::vp8;
 

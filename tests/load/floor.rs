@@ -1,7 +1,9 @@
-//! The floor: what sealing and sending the same packets to as many sockets costs on this machine, with nothing else to do.
+//! The floor: what sealing and sending the same packets to as many sockets costs on this machine, with nothing else to
+//! do.
 //!
-//! AES-128-GCM as SRTP has it (RFC 7714), with a key for each destination, and `sendmmsg`. One thread sends, on the CPU that the
-//! server has; another one takes what arrives, so that no receive buffer is full, which would make sending cheaper.
+//! AES-128-GCM as SRTP has it (RFC 7714), with a key for each destination, and `sendmmsg`. One thread sends, on the CPU
+//! that the server has; another one takes what arrives, so that no receive buffer is full, which would make sending
+//! cheaper.
 
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,12 +1,12 @@
 //! `spillway-load`: how much a server of WHIP and WHEP, or of LiveKit's protocol, forwards, and at what cost.
 //!
-//! Publishers send frame-shaped VP8, subscribers complete ICE and DTLS and then receive; what the server's process spends
-//! meanwhile is read from outside, by its pid. Any server on this machine will do that answers either. Most
-//! subscribers only count what arrives, so that the generator is not the limit; a sample decrypts every packet and takes
-//! the kernel's receive timestamps.
+//! Publishers send frame-shaped VP8, subscribers complete ICE and DTLS and then receive; what the server's process
+//! spends meanwhile is read from outside, by its pid. Any server on this machine will do that answers either. Most
+//! subscribers only count what arrives, so that the generator is not the limit; a sample decrypts every packet and
+//! takes the kernel's receive timestamps.
 //!
-//! Limits: no NACKs, so on loopback a loss is the server's or the receive buffer's, and shows as one. Data channels are opened only by
-//! a server that opens them by itself. Everything is bounded in count and time.
+//! Limits: no NACKs, so on loopback a loss is the server's or the receive buffer's, and shows as one. Data channels are
+//! opened only by a server that opens them by itself. Everything is bounded in count and time.
 //!
 //! | file | does |
 //! |---|---|

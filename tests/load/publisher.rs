@@ -1,7 +1,7 @@
 //! The publishers: frames on an absolute schedule, keyframes when asked for, a sender report a second.
 //!
-//! One thread serves them all. A late frame is sent at once and its lateness recorded; after 100 ms of it the schedule starts
-//! anew, so that a stall is not followed by a flood.
+//! One thread serves them all. A late frame is sent at once and its lateness recorded; after 100 ms of it the schedule
+//! starts anew, so that a stall is not followed by a flood.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,7 @@
 //! Two servers' figures beside each other, from the files that runs of both have written.
 //!
-//! Runs are interleaved, so each ratio is of two that follow each other: load and repeat are the same. A ratio above one is in
-//! favour of ours.
+//! Runs are interleaved, so each ratio is of two that follow each other: load and repeat are the same. A ratio above
+//! one is in favour of ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

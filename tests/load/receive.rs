@@ -85,7 +85,8 @@ impl Batch {
         Self { buffers: vec![[0; KEPT]; BATCH], controls: vec![[0; CONTROL_WORDS]; BATCH] }
     }
 
-    /// Takes what waits on `socket`, at most one batch, copying only `head` bytes of each datagram; hands each to `each`.
+    /// Takes what waits on `socket`, at most one batch, copying only `head` bytes of each datagram; hands each to
+    /// `each`.
     pub(crate) fn receive(&mut self, socket: &UdpSocket, head: usize, mut each: impl FnMut(&Datagram<'_>)) {
         // SAFETY: all-zero is a valid value of these C structs.
         let (mut iovecs, mut messages): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) = unsafe { std::mem::zeroed() };

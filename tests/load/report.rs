@@ -43,7 +43,8 @@ impl Joins {
     }
 }
 
-/// How soon newcomers had something to show, of each track: from asking to the first packet, and to the first whole keyframe.
+/// How soon newcomers had something to show, of each track: from asking to the first packet, and to the first whole
+/// keyframe.
 pub(crate) struct First {
     pub count: usize,
     /// p50, p95, p99, milliseconds.

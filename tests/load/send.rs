@@ -51,7 +51,8 @@ pub(crate) fn send_all(socket: &UdpSocket, outgoing: &mut [Outgoing<'_>], packet
     }
     let mut sent = 0;
     while sent < count {
-        // SAFETY: each message points at its own name, buffer and control space, which live and stay unmoved until the end of this function.
+        // SAFETY: each message points at its own name, buffer and control space, which live and stay unmoved until the
+        // end of this function.
         let n =
             unsafe { libc::sendmmsg(socket.as_raw_fd(), messages[sent..count].as_mut_ptr(), (count - sent) as u32, 0) };
         if n < 0 {
@@ -64,7 +65,8 @@ pub(crate) fn send_all(socket: &UdpSocket, outgoing: &mut [Outgoing<'_>], packet
 
 /// `msg_control` must have room for [`CONTROL_WORDS`].
 fn set_segment_bytes(header: &mut libc::msghdr, bytes: u16) {
-    // SAFETY: the control space is CONTROL_WORDS words, which hold one message of two bytes; the length is set before CMSG_FIRSTHDR looks at it.
+    // SAFETY: the control space is CONTROL_WORDS words, which hold one message of two bytes; the length is set before
+    // CMSG_FIRSTHDR looks at it.
     unsafe {
         header.msg_controllen = libc::CMSG_SPACE(size_of::<u16>() as u32) as usize;
         let control = libc::CMSG_FIRSTHDR(header);

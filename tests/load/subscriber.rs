@@ -1,9 +1,9 @@
 //! The subscribers: one loop receives for all of them.
 //!
-//! A plain subscriber looks at RTP headers only, once it has had a whole keyframe of each track. A sampled one decrypts every
-//! packet, which proves that it could be shown, and compares the kernel's receive time with the send time in the payload. Each sends
-//! a receiver report with REMB once a second, with a keyframe request while it has nothing, and renews its consent every five. Checks
-//! of the server's and its DTLS are answered.
+//! A plain subscriber looks at RTP headers only, once it has had a whole keyframe of each track. A sampled one decrypts
+//! every packet, which proves that it could be shown, and compares the kernel's receive time with the send time in the
+//! payload. Each sends a receiver report with REMB once a second, with a keyframe request while it has nothing, and
+//! renews its consent every five. Checks of the server's and its DTLS are answered.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! `spillway-meeting`: a browser joins a big meeting, again and again.
 //!
-//! Native participants publish camera and microphone; LiveKit's own unmodified client joins them in Chromium or Firefox, and leaves. How
-//! many tracks come, how soon, how much is said on the signal connections for that, and what it costs the server, is told. Any server of
-//! LiveKit's protocol on this machine will do.
+//! Native participants publish camera and microphone; LiveKit's own unmodified client joins them in Chromium or
+//! Firefox, and leaves. How many tracks come, how soon, how much is said on the signal connections for that, and what
+//! it costs the server, is told. Any server of LiveKit's protocol on this machine will do.
 //!
 //! | file | does |
 //! |---|---|

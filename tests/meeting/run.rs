@@ -1,7 +1,7 @@
 //! The run: participants, joins while media flows, and joins while it rests.
 //!
-//! While media flows, a join is timed up to its last first frame. What it costs the server is read while media rests: else forwarding
-//! would be most of it, and hide the rest.
+//! While media flows, a join is timed up to its last first frame. What it costs the server is read while media rests:
+//! else forwarding would be most of it, and hide the rest.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -120,7 +120,8 @@ impl Run<'_> {
         Ok((Join { state, signalling, heard_bytes }, page))
     }
 
-    /// A join while media rests, up to its last subscription, and the leave. `idle` is the server's CPU time a second without.
+    /// A join while media rests, up to its last subscription, and the leave. `idle` is the server's CPU time a second
+    /// without.
     fn join_at_rest(&mut self, idle: Option<f64>) -> Result<RestingJoin> {
         let tracks = 2 * self.options.participants as usize;
         let (from, before) = (Instant::now(), self.cpu_s());

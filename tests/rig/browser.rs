@@ -1,8 +1,9 @@
-//! Chromium, driven by Playwright in a Node.js child that takes one JSON line a command and answers each with one; and Firefox, by
-//! Puppeteer.
+//! Chromium, driven by Playwright in a Node.js child that takes one JSON line a command and answers each with one; and
+//! Firefox, by Puppeteer.
 //!
-//! The child serves our own pages (`tests/browser/*.html`) below the tested server's origin, at `/__rig/`, so that they need
-//! neither a second server nor CORS. Camera and microphone are Chromium's fakes: a rolling clock and a beep a second.
+//! The child serves our own pages (`tests/browser/*.html`) below the tested server's origin, at `/__rig/`, so that they
+//! need neither a second server nor CORS. Camera and microphone are Chromium's fakes: a rolling clock and a beep a
+//! second.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,4 +1,5 @@
-//! ICE candidates as text (RFC 8839 §5.1) and as LiveKit trickles them. UDP hosts by address; all others are none for us.
+//! ICE candidates as text (RFC 8839 §5.1) and as LiveKit trickles them. UDP hosts by address; all others are none for
+//! us.
 
 use std::net::SocketAddr;
 

@@ -1,6 +1,8 @@
-//! Data channels that the server opens: SCTP inside DTLS, accepted and acknowledged (RFC 8831, RFC 8832). Nothing is said on them.
+//! Data channels that the server opens: SCTP inside DTLS, accepted and acknowledged (RFC 8831, RFC 8832). Nothing is
+//! said on them.
 //!
-//! A server that opens channels of its own may wait for their association before it sends media that is negotiated later.
+//! A server that opens channels of its own may wait for their association before it sends media that is negotiated
+//! later.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

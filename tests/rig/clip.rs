@@ -1,7 +1,7 @@
 //! Two seconds of real VP8 and Opus, made by FFmpeg once and kept below `target/`: for publishers without an encoder.
 //!
-//! 320 × 180 pixels, 15 pictures a second, a keyframe a second; a tone of 440 Hz, 20 ms a packet. [`Clip::load`] gives the encoded
-//! frames, [`folder`] the files (`clip.ivf`, `clip.ogg`) for clients that read them themselves.
+//! 320 × 180 pixels, 15 pictures a second, a keyframe a second; a tone of 440 Hz, 20 ms a packet. [`Clip::load`] gives
+//! the encoded frames, [`folder`] the files (`clip.ivf`, `clip.ogg`) for clients that read them themselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};

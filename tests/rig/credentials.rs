@@ -42,8 +42,8 @@ impl SrtpOffer {
     }
 }
 
-/// The certificate and DTLS settings, shared by any number of peers: making a certificate for each would cost more than all
-/// else.
+/// The certificate and DTLS settings, shared by any number of peers: making a certificate for each would cost more than
+/// all else.
 #[derive(Clone)]
 pub struct Credentials {
     pub(crate) provider: Arc<AwsLcRsProvider>,

@@ -44,7 +44,8 @@ pub fn keyframes(media: &Path) -> Result<Vec<bool>> {
     Ok(text.lines().map(|line| line.contains('K')).collect())
 }
 
-/// The pictures of a file as gray bytes, `width` × `height` each, one for each packet: FFmpeg must not fill in what is missing.
+/// The pictures of a file as gray bytes, `width` × `height` each, one for each packet: FFmpeg must not fill in what is
+/// missing.
 pub fn decode_gray(media: &Path, width: u32, height: u32) -> Result<Vec<u8>> {
     let (file, size) = (media.to_string_lossy(), format!("scale={width}:{height}:flags=area"));
     judge(

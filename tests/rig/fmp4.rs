@@ -1,5 +1,5 @@
-//! What a CMAF part or segment says of its timeline: box walking of our own (ISO/IEC 14496-12), so that the packager's writer
-//! is judged by a second reading of the standard. Sizes and counts come from the file and are checked.
+//! What a CMAF part or segment says of its timeline: box walking of our own (ISO/IEC 14496-12), so that the packager's
+//! writer is judged by a second reading of the standard. Sizes and counts come from the file and are checked.
 
 use crate::error::{Error, Result};
 

@@ -24,7 +24,8 @@ pub struct Speaker {
     pub tone_hz: u32,
     /// Width and height.
     pub size: (u32, u32),
-    /// Flash and tick once a second instead of picture and tone; the picture sent so much later than the sound, milliseconds.
+    /// Flash and tick once a second instead of picture and tone; the picture sent so much later than the sound,
+    /// milliseconds.
     pub flash: Option<u32>,
     /// Send everything to this port of 127.0.0.1 instead of to the server's candidate: a relay.
     pub via_port: Option<u16>,

@@ -81,8 +81,8 @@ impl Http {
         Ok(Reply { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 
-    /// Sends bytes as they are, over a connection of their own; the status answered. For requests that no client library sends,
-    /// and for answers that come before the request is complete.
+    /// Sends bytes as they are, over a connection of their own; the status answered. For requests that no client
+    /// library sends, and for answers that come before the request is complete.
     pub fn raw_status(&self, request: &[u8]) -> Result<u16> {
         let address = self.origin.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).map_err(Error::io("connecting for a raw request"))?;

@@ -85,13 +85,15 @@ impl Agent {
         self.valid && (self.role == Role::Controlling || self.nominated)
     }
 
-    /// A connectivity check, which is also the consent to go on sending (RFC 7675 §5.1). The controlling end's nominates the pair.
+    /// A connectivity check, which is also the consent to go on sending (RFC 7675 §5.1). The controlling end's
+    /// nominates the pair.
     pub fn check(&self) -> Result<Vec<u8>> {
         let username = format!("{}:{}", self.theirs.ufrag, self.ours.ufrag);
         request(&username, &self.theirs.pwd, self.role, self.tie_breaker, self.provider.crypto())
     }
 
-    /// Takes a STUN message; the answer to send to `from`, if there is one. Messages that the other end has not authenticated are ignored.
+    /// Takes a STUN message; the answer to send to `from`, if there is one. Messages that the other end has not
+    /// authenticated are ignored.
     pub fn hear(&mut self, datagram: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
         let mut message = Message::new();
         message.unmarshal_binary(datagram).ok()?;

@@ -1,4 +1,5 @@
-//! How bad a network is, and what that means for one datagram. Nothing but the draws: [`crate::relay`] carries them out.
+//! How bad a network is, and what that means for one datagram. Nothing but the draws: [`crate::relay`] carries them
+//! out.
 
 use std::time::Duration;
 

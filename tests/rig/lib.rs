@@ -1,7 +1,7 @@
 //! The rig that the end-to-end tests and the measuring programs share.
 //!
-//! It knows the server only from outside: its binary, its HTTP surface and its UDP port. Nothing here links a part of the
-//! product, so that a mistake in a parser of ours cannot hide in both ends of a test.
+//! It knows the server only from outside: its binary, its HTTP surface and its UDP port. Nothing here links a part of
+//! the product, so that a mistake in a parser of ours cannot hide in both ends of a test.
 //!
 //! | module | gives |
 //! |---|---|

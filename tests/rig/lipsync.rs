@@ -1,7 +1,7 @@
 //! Lip sync, from what was written: when the picture flashes and when the sound beeps.
 //!
-//! Pure but for [`measure`], which decodes two recordings with FFmpeg. A flash is a frame that is suddenly brighter in some
-//! part of the picture, a beep is sound after silence; each beep is held against the nearest flash.
+//! Pure but for [`measure`], which decodes two recordings with FFmpeg. A flash is a frame that is suddenly brighter in
+//! some part of the picture, a beep is sound after silence; each beep is held against the nearest flash.
 
 use std::path::Path;
 

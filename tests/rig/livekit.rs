@@ -1,7 +1,7 @@
 //! A client of LiveKit's protocol, for load: one track published, any number watched. Blocking, like [`crate::peer`].
 //!
-//! With two peer connections, as `/rtc` has it: what is published on the one, and what is watched on the other, whose offers are the
-//! server's and are answered as they come. Candidates may stand in descriptions or be trickled.
+//! With two peer connections, as `/rtc` has it: what is published on the one, and what is watched on the other, whose
+//! offers are the server's and are answered as they come. Candidates may stand in descriptions or be trickled.
 
 use std::net::{SocketAddr, UdpSocket};
 

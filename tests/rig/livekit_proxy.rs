@@ -1,11 +1,12 @@
 //! A bad network for LiveKit's own clients: a proxy in front of the server that leads their media through relays.
 //!
-//! They take the server's candidates from SDP that comes as protobuf on a WebSocket, so a [`Relay`] alone cannot get in between. Here
-//! what the server says on `/rtc…` is decoded, and each section is left one candidate: a relay to what was its first of UDP and IPv4.
-//! Candidates of TCP, which nothing could make lossy, are left out. All else passes as it is: other requests, refusals, whatever
-//! clients say.
+//! They take the server's candidates from SDP that comes as protobuf on a WebSocket, so a [`Relay`] alone cannot get in
+//! between. Here what the server says on `/rtc…` is decoded, and each section is left one candidate: a relay to what
+//! was its first of UDP and IPv4. Candidates of TCP, which nothing could make lossy, are left out. All else passes as
+//! it is: other requests, refusals, whatever clients say.
 //!
-//! A connection has two threads, which end with it. A relay for each of the server's media ports, so [`PEERS_MAX`] peers on each.
+//! A connection has two threads, which end with it. A relay for each of the server's media ports, so [`PEERS_MAX`]
+//! peers on each.
 //!
 //! [`PEERS_MAX`]: crate::relay::PEERS_MAX
 

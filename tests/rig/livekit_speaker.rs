@@ -1,4 +1,5 @@
-//! A participant of LiveKit's protocol that publishes a camera and a microphone on one peer connection, and watches nobody.
+//! A participant of LiveKit's protocol that publishes a camera and a microphone on one peer connection, and watches
+//! nobody.
 
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
@@ -67,8 +68,8 @@ impl LivekitSpeaker {
         Ok(Self { peer: Peer::connect(credentials, signalled)?, tracks, signal, heard_bytes: 0 })
     }
 
-    /// To be called every second or so: reads what the server has said meanwhile, and pings it. `Err` once it bids to leave or has
-    /// ended the connection.
+    /// To be called every second or so: reads what the server has said meanwhile, and pings it. `Err` once it bids to
+    /// leave or has ended the connection.
     pub fn beat(&mut self) -> Result<()> {
         self.heard_bytes += self.signal.attend()?;
         Ok(())

@@ -1,7 +1,8 @@
-//! Native participants of a meeting: each publishes a camera and a microphone in a loop, and one thread serves them all.
+//! Native participants of a meeting: each publishes a camera and a microphone in a loop, and one thread serves them
+//! all.
 //!
-//! Sixty of them send some 5000 packets a second, for which a tenth of a core is enough. They join one by one on the caller's thread,
-//! and may leave, come back and rest at any time.
+//! Sixty of them send some 5000 packets a second, for which a tenth of a core is enough. They join one by one on the
+//! caller's thread, and may leave, come back and rest at any time.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

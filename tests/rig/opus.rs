@@ -1,4 +1,5 @@
-//! RTP packets that look like Opus to whoever forwards them (RFC 7587) and carry their send time. No decoder would like them.
+//! RTP packets that look like Opus to whoever forwards them (RFC 7587) and carry their send time. No decoder would like
+//! them.
 //!
 //! Without audio levels (RFC 6464): nobody counts as speaking.
 

@@ -1,7 +1,7 @@
 //! Participants on LiveKit's own Go and Python SDKs: child processes that publish, count what comes, and send data.
 //!
-//! The programs are `tests/go` and `tests/livekit/participant.py`. Commands go to a child as lines, events come back as JSON lines:
-//! `tests/go/main.go` names them.
+//! The programs are `tests/go` and `tests/livekit/participant.py`. Commands go to a child as lines, events come back as
+//! JSON lines: `tests/go/main.go` names them.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};

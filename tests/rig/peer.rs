@@ -1,7 +1,8 @@
 //! One WebRTC peer of our own: offer and answer over WHIP or WHEP, ICE as a full agent, DTLS in either role, SRTP.
 //!
-//! For load and for clients that behave badly on purpose; real clients are Chromium and GStreamer. Blocking: the caller owns
-//! the thread. One socket a peer, connected to the server. A peer keeps its SRTP contexts and little else once it is up.
+//! For load and for clients that behave badly on purpose; real clients are Chromium and GStreamer. Blocking: the caller
+//! owns the thread. One socket a peer, connected to the server. A peer keeps its SRTP contexts and little else once it
+//! is up.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -171,7 +172,8 @@ impl Peer {
         self.agent.check()
     }
 
-    /// Takes a datagram that is no media, and answers it: a check of the server's, or DTLS, in which it may open data channels.
+    /// Takes a datagram that is no media, and answers it: a check of the server's, or DTLS, in which it may open data
+    /// channels.
     pub fn hear(&mut self, datagram: &[u8]) {
         if ice::is_stun(datagram) {
             if let Some(answer) = self.agent.hear(datagram, self.server) {

@@ -53,8 +53,8 @@ pub fn resident_bytes(pid: u32) -> Option<u64> {
     Some(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64)
 }
 
-/// CPU time of every process of the machine so far. Exact, where `/proc/stat` counts ticks, which work that wakes with the tick
-/// escapes or hogs. A container's processes see only those of their own container.
+/// CPU time of every process of the machine so far. Exact, where `/proc/stat` counts ticks, which work that wakes with
+/// the tick escapes or hogs. A container's processes see only those of their own container.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessTimes {
     /// By pid: its own time, and that of the children it has waited for.
@@ -81,8 +81,8 @@ impl ProcessTimes {
         times
     }
 
-    /// What all processes but `except` have used since `before`; those that came and went meanwhile by what their parents were
-    /// told of them.
+    /// What all processes but `except` have used since `before`; those that came and went meanwhile by what their
+    /// parents were told of them.
     pub fn used_since(&self, before: &Self, except: &[u32]) -> Duration {
         let others = || self.by_pid.iter().filter(|(pid, _)| !except.contains(pid));
         let old = |pid: &u32| before.by_pid.get(pid).copied().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Records a broadcast while it goes out, segment by segment, to judge its timeline afterwards.
 //!
-//! One thread polls the media playlists twice a second, so segments must last a second or more. What is recorded is held in
-//! memory: minutes, not hours.
+//! One thread polls the media playlists twice a second, so segments must last a second or more. What is recorded is
+//! held in memory: minutes, not hours.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -106,8 +106,8 @@ impl Recording {
         Ok(ticks as f64 / f64::from(timescale(&self.init)?))
     }
 
-    /// Each fragment begins where the last one ended, and no sample is longer than `sample_ms_max`: nothing is missing, and
-    /// nothing that is missing is hidden in a long sample.
+    /// Each fragment begins where the last one ended, and no sample is longer than `sample_ms_max`: nothing is missing,
+    /// and nothing that is missing is hidden in a long sample.
     pub fn check_timeline(&self, sample_ms_max: u64) -> Result<()> {
         let ticks_max = u64::from(timescale(&self.init)?) * sample_ms_max / 1000;
         let fragments = self.fragments()?;

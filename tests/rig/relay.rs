@@ -1,8 +1,8 @@
 //! A bad network: a UDP relay between peers and the server that loses, reorders and repeats datagrams.
 //!
-//! Which datagram meets which fate follows from the seed and the order of arrival alone. A relay stands for the server's
-//! candidate: a peer (or the test page) sends everything to [`Relay::address`]. Up to [`PEERS_MAX`] peers; further ones are
-//! not served. Held-back datagrams are bounded; beyond, they are let through.
+//! Which datagram meets which fate follows from the seed and the order of arrival alone. A relay stands for the
+//! server's candidate: a peer (or the test page) sends everything to [`Relay::address`]. Up to [`PEERS_MAX`] peers;
+//! further ones are not served. Held-back datagrams are bounded; beyond, they are let through.
 
 use std::collections::BinaryHeap;
 use std::net::{SocketAddr, UdpSocket};
@@ -45,7 +45,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay to `server`. Perfect at first: see [`Relay::impair`]. Prints its seed, which `SPILLWAY_SEED` sets.
+    /// Starts a relay to `server`. Perfect at first: see [`Relay::impair`]. Prints its seed, which `SPILLWAY_SEED`
+    /// sets.
     pub fn start(server: SocketAddr) -> Result<Self> {
         let seed = std::env::var("SPILLWAY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
         eprintln!("relay to {server}: SPILLWAY_SEED={seed}");

@@ -1,4 +1,5 @@
-//! Offers to print, answers to read, candidates to move elsewhere: only the few lines a client of ours needs (RFC 8866, RFC 8829).
+//! Offers to print, answers to read, candidates to move elsewhere: only the few lines a client of ours needs (RFC 8866,
+//! RFC 8829).
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -208,8 +209,8 @@ pub fn with_one_candidate(sdp: &str, mut moved: impl FnMut(SocketAddr) -> Option
     sdp.lines().filter_map(&mut keep).map(|line| line + "\r\n").collect()
 }
 
-/// `candidate:<foundation> <component> <transport> <priority> <address> <port> …` (RFC 8839 §5.1), moved; `None` if it is none of UDP
-/// and IPv4.
+/// `candidate:<foundation> <component> <transport> <priority> <address> <port> …` (RFC 8839 §5.1), moved; `None` if it
+/// is none of UDP and IPv4.
 pub fn redirected(candidate: &str, mut moved: impl FnMut(SocketAddr) -> Option<SocketAddr>) -> Option<String> {
     let mut words: Vec<&str> = candidate.split(' ').collect();
     let [_, _, transport, _, address, port, ..] = words[..] else { return None };

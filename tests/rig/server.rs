@@ -1,8 +1,8 @@
 //! The server under test: its process, from a free port to its end.
 //!
-//! One at a time in a test binary (the servers would fight for the machine's CPU, and their latencies would say nothing), so
-//! [`Server::start`] waits for the last one's end. A server ends with the test: by SIGTERM, and by SIGKILL where that does
-//! not help. Its log and data stay when the test fails, and the test says where.
+//! One at a time in a test binary (the servers would fight for the machine's CPU, and their latencies would say
+//! nothing), so [`Server::start`] waits for the last one's end. A server ends with the test: by SIGTERM, and by SIGKILL
+//! where that does not help. Its log and data stay when the test fails, and the test says where.
 
 use std::fs::File;
 use std::net::{IpAddr, TcpListener, UdpSocket};
@@ -53,8 +53,8 @@ impl Default for Demo {
 }
 
 impl Demo {
-    /// With one thread for media, and so one port, that a relay can stand in front of: with several, which port a session will
-    /// have is not known before its answer.
+    /// With one thread for media, and so one port, that a relay can stand in front of: with several, which port a
+    /// session will have is not known before its answer.
     pub fn with_one_port() -> Self {
         Self { environment: vec![("SPILLWAY__SFU__SHARDS".into(), "1".into())], ..Self::default() }
     }

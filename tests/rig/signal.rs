@@ -1,6 +1,7 @@
 //! A signal connection of LiveKit's protocol, version 0 (`/rtc`): protobuf on a WebSocket. Blocking.
 //!
-//! It keeps what the server has said so far and answers its offers by itself, so that callers only wait for the state they need.
+//! It keeps what the server has said so far and answers its offers by itself, so that callers only wait for the state
+//! they need.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -152,8 +153,8 @@ impl Signal {
         self.say(Request::Answer(answer))
     }
 
-    /// To be called now and then, so that the server knows that we are there. Offers that came meanwhile are answered; all else that
-    /// it has said is dropped.
+    /// To be called now and then, so that the server knows that we are there. Offers that came meanwhile are answered;
+    /// all else that it has said is dropped.
     pub fn beat(&mut self) {
         if self.pinged.elapsed() < PING_INTERVAL {
             return;
@@ -176,8 +177,8 @@ impl Signal {
         }
     }
 
-    /// To be called every second or so: pings as [`Signal::beat`] does, and hears all that came meanwhile. The bytes of it; `Err` once
-    /// the server bids to leave or ends the connection.
+    /// To be called every second or so: pings as [`Signal::beat`] does, and hears all that came meanwhile. The bytes of
+    /// it; `Err` once the server bids to leave or ends the connection.
     pub(crate) fn attend(&mut self) -> Result<u64> {
         if self.pinged.elapsed() >= PING_INTERVAL {
             self.pinged = Instant::now();
@@ -200,7 +201,8 @@ impl Signal {
         end.map(|()| heard)
     }
 
-    /// Says nothing, and reads what the server says until it ends the connection. How long that took; `Err` after `max`.
+    /// Says nothing, and reads what the server says until it ends the connection. How long that took; `Err` after
+    /// `max`.
     pub fn wait_for_end(&mut self, max: Duration) -> Result<Duration> {
         let start = Instant::now();
         while start.elapsed() < max {

@@ -8,7 +8,8 @@ pub fn quantile(samples: &[f64], share: f64) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// By how much `y` grows per unit of `x`: the least-squares line through the points. 0 with fewer than two different `x`.
+/// By how much `y` grows per unit of `x`: the least-squares line through the points. 0 with fewer than two different
+/// `x`.
 pub fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len().max(1) as f64;
     let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / n;

@@ -1,4 +1,5 @@
-//! RTP packets that look like VP8 to whoever forwards them (RFC 7741) and carry their send time. No decoder would like them.
+//! RTP packets that look like VP8 to whoever forwards them (RFC 7741) and carry their send time. No decoder would like
+//! them.
 
 use crate::mark;
 pub use crate::mark::sent_ns;

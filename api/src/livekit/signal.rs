@@ -1,5 +1,5 @@
-//! LiveKit's clients: the WebSockets `/rtc` (two peer connections) and `/rtc/v1` (one), and `validate` below each, which says why it
-//! would not open.
+//! LiveKit's clients: the WebSockets `/rtc` (two peer connections) and `/rtc/v1` (one), and `validate` below each,
+//! which says why it would not open.
 //!
 //! What is said on the socket is the SFU's; here frames are carried.
 

@@ -1,8 +1,8 @@
 //! LiveKit's server API: `POST /twirp/livekit.{Service}/{Method}`, Twirp (v7) with JSON and protobuf bodies.
 //!
-//! Served are the calls about rooms, who is in them, and what they may do (`RoomService`), a room's broadcast (`Egress`), and
-//! publishers by WHIP (`Ingress`). Those of several servers (forwarding and moving participants), RPC by the server, and what the
-//! media plane does not do answer Twirp's `unimplemented`.
+//! Served are the calls about rooms, who is in them, and what they may do (`RoomService`), a room's broadcast
+//! (`Egress`), and publishers by WHIP (`Ingress`). Those of several servers (forwarding and moving participants), RPC
+//! by the server, and what the media plane does not do answer Twirp's `unimplemented`.
 
 use axum::Router;
 use axum::body::Body;

@@ -1,7 +1,8 @@
 //! Tells others what happens in rooms: LiveKit's webhooks.
 //!
-//! Each event is a POST whose body a token vouches for. What happened in one room arrives in order: an event is tried until it is
-//! taken, with growing pauses, and given up after [`TRIES`]; meanwhile those behind it wait, up to [`WAITING_MAX`], and nothing else does.
+//! Each event is a POST whose body a token vouches for. What happened in one room arrives in order: an event is tried
+//! until it is taken, with growing pauses, and given up after [`TRIES`]; meanwhile those behind it wait, up to
+//! [`WAITING_MAX`], and nothing else does.
 
 use std::collections::HashMap;
 use std::sync::Arc;

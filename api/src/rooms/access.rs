@@ -1,7 +1,8 @@
 //! `RoomAccess`: the facts in memory that decide about a room's viewers, read by every request of the origin.
 //!
-//! [`Accesses`] follows the table of rooms: [`super::Rooms`] writes both. A broadcast holds its room's [`RoomAccess`], so that a change of
-//! visibility counts from the next request on, and a deleted room's last minute is watched by those who could watch it before.
+//! [`Accesses`] follows the table of rooms: [`super::Rooms`] writes both. A broadcast holds its room's [`RoomAccess`],
+//! so that a change of visibility counts from the next request on, and a deleted room's last minute is watched by those
+//! who could watch it before.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -80,8 +80,8 @@ impl Room {
         }
     }
 
-    /// Names this very room: one that is made again under its name has another. Made of the moment of its making, so two rooms of one
-    /// name would have to be made within a millisecond to share it.
+    /// Names this very room: one that is made again under its name has another. Made of the moment of its making, so
+    /// two rooms of one name would have to be made within a millisecond to share it.
     pub(crate) fn sid(&self) -> String {
         format!("RM_{:x}", self.created_at_utc_ms)
     }

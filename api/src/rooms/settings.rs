@@ -1,7 +1,8 @@
 //! The three settings of a room that decide when it is on the air, who may watch, and whether it is recorded.
 //!
-//! Each defaults to the closed end: [`RoomSettings::default`] is what a room gets that a LiveKit token or `CreateRoom` makes, where the
-//! operator has not set another. A stored word that this version does not know reads as that default too.
+//! Each defaults to the closed end: [`RoomSettings::default`] is what a room gets that a LiveKit token or `CreateRoom`
+//! makes, where the operator has not set another. A stored word that this version does not know reads as that default
+//! too.
 
 use std::fmt;
 use std::marker::PhantomData;

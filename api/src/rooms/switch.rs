@@ -7,7 +7,8 @@ use super::settings::BroadcastSetting;
 pub struct BroadcastSwitch {
     /// How it is set.
     pub setting: BroadcastSetting,
-    /// When it was last switched on. UTC, milliseconds since the Unix epoch; 0: it has stood so since the room was made.
+    /// When it was last switched on. UTC, milliseconds since the Unix epoch; 0: it has stood so since the room was
+    /// made.
     pub on_at_utc_ms: i64,
     /// When it was switched off after that; `None`: it is on, or has been off since the room was made.
     pub off_at_utc_ms: Option<i64>,

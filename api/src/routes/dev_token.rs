@@ -1,7 +1,7 @@
 //! `POST /v1/rooms/{room}/dev-token`: a publisher's token for whoever asks.
 //!
-//! Mounted only where the server runs with development keys (`spillway demo`), so that the stage page works without a token
-//! made by hand. Elsewhere the path does not exist. Private rooms need a token made by hand here too.
+//! Mounted only where the server runs with development keys (`spillway demo`), so that the stage page works without a
+//! token made by hand. Elsewhere the path does not exist. Private rooms need a token made by hand here too.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! `/healthz` (the process answers), `/readyz` (it should get traffic), `/metrics` (Prometheus text).
 //!
-//! `/metrics` names no room and no user, but it tells how busy the server is: a proxy in front may want to keep it inside.
+//! `/metrics` names no room and no user, but it tells how busy the server is: a proxy in front may want to keep it
+//! inside.
 
 use axum::Router;
 use axum::extract::State;

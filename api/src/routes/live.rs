@@ -1,11 +1,12 @@
 //! The LL-HLS origin: `GET`/`HEAD /live/{room}/…`, and `/live/t/{token}/{room}/…` with a playback token.
 //!
-//! Whoever may not watch a room is told the same as of a room that is not on the air or does not exist. Only playback tokens count
-//! here, for a cache that keeps an answer looks at the URL alone. No body contains a token: playlists have relative URIs.
+//! Whoever may not watch a room is told the same as of a room that is not on the air or does not exist. Only playback
+//! tokens count here, for a cache that keeps an answer looks at the URL alone. No body contains a token: playlists have
+//! relative URIs.
 //!
-//! What a request gets, and when, is `packager`'s to say; how long a cache may keep it is `cdn-config`'s. Here both become a
-//! response, and nothing else: no cookie, no `Vary` but `Accept-Encoding`, and that on playlists alone, for every other
-//! word would split an edge's cache.
+//! What a request gets, and when, is `packager`'s to say; how long a cache may keep it is `cdn-config`'s. Here both
+//! become a response, and nothing else: no cookie, no `Vary` but `Accept-Encoding`, and that on playlists alone, for
+//! every other word would split an edge's cache.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -98,8 +99,8 @@ async fn object(State(app): State<App>, uri: Uri, from: Option<Extension<Caller>
     finish(served, Sent { target_duration: target_duration(&*entry.playback), token }, Some(&headers))
 }
 
-/// The broadcast, if whoever asks may watch it and the path is not of an earlier room of its name. A token is verified even where there
-/// is no broadcast, so that it takes as long to be refused.
+/// The broadcast, if whoever asks may watch it and the path is not of an earlier room of its name. A token is verified
+/// even where there is no broadcast, so that it takes as long to be refused.
 fn admitted<'a>(
     app: &App,
     asked: Asked<'a>,
@@ -121,8 +122,8 @@ fn admitted<'a>(
     Some((asked, entry, token))
 }
 
-/// Whether a path names no broadcast that began before the room was made: recordings lie under the room's name, and those of an earlier
-/// room are not this one's to show. An epoch is the time in base 36.
+/// Whether a path names no broadcast that began before the room was made: recordings lie under the room's name, and
+/// those of an earlier room are not this one's to show. An epoch is the time in base 36.
 fn is_since(path: &str, created_at_utc_ms: i64) -> bool {
     let epoch = path.split_once('/').map(|(epoch, _)| i64::from_str_radix(epoch, 36));
     !matches!(epoch, Some(Ok(began_at_utc_ms)) if began_at_utc_ms < created_at_utc_ms)

@@ -1,8 +1,8 @@
 //! `/v1/rooms`: create, list, look, change, delete.
 //!
-//! Looking is for whoever may see the room ([`crate::admission`]): everybody, for the lobby and the watch page, unless it is private.
-//! [`crate::Config::lobby`] narrows the list. Creating and deleting take a token with `roomCreate`, changing one with `roomAdmin` for
-//! the room (or `roomCreate`).
+//! Looking is for whoever may see the room ([`crate::admission`]): everybody, for the lobby and the watch page, unless
+//! it is private. [`crate::Config::lobby`] narrows the list. Creating and deleting take a token with `roomCreate`,
+//! changing one with `roomAdmin` for the room (or `roomCreate`).
 
 use axum::body::Body;
 use axum::extract::{Path, State};

@@ -1,7 +1,7 @@
 //! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): `/whip/{room}`, `/whep/{room}`, and the URLs of their sessions.
 //!
-//! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send it with
-//! all of them, so an overheard session URL alone ends nobody's session.
+//! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send
+//! it with all of them, so an overheard session URL alone ends nobody's session.
 
 use axum::Router;
 use axum::body::Body;
@@ -88,7 +88,8 @@ async fn join(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    // First of all, and bounded: an answer before the body has been read would end a connection that the client keeps alive.
+    // First of all, and bounded: an answer before the body has been read would end a connection that the client keeps
+    // alive.
     let offer = extract::text(&app.config, &headers, body, SDP).await;
     joiner.check_address(&headers)?;
     let grants = auth::grants(&app.keys, &headers)?;

@@ -18,7 +18,8 @@ use tower::ServiceExt as _;
 use crate::extract::Caller;
 use crate::{Config, Lifecycle};
 
-/// Requests at once on one HTTP/2 connection. An edge may have as many playlists waiting as there are renditions and rooms.
+/// Requests at once on one HTTP/2 connection. An edge may have as many playlists waiting as there are renditions and
+/// rooms.
 const H2_STREAMS_MAX: u32 = 250;
 /// A larger head is refused, bytes.
 const HEAD_BYTES_MAX: u32 = 16 * 1024;

@@ -1,8 +1,8 @@
 //! The surface on sockets: accepting, TLS, limits, and an end within a bound.
 //!
 //! [`Server::bind`] takes the addresses before anything else starts; [`Server::serve`] runs until [`Lifecycle::close`].
-//! Each connection is one task, owned by the acceptor's `JoinSet`; when `connections_max` are open, a further one is closed
-//! as soon as it is accepted.
+//! Each connection is one task, owned by the acceptor's `JoinSet`; when `connections_max` are open, a further one is
+//! closed as soon as it is accepted.
 
 mod connection;
 mod tls;

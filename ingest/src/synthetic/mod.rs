@@ -1,8 +1,8 @@
 //! Synthetic speakers: test pictures and tones, published over real WebRTC by WHIP. For demos and tests.
 //!
-//! The picture carries the time it was made, readable by a machine (see [`picture`] for the layout); with every
-//! second of UTC a square flashes and a tone beeps, for a tenth of a second, at the same instant. Each speaker has a colour and a
-//! pitch of its own. Reconnects with back-off when the server goes away.
+//! The picture carries the time it was made, readable by a machine (see [`picture`] for the layout); with every second
+//! of UTC a square flashes and a tone beeps, for a tenth of a second, at the same instant. Each speaker has a colour
+//! and a pitch of its own. Reconnects with back-off when the server goes away.
 
 pub mod picture;
 mod publisher;

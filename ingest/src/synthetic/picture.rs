@@ -1,8 +1,8 @@
 //! The picture of a synthetic speaker, and the time burned into it.
 //!
 //! # The counter
-//! One row of 24 cells, black (Y 16) or white (Y 235), the most significant bit first, white for 1. All positions are shares
-//! of the picture, so the row can be read at any size:
+//! One row of 24 cells, black (Y 16) or white (Y 235), the most significant bit first, white for 1. All positions are
+//! shares of the picture, so the row can be read at any size:
 //!
 //! | | from | size |
 //! |---|---|---|
@@ -11,8 +11,8 @@
 //! | marker, always white | 0.0125 of the width | 0.0375 |
 //! | parity: white if the number of ones is odd | 0.95 of the width | 0.0375 |
 //!
-//! Sample the middle of each cell; a value between 96 and 160 (of 255) is neither, and the picture illegible. The number
-//! is the UTC of the frame's capture in milliseconds since 1970, modulo 2^24 (it wraps every 4.66 h).
+//! Sample the middle of each cell; a value between 96 and 160 (of 255) is neither, and the picture illegible. The
+//! number is the UTC of the frame's capture in milliseconds since 1970, modulo 2^24 (it wraps every 4.66 h).
 //!
 //! Below are the name and a clock for people, a bar that moves, and in the lower right corner the square that flashes:
 //! from 0.75 of the width and 0.65 of the height on, 0.2 wide and 0.25 high.
@@ -56,8 +56,8 @@ pub fn counter(utc_ms: i64) -> u32 {
     utc_ms.rem_euclid(1 << BITS) as u32
 }
 
-/// The capture time of a counter that was read at `now_ms`: the latest time with that counter, not later than two seconds
-/// after `now_ms` (clocks differ).
+/// The capture time of a counter that was read at `now_ms`: the latest time with that counter, not later than two
+/// seconds after `now_ms` (clocks differ).
 pub fn captured_ms(counter: u32, now_ms: i64) -> i64 {
     let limit = now_ms + 2000;
     limit - (limit - i64::from(counter)).rem_euclid(1 << BITS)

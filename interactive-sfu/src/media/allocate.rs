@@ -1,8 +1,8 @@
 //! How pictures share a path.
 //!
-//! First every picture gets its smallest layer, in order, while there is room; then each in turn the next larger one, as long as
-//! that fits. Whoever speaks comes first in both. What is left is offered to all of them, for whoever keeps a layer that has become
-//! a little dearer. Pure.
+//! First every picture gets its smallest layer, in order, while there is room; then each in turn the next larger one,
+//! as long as that fits. Whoever speaks comes first in both. What is left is offered to all of them, for whoever keeps
+//! a layer that has become a little dearer. Pure.
 
 /// A picture that is wanted.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,8 @@
 //! How much a publisher's path carries, told to it by REMB (draft-alvestrand-rmcat-remb-03).
 //!
-//! Delay first: packets carry their sending time (abs-send-time); when the queue on the way grows, the estimate falls below what
-//! arrives, before anything is lost. Losses second, for senders without that extension. It recovers by a few percent a second,
-//! never far beyond what is really sent. No I/O and no clock. Driven by the publisher's peer.
+//! Delay first: packets carry their sending time (abs-send-time); when the queue on the way grows, the estimate falls
+//! below what arrives, before anything is lost. Losses second, for senders without that extension. It recovers by a few
+//! percent a second, never far beyond what is really sent. No I/O and no clock. Driven by the publisher's peer.
 
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,8 @@ impl UplinkEstimate {
         }
     }
 
-    /// Once an interval: what arrived in it, and what was lost (of 256), if that can be told: else nothing is taken back. Returns what to tell the publisher.
+    /// Once an interval: what arrived in it, and what was lost (of 256), if that can be told: else nothing is taken
+    /// back. Returns what to tell the publisher.
     pub(crate) fn update(&mut self, received_bits_per_second: u32, fraction_lost: Option<u8>, now: Instant) -> u32 {
         let fraction_lost = fraction_lost.unwrap_or(self.lost.min(LOSS_HIGH));
         self.lost = fraction_lost;

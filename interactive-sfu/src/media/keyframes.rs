@@ -1,8 +1,9 @@
 //! Keyframe requests, collapsed.
 //!
-//! Any number of requests become at most one keyframe per interval and layer, and no PLI (RFC 4585 §6.3.1) once one has come. A PLI
-//! that no keyframe answers is sent again, soon and then more patiently: browsers ignore one that follows another closely.
-//! No I/O and no clock. Driven by the shard: once at the publisher, and once in every fan-out on another shard.
+//! Any number of requests become at most one keyframe per interval and layer, and no PLI (RFC 4585 §6.3.1) once one has
+//! come. A PLI that no keyframe answers is sent again, soon and then more patiently: browsers ignore one that follows
+//! another closely. No I/O and no clock. Driven by the shard: once at the publisher, and once in every fan-out on
+//! another shard.
 
 use std::time::{Duration, Instant};
 

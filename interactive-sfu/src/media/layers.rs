@@ -1,7 +1,8 @@
 //! Which of a publisher's layers a subscriber gets.
 //!
-//! As large as it has use for, as dear as its path carries; never more than one keyframe away from a change. Going down is done at
-//! once, going up needs room to spare and patience, or a picture would flap. No I/O and no clock. Driven by the subscription.
+//! As large as it has use for, as dear as its path carries; never more than one keyframe away from a change. Going down
+//! is done at once, going up needs room to spare and patience, or a picture would flap. No I/O and no clock. Driven by
+//! the subscription.
 
 use std::time::{Duration, Instant};
 
@@ -58,8 +59,8 @@ impl Limit {
     }
 }
 
-/// The layers that a subscriber has use for, from small to large. Of a larger picture the one that changes often enough; the
-/// smallest also as slide show, before it pauses.
+/// The layers that a subscriber has use for, from small to large. Of a larger picture the one that changes often
+/// enough; the smallest also as slide show, before it pauses.
 fn rungs(layers: &[LayerInfo], limit: Limit) -> Vec<usize> {
     if limit.is_none() {
         return Vec::new();
@@ -152,7 +153,8 @@ impl LayerChoice {
         self.chosen
     }
 
-    /// A picture that paused is tried again now and then: nothing else shows that a path bears it which is sent nothing.
+    /// A picture that paused is tried again now and then: nothing else shows that a path bears it which is sent
+    /// nothing.
     fn on_trial(&mut self, now: Instant) -> bool {
         let since = |at: Option<Instant>, least| at.is_some_and(|at| now.saturating_duration_since(at) >= least);
         if self.chosen.is_none() && since(self.stepped_down_at, TRIAL_AFTER) {

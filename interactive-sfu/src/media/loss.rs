@@ -1,6 +1,7 @@
 //! What part of packets is lost, from reports that cover a few packets each.
 //!
-//! One packet of four is a quarter, and says nothing: reports are added up until they cover enough. No I/O and no clock.
+//! One packet of four is a quarter, and says nothing: reports are added up until they cover enough. No I/O and no
+//! clock.
 
 /// Packets that a verdict takes.
 const ENOUGH: u32 = 50;

@@ -1,7 +1,7 @@
 //! Whether somebody speaks, from the audio levels that their packets carry (RFC 6464).
 //!
-//! A participant speaks while a good part of the packets of a window are louder than a room's noise. How loud is told in few steps:
-//! each change is a message to everybody. No I/O and no clock. Driven by the publisher.
+//! A participant speaks while a good part of the packets of a window are louder than a room's noise. How loud is told
+//! in few steps: each change is a message to everybody. No I/O and no clock. Driven by the publisher.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What happens to media between a publisher and its subscribers. Pure: packets, times and reports come in, decisions and bytes
-//! come out.
+//! What happens to media between a publisher and its subscribers. Pure: packets, times and reports come in, decisions
+//! and bytes come out.
 
 pub(crate) mod allocate;
 pub(crate) mod estimate;

@@ -1,8 +1,9 @@
 //! Whether a subscriber's path carries more than it is given.
 //!
-//! A receiver's estimate grows to some one and a half times what it receives, which is less than the next layer needs, and by some
-//! eight percent a second. So now and then, for some seconds, more is sent: packets it already has. If the estimate follows, the layer choice steps up; if not, the next
-//! attempt waits longer. No I/O and no clock. Driven by the shard for each subscriber.
+//! A receiver's estimate grows to some one and a half times what it receives, which is less than the next layer needs,
+//! and by some eight percent a second. So now and then, for some seconds, more is sent: packets it already has. If the
+//! estimate follows, the layer choice steps up; if not, the next attempt waits longer. No I/O and no clock. Driven by
+//! the shard for each subscriber.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,8 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    /// `needed`: what the path must show, `sent`: what is sent now; `None`: there is nothing to gain. Returns bytes to send on top.
+    /// `needed`: what the path must show, `sent`: what is sent now; `None`: there is nothing to gain. Returns bytes to
+    /// send on top.
     pub(crate) fn poll(
         &mut self,
         needed_bits_per_second: Option<u64>,

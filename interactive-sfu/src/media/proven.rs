@@ -1,14 +1,14 @@
 //! What a subscriber's path has borne.
 //!
-//! A receiver's estimate hardly exceeds what it receives, so after a while of small pictures it says little about the path. What
-//! was sent without loss, and without the receiver's estimate falling, has been proved, and fades slowly. That an estimate is
-//! below what is sent proves nothing: after a switch to a larger picture it takes its time to follow. No I/O and no clock: told
-//! once a second by the shard.
+//! A receiver's estimate hardly exceeds what it receives, so after a while of small pictures it says little about the
+//! path. What was sent without loss, and without the receiver's estimate falling, has been proved, and fades slowly.
+//! That an estimate is below what is sent proves nothing: after a switch to a larger picture it takes its time to
+//! follow. No I/O and no clock: told once a second by the shard.
 
 /// What a proof loses in a second, per mille: a quarter of it in a minute.
 const FADES_PER_MILLE: u64 = 5;
-/// Loss up to which what is sent counts as borne, of 256: five percent are a bad radio's as often as a full path's, and that shows in
-/// the estimate.
+/// Loss up to which what is sent counts as borne, of 256: five percent are a bad radio's as often as a full path's, and
+/// that shows in the estimate.
 const LOSS_BORNE: u8 = 13;
 /// Loss that disproves, of 256.
 const LOSS_TOO_MUCH: u8 = 26;

@@ -1,11 +1,12 @@
 //! How good a peer's path is, from what it loses and how long it takes.
 //!
-//! Getting worse is told at once, getting better only when it lasts: nobody is helped by an icon that flickers. No I/O and no clock:
-//! one observation a second. Driven by the shard for each peer.
+//! Getting worse is told at once, getting better only when it lasts: nobody is helped by an icon that flickers. No I/O
+//! and no clock: one observation a second. Driven by the shard for each peer.
 
 use std::time::Duration;
 
-/// Loss up to which a path is excellent, and up to which it is good; of 256, as receiver reports tell it (RFC 3550 §6.4.1).
+/// Loss up to which a path is excellent, and up to which it is good; of 256, as receiver reports tell it (RFC 3550
+/// §6.4.1).
 const EXCELLENT_MAX: u8 = 5;
 const GOOD_MAX: u8 = 20;
 /// Round trips up to which a path is excellent, and up to which it is good: twice what ITU-T G.114 says of one way.

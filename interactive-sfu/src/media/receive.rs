@@ -77,7 +77,8 @@ impl Reception {
         }
     }
 
-    /// The layer goes on under another SSRC, whose numbers begin anywhere. Bit rates and the time of the last packet stay.
+    /// The layer goes on under another SSRC, whose numbers begin anywhere. Bit rates and the time of the last packet
+    /// stay.
     pub(crate) fn restart(&mut self) {
         let all = std::mem::take(&mut self.all);
         let media = std::mem::take(&mut self.media);
@@ -90,8 +91,8 @@ impl Reception {
         self.first.map(|_| self.highest)
     }
 
-    /// A packet with 48-bit sequence number `sequence`, original or retransmitted, of `wire_bytes`, `media_bytes` of them payload:
-    /// none of mere padding.
+    /// A packet with 48-bit sequence number `sequence`, original or retransmitted, of `wire_bytes`, `media_bytes` of
+    /// them payload: none of mere padding.
     pub(crate) fn arrived(
         &mut self,
         sequence: u64,

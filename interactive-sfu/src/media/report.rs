@@ -1,8 +1,8 @@
 //! Wall clock and RTP clock: where a layer's timestamps lie in time, and how that is told to subscribers.
 //!
-//! A publisher's sender reports map its timestamps to its NTP clock. That mapping is kept and carried forward, so that a
-//! subscriber's report is true for the forwarded timestamps at the moment it is sent, and sound and picture of one publisher stay
-//! in step whatever layer is forwarded. No I/O and no clock.
+//! A publisher's sender reports map its timestamps to its NTP clock. That mapping is kept and carried forward, so that
+//! a subscriber's report is true for the forwarded timestamps at the moment it is sent, and sound and picture of one
+//! publisher stay in step whatever layer is forwarded. No I/O and no clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

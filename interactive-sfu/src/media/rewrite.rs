@@ -1,11 +1,11 @@
 //! One subscriber's numbering: whatever is forwarded, whichever layer it comes from, becomes one unbroken stream.
 //!
-//! A stretch of packets from one layer is an *epoch* with constant offsets for sequence number, timestamp and VP8's picture ids.
-//! A switch begins the next epoch right after the last packet sent. Old epochs are remembered for packets that come late and
-//! for NACKs. The first sequence number lies in 1024..32767 and nothing below it is ever sent, so that sender and receiver
-//! agree on SRTP's rollover counter; no number is used for two packets, so that GCM's nonces are not either: epochs do not overlap, and
-//! a window over the numbers used refuses whatever would break that.
-//! No I/O and no clock. Driven by the subscription.
+//! A stretch of packets from one layer is an *epoch* with constant offsets for sequence number, timestamp and VP8's
+//! picture ids. A switch begins the next epoch right after the last packet sent. Old epochs are remembered for packets
+//! that come late and for NACKs. The first sequence number lies in 1024..32767 and nothing below it is ever sent, so
+//! that sender and receiver agree on SRTP's rollover counter; no number is used for two packets, so that GCM's nonces
+//! are not either: epochs do not overlap, and a window over the numbers used refuses whatever would break that. No I/O
+//! and no clock. Driven by the subscription.
 
 use std::collections::VecDeque;
 

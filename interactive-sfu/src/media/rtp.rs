@@ -55,8 +55,8 @@ impl Header {
         })
     }
 
-    /// The content of extension element `id` in `packet`, whose header this is. Element headers are not encrypted, so this
-    /// works at any time; believe it after authentication only.
+    /// The content of extension element `id` in `packet`, whose header this is. Element headers are not encrypted, so
+    /// this works at any time; believe it after authentication only.
     pub fn extension<'a>(&self, packet: &'a [u8], id: u8) -> Option<&'a [u8]> {
         let (start, two_byte) = self.extension?;
         let mut rest = packet.get(start..self.len)?;

@@ -1,8 +1,10 @@
-//! Layers within one sequence of packets: smaller pictures of a picture (spatial layers), and fewer of them (temporal layers).
+//! Layers within one sequence of packets: smaller pictures of a picture (spatial layers), and fewer of them (temporal
+//! layers).
 //!
-//! A published sequence is forwarded whole, or thinned to a [`Variant`]: what it leaves out nobody misses, because a [`LayerFilter`]
-//! numbers what stays. So a variant is a layer like any other, and whoever watches it shares it with whoever else does.
-//! Spatial layers are those of VP9 (RFC 9628) and AV1; temporal ones also VP8's (RFC 7741). No I/O and no clock.
+//! A published sequence is forwarded whole, or thinned to a [`Variant`]: what it leaves out nobody misses, because a
+//! [`LayerFilter`] numbers what stays. So a variant is a layer like any other, and whoever watches it shares it with
+//! whoever else does. Spatial layers are those of VP9 (RFC 9628) and AV1; temporal ones also VP8's (RFC 7741). No I/O
+//! and no clock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,8 +48,8 @@ impl Variant {
         place.spatial <= self.spatial && place.temporal <= self.temporal
     }
 
-    /// Whether a receiver of `from` may go on with this one at this packet, which is no keyframe: with less at the start of any
-    /// picture, with more pictures where their references allow it.
+    /// Whether a receiver of `from` may go on with this one at this packet, which is no keyframe: with less at the
+    /// start of any picture, with more pictures where their references allow it.
     pub(crate) fn may_follow(&self, from: &Self, place: &LayerPosition) -> bool {
         let fewer = self.temporal <= from.temporal;
         let more = place.up_from.is_some_and(|least| from.temporal >= least);
@@ -116,7 +118,8 @@ impl Newest {
     }
 }
 
-/// Makes a sequence's [`Variant`]: leaves out padding and what does not belong to it, and numbers what stays without a gap.
+/// Makes a sequence's [`Variant`]: leaves out padding and what does not belong to it, and numbers what stays without a
+/// gap.
 ///
 /// A packet that is missing keeps a number, unless it can have been padding alone.
 #[derive(Debug)]

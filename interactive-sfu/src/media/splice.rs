@@ -1,9 +1,9 @@
 //! One layer's numbers, whichever SSRC they come under.
 //!
-//! A publisher whose encoder restarts goes on under a new SSRC, and its numbers begin anywhere. Subscribers know the layer as one
-//! stream, so [`Splice`] continues sequence number, timestamp, VP8's picture ids and AV1's frame number where the last SSRC left them: no
-//! sequence number of the layer is given to two packets. Numbers of the first SSRC stay as they are. No I/O and no clock. Driven by the
-//! publisher's track.
+//! A publisher whose encoder restarts goes on under a new SSRC, and its numbers begin anywhere. Subscribers know the
+//! layer as one stream, so [`Splice`] continues sequence number, timestamp, VP8's picture ids and AV1's frame number
+//! where the last SSRC left them: no sequence number of the layer is given to two packets. Numbers of the first SSRC
+//! stay as they are. No I/O and no clock. Driven by the publisher's track.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,8 @@ impl Splice {
         self.begins
     }
 
-    /// The layer's numbers for a packet of the current SSRC. `None`: the packet is older than the first one of its SSRC.
+    /// The layer's numbers for a packet of the current SSRC. `None`: the packet is older than the first one of its
+    /// SSRC.
     pub(crate) fn apply(&mut self, packet: Numbers, clock_hz: u32, now: Instant) -> Option<Numbers> {
         if std::mem::take(&mut self.begins)
             && let Some((last, at)) = self.newest

@@ -1,5 +1,6 @@
-//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`sections`], [`place`], [`participants`] and [`member`]
-//! decide, `state` knows, `address` says where we are, `now` when it is, `authority` acts.
+//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`sections`], [`place`],
+//! [`participants`] and [`member`] decide, `state` knows, `address` says where we are, `now` when it is, `authority`
+//! acts.
 
 pub(crate) mod address;
 pub(crate) mod authority;

@@ -8,7 +8,8 @@ use super::sections::MediaTrack;
 use super::session::{Kind, Session};
 use crate::signalling::livekit::info::unix_time;
 
-/// Who is in a room by WHIP and WHEP, in order of joining: one participant for each identity, however many sessions they have.
+/// Who is in a room by WHIP and WHEP, in order of joining: one participant for each identity, however many sessions
+/// they have.
 pub(super) fn participants<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<proto::ParticipantInfo> {
     let mut sessions: Vec<&Session> = sessions.filter(|session| !session.hidden).collect();
     sessions.sort_by_key(|session| (session.since, session.peer.serial));

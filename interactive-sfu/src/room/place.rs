@@ -1,6 +1,7 @@
 //! Which media thread a peer goes to.
 
-/// Peers more than on the emptiest thread before a room spreads: below that, keeping a room together saves passing packets on.
+/// Peers more than on the emptiest thread before a room spreads: below that, keeping a room together saves passing
+/// packets on.
 const TOGETHER: u32 = 48;
 
 /// `peers`: how many each thread has. `home`: where the room is, if it is somewhere.

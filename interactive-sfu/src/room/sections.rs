@@ -1,8 +1,8 @@
 //! What a viewer's sections carry.
 //!
-//! A viewer of one participant gets that participant's sound and picture on its first sections. A viewer of the stage gets the
-//! speakers in order of their joining, one pair of sections each. A section keeps its speaker as long as there is one: when
-//! somebody leaves, only their sections change, and whoever waited takes them. Pure.
+//! A viewer of one participant gets that participant's sound and picture on its first sections. A viewer of the stage
+//! gets the speakers in order of their joining, one pair of sections each. A section keeps its speaker as long as there
+//! is one: when somebody leaves, only their sections change, and whoever waited takes them. Pure.
 
 use crate::ids::TrackId;
 use crate::media::codec::VideoCodec;
@@ -67,7 +67,8 @@ pub(crate) struct SectionSlot {
     pub speaker: Option<String>,
 }
 
-/// Gives each slot its speaker. `stage` is in order of joining; `participant` is whom the viewer asked for, `None` everybody.
+/// Gives each slot its speaker. `stage` is in order of joining; `participant` is whom the viewer asked for, `None`
+/// everybody.
 pub(crate) fn assign(slots: &mut [SectionSlot], stage: &[OnStage], participant: Option<&str>) {
     for video in [false, true] {
         let mut slots: Vec<&mut SectionSlot> = slots.iter_mut().filter(|s| s.video == video).collect();

@@ -60,7 +60,8 @@ impl From<SdpError> for SfuError {
     }
 }
 
-/// What we take of a publisher's offer. Receivers estimate for themselves by REMB, which costs a fraction of transport-cc.
+/// What we take of a publisher's offer. Receivers estimate for themselves by REMB, which costs a fraction of
+/// transport-cc.
 pub(crate) fn publish_policy() -> PublishPolicy {
     let mut policy = PublishPolicy::default();
     policy.feedback.transport_cc = false;

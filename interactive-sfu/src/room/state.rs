@@ -33,7 +33,8 @@ pub(super) struct Room {
     pub(super) watchers: Vec<SessionId>,
     /// Sids of LiveKit's participants, in order of joining.
     pub(super) members: Vec<String>,
-    /// Sids of those that the others are told of: of an audience beyond `listed_max` only whoever may publish. Not the hidden.
+    /// Sids of those that the others are told of: of an audience beyond `listed_max` only whoever may publish. Not the
+    /// hidden.
     pub(super) listed: Vec<String>,
     /// Sids of those who publish or are on stage, in the order in which they began to.
     performers: Vec<String>,
@@ -187,7 +188,8 @@ impl State {
         self.held.get(holder).copied().unwrap_or_default()
     }
 
-    /// The publishing session of others that has been pending for longest in a room, and how many others publish or are about to.
+    /// The publishing session of others that has been pending for longest in a room, and how many others publish or are
+    /// about to.
     pub(super) fn publishers_beside(&self, room: &str, identity: &str) -> (Option<SessionId>, usize) {
         let ids = self.rooms.get(room).map(|room| room.publishers.as_slice()).unwrap_or_default();
         let others = || ids.iter().filter_map(|id| self.sessions.get(id)).filter(|other| other.identity != identity);
@@ -308,7 +310,8 @@ impl State {
         sids.iter().filter_map(|sid| self.members.get(sid))
     }
 
-    /// LiveKit's participants of a room who publish and of whom the others are told. A room of thousands has few of them.
+    /// LiveKit's participants of a room who publish and of whom the others are told. A room of thousands has few of
+    /// them.
     pub(super) fn performers_of<'a>(&'a self, room: &str) -> impl Iterator<Item = &'a Member> + 'a {
         let sids = self.rooms.get(room).map(|room| room.performers.as_slice()).unwrap_or_default();
         sids.iter().filter_map(|sid| self.members.get(sid)).filter(|member| member.listed)
@@ -364,8 +367,8 @@ impl State {
         }
     }
 
-    /// What somebody of `identity`, who is not in the room yet, is told of whom they see there: `other_participants` of a
-    /// [`JoinResponse`](proto::JoinResponse), encoded.
+    /// What somebody of `identity`, who is not in the room yet, is told of whom they see there: `other_participants` of
+    /// a [`JoinResponse`](proto::JoinResponse), encoded.
     pub(super) fn roll(&mut self, room: &str, identity: &str) -> Bytes {
         let known = self.rooms.get(room).and_then(|room| room.roll.clone());
         let alone = !self.connected(room).any(|session| session.identity == identity);

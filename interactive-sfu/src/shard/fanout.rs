@@ -1,7 +1,8 @@
 //! A track as one shard sends it: its last packets, and who gets them.
 //!
-//! Packets of one wake-up are collected, then sent subscriber by subscriber, so that a frame's packets to one destination leave
-//! as one message. The packets themselves are shared; each subscriber's header and encryption are its own.
+//! Packets of one wake-up are collected, then sent subscriber by subscriber, so that a frame's packets to one
+//! destination leave as one message. The packets themselves are shared; each subscriber's header and encryption are its
+//! own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

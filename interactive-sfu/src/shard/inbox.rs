@@ -1,8 +1,8 @@
 //! What a media thread is told, and by whom.
 //!
-//! Orders come from the authority, from the DTLS thread and from other shards; they are never lost, and as few as there are
-//! peers and DTLS datagrams, which are bounded where they arise. Media from other shards comes through a bounded queue; when
-//! it is full packets are dropped and counted, and NACKs mend that.
+//! Orders come from the authority, from the DTLS thread and from other shards; they are never lost, and as few as there
+//! are peers and DTLS datagrams, which are bounded where they arise. Media from other shards comes through a bounded
+//! queue; when it is full packets are dropped and counted, and NACKs mend that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -125,7 +125,8 @@ pub(crate) struct NewSection {
     pub mid_extension: Option<u8>,
     pub abs_send_time_extension: Option<u8>,
     pub dependency_descriptor_extension: Option<u8>,
-    /// Rather nothing than more than the path carries: its receiver is told. Else the smallest layer is sent whatever happens.
+    /// Rather nothing than more than the path carries: its receiver is told. Else the smallest layer is sent whatever
+    /// happens.
     pub pausable: bool,
 }
 
@@ -147,7 +148,8 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// What of a packet its subscriber takes, and as what: who has no payload type for redundancy gets the newest block alone.
+    /// What of a packet its subscriber takes, and as what: who has no payload type for redundancy gets the newest block
+    /// alone.
     #[inline]
     pub(crate) fn content<'p>(&self, packet: &'p Packet) -> (u8, &'p [u8]) {
         match (packet.red_primary, self.red_payload_type) {

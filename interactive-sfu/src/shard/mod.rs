@@ -1,8 +1,8 @@
 //! One media thread: its sockets, its peers, and the tracks it fans out.
 //!
-//! Everything here belongs to the thread, so nothing is locked. A wake-up receives what is there, decides packet by packet, and
-//! sends once: fan-outs last, subscriber by subscriber. `demux` says whose a datagram is, `orders` what the rest of the server
-//! wants, `timers` what is due.
+//! Everything here belongs to the thread, so nothing is locked. A wake-up receives what is there, decides packet by
+//! packet, and sends once: fan-outs last, subscriber by subscriber. `demux` says whose a datagram is, `orders` what the
+//! rest of the server wants, `timers` what is due.
 
 mod counters;
 mod demux;

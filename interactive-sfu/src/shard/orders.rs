@@ -277,8 +277,8 @@ impl Shard {
         }
     }
 
-    /// What is known of a track changed: with the next tick its subscribers' sections are decided anew. In a meeting of 150 each second
-    /// brings 150 such changes to everybody, and one decision covers all those of a tick.
+    /// What is known of a track changed: with the next tick its subscribers' sections are decided anew. In a meeting of
+    /// 150 each second brings 150 such changes to everybody, and one decision covers all those of a tick.
     pub(super) fn choose_for_track(&mut self, track: TrackId) {
         let Some(fanout) = self.fanouts.get(&track) else { return };
         self.undecided.extend(fanout.subscribers.iter().map(|(slot, _)| *slot));

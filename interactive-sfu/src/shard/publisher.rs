@@ -83,8 +83,8 @@ impl Publisher {
         self.tracks.iter_mut().find(|t| t.negotiated.id == id)
     }
 
-    /// An authentic RTP packet, decrypted, with its 48-bit index. `None`: it was for the path's sake alone. `Err`: why it is
-    /// dropped.
+    /// An authentic RTP packet, decrypted, with its 48-bit index. `None`: it was for the path's sake alone. `Err`: why
+    /// it is dropped.
     pub(crate) fn receive(
         &mut self,
         header: &Header,
@@ -205,7 +205,8 @@ impl Publisher {
             None => return None,
         };
         let route = Route { ssrc: header.ssrc, track, layer, rtx };
-        // A restarted encoder comes with new SSRCs, which take the old ones' place. New media may have new retransmissions.
+        // A restarted encoder comes with new SSRCs, which take the old ones' place. New media may have new
+        // retransmissions.
         self.routes.retain(|r| (r.track, r.layer) != (track, layer) || (rtx && !r.rtx));
         if !rtx {
             of.layers.get_mut(layer)?.follow(header.ssrc);
@@ -214,7 +215,8 @@ impl Publisher {
         Some(route)
     }
 
-    /// Which track the first packet of an SSRC belongs to, and whether it is a retransmission. `text` reads an extension of it.
+    /// Which track the first packet of an SSRC belongs to, and whether it is a retransmission. `text` reads an
+    /// extension of it.
     fn track_of<'p>(&self, header: &Header, text: impl Fn(Option<u8>) -> Option<&'p str>) -> Option<(usize, bool)> {
         let fitting = || {
             self.tracks.iter().enumerate().filter_map(|(i, track)| {
@@ -285,7 +287,8 @@ impl Publisher {
         (nacked, keyframes)
     }
 
-    /// Once a second: receiver report and REMB. Returns what was lost of all that it sends, of 256, if that can be told.
+    /// Once a second: receiver report and REMB. Returns what was lost of all that it sends, of 256, if that can be
+    /// told.
     pub(crate) fn report(&mut self, now: Instant, out: &mut Writer) -> Option<u8> {
         let (mut blocks, mut ssrcs, mut received) = (Vec::<ReportBlock>::new(), Vec::new(), 0u64);
         for track in &mut self.tracks {

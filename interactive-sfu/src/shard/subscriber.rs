@@ -13,7 +13,8 @@ pub(crate) struct Subscriber {
     pub sections: Vec<Subscription>,
     /// What its path carries, as it says itself.
     estimate_bits_per_second: Option<u64>,
-    /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they receive.
+    /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they
+    /// receive.
     trusted_from: Option<Instant>,
     pub probe: Probe,
     proof: ProvenRate,
@@ -52,8 +53,8 @@ impl Subscriber {
         self.estimate_bits_per_second = Some(bits_per_second);
     }
 
-    /// Once a second. `layers_bits_per_second`: what the layers take that it gets, on average. Returns what it loses, of 256, if that
-    /// can be told.
+    /// Once a second. `layers_bits_per_second`: what the layers take that it gets, on average. Returns what it loses,
+    /// of 256, if that can be told.
     pub(crate) fn second(&mut self, layers_bits_per_second: u64, now: Instant) -> Option<u8> {
         let lost = self.losses.second();
         if let Some(fraction) = lost {

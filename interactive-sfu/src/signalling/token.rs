@@ -83,8 +83,8 @@ impl Keys {
         verifier.verify(bearer).map_err(|_| TokenError::Invalid)
     }
 
-    /// A key for another purpose from each pair, the signing pair's first: HMAC-SHA-256 of `purpose` under the pair's secret. A
-    /// derived key checks what it is for and signs no access token, so it may be given to an edge.
+    /// A key for another purpose from each pair, the signing pair's first: HMAC-SHA-256 of `purpose` under the pair's
+    /// secret. A derived key checks what it is for and signs no access token, so it may be given to an edge.
     pub fn derive(&self, purpose: &str) -> Vec<(&str, [u8; 32])> {
         let derive = |secret: &str| {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
@@ -140,7 +140,8 @@ pub(crate) struct Renewal<'a> {
 }
 
 impl Keys {
-    /// A token that vouches for a body: its claim `sha256` is the body's, in standard Base64. LiveKit's webhooks carry it.
+    /// A token that vouches for a body: its claim `sha256` is the body's, in standard Base64. LiveKit's webhooks carry
+    /// it.
     pub fn sign_body(&self, body: &[u8], ttl: Duration) -> Result<String, TokenError> {
         let secret = self.secrets.get(&self.first).filter(|s| !s.is_empty()).ok_or(TokenError::Incomplete)?;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
@@ -231,7 +232,8 @@ pub struct Grants {
     pub can_subscribe: bool,
     /// May send data there: as above.
     pub can_publish_data: bool,
-    /// The sources that may be published from, `camera`, `microphone`, `screen_share`, `screen_share_audio`; empty: all.
+    /// The sources that may be published from, `camera`, `microphone`, `screen_share`, `screen_share_audio`; empty:
+    /// all.
     pub can_publish_sources: Vec<String>,
     /// May change their own name, metadata and attributes.
     pub can_update_own_metadata: bool,

@@ -1,9 +1,11 @@
-//! Data channels of one peer: SCTP (RFC 9260, RFC 8831) inside its DTLS, and the handful of messages that open channels (RFC 8832).
+//! Data channels of one peer: SCTP (RFC 9260, RFC 8831) inside its DTLS, and the handful of messages that open channels
+//! (RFC 8832).
 //!
-//! Every peer has two: a reliable, ordered one, and a lossy, unordered one. Either side may open them; we wait for the peer's INIT,
-//! which browsers and native clients send as soon as DTLS is up. Some peers leave the INIT to the client of DTLS, so as the client we send
-//! one after [`INIT_WAIT`]. Incoming messages are read no faster than [`READ_BYTES_PER_SECOND`]:
-//! beyond that SCTP's window closes, and the sender waits. No I/O and no clock; driven by the DTLS thread.
+//! Every peer has two: a reliable, ordered one, and a lossy, unordered one. Either side may open them; we wait for the
+//! peer's INIT, which browsers and native clients send as soon as DTLS is up. Some peers leave the INIT to the client
+//! of DTLS, so as the client we send one after [`INIT_WAIT`]. Incoming messages are read no faster than
+//! [`READ_BYTES_PER_SECOND`]: beyond that SCTP's window closes, and the sender waits. No I/O and no clock; driven by
+//! the DTLS thread.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -103,7 +105,8 @@ pub(crate) struct DataTransport {
     connect_at: Option<Instant>,
     /// The association that we began.
     begun: Option<(AssociationHandle, Association)>,
-    /// Until the peer chooses one by its cookie: the library makes one of every INIT, and a peer repeats it until an answer arrives.
+    /// Until the peer chooses one by its cookie: the library makes one of every INIT, and a peer repeats it until an
+    /// answer arrives.
     offered: VecDeque<(AssociationHandle, Association)>,
     /// We open the channels.
     announces: bool,

@@ -1,7 +1,8 @@
 //! What a DTLS ClientHello offers of SRTP (RFC 5764 §4.1.1), read before the handshake begins.
 //!
-//! The DTLS library follows the client's order of profiles, and browsers put AES-CM first. So we look, and then configure one
-//! profile alone: GCM where it is offered. A ClientHello may come in pieces over several datagrams. Takes any bytes.
+//! The DTLS library follows the client's order of profiles, and browsers put AES-CM first. So we look, and then
+//! configure one profile alone: GCM where it is offered. A ClientHello may come in pieces over several datagrams. Takes
+//! any bytes.
 
 use super::profile::Profile;
 

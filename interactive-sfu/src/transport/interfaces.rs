@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Addresses of interfaces that are up: those that others can reach, loopback only where there are none. Link-local IPv6
-/// is left out: a candidate cannot name its zone.
+/// Addresses of interfaces that are up: those that others can reach, loopback only where there are none. Link-local
+/// IPv6 is left out: a candidate cannot name its zone.
 pub(crate) fn addresses() -> io::Result<Vec<IpAddr>> {
     let mut first: *mut libc::ifaddrs = std::ptr::null_mut();
     // SAFETY: getifaddrs(3) fills in the pointer or fails.

@@ -1,7 +1,7 @@
 //! From sockets to authenticated bytes, and back.
 //!
-//! Parsers and ciphers ([`stun`], `hello`, `framing`, `srtp`) are pure; `udp` and `tcp` are the thin edge to the system; `dtls` is the
-//! thread that speaks DTLS.
+//! Parsers and ciphers ([`stun`], `hello`, `framing`, `srtp`) are pure; `udp` and `tcp` are the thin edge to the
+//! system; `dtls` is the thread that speaks DTLS.
 
 pub(crate) mod data;
 pub(crate) mod dtls;

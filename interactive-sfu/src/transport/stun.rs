@@ -1,7 +1,8 @@
 //! The one STUN exchange an ICE-lite agent has: binding requests in, answers out (RFC 8489, RFC 8445 §2.5, §7.3).
 //!
-//! Takes any bytes, allocates nothing to refuse one, and is exact about order: whatever stands after MESSAGE-INTEGRITY, other
-//! than FINGERPRINT, is not covered by it and spoils the request. No I/O, no clock, no keys: see `password`. Driven by a shard's demultiplexer.
+//! Takes any bytes, allocates nothing to refuse one, and is exact about order: whatever stands after MESSAGE-INTEGRITY,
+//! other than FINGERPRINT, is not covered by it and spoils the request. No I/O, no clock, no keys: see `password`.
+//! Driven by a shard's demultiplexer.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -72,8 +73,8 @@ impl<'a> BindingRequest<'a> {
         None
     }
 
-    /// What MESSAGE-INTEGRITY (RFC 8489 §14.5) is made over: the start of the header, as if the message ended with it, and what
-    /// follows.
+    /// What MESSAGE-INTEGRITY (RFC 8489 §14.5) is made over: the start of the header, as if the message ended with it,
+    /// and what follows.
     pub fn covered(&self) -> ([u8; 4], &'a [u8]) {
         let length = (self.integrity_at + INTEGRITY - HEADER) as u16;
         let [high, low] = length.to_be_bytes();

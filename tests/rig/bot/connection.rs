@@ -74,7 +74,8 @@ impl PeerConnectionEventHandler for Events {
 }
 
 impl Connection {
-    /// A connection without a description yet, and the channels that the other end will make. Its candidates are of loopback.
+    /// A connection without a description yet, and the channels that the other end will make. Its candidates are of
+    /// loopback.
     pub(super) async fn new(
         role: DtlsRole,
         codecs: Codecs,

@@ -1,5 +1,5 @@
-//! A participant of LiveKit's protocol (`/rtc`): one peer connection to publish on, which the bot offers, and one to watch on, whose
-//! offers are the server's.
+//! A participant of LiveKit's protocol (`/rtc`): one peer connection to publish on, which the bot offers, and one to
+//! watch on, whose offers are the server's.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -58,7 +58,8 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Participant {
-    /// Joins, and subscribes to everything. Waits until the peer connection to publish on, which carries data as well, is connected.
+    /// Joins, and subscribes to everything. Waits until the peer connection to publish on, which carries data as well,
+    /// is connected.
     pub fn join(http: &Http, token: &str, role: DtlsRole) -> Result<Self> {
         let messages = data::Messages::default();
         let (shared, sender) = RUNTIME.block_on(async {

@@ -1,8 +1,9 @@
-//! Bots on the `webrtc` crate's own peer connection: another implementation than the server's and than the rig's [`peer`].
+//! Bots on the `webrtc` crate's own peer connection: another implementation than the server's and than the rig's
+//! [`peer`].
 //!
-//! [`Publisher`] comes by WHIP, [`Viewer`] by WHEP, [`Participant`] by LiveKit's protocol with two peer connections. They publish the
-//! rig's [`clip`] and count what comes. All calls block; the peer connections share one tokio runtime of [`THREADS`] threads, so that
-//! a test can have dozens of bots.
+//! [`Publisher`] comes by WHIP, [`Viewer`] by WHEP, [`Participant`] by LiveKit's protocol with two peer connections.
+//! They publish the rig's [`clip`] and count what comes. All calls block; the peer connections share one tokio runtime
+//! of [`THREADS`] threads, so that a test can have dozens of bots.
 //!
 //! | module | does |
 //! |---|---|

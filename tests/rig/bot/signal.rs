@@ -33,8 +33,8 @@ fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 impl Signal {
-    /// Connects with these parameters besides the usual ones. The first message goes to `first`, all later ones to the handler that it
-    /// returns, whose replies are sent.
+    /// Connects with these parameters besides the usual ones. The first message goes to `first`, all later ones to the
+    /// handler that it returns, whose replies are sent.
     pub(super) fn connect<T, H>(
         http: &Http,
         token: &str,

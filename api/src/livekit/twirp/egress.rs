@@ -1,9 +1,10 @@
 //! The calls of `livekit.Egress`: the composite of a room is its broadcast.
 //!
-//! A room whose broadcast is switched on is broadcast when somebody is on its stage, and there is one broadcast for everybody: composed
-//! and encoded as the server is configured, served as LL-HLS to whoever may watch the room. So starting an egress switches the broadcast on and stopping it off, and
-//! one egress lasts from the one to the other: `EGRESS_STARTING` while nobody is on stage, `EGRESS_ACTIVE` on the air, `EGRESS_ENDING`
-//! until its playlists have ended, then `EGRESS_COMPLETE`. What would need another output is refused, with what there is instead.
+//! A room whose broadcast is switched on is broadcast when somebody is on its stage, and there is one broadcast for
+//! everybody: composed and encoded as the server is configured, served as LL-HLS to whoever may watch the room. So
+//! starting an egress switches the broadcast on and stopping it off, and one egress lasts from the one to the other:
+//! `EGRESS_STARTING` while nobody is on stage, `EGRESS_ACTIVE` on the air, `EGRESS_ENDING` until its playlists have
+//! ended, then `EGRESS_COMPLETE`. What would need another output is refused, with what there is instead.
 
 use chrono::Utc;
 use livekit_protocol as proto;
@@ -25,8 +26,8 @@ pub(super) struct Egress {
 }
 
 impl Egress {
-    /// Switches the room's broadcast on; what is on already is told as it is. A playlist's name, prefix and segment length are the
-    /// server's own: the answer says where it is.
+    /// Switches the room's broadcast on; what is on already is told as it is. A playlist's name, prefix and segment
+    /// length are the server's own: the answer says where it is.
     pub(super) async fn start_room_composite(
         &self,
         request: proto::RoomCompositeEgressRequest,

@@ -1,8 +1,9 @@
 //! The calls of `livekit.Ingress`: an ingress is a way in by WHIP, which this server serves itself.
 //!
-//! An ingress names a room and an identity, and is stored; its stream key is a token to publish there as that identity, which names the
-//! ingress. The key is good until it expires (`ingress_key_ttl_days`) or the ingress is deleted: then `/whip` refuses it, and whoever
-//! published with it is taken off the stage. Keys are not stored: each time an ingress is told it has a new one, and older ones stay good.
+//! An ingress names a room and an identity, and is stored; its stream key is a token to publish there as that identity,
+//! which names the ingress. The key is good until it expires (`ingress_key_ttl_days`) or the ingress is deleted: then
+//! `/whip` refuses it, and whoever published with it is taken off the stage. Keys are not stored: each time an ingress
+//! is told it has a new one, and older ones stay good.
 
 use std::time::Duration;
 

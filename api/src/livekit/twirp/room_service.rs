@@ -22,8 +22,8 @@ pub(super) struct RoomService {
 }
 
 impl RoomService {
-    /// The room, made if there is none: off the air and private, where the operator has set nothing else. It is closed when nobody was in
-    /// it for the longer of the request's timeouts. Egress in the request is not followed.
+    /// The room, made if there is none: off the air and private, where the operator has set nothing else. It is closed
+    /// when nobody was in it for the longer of the request's timeouts. Egress in the request is not followed.
     pub(super) async fn create_room(&self, request: proto::CreateRoomRequest) -> Result<proto::Room, Failure> {
         auth::may_create(&self.grants)?;
         check_room_name("name", &request.name)?;

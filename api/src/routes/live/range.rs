@@ -3,7 +3,8 @@
 /// What a `Range` header comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ByteRange {
-    /// Nothing we serve parts by (another unit, several ranges, not a range at all): the whole object, which is always right.
+    /// Nothing we serve parts by (another unit, several ranges, not a range at all): the whole object, which is always
+    /// right.
     Whole,
     /// Both ends included.
     Slice {

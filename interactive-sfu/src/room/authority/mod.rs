@@ -1,7 +1,8 @@
 //! The one place that knows every room and session of this process.
 //!
 //! Calls of the control handle and reports of the shards come here, one at a time; what follows from them is decided by
-//! [`super::sections`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No media passes.
+//! [`super::sections`] and [`super::place`], and goes out as orders to shards and events to the rest of the server. No
+//! media passes.
 
 pub(crate) mod members;
 mod on_stage;

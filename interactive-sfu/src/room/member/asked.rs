@@ -1,6 +1,7 @@
 //! What a publisher is asked to send of a track.
 //!
-//! More is asked for at once, less only when that lasts: somebody who scrolls past a picture and back should not wait for it. Pure.
+//! More is asked for at once, less only when that lasts: somebody who scrolls past a picture and back should not wait
+//! for it. Pure.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! A participant who speaks LiveKit's protocol: one signal connection, and one peer connection or two.
 //!
-//! What they publish is `uplink`'s, what they are sent is `downlink`'s; here is who they are and what they asked for. Pure. Driven by
-//! the authority.
+//! What they publish is `uplink`'s, what they are sent is `downlink`'s; here is who they are and what they asked for.
+//! Pure. Driven by the authority.
 
 mod asked;
 mod downlink;
@@ -153,7 +153,8 @@ impl Member {
         }
     }
 
-    /// Tells the client of tracks that it is not sent because it has as many as it may have: of each once, until it finds a place.
+    /// Tells the client of tracks that it is not sent because it has as many as it may have: of each once, until it
+    /// finds a place.
     pub(crate) fn tell_left_out(&mut self) {
         let left_out: HashSet<String> = self.downlink.left_out().into_iter().map(str::to_owned).collect();
         for track_sid in left_out.difference(&self.left_out).cloned() {
@@ -174,7 +175,8 @@ impl Member {
         proto::ConnectionQualityInfo { participant_sid: self.sid.clone(), quality: quality.into(), score }
     }
 
-    /// Whom the stage has, if their media can flow: camera before screen, for whoever takes one picture of each speaker.
+    /// Whom the stage has, if their media can flow: camera before screen, for whoever takes one picture of each
+    /// speaker.
     pub(crate) fn as_speaker(&self) -> Option<OnStage> {
         if !self.links.up().is_some_and(|link| link.connected) || self.hidden() {
             return None;

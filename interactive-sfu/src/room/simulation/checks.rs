@@ -11,7 +11,8 @@ use crate::room::member::Member;
 use crate::room::participants::info;
 use crate::room::state::State;
 
-/// Orders, and tasks of the DTLS thread, that one step may lead to: this many, and for each person this many for each track.
+/// Orders, and tasks of the DTLS thread, that one step may lead to: this many, and for each person this many for each
+/// track.
 const WORK_MAX: usize = 64;
 const WORK_PER_PERSON_AND_TRACK: usize = 4;
 

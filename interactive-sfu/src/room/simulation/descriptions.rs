@@ -39,7 +39,8 @@ fn media(sdp: &mut String, mid: usize, video: bool, direction: &str, cid: Option
     transport(sdp, mid);
 }
 
-/// By a client of LiveKit's protocol: its data channels, what it publishes, then what it receives. Lines keep their MIDs.
+/// By a client of LiveKit's protocol: its data channels, what it publishes, then what it receives. Lines keep their
+/// MIDs.
 pub(super) fn offer(published: &[Line], receiving: &[bool]) -> String {
     let receiving_mids = RECEIVING_MID..RECEIVING_MID + receiving.len();
     let mut sdp = head((0..=published.len()).chain(receiving_mids));

@@ -1,10 +1,12 @@
 //! The simulated room: the authority without sockets and threads, in virtual time.
 //!
-//! Random people of both protocols come, lose their socket, resume, publish, mute, are moderated, and go; peer connections come up and
-//! break; clocks jump. After each step nothing may be ordered of a peer that is not there, and when all is said and answered, what
-//! everybody was told equals what is so, and everybody is sent what they are to be sent. When all have left, nothing remains.
+//! Random people of both protocols come, lose their socket, resume, publish, mute, are moderated, and go; peer
+//! connections come up and break; clocks jump. After each step nothing may be ordered of a peer that is not there, and
+//! when all is said and answered, what everybody was told equals what is so, and everybody is sent what they are to be
+//! sent. When all have left, nothing remains.
 //!
-//! `ROOM_STEPS` sets how many steps are taken, `PROPTEST_RNG_SEED` repeats them; a sequence that fails is shortened and printed.
+//! `ROOM_STEPS` sets how many steps are taken, `PROPTEST_RNG_SEED` repeats them; a sequence that fails is shortened and
+//! printed.
 
 mod checks;
 mod client;

@@ -1,4 +1,5 @@
-//! The media plane as the authority sees it: it takes orders, and reports. It checks that each order is for a peer that lives.
+//! The media plane as the authority sees it: it takes orders, and reports. It checks that each order is for a peer that
+//! lives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;

@@ -104,7 +104,8 @@ impl Subscription {
         self.rewriter.leave_source();
         self.choice.reset();
         (self.target, self.clock, self.reported, self.paused) = (None, None, false, false);
-        // Without RTX a packet is sent again under its own number, and must then be the same to the bit: no sending time in it.
+        // Without RTX a packet is sent again under its own number, and must then be the same to the bit: no sending
+        // time in it.
         let stamped = source.as_ref().is_some_and(|s| s.rtx_payload_type.is_some());
         let mid = self.mid.as_ref().map(|(id, mid)| (*id, mid.as_str()));
         let described = source.as_ref().is_some_and(|source| source.video == Some(VideoCodec::Av1));
@@ -215,7 +216,8 @@ impl Subscription {
         !self.reported && self.rewriter.last_timestamp().is_some()
     }
 
-    /// The sender report of what is being sent, true for this instant. `None`: nothing is, or the publisher has not reported.
+    /// The sender report of what is being sent, true for this instant. `None`: nothing is, or the publisher has not
+    /// reported.
     pub(crate) fn report(&mut self, layers: &[FanoutLayer], now: Instant) -> Option<Writer> {
         let source = self.source.as_ref()?;
         let clock = layers.get(self.rewriter.layer()?)?.clock?;

@@ -10,7 +10,8 @@ use crate::shard::layer::FanoutLayer;
 use crate::shard::net::Net;
 use crate::transport::srtp::OVERHEAD_MAX;
 
-/// Retransmissions a second to one section, and how many at once: a receiver that asks for more has a path that carries less.
+/// Retransmissions a second to one section, and how many at once: a receiver that asks for more has a path that carries
+/// less.
 const PER_SECOND: f64 = 400.0;
 const BURST: f64 = 200.0;
 
@@ -88,8 +89,8 @@ impl Subscription {
         true
     }
 
-    /// Sends the newest packets again, as RTX, until `bytes` are sent: traffic that shows whether the path carries more. Returns the
-    /// packets sent.
+    /// Sends the newest packets again, as RTX, until `bytes` are sent: traffic that shows whether the path carries
+    /// more. Returns the packets sent.
     pub(crate) fn probe(
         &mut self,
         bytes: usize,

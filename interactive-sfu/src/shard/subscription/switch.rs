@@ -1,7 +1,7 @@
 //! From one layer to another: when its receiver can follow, and at which timestamp.
 //!
-//! Another published sequence begins with a keyframe, at the instant that both sequences' clocks agree on. Another layer of the same
-//! sequence goes on with its numbers, at the next picture that allows it.
+//! Another published sequence begins with a keyframe, at the instant that both sequences' clocks agree on. Another
+//! layer of the same sequence goes on with its numbers, at the next picture that allows it.
 
 use std::time::{Duration, Instant};
 

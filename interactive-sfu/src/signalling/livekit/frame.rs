@@ -6,7 +6,8 @@ use prost::Message as _;
 
 use crate::signalling::sdp::Limits;
 
-/// A longer message is refused. The largest description that a participant may send fits, with room for the message around it.
+/// A longer message is refused. The largest description that a participant may send fits, with room for the message
+/// around it.
 pub const FRAME_BYTES_MAX: usize = Limits::PARTICIPANT.bytes + 64 * 1024;
 
 /// One WebSocket message. A client that sends text is answered in text.

@@ -41,8 +41,8 @@ impl Outgoing {
         Self(Arc::new(Shared { said, binary: OnceLock::new(), text: OnceLock::new() }))
     }
 
-    /// What a newcomer is told first. `others`: `other_participants`, encoded once for all who come while nothing changes (fields of a
-    /// message may stand in any order, and in pieces).
+    /// What a newcomer is told first. `others`: `other_participants`, encoded once for all who come while nothing
+    /// changes (fields of a message may stand in any order, and in pieces).
     pub(crate) fn join(join: &proto::JoinResponse, others: &Bytes) -> Self {
         Self::new(Said::Join(join.encode_to_vec(), others.clone()))
     }

@@ -254,7 +254,8 @@ impl OfferedCodec {
 }
 
 /// The payload type on which a subscriber takes a track of this codec. H.264 wants the same packetization mode, then
-/// the same profile, then one that contains it; the last resort is any H.264 of that mode: decoders accept more than they say.
+/// the same profile, then one that contains it; the last resort is any H.264 of that mode: decoders accept more than
+/// they say.
 pub fn match_codec<'a>(track: &Codec, negotiated: &'a [OfferedCodec]) -> Option<&'a OfferedCodec> {
     let distance = |theirs: &Codec| match (track, theirs) {
         (

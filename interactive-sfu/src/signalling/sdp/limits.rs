@@ -4,11 +4,13 @@
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// A whole WHIP or WHEP offer, or a fragment.
 pub const OFFER_BYTES_MAX: usize = 64 * 1024;
-/// Sections that a LiveKit participant is sent media on at a time: sound and picture of 160 others. Further tracks stay unsubscribed.
+/// Sections that a LiveKit participant is sent media on at a time: sound and picture of 160 others. Further tracks stay
+/// unsubscribed.
 pub const SUBSCRIBED_SECTIONS_MAX: usize = 320;
 /// Sections of a LiveKit participant besides: the data channels, what it publishes and has published.
 const OWN_SECTIONS_MAX: usize = 64;
-/// A media section as browsers write it. Chromium 156 takes 4.9 kB for a video section with all its codecs, 1.7 kB for an audio section.
+/// A media section as browsers write it. Chromium 156 takes 4.9 kB for a video section with all its codecs, 1.7 kB for
+/// an audio section.
 const SECTION_BYTES_MAX: usize = 5 * 1024;
 
 /// How large a description may be.

@@ -87,7 +87,8 @@ pub struct NegotiatedSection {
     pub kind: SectionKind,
     /// As WE see it: `RecvOnly`, `SendOnly` or `Inactive`.
     pub direction: Direction,
-    /// Publish: exactly one. Subscribe: all that both know, in the subscriber's order. Their `feedback` is what was agreed.
+    /// Publish: exactly one. Subscribe: all that both know, in the subscriber's order. Their `feedback` is what was
+    /// agreed.
     pub codecs: Vec<OfferedCodec>,
     /// What packets of this section may carry, with the offer's ids.
     pub extensions: Vec<(u8, Extension)>,
@@ -193,8 +194,8 @@ pub enum Take {
     Codec(CodecName),
 }
 
-/// What a participant sends, of which there may be nothing yet: each section that sends in a codec of ours and that `takes` wants
-/// is received, with one codec; the rest is inactive.
+/// What a participant sends, of which there may be nothing yet: each section that sends in a codec of ours and that
+/// `takes` wants is received, with one codec; the rest is inactive.
 pub fn negotiate_uplink(
     offer: &RemoteDescription,
     policy: &PublishPolicy,

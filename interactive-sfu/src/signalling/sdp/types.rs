@@ -116,8 +116,8 @@ impl Setup {
         }
     }
 
-    /// Our role towards a peer that wrote this. Where it leaves us the choice we are the server: a browser's ClientHello then comes as
-    /// soon as its ICE has a path.
+    /// Our role towards a peer that wrote this. Where it leaves us the choice we are the server: a browser's
+    /// ClientHello then comes as soon as its ICE has a path.
     pub fn our_role(self) -> DtlsRole {
         match self {
             Self::ActPass | Self::Active => DtlsRole::Server,
@@ -200,7 +200,8 @@ pub enum Extension {
     VideoOrientation,
     /// NTP time of capture.
     AbsCaptureTime,
-    /// RTP payload format for AV1, appendix A. Longer than what a one-byte header can carry: wants `a=extmap-allow-mixed`.
+    /// RTP payload format for AV1, appendix A. Longer than what a one-byte header can carry: wants
+    /// `a=extmap-allow-mixed`.
     DependencyDescriptor,
 }
 

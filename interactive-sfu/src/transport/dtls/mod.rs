@@ -1,10 +1,10 @@
-//! DTLS (RFC 6347, RFC 5764) and the data channels inside it, on a thread of their own: a handshake takes most of a millisecond, and
-//! media waits for neither.
+//! DTLS (RFC 6347, RFC 5764) and the data channels inside it, on a thread of their own: a handshake takes most of a
+//! millisecond, and media waits for neither.
 //!
-//! A shard forwards a peer's DTLS datagrams here once ICE has authenticated its address, and gets back datagrams to send, SRTP
-//! keys when the handshake is complete and the certificate is the one of the offer, or the peer's end. Waiting datagrams are
-//! bounded: further ones are dropped, and DTLS and SCTP send them again. Messages of data channels go to the authority, of each
-//! peer no more than `data` reads in a second.
+//! A shard forwards a peer's DTLS datagrams here once ICE has authenticated its address, and gets back datagrams to
+//! send, SRTP keys when the handshake is complete and the certificate is the one of the offer, or the peer's end.
+//! Waiting datagrams are bounded: further ones are dropped, and DTLS and SCTP send them again. Messages of data
+//! channels go to the authority, of each peer no more than `data` reads in a second.
 
 mod handle;
 mod identity;
@@ -37,8 +37,8 @@ use identity::{FLIGHT_INTERVAL, agreed, fingerprint};
 const HELLO_DATAGRAMS_MAX: usize = 8;
 /// Repetitions of what we said, for a peer that repeats its ClientHello: it does so ten times in as many seconds.
 const REPEATS_MAX: u8 = 16;
-/// The longest wait before a flight is sent again. Waits double from [`FLIGHT_INTERVAL`] on (RFC 6347 §4.2.4.1), so that the library's
-/// seven attempts last for the time in which a peer may join.
+/// The longest wait before a flight is sent again. Waits double from [`FLIGHT_INTERVAL`] on (RFC 6347 §4.2.4.1), so
+/// that the library's seven attempts last for the time in which a peer may join.
 const RESEND_INTERVAL_MAX: Duration = Duration::from_secs(3);
 /// How long to wait for a task when no timer runs.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -94,8 +94,8 @@ struct Peer {
     repeats: u8,
     /// Times that the timer has sent the current flight again.
     attempts: u32,
-    /// When the client says its flight again although the library has no timer: it disarms its own at every handshake message, and one
-    /// that the peer repeats, because the flight was lost, brings no new flight.
+    /// When the client says its flight again although the library has no timer: it disarms its own at every handshake
+    /// message, and one that the peer repeats, because the flight was lost, brings no new flight.
     repeat_at: Option<Instant>,
 }
 
@@ -342,7 +342,8 @@ impl Thread {
         }
     }
 
-    /// Sends what there is to send, and notes when the peer is to be looked after again. Returns whether there was something.
+    /// Sends what there is to send, and notes when the peer is to be looked after again. Returns whether there was
+    /// something.
     fn transmit(&mut self, id: PeerId) -> bool {
         let Some(peer) = self.peers.get_mut(&id) else { return false };
         let now = Instant::now();

@@ -1,8 +1,8 @@
 //! SRTP and SRTCP (RFC 3711), with AEAD_AES_128_GCM (RFC 7714) and AES_CM_128_HMAC_SHA1_80.
 //!
-//! Seals and opens in place, allocates nothing per packet, and takes packet indexes from its caller, who counts in 48 bits: a
-//! rollover counter cannot drift. State for an SSRC is made only after a packet of it has been authenticated, and bounded.
-//! No I/O and no clock. Driven by the peers of a shard.
+//! Seals and opens in place, allocates nothing per packet, and takes packet indexes from its caller, who counts in 48
+//! bits: a rollover counter cannot drift. State for an SSRC is made only after a packet of it has been authenticated,
+//! and bounded. No I/O and no clock. Driven by the peers of a shard.
 
 mod cipher;
 mod sources;
@@ -20,7 +20,8 @@ pub(crate) const OVERHEAD_MAX: usize = 16 + 4;
 /// Set in SRTCP's index word: the packet is encrypted (RFC 3711 §3.4).
 const ENCRYPTED: u32 = 1 << 31;
 
-/// Both directions of a session, from the DTLS exporter's bytes (RFC 5764 §4.2). `client`: we are DTLS's client, whose keys come first.
+/// Both directions of a session, from the DTLS exporter's bytes (RFC 5764 §4.2). `client`: we are DTLS's client, whose
+/// keys come first.
 pub(crate) fn contexts(profile: Profile, material: &[u8], client: bool) -> Option<(Sealer, Opener)> {
     let salt = profile.salt_len();
     if material.len() != profile.keying_material_len() {
@@ -55,8 +56,9 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// Protects the RTP packet `buffer[..len]` whose header takes `header_len`; `index` is its 48-bit packet index (RFC 3711
-    /// §3.3.1), used for this content alone. `buffer` has [`OVERHEAD_MAX`] spare bytes. Returns the new length; `None`: it lacks them.
+    /// Protects the RTP packet `buffer[..len]` whose header takes `header_len`; `index` is its 48-bit packet index (RFC
+    /// 3711 §3.3.1), used for this content alone. `buffer` has [`OVERHEAD_MAX`] spare bytes. Returns the new length;
+    /// `None`: it lacks them.
     pub(crate) fn seal_rtp(&self, buffer: &mut [u8], header_len: usize, len: usize, index: u64) -> Option<usize> {
         self.cipher.seal_rtp(buffer, header_len, len, index)
     }
@@ -79,7 +81,8 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    /// Opens an RTP packet in place: authentic, and not seen before. Returns its length without the tag, and its 48-bit index.
+    /// Opens an RTP packet in place: authentic, and not seen before. Returns its length without the tag, and its 48-bit
+    /// index.
     pub(crate) fn open_rtp(
         &mut self,
         packet: &mut [u8],
@@ -122,7 +125,8 @@ fn refuse_old(sources: &Sources, known: Known, index: u64) -> Result<(), Refused
     if sources.is_new(known, index) { Ok(()) } else { Err(Refused::Replayed) }
 }
 
-/// The 48-bit index nearest to `highest` that ends in `sequence` (RFC 3711 §3.3.1). `None`: it would lie before the first one.
+/// The 48-bit index nearest to `highest` that ends in `sequence` (RFC 3711 §3.3.1). `None`: it would lie before the
+/// first one.
 pub(crate) fn nearest(highest: u64, sequence: u16) -> Option<u64> {
     let here = (highest & !0xffff) | u64::from(sequence);
     let (low, high) = (highest.saturating_sub(0x8000), highest + 0x8000);

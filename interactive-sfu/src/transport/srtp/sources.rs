@@ -1,8 +1,8 @@
 //! The SSRCs of one peer, as replay protection has to know them (RFC 3711 §3.3.2).
 //!
-//! A peer publishes one track after the other, each under SSRCs of its own. The newest [`LIVE_MAX`] have a window each; of an older one
-//! its highest index is kept, and nothing at or below that is accepted any more. Both are bounded: a peer that has used up
-//! [`RETIRED_MAX`] SSRCs can add no more.
+//! A peer publishes one track after the other, each under SSRCs of its own. The newest [`LIVE_MAX`] have a window each;
+//! of an older one its highest index is kept, and nothing at or below that is accepted any more. Both are bounded: a
+//! peer that has used up [`RETIRED_MAX`] SSRCs can add no more.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,8 @@ use super::window::Window;
 
 /// SSRCs with a window: three layers of sixteen tracks, with their retransmissions, and spares.
 pub(super) const LIVE_MAX: usize = 128;
-/// SSRCs of which the highest index alone is kept: 16 bytes each. Twenty hours of a new screen share every four minutes.
+/// SSRCs of which the highest index alone is kept: 16 bytes each. Twenty hours of a new screen share every four
+/// minutes.
 pub(super) const RETIRED_MAX: usize = 2048;
 
 struct Source {

@@ -16,7 +16,8 @@ const QUEUE_KEPT: usize = 16 * 1024;
 /// Bytes read at a time: of a peer, and of a stranger, whose first packet is all that matters.
 const READ_BYTES: usize = 16 * 1024;
 const STRANGER_READ_BYTES: usize = 2 + PACKET_MAX;
-/// Binding requests that are not authentic until a stranger is closed. An honest client may be early, or late after a restart.
+/// Binding requests that are not authentic until a stranger is closed. An honest client may be early, or late after a
+/// restart.
 pub(super) const STRANGER_TRIES: u8 = 4;
 /// Packets that no client sends, beyond those that clients do send, until a peer's connection is closed.
 pub(super) const NONSENSE_MAX: u8 = 64;

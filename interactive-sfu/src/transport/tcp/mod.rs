@@ -1,9 +1,9 @@
 //! ICE-TCP, our side passive (RFC 6544), packets framed as RFC 4571 says.
 //!
-//! A connection is a stranger until an authentic binding request comes on it. Strangers have a few seconds, and are few, in all and
-//! from one network: the oldest makes way for the newest. A peer has a few connections; one more closes its oldest. Connections
-//! that have something to read take turns, so much of each at a time. Each has a bounded queue: a peer that reads too slowly loses
-//! packets, as it would on UDP. Driven by a shard's event loop.
+//! A connection is a stranger until an authentic binding request comes on it. Strangers have a few seconds, and are
+//! few, in all and from one network: the oldest makes way for the newest. A peer has a few connections; one more closes
+//! its oldest. Connections that have something to read take turns, so much of each at a time. Each has a bounded queue:
+//! a peer that reads too slowly loses packets, as it would on UDP. Driven by a shard's event loop.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -27,8 +27,8 @@ pub(crate) use connection::Judgement;
 const QUEUES_MAX: usize = 64 * 1024 * 1024;
 /// How long a connection may take to its first authentic binding request.
 const AUTHENTICATE_WITHIN: Duration = Duration::from_secs(8);
-/// Connections that have not authenticated yet, in all and from one network. A crowd behind one address is pending for a round trip
-/// each.
+/// Connections that have not authenticated yet, in all and from one network. A crowd behind one address is pending for
+/// a round trip each.
 const STRANGERS_MAX: usize = 512;
 const STRANGERS_PER_NETWORK_MAX: usize = 64;
 /// Connections of one peer.
@@ -206,7 +206,8 @@ impl Connections {
         self.get_mut(id)?.read(scratch)
     }
 
-    /// The next packet that has arrived whole, copied to `scratch`: its length. `Err`: the connection does not speak RFC 4571.
+    /// The next packet that has arrived whole, copied to `scratch`: its length. `Err`: the connection does not speak
+    /// RFC 4571.
     pub(crate) fn packet(&mut self, id: ConnectionId, scratch: &mut [u8]) -> Result<Option<usize>, ()> {
         let Some(connection) = self.get_mut(id) else { return Ok(None) };
         let Some(packet) = connection.input.packet().map_err(|_| ())? else { return Ok(None) };
@@ -223,8 +224,8 @@ impl Connections {
         Some(self.get_mut(id)?.remote)
     }
 
-    /// An authentic binding request of `peer` came on it. Returns the peer's oldest connection if it has too many: it is to be
-    /// closed.
+    /// An authentic binding request of `peer` came on it. Returns the peer's oldest connection if it has too many: it
+    /// is to be closed.
     pub(crate) fn belongs_to(&mut self, id: ConnectionId, peer: usize) -> Option<ConnectionId> {
         let owner = self.get_mut(id)?.owner;
         match owner {
@@ -247,7 +248,8 @@ impl Connections {
         }
     }
 
-    /// Queues a packet and sends what goes. `false`: the queue is full, or the connection is over; the packet is dropped.
+    /// Queues a packet and sends what goes. `false`: the queue is full, or the connection is over; the packet is
+    /// dropped.
     pub(crate) fn send(&mut self, id: ConnectionId, packet: &[u8]) -> bool {
         let all = self.waiting_bytes;
         let Some(connection) = self.get_mut(id) else { return false };

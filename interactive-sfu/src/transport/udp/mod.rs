@@ -1,7 +1,7 @@
 //! Datagrams in batches: `recvmmsg` in, `sendmmsg` and segmentation offload (UDP_SEGMENT) out.
 //!
-//! A packet is written once, where it is sent from; nothing is allocated per packet. The output queue is as long as one flush,
-//! and what the kernel refuses is dropped and counted: a full socket buffer must not delay anybody else's media.
+//! A packet is written once, where it is sent from; nothing is allocated per packet. The output queue is as long as one
+//! flush, and what the kernel refuses is dropped and counted: a full socket buffer must not delay anybody else's media.
 
 mod inlet;
 mod outlet;

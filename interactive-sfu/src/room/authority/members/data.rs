@@ -1,7 +1,7 @@
 //! Messages of participants to each other.
 //!
-//! What a message says is the application's; who sent it is ours to say. A reliable message waits, bounded, for a receiver whose channel
-//! is not open yet.
+//! What a message says is the application's; who sent it is ours to say. A reliable message waits, bounded, for a
+//! receiver whose channel is not open yet.
 
 use bytes::Bytes;
 use livekit_protocol as proto;

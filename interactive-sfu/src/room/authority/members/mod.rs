@@ -1,7 +1,8 @@
 //! Participants of LiveKit's protocol: how they come, stay through a lost connection, and go.
 //!
-//! What they ask is in `requests`, what they publish in `publishing`, what they are sent in `subscribing`, their messages in `data`;
-//! `dynacast` asks publishers for no more than is looked at; `moderation` is what the server's API does.
+//! What they ask is in `requests`, what they publish in `publishing`, what they are sent in `subscribing`, their
+//! messages in `data`; `dynacast` asks publishers for no more than is looked at; `moderation` is what the server's API
+//! does.
 
 mod data;
 mod dynacast;
@@ -131,7 +132,8 @@ impl Authority {
             participant: Some(member.info()),
             server_version: info::SERVER_VERSION.to_owned(),
             ice_servers: request.ice_servers,
-            // Who has a subscriber connection has it first, as most do nothing else; who has one connection offers at once.
+            // Who has a subscriber connection has it first, as most do nothing else; who has one connection offers at
+            // once.
             subscriber_primary: subscribes,
             ping_interval: PING_INTERVAL_S,
             ping_timeout: PING_TIMEOUT_S,
@@ -272,7 +274,8 @@ impl Authority {
         }
     }
 
-    /// A peer connection of theirs is gone: without it the session has no use, and a client that is still there starts anew.
+    /// A peer connection of theirs is gone: without it the session has no use, and a client that is still there starts
+    /// anew.
     pub(super) fn member_lost(&self, state: &mut State, sid: &str, peer: PeerId) {
         if let Some(member) = state.members.get_mut(sid) {
             member.links.lose(peer);

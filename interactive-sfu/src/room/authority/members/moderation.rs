@@ -18,7 +18,8 @@ use crate::signalling::livekit::message::Outgoing;
 use crate::transport::data::Channel;
 
 impl Authority {
-    /// Mutes or unmutes a track. The participant is told, and what they send of it is dropped until they unmute it themselves.
+    /// Mutes or unmutes a track. The participant is told, and what they send of it is dropped until they unmute it
+    /// themselves.
     pub(crate) fn mute_track(&self, request: &proto::MuteRoomTrackRequest) -> Result<proto::TrackInfo, SfuError> {
         let mut state = self.lock();
         let state = &mut *state;
@@ -38,7 +39,8 @@ impl Authority {
         infos.find(|info| info.sid == request.track_sid).cloned().ok_or(SfuError::UnknownTrack)
     }
 
-    /// None of a track's pictures may be forwarded: it is muted, which its publisher and everybody else are told. They may unmute it.
+    /// None of a track's pictures may be forwarded: it is muted, which its publisher and everybody else are told. They
+    /// may unmute it.
     pub(in super::super) fn refuse_pictures(&self, state: &mut State, sid: &str, picture: TrackId, why: &'static str) {
         let Some(member) = state.members.get(sid) else { return };
         tracing::warn!(participant = member.identity, why, "a participant's picture is not forwarded");

@@ -175,8 +175,8 @@ impl Authority {
         self.stage_changed(state, &room);
     }
 
-    /// Tells the rest of the server when somebody comes on stage or leaves it. Returns whether somebody did: whose sections follow is
-    /// the caller's to see to.
+    /// Tells the rest of the server when somebody comes on stage or leaves it. Returns whether somebody did: whose
+    /// sections follow is the caller's to see to.
     pub(super) fn refresh_stage(&self, state: &mut State, sid: &str) -> bool {
         let Some(member) = state.members.get_mut(sid) else { return false };
         let speaker = member.speaker();

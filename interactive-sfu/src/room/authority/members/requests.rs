@@ -126,8 +126,8 @@ impl Authority {
         self.reply(state, sid, response(request.request_id, reason, why));
     }
 
-    /// Changes how a participant is called and what is said of them. An empty name or metadata changes nothing; an attribute that is
-    /// set to nothing goes.
+    /// Changes how a participant is called and what is said of them. An empty name or metadata changes nothing; an
+    /// attribute that is set to nothing goes.
     pub(in super::super) fn describe_member(
         &self,
         state: &mut State,

@@ -131,7 +131,8 @@ impl Authority {
         }
     }
 
-    /// After a resume: ICE begins anew, and the client is told all again. On a connection for both ways it does so by itself.
+    /// After a resume: ICE begins anew, and the client is told all again. On a connection for both ways it does so by
+    /// itself.
     pub(super) fn restart_downlink(&self, state: &mut State, sid: &str) {
         let Some(member) = state.members.get_mut(sid) else { return };
         if let (Downlink::Offering(downlink), Some(link)) = (&mut member.downlink, member.links.down_mut()) {

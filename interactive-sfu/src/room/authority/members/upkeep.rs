@@ -76,7 +76,8 @@ impl Authority {
         }
     }
 
-    /// As [`announce`](Self::announce), with the next tick: a hundred who come at once are one message to everybody, not a hundred.
+    /// As [`announce`](Self::announce), with the next tick: a hundred who come at once are one message to everybody,
+    /// not a hundred.
     pub(super) fn announce_soon(&self, state: &mut State, sid: &str) {
         let Some(member) = state.members.get_mut(sid) else { return };
         member.version += 1;

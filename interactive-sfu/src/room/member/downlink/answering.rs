@@ -1,8 +1,9 @@
 //! What a participant is sent on the sections that its client offers.
 //!
-//! The client offers sections to receive on; a track takes a free one of its kind. When its track is gone a section is answered
-//! inactive once, so that its receiver lets go, and is free from the next offer on: here clients know tracks by MID, not by the id
-//! of a receiver's track. Where sections are missing, or something changed, the client is asked for an offer. Pure.
+//! The client offers sections to receive on; a track takes a free one of its kind. When its track is gone a section is
+//! answered inactive once, so that its receiver lets go, and is free from the next offer on: here clients know tracks
+//! by MID, not by the id of a receiver's track. Where sections are missing, or something changed, the client is asked
+//! for an offer. Pure.
 
 use std::collections::{HashMap, HashSet};
 
@@ -92,8 +93,8 @@ impl Answering {
         let mut agreed = Agreed::default();
         self.awaited = false;
         self.free = [0; 2];
-        // What we do not write is agreed to all the same: an extension that one section lacks Chromium offers on no later one, and then
-        // cannot tell its own layers apart.
+        // What we do not write is agreed to all the same: an extension that one section lacks Chromium offers on no
+        // later one, and then cannot tell its own layers apart.
         let policy = SubscribePolicy { extensions: publish_policy().extensions, red: true, ..subscribe_policy() };
         let mut seen: Vec<&str> = Vec::new();
         // What of each kind the client could decode.

@@ -1,9 +1,10 @@
 //! What a participant is sent on a connection of its own, and the offers that say so.
 //!
-//! One section carries data, each further one a track. When its track is gone a section is rejected, and once the client has agreed
-//! to that its line is recycled under a new MID (RFC 8829 §5.2.2): a browser's receiver keeps the id of its first track for
-//! ever, and clients know tracks by it. One offer is under way at a time; what changes meanwhile goes into the next one. Media flows
-//! on a section once the client has answered the offer that put its track there. Pure.
+//! One section carries data, each further one a track. When its track is gone a section is rejected, and once the
+//! client has agreed to that its line is recycled under a new MID (RFC 8829 §5.2.2): a browser's receiver keeps the id
+//! of its first track for ever, and clients know tracks by it. One offer is under way at a time; what changes meanwhile
+//! goes into the next one. Media flows on a section once the client has answered the offer that put its track there.
+//! Pure.
 
 use std::collections::HashMap;
 
