@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -85,12 +87,21 @@ impl Webhooks {
         }
     }
 
-    /// One room's events, in order.
+    /// One room's events, in order; each URL is told at its own pace.
     async fn work(self: Arc<Self>, mut waiting: mpsc::Receiver<Notice>) {
+        let (mut deliveries, pending) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
+        let queues = (0..self.urls.len()).map(|url| {
+            let (queue, bodies) = mpsc::channel(WAITING_MAX);
+            deliveries.spawn(self.clone().tell(url, bodies, pending.clone()));
+            queue
+        });
+        let queues: Vec<mpsc::Sender<Bytes>> = queues.collect();
         loop {
             let notice = match tokio::time::timeout(IDLE, waiting.recv()).await {
                 Ok(Some(notice)) => notice,
-                Ok(None) => return,
+                Ok(None) => break,
+                // A later worker would overtake this one.
+                Err(_) if pending.load(Relaxed) > 0 => continue,
                 Err(_) => {
                     // What was sent until now is still told of.
                     waiting.close();
@@ -99,10 +110,25 @@ impl Webhooks {
             };
             let event = self.event(notice).await;
             let Ok(body) = serde_json::to_vec(&event).map(Bytes::from) else { continue };
-            for url in &self.urls {
-                let delivered = self.deliver(url, &body).await;
-                metrics::webhooks(if delivered { "delivered" } else { "failed" }, 1);
+            for queue in &queues {
+                pending.fetch_add(1, Relaxed);
+                if queue.try_send(body.clone()).is_err() {
+                    pending.fetch_sub(1, Relaxed);
+                    metrics::webhooks("dropped", 1);
+                }
             }
+        }
+        drop(queues);
+        while deliveries.join_next().await.is_some() {}
+    }
+
+    /// Tells one URL, one event after the other.
+    async fn tell(self: Arc<Self>, url: usize, mut bodies: mpsc::Receiver<Bytes>, pending: Arc<AtomicUsize>) {
+        let Some(url) = self.urls.get(url) else { return };
+        while let Some(body) = bodies.recv().await {
+            let delivered = self.deliver(url, &body).await;
+            pending.fetch_sub(1, Relaxed);
+            metrics::webhooks(if delivered { "delivered" } else { "failed" }, 1);
         }
     }
 
@@ -186,17 +212,20 @@ mod tests {
         StatusCode::OK
     }
 
-    #[tokio::test]
-    async fn events_arrive_in_order_though_every_second_attempt_fails() {
-        let rig = Rig::new().await;
+    /// A receiver that takes every second attempt: its URL, and what it took.
+    async fn receive(tasks: &mut JoinSet<()>) -> (String, Got) {
         let (got, attempts) = (Got::default(), Arc::new(Mutex::new(0)));
         let router = Router::new().route("/", post(receiver)).with_state((got.clone(), attempts));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (url, got)
+    }
+
+    async fn told(urls: Vec<String>, got: Got, mut tasks: JoinSet<()>) {
+        let rig = Rig::new().await;
         let (sender, notices) = broadcast::channel(16);
-        let webhooks = Webhooks::new(Keys::new("k", "s"), rig.rooms.clone(), vec![url]).unwrap();
+        let webhooks = Webhooks::new(Keys::new("k", "s"), rig.rooms.clone(), urls).unwrap();
         tasks.spawn(webhooks.run(notices));
         let kinds = [NoticeKind::RoomStarted, NoticeKind::ParticipantJoined, NoticeKind::RoomFinished];
         for kind in kinds {
@@ -206,5 +235,23 @@ mod tests {
             sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(*got.lock().unwrap(), ["room_started demo", "participant_joined demo", "room_finished demo"]);
+    }
+
+    #[tokio::test]
+    async fn events_arrive_in_order_though_every_second_attempt_fails() {
+        let mut tasks = JoinSet::new();
+        let (url, got) = receive(&mut tasks).await;
+        told(vec![url], got, tasks).await;
+    }
+
+    #[tokio::test]
+    async fn a_url_where_nobody_answers_delays_no_other() {
+        let mut tasks = JoinSet::new();
+        let (url, got) = receive(&mut tasks).await;
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dead = format!("http://{}/", silent.local_addr().unwrap());
+        // One event to the dead one alone takes longer than this.
+        let told = tokio::time::timeout(ATTEMPT_MAX, told(vec![dead, url], got, tasks));
+        told.await.expect("the second URL waits for the first");
     }
 }
