@@ -1,18 +1,33 @@
 //! What handlers take in: names and bodies, checked and bounded.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, FORWARDED, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::proxies::client_of;
-use crate::{Config, Error};
+use crate::{Config, Error, metrics};
 
 /// A longer body is refused with 413. SDP of a dozen simulcast sections is a fifth of it.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection's place among `connections_max`. It is taken until the connection ends, and so must whoever takes the connection
+/// over, as a WebSocket does, keep it.
+#[derive(Clone)]
+pub(crate) struct Place {
+    _held: Arc<(OwnedSemaphorePermit, metrics::Connection)>,
+}
+
+impl Place {
+    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { _held: Arc::new((permit, metrics::Connection::open())) }
+    }
+}
 
 /// The other end of a request's connection; put into its extensions by [`crate::server`].
 #[derive(Clone, Copy)]

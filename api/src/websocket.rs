@@ -26,6 +26,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 pub(crate) use tokio_tungstenite::tungstenite::{Error as Broken, Message};
 
 use crate::Error;
+use crate::extract::Place;
 
 /// What a connection holds before anything is read, bytes.
 const READ_BUFFER_BYTES: usize = 1024;
@@ -42,6 +43,7 @@ pub(crate) struct Written {
 pub(crate) struct Upgrade {
     response: Response,
     io: OnUpgrade,
+    place: Option<Place>,
 }
 
 /// A request for an [`Upgrade`], or why it is none: a handler has answers that come before that one.
@@ -60,7 +62,7 @@ fn upgrade(parts: &mut Parts) -> Option<Upgrade> {
     request.headers_mut().clone_from(&parts.headers);
     let response = create_response_with_body(&request, Body::empty).ok()?;
     let io = parts.extensions.remove::<OnUpgrade>()?;
-    Some(Upgrade { response, io })
+    Some(Upgrade { response, io, place: parts.extensions.remove() })
 }
 
 impl Upgrade {
@@ -70,6 +72,7 @@ impl Upgrade {
         F: Future<Output = ()> + Send,
     {
         tokio::spawn(async move {
+            let _place = self.place;
             let Ok(io) = self.io.await else { return };
             let config = WebSocketConfig::default()
                 .read_buffer_size(READ_BUFFER_BYTES)

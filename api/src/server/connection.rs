@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
-use crate::extract::Caller;
+use crate::extract::{Caller, Place};
 use crate::{Config, Lifecycle};
 
 /// Requests at once on one HTTP/2 connection. An edge may have as many playlists waiting as there are renditions and
@@ -74,14 +74,21 @@ impl Drop for UnderWay {
     }
 }
 
-pub(super) async fn serve<S>(socket: S, from: Caller, router: Router, timing: Timing, lifecycle: &Lifecycle)
-where
+pub(super) async fn serve<S>(
+    socket: S,
+    from: Caller,
+    place: Place,
+    router: Router,
+    timing: Timing,
+    lifecycle: &Lifecycle,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let activity =
         Arc::new(Activity { began: Instant::now(), under_way: AtomicU32::new(0), last_end_ms: AtomicU64::new(0) });
     let service = hyper::service::service_fn(|mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(from);
+        request.extensions_mut().insert(place.clone());
         let (router, under_way) = (router.clone(), activity.begin());
         async move {
             let response: Result<Response, Infallible> = router.oneshot(request).await;

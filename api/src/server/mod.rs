@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::extract::Caller;
+use crate::extract::{Caller, Place};
 use crate::{Config, Error, Lifecycle, metrics};
 
 /// Wait after an accept that failed (out of file descriptors, mostly), so that it is not retried in a spin.
@@ -118,11 +118,11 @@ impl Serving {
         }
         let (timing, router, lifecycle) = (self.timing, self.router.clone(), self.lifecycle.clone());
         connections.spawn(async move {
-            let (_place, _counted) = (place, metrics::Connection::open());
+            let place = Place::new(place);
             match tls {
-                None => connection::serve(socket, from, router, timing, &lifecycle).await,
+                None => connection::serve(socket, from, place, router, timing, &lifecycle).await,
                 Some(tls) => match tokio::time::timeout(timing.header_read, tls.accept(socket)).await {
-                    Ok(Ok(socket)) => connection::serve(socket, from, router, timing, &lifecycle).await,
+                    Ok(Ok(socket)) => connection::serve(socket, from, place, router, timing, &lifecycle).await,
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
                     Err(_) => tracing::debug!("TLS handshake took too long"),
                 },

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::websocket::MaybeUpgrade;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -31,6 +32,10 @@ async fn start(change: impl FnOnce(&mut Config)) -> Rig {
             "closed"
         }),
     );
+    let socket = async |MaybeUpgrade(upgrade): MaybeUpgrade| {
+        upgrade.unwrap().on_upgrade(1024, async |mut socket| while let Some(Ok(_)) = socket.read().await {})
+    };
+    let router = router.route("/socket", get(socket));
     let server = Server::bind(&config).await.unwrap();
     let address = server.http_address();
     let serving = tokio::spawn(server.serve(router, lifecycle.clone(), Duration::from_secs(2)));
@@ -42,6 +47,18 @@ impl Rig {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
         socket.write_all(request).await.unwrap();
         socket
+    }
+}
+
+impl Rig {
+    /// Waits for a place.
+    async fn is_free(&self) {
+        loop {
+            let reply = to_end(self.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
+            if reply.starts_with("HTTP/1.1 200") {
+                return;
+            }
+        }
     }
 }
 
@@ -72,15 +89,21 @@ async fn one_connection_too_many_is_closed_at_once() {
     first.read_exact(&mut byte).await.unwrap();
     assert_eq!(to_end(rig.send(b"").await).await, "");
     drop(first);
-    let again = async {
-        loop {
-            let reply = to_end(rig.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
-            if reply.starts_with("HTTP/1.1 200") {
-                return;
-            }
-        }
-    };
-    timeout(SOON, again).await.expect("the place is free again");
+    timeout(SOON, rig.is_free()).await.expect("the place is free again");
+}
+
+#[tokio::test]
+async fn a_websocket_keeps_its_connections_place_until_it_ends() {
+    let rig = start(|config| config.connections_max = 1).await;
+    let head = b"GET /socket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut first = rig.send(head).await;
+    let mut status = [0; 12];
+    first.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 101");
+    assert_eq!(to_end(rig.send(b"").await).await, "", "its place is taken");
+    drop(first);
+    timeout(SOON, rig.is_free()).await.expect("the place is free again");
 }
 
 #[tokio::test]
