@@ -255,6 +255,30 @@ pub struct Grants {
     pub expires_at: SystemTime,
 }
 
+/// Grants of somebody who may do nothing.
+#[cfg(test)]
+pub(crate) fn nobody() -> Grants {
+    Grants {
+        identity: String::new(),
+        name: String::new(),
+        room: None,
+        room_join: false,
+        can_publish: false,
+        can_subscribe: false,
+        can_publish_data: false,
+        can_publish_sources: Vec::new(),
+        can_update_own_metadata: false,
+        metadata: String::new(),
+        attributes: HashMap::new(),
+        room_create: false,
+        room_list: false,
+        room_admin: false,
+        hidden: false,
+        class: None,
+        expires_at: SystemTime::UNIX_EPOCH,
+    }
+}
+
 /// What a verified token allows beside rooms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ServiceGrants {

@@ -125,6 +125,7 @@ impl Uplink {
             || lists.into_iter().any(|len| len > LIST_MAX)
             || texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX)
             || !matches!(kind, Ok(TrackType::Audio | TrackType::Video))
+            || !info::fits(request.r#type(), request.source())
         {
             return Err(Refused::Invalid);
         }
@@ -275,7 +276,7 @@ impl Uplink {
             announced.cid == id || announced.info.codecs.iter().any(|codec| !codec.cid.is_empty() && codec.cid == id)
         };
         let known = self.tracks.iter().find(|track| track.at(&section.mid).is_some());
-        let by_id = self.announced.iter().position(|announced| is(announced, named));
+        let by_id = self.announced.iter().position(|one| is(one, named) && one.info.r#type() == kind);
         // A section that has its track keeps it, unless it names another that was announced.
         let first = || match known {
             Some(_) => None,

@@ -1,7 +1,6 @@
 //! What each step does.
 
-use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use livekit_protocol as proto;
@@ -16,7 +15,7 @@ use crate::control::{Client as About, ConnectRequest, JoinRequest};
 use crate::ids::PeerId;
 use crate::media::quality::Quality;
 use crate::room::report::Report;
-use crate::signalling::token::Grants;
+use crate::signalling::token::{Grants, nobody};
 use crate::transport::data::Channel;
 
 impl World {
@@ -123,7 +122,7 @@ impl World {
             Step::Setting(n, track, disabled) => {
                 let Some(at) = choose(&self.clients, n) else { return };
                 let Some(sid) = Self::seen_track(&self.clients[at], track) else { return };
-                let track_sids = vec![sid.clone(), sid];
+                let track_sids = vec![sid; 500];
                 self.say(
                     at,
                     Request::TrackSetting(proto::UpdateTrackSettings { track_sids, disabled, ..Default::default() }),
@@ -294,21 +293,13 @@ impl World {
         Grants {
             identity: identity.into(),
             name: identity.to_uppercase(),
-            room: None,
             room_join: true,
             can_publish: publishes,
             can_subscribe: subscribes,
             can_publish_data: true,
-            can_publish_sources: vec![],
             can_update_own_metadata: true,
-            metadata: String::new(),
-            attributes: HashMap::new(),
-            room_create: false,
-            room_list: false,
-            room_admin: false,
             hidden,
-            class: None,
-            expires_at: SystemTime::UNIX_EPOCH,
+            ..nobody()
         }
     }
 

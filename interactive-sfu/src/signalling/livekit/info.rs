@@ -25,11 +25,14 @@ pub(crate) fn server() -> proto::ServerInfo {
 
 /// What a token allows.
 pub(crate) fn permission(grants: &Grants) -> proto::ParticipantPermission {
+    let sources: Vec<i32> = grants.can_publish_sources.iter().filter_map(|name| source(name)).map(i32::from).collect();
+    // An empty list would allow all: one that names nothing we know allows nothing.
+    let names_none = sources.is_empty() && !grants.can_publish_sources.is_empty();
     proto::ParticipantPermission {
         can_subscribe: grants.can_subscribe,
-        can_publish: grants.can_publish,
+        can_publish: grants.can_publish && !names_none,
         can_publish_data: grants.can_publish_data,
-        can_publish_sources: grants.can_publish_sources.iter().filter_map(|s| source(s)).map(i32::from).collect(),
+        can_publish_sources: sources,
         hidden: grants.hidden,
         can_update_metadata: grants.can_update_own_metadata,
         ..proto::ParticipantPermission::default()
@@ -45,6 +48,15 @@ fn source(name: &str) -> Option<TrackSource> {
 pub(crate) fn may_publish(permission: &proto::ParticipantPermission, source: i32) -> bool {
     let sources = &permission.can_publish_sources;
     permission.can_publish && (sources.is_empty() || sources.contains(&source))
+}
+
+/// Whether a track of this kind can come from this source.
+pub(crate) fn fits(kind: TrackType, source: TrackSource) -> bool {
+    match source {
+        TrackSource::Camera | TrackSource::ScreenShare => kind == TrackType::Video,
+        TrackSource::Microphone | TrackSource::ScreenShareAudio => kind == TrackType::Audio,
+        TrackSource::Unknown => true,
+    }
 }
 
 /// Seconds and milliseconds since the Unix epoch.
@@ -94,6 +106,34 @@ mod tests {
             (told(TrackSource::Unknown, ""), told(TrackSource::Camera, "mine")),
             ("PA_1|TR_1".into(), "PA_1|mine".into())
         );
+    }
+
+    #[test]
+    fn a_list_that_names_no_source_we_know_allows_none() {
+        let allowed = |names: &[&str], wanted: TrackSource| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            let grants = Grants { can_publish: true, can_publish_sources: names, ..crate::signalling::token::nobody() };
+            may_publish(&permission(&grants), wanted.into())
+        };
+        assert!(!allowed(&["mic"], TrackSource::Microphone) && !allowed(&["mic"], TrackSource::Unknown));
+        assert!(
+            allowed(&["mic", "camera"], TrackSource::Camera) && !allowed(&["mic", "camera"], TrackSource::ScreenShare)
+        );
+        assert!(allowed(&[], TrackSource::ScreenShare));
+    }
+
+    #[test]
+    fn sound_comes_from_no_camera_and_a_picture_from_no_microphone() {
+        for (source, kind) in [
+            (TrackSource::Camera, TrackType::Video),
+            (TrackSource::ScreenShare, TrackType::Video),
+            (TrackSource::Microphone, TrackType::Audio),
+            (TrackSource::ScreenShareAudio, TrackType::Audio),
+        ] {
+            let other = if kind == TrackType::Video { TrackType::Audio } else { TrackType::Video };
+            assert!(fits(kind, source) && !fits(other, source), "{source:?}");
+        }
+        assert!(fits(TrackType::Audio, TrackSource::Unknown) && fits(TrackType::Video, TrackSource::Unknown));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! What a message says is the application's; who sent it is ours to say. A reliable message waits, bounded, for a
 //! receiver whose channel is not open yet.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::data_packet::{Kind, Value};
@@ -30,7 +32,10 @@ impl Authority {
         if matches!(&packet.value, Some(Value::User(user)) if user.payload.len() > PAYLOAD_BYTES_MAX) {
             return crate::metrics::dropped("data_too_large", 1);
         }
-        if !member.permission.can_publish_data {
+        #[expect(deprecated, reason = "older clients believe it")]
+        let claims_who_speaks = matches!(&packet.value, Some(Value::Speaker(_)));
+        // Which the server says.
+        if claims_who_speaks || !member.permission.can_publish_data {
             return crate::metrics::dropped("data_not_allowed", 1);
         }
         if channel == Channel::Reliable && packet.sequence > 0 {
@@ -56,13 +61,12 @@ impl Authority {
         message: &Bytes,
     ) {
         let Some(of) = state.rooms.get(room) else { return };
+        let named: HashSet<&str> = destinations.iter().map(String::as_str).collect();
         for sid in &of.members {
             let Some(member) = state.members.get_mut(sid).filter(|member| except != Some(&member.sid)) else {
                 continue;
             };
-            let meant =
-                destinations.is_empty() || destinations.iter().any(|d| *d == member.identity || *d == member.sid);
-            if !meant {
+            if !named.is_empty() && !named.contains(&*member.identity) && !named.contains(&*member.sid) {
                 continue;
             }
             match member.links.down() {

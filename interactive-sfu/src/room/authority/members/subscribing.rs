@@ -1,5 +1,7 @@
 //! What participants are sent.
 
+use std::collections::{BTreeSet, HashSet};
+
 use livekit_protocol as proto;
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::signal_response::Message;
@@ -160,7 +162,10 @@ impl Authority {
     pub(super) fn update_subscription(&self, state: &mut State, sid: &str, request: &proto::UpdateSubscription) {
         let Some(member) = state.members.get_mut(sid) else { return };
         let grouped = request.participant_tracks.iter().flat_map(|of| &of.track_sids);
-        for track in request.track_sids.iter().chain(grouped) {
+        let room = member.room.clone();
+        for track in request.track_sids.iter().chain(grouped).collect::<BTreeSet<_>>() {
+            state.prune_choices(&room, sid);
+            let Some(member) = state.members.get_mut(sid) else { return };
             if member.chosen.len() >= super::requests::CHOICES_MAX && !member.chosen.contains_key(track) {
                 break;
             }
@@ -177,7 +182,9 @@ impl Authority {
             size: (request.width, request.height),
             pictures_per_second: request.fps,
         };
-        for track in &request.track_sids {
+        let Some(room) = state.members.get(sid).map(|member| member.room.clone()) else { return };
+        for track in request.track_sids.iter().collect::<BTreeSet<_>>() {
+            state.prune_choices(&room, sid);
             let Some(member) = state.members.get_mut(sid) else { return };
             if member.settings.len() >= super::requests::CHOICES_MAX && !member.settings.contains_key(track) {
                 return;
@@ -192,10 +199,10 @@ impl Authority {
         let Some(member) = state.members.get(sid) else { return };
         let (Some(link), Some(section)) = (member.links.down(), member.downlink.section_of(track_sid)) else { return };
         let limit = member.settings.get(track_sid).map(|setting| {
-            let published = state.published(&member.room);
-            let layers =
-                published.into_iter().find(|track| track.info.sid == track_sid).map(|track| layers_of(track.info));
-            let size = size_limit(*setting, &layers.unwrap_or_default());
+            // Tracks that come by WHIP say nothing of their layers.
+            let mut tracks = state.performers_of(&member.room).flat_map(|other| &other.uplink.tracks);
+            let codec = tracks.find(|track| track.info.sid == track_sid).and_then(|track| track.info.codecs.first());
+            let size = size_limit(*setting, codec.map(|codec| codec.layers.as_slice()).unwrap_or_default());
             Limit { size, pictures_per_second: setting.pictures_per_second }
         });
         let limit = limit.unwrap_or_default();
@@ -218,10 +225,6 @@ pub(super) fn quality_wanted(setting: TrackSetting, track: &proto::TrackInfo) ->
             least.map_or(VideoQuality::High, proto::VideoLayer::quality)
         }
     }
-}
-
-fn layers_of(track: proto::TrackInfo) -> Vec<proto::VideoLayer> {
-    track.codecs.into_iter().next().map(|codec| codec.layers).unwrap_or_default()
 }
 
 /// What a setting means in pixels.
@@ -253,6 +256,22 @@ struct Offered {
 }
 
 impl State {
+    /// Forgets what a participant chose for tracks that are published no more, once that is as much as may be remembered.
+    fn prune_choices(&mut self, room: &str, sid: &str) {
+        let full = |member: &&Member| {
+            let most = member.chosen.len().max(member.settings.len()).max(member.undecodable.len());
+            most >= super::requests::CHOICES_MAX
+        };
+        if self.members.get(sid).filter(full).is_none() {
+            return;
+        }
+        let published: HashSet<String> = self.published(room).into_iter().map(|track| track.info.sid).collect();
+        let Some(member) = self.members.get_mut(sid) else { return };
+        member.chosen.retain(|track, _| published.contains(track));
+        member.settings.retain(|track, _| published.contains(track));
+        member.undecodable.retain(|(track, _)| published.contains(track));
+    }
+
     /// Whether a track is published in a codec that the participant has not refused, or can be.
     fn comes_otherwise(&self, member: &Member, track_sid: &str) -> bool {
         let mut tracks = self.performers_of(&member.room).flat_map(|other| &other.uplink.tracks);

@@ -1,7 +1,7 @@
 mod listing;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use livekit_protocol as proto;
 use livekit_protocol::participant_info::State as Presence;
@@ -12,7 +12,7 @@ use prost::Message as _;
 
 use crate::signalling::livekit::Frame;
 use crate::signalling::sdp::RemoteDescription;
-use crate::signalling::token::{Grants, Keys};
+use crate::signalling::token::{Grants, Keys, nobody};
 use crate::{Client, Config, ConnectRequest, Connection, Sfu, SfuError};
 
 const OFFER: &str = "v=0\r\no=- 46 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
@@ -41,16 +41,7 @@ fn grants(identity: &str) -> Grants {
         can_publish: true,
         can_subscribe: true,
         can_publish_data: true,
-        can_publish_sources: vec![],
-        can_update_own_metadata: false,
-        metadata: String::new(),
-        attributes: Default::default(),
-        room_create: false,
-        room_list: false,
-        room_admin: false,
-        hidden: false,
-        class: None,
-        expires_at: SystemTime::now(),
+        ..nobody()
     }
 }
 
