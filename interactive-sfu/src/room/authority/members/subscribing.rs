@@ -256,7 +256,7 @@ struct Offered {
 }
 
 impl State {
-    /// Forgets what a participant chose for tracks that are published no more, once that is as much as may be remembered.
+    /// Forgets what a participant chose for tracks that are published no more, once it is as much as may be remembered.
     fn prune_choices(&mut self, room: &str, sid: &str) {
         let full = |member: &&Member| {
             let most = member.chosen.len().max(member.settings.len()).max(member.undecodable.len());
