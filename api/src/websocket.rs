@@ -28,9 +28,9 @@ pub(crate) use tokio_tungstenite::tungstenite::{Error as Broken, Message};
 use crate::Error;
 use crate::extract::Place;
 
-/// What a connection holds before anything is read, bytes.
+/// Each socket's read buffer, bytes: allocated when it opens, larger messages grow it.
 const READ_BUFFER_BYTES: usize = 1024;
-/// What a connection holds for pings' answers, bytes.
+/// tungstenite's write buffer, bytes: it carries pongs and the close frame alone.
 const WRITE_BUFFER_BYTES: usize = 256;
 
 /// A message to write: the bytes, and whether they are text.

@@ -1,4 +1,4 @@
-//! What LiveKit's clients and SDKs find here, unchanged: the socket to signal on, the server API, and webhooks.
+//! LiveKit's protocol over HTTP: the signal WebSocket, the server API (Twirp) and webhooks.
 
 mod id;
 pub(crate) mod signal;

@@ -11,14 +11,14 @@ use livekit_protocol::participant_info::State as Presence;
 
 /// Departures that are remembered.
 const REMEMBERED_MAX: usize = 1000;
-/// How long a dead socket may look alive: what was told on it meanwhile was told to nobody.
+/// A dead socket may look alive for so long; messages written to it meanwhile reach nobody.
 const UNHEARD_MAX: Duration = Duration::from_secs(30);
 
 /// The log of one room.
 #[derive(Default)]
 pub(crate) struct Departures {
     log: VecDeque<(Instant, proto::ParticipantInfo)>,
-    /// When the last one left that had to be forgotten too early.
+    /// The time of the newest departure that was dropped because the log was full.
     forgotten: Option<Instant>,
 }
 
@@ -38,14 +38,14 @@ impl Departures {
         self.log.push_back((now, who));
     }
 
-    /// Forgets what nobody can have missed who may still resume, `resume_max` after their socket broke.
+    /// Drops departures that every client knows of which may still resume. A client may do so for `resume_max`.
     pub(crate) fn tidy(&mut self, now: Instant, resume_max: Duration) {
         while self.log.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > resume_max + UNHEARD_MAX) {
             self.log.pop_front();
         }
     }
 
-    /// Who has left that a client may not know of whose socket broke then. `None`: nobody knows any more.
+    /// The departures that a client may have missed whose socket broke at `lost_at`. `None`: the log is incomplete.
     pub(crate) fn missed(&self, lost_at: Instant) -> Option<impl Iterator<Item = &proto::ParticipantInfo>> {
         let since = lost_at.checked_sub(UNHEARD_MAX);
         let unknown = self.forgotten.is_some_and(|forgotten| since.is_none_or(|since| forgotten >= since));
