@@ -16,8 +16,8 @@ use crate::{Config, Error, metrics};
 /// A longer body is refused with 413. SDP of a dozen simulcast sections is a fifth of it.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// A connection's place among `connections_max`, taken until the connection ends. Whoever takes the connection over, as a
-/// WebSocket does, keeps it.
+/// A connection's place among `connections_max`, taken until the connection ends. A handler that takes the connection
+/// over, as for a WebSocket, keeps it.
 #[derive(Clone)]
 pub(crate) struct Place {
     _held: Arc<(OwnedSemaphorePermit, metrics::Connection)>,
