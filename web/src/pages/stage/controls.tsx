@@ -3,7 +3,7 @@
 import { useMediaDeviceSelect, useRoomContext, useTrackToggle } from "@livekit/components-react";
 import { Track } from "livekit-client";
 import { Icon } from "../../ui/icon";
-import { deviceProblem } from "./words";
+import { deviceProblem } from "./messages";
 
 interface Reports {
   onProblem: (problem: string | null) => void;

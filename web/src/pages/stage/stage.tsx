@@ -7,12 +7,12 @@ import { type Room, fetchRoom, isRefusal, roomDetail, tokenInPlaylist } from "..
 import { usePoll } from "../../lib/poll";
 import { watchPath } from "../../lib/route";
 import { Notice } from "../../ui/notice";
-import { Green } from "./green";
+import { GreenRoom } from "./green-room";
 import type { Media } from "./media";
 import { OnAir } from "./on-air";
-import { givenToken, tokenFor } from "./pass";
-import { publish, roomFor } from "./session";
-import { type Farewell, deviceProblem, farewell } from "./words";
+import { givenToken, tokenFor } from "./stage-token";
+import { publish, roomFor } from "./publish";
+import { type Farewell, deviceProblem, farewell } from "./messages";
 
 const POLL_MS = 2_000;
 /** On stage the others are known by other ways; whether there is a broadcast is not. */
@@ -87,7 +87,7 @@ export default function Stage({ room }: { room: string }) {
           <OnAir problem={problem} onProblem={setProblem} />
         </RoomContext.Provider>
       ) : (
-        <Green onJoin={join} stage={data.stage} />
+        <GreenRoom onJoin={join} stage={data.stage} />
       )}
     </article>
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nameIn } from "./pass";
+import { nameIn } from "./stage-token";
 
 const token = (claims: unknown) => `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
 

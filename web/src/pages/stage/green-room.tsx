@@ -5,9 +5,9 @@ import type { Participant } from "../../lib/api";
 import { count } from "../../lib/format";
 import { Icon } from "../../ui/icon";
 import { type Kind, type Media, useLevel, useMedia } from "./media";
-import { givenToken, nameIn } from "./pass";
+import { givenToken, nameIn } from "./stage-token";
 import { Preview } from "./preview";
-import { refusal } from "./words";
+import { refusal } from "./messages";
 
 const NAME_KEY = "spillway.name";
 
@@ -17,7 +17,7 @@ interface Props {
   stage: Participant[];
 }
 
-export function Green({ onJoin, stage }: Props) {
+export function GreenRoom({ onJoin, stage }: Props) {
   const media = useMedia();
   const [given] = useState(() => nameIn(givenToken()));
   const [name, setName] = useState(() => given ?? localStorage.getItem(NAME_KEY) ?? "");

@@ -1,6 +1,6 @@
 import { ConnectionError, DisconnectReason } from "livekit-client";
 import { expect, test } from "vitest";
-import { deviceProblem, farewell, refusal } from "./words";
+import { deviceProblem, farewell, refusal } from "./messages";
 
 test("whoever leaves is told nothing", () => {
   expect(farewell(DisconnectReason.CLIENT_INITIATED)).toBeNull();
