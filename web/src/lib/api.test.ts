@@ -3,16 +3,16 @@ import { roomDetail, tokenInPlaylist } from "./api";
 
 test("a sparse or hostile answer becomes a harmless room", () => {
   expect(roomDetail(null, "demo")).toEqual({
-    room: "demo", title: "demo", live: false, liveSince: null, reason: null, speakers: 0, playlist: null, stage: [],
+    name: "demo", title: "demo", live: false, liveSince: null, reason: null, speakerCount: 0, playlist: null, speakers: [],
   });
-  expect(roomDetail({ live: "yes", stage: [{ name: "x" }, 7], speakers: "9" }, "demo").stage).toEqual([]);
+  expect(roomDetail({ live: "yes", stage: [{ name: "x" }, 7], speakers: "9" }, "demo").speakers).toEqual([]);
 });
 
-test("a participant without a name goes by the identity", () => {
+test("a speaker without a name goes by the identity", () => {
   const room = roomDetail({ room: "demo", title: "Demo", live: true, stage: [{ identity: "ada", audio: true }] }, "x");
   expect(room.title).toBe("Demo");
-  expect(room.stage).toEqual([{ identity: "ada", name: "ada", audio: true, video: false }]);
-  expect(room.speakers).toBe(1);
+  expect(room.speakers).toEqual([{ identity: "ada", name: "ada", audio: true, video: false }]);
+  expect(room.speakerCount).toBe(1);
 });
 
 test("a playlist's token is found where there is one", () => {

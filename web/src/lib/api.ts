@@ -1,34 +1,34 @@
-//! The server's JSON, fetched and checked. Whatever is missing or of another type becomes a harmless default here, so no
-//! page ever meets a surprise.
+//! The server's JSON, fetched and checked. A field that is missing or of another type becomes a harmless default here:
+//! pages meet only the types below.
 
-/** A row of `GET /v1/rooms`. */
-export interface RoomRow {
-  room: string;
+/** A room as `GET /v1/rooms` lists it. */
+export interface RoomSummary {
+  name: string;
   title: string;
   live: boolean;
   /** RFC 3339; `null` while not live. */
   liveSince: string | null;
-  /** Why it is not live, in the server's word. */
+  /** The server's word for why it is not live; `null` while live. */
   reason: string | null;
-  speakers: number;
-  /** Where the multivariant playlist is, with a token if it takes one; `null` while there is none. */
+  speakerCount: number;
+  /** URL of the multivariant playlist, with a token if it takes one; `null` while there is none. */
   playlist: string | null;
 }
 
-/** Somebody on the stage. */
-export interface Participant {
+/** A participant on stage: whether microphone and camera are sending. */
+export interface Speaker {
   identity: string;
   name: string;
   audio: boolean;
   video: boolean;
 }
 
-/** `GET /v1/rooms/{room}`. */
-export interface Room extends RoomRow {
-  stage: Participant[];
+/** A room as `GET /v1/rooms/{room}` describes it. */
+export interface RoomDetail extends RoomSummary {
+  speakers: Speaker[];
 }
 
-/** A request that did not give what it should. `status` is 0 when there was no answer at all. */
+/** A request that failed. `status` is the HTTP status, 0 when the server did not answer. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -42,33 +42,33 @@ export class ApiError extends Error {
 const TIMEOUT_MS = 8_000;
 
 /** `GET /v1/rooms`. */
-export async function fetchRooms(signal?: AbortSignal): Promise<RoomRow[]> {
+export async function fetchRooms(signal?: AbortSignal): Promise<RoomSummary[]> {
   const body = await getJson("/v1/rooms", signal);
-  return list(record(body).rooms).map(roomRow).filter((row) => row.room !== "");
+  return list(record(body).rooms).map(roomSummary).filter((room) => room.name !== "");
 }
 
 /**
- * `GET /v1/rooms/{room}`. A private room shows itself to whoever has a token for it, a playback token or an access token; without one it
- * answers 404, as a room does that does not exist.
+ * `GET /v1/rooms/{room}`. A private room answers only a playback token or an access token for it; without one the
+ * server says 404, as it does for a room that does not exist.
  */
-export async function fetchRoom(room: string, token: string | null, signal?: AbortSignal): Promise<Room> {
+export async function fetchRoom(room: string, token: string | null, signal?: AbortSignal): Promise<RoomDetail> {
   const ask = async (bearer: string | null) => getJson(`/v1/rooms/${encodeURIComponent(room)}`, signal, bearer);
   try {
     return roomDetail(await ask(token), room);
   } catch (error) {
-    // A token that has run out is worth no more than none, and the room may have been opened to everybody.
+    // The token may have expired while the room was opened to everybody.
     if (token && isRefusal(error)) return roomDetail(await ask(null), room);
     throw error;
   }
 }
 
-/** There is no such room for whoever asked so: it does not exist, it is private, or the token does not hold. */
+/** The server shows no such room: the room does not exist, is private, or the token is not valid for it. */
 export const isRefusal = (error: unknown) => error instanceof ApiError && (error.status === 404 || error.status === 401);
 
 /** The playback token in a playlist's URL; `null` where it takes none. */
 export const tokenInPlaylist = (playlist: string | null) => /\/live\/t\/([^/]{60,})\//.exec(playlist ?? "")?.[1] ?? null;
 
-/** `POST /v1/rooms/{room}/dev-token`: a token for the asking; only a server in demo mode has it (404 elsewhere). */
+/** `POST /v1/rooms/{room}/dev-token`: a token for everybody who asks. Only a demo server has it; others say 404. */
 export async function fetchDevToken(room: string, identity: string, name: string): Promise<string> {
   const response = await request(`/v1/rooms/${encodeURIComponent(room)}/dev-token`, {
     method: "POST",
@@ -85,31 +85,31 @@ export async function fetchMetrics(signal?: AbortSignal): Promise<string> {
   return (await request("/metrics", { signal: signal ?? null })).text();
 }
 
-/** The checked form of a room; `fallback` names it if the body does not. */
-export function roomDetail(body: unknown, fallback: string): Room {
-  const row = roomRow({ room: fallback, ...record(body) });
-  const stage = list(record(body).stage).map(participant).filter((one) => one.identity !== "");
-  return { ...row, stage, speakers: Math.max(row.speakers, stage.length) };
+/** The checked form of a room; `fallback` is its name if the body has none. */
+export function roomDetail(body: unknown, fallback: string): RoomDetail {
+  const summary = roomSummary({ room: fallback, ...record(body) });
+  const speakers = list(record(body).stage).map(speaker).filter((one) => one.identity !== "");
+  return { ...summary, speakers, speakerCount: Math.max(summary.speakerCount, speakers.length) };
 }
 
-function roomRow(value: unknown): RoomRow {
-  const it = record(value);
-  const room = text(it.room);
+function roomSummary(value: unknown): RoomSummary {
+  const fields = record(value);
+  const name = text(fields.room);
   return {
-    room,
-    title: text(it.title) || room,
-    live: it.live === true,
-    liveSince: text(it.live_since) || null,
-    reason: text(it.reason) || null,
-    speakers: typeof it.speakers === "number" ? it.speakers : 0,
-    playlist: text(it.playlist) || null,
+    name,
+    title: text(fields.title) || name,
+    live: fields.live === true,
+    liveSince: text(fields.live_since) || null,
+    reason: text(fields.reason) || null,
+    speakerCount: typeof fields.speakers === "number" ? fields.speakers : 0,
+    playlist: text(fields.playlist) || null,
   };
 }
 
-function participant(value: unknown): Participant {
-  const it = record(value);
-  const identity = text(it.identity);
-  return { identity, name: text(it.name) || identity, audio: it.audio === true, video: it.video === true };
+function speaker(value: unknown): Speaker {
+  const fields = record(value);
+  const identity = text(fields.identity);
+  return { identity, name: text(fields.name) || identity, audio: fields.audio === true, video: fields.video === true };
 }
 
 async function getJson(url: string, signal?: AbortSignal, bearer: string | null = null): Promise<unknown> {
@@ -136,7 +136,7 @@ async function request(url: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
-/** The sentence of an `application/problem+json` (RFC 9457), or one made of the status. */
+/** The sentence in an `application/problem+json` (RFC 9457); without one, a sentence that names the status. */
 export async function problemText(response: Response): Promise<string> {
   const body = record(await response.json().catch(() => null));
   return text(body.detail) || text(body.title) || `The server answered ${response.status}.`;

@@ -1,4 +1,4 @@
-//! Keeps an estimate of the server's clock: eight small requests after start, then one a minute. Arithmetic in `clock.ts`.
+//! Keeps an estimate of the server's clock: eight small requests after start, then one a minute. `clock.ts` calculates.
 
 import { type OffsetBounds, narrow, nextProbeAtMs, offsetMs, uncertaintyMs } from "./clock";
 
@@ -10,7 +10,7 @@ export class ServerClock {
   #bounds: OffsetBounds | null = null;
   #abort = new AbortController();
 
-  /** `url` must answer uncached: a stored `Date` would be a lie. */
+  /** `url` must answer uncached: the `Date` of a stored answer is of another moment. */
   constructor(private readonly url: string) {
     void this.#run();
   }
@@ -20,7 +20,7 @@ export class ServerClock {
     return Date.now() + offsetMs(this.#bounds);
   }
 
-  /** Half-width of what is unknown, milliseconds; infinite before the first answer. */
+  /** Half the width of the estimate's bounds, milliseconds; infinite before the first answer. */
   uncertaintyMs(): number {
     return uncertaintyMs(this.#bounds);
   }
@@ -39,7 +39,7 @@ export class ServerClock {
         roundTripMs = (await this.#probe(signal)) ?? roundTripMs;
       }
       await sleep(REFRESH_MS, signal);
-      // Forget a little, so that drift shows: two clocks stray by some 50 ms in a thousand seconds.
+      // Wider bounds let the estimate follow drift: two clocks stray by some 50 ms in a thousand seconds.
       if (this.#bounds) this.#bounds = { lowMs: this.#bounds.lowMs - 20, highMs: this.#bounds.highMs + 20 };
     }
   }
@@ -55,7 +55,7 @@ export class ServerClock {
       this.#bounds = narrow(this.#bounds, { sentAtMs, receivedAtMs, dateMs });
       return receivedAtMs - sentAtMs;
     } catch {
-      return null; // Offline: the player says so; the clock just keeps what it has.
+      return null; // Offline: the player tells the viewer; the clock keeps its bounds.
     }
   }
 }

@@ -17,7 +17,7 @@ export function formatSeconds(seconds: number | null | undefined): string {
   return size < 9.995 ? `${sign}${size.toFixed(2)} s` : `${sign}${size.toFixed(1)} s`;
 }
 
-/** How long something has been going on, in words: `just now`, `4 min`, `2 h 5 min`. Milliseconds in. */
+/** A duration in words: `just now`, `4 min`, `2 h 5 min`. Milliseconds in. */
 export function formatDuration(durationMs: number): string {
   const minutes = Math.floor(durationMs / 60_000);
   if (minutes < 1) return "just now";
@@ -53,7 +53,7 @@ export function hueOf(name: string): number {
   return (hash >>> 0) % 360;
 }
 
-/** What a person typed, as a room name: lower case, `[a-z0-9_-]`, at most 64 characters. */
+/** Makes a room name of typed text: lower case, `[a-z0-9_-]`, at most 64 characters. */
 export function roomSlug(text: string): string {
   return text
     .trim()

@@ -6,7 +6,7 @@ export interface Histogram {
   cumulative: number[];
 }
 
-/** What `/metrics` says of one stage: buckets where it exposes a histogram, a ready-made median where a summary. */
+/** One stage in `/metrics`: buckets if it is a histogram, a ready-made median if it is a summary. */
 export interface StageMetrics {
   histogram?: Histogram;
   median?: number;
@@ -69,14 +69,14 @@ export function quantile({ bounds, cumulative }: Histogram, q: number): number |
   return null;
 }
 
-/** What was observed between two scrapes; all of the later one if the process restarted in between. */
+/** The observations between two scrapes; all of the later scrape if the process restarted in between. */
 export function since(earlier: Histogram | undefined, later: Histogram): Histogram {
   if (!earlier || earlier.bounds.length !== later.bounds.length) return later;
   const cumulative = later.cumulative.map((value, i) => value - (earlier.cumulative[i] ?? 0));
   return cumulative.some((value) => value < 0) ? later : { bounds: later.bounds, cumulative };
 }
 
-/** The median of every stage: of the time since `earlier` where anything happened in it, else since the server's start. */
+/** The median of every stage since `earlier`; since the server's start for a stage without observations in between. */
 export function stageLatencies(
   earlier: Map<string, StageMetrics> | null,
   later: Map<string, StageMetrics>,

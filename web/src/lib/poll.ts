@@ -1,10 +1,10 @@
-//! Asks again and again, gently: never twice at once, not while the page is hidden, at once when it is shown again.
+//! Repeats a request: one at a time, none while the page is hidden, one at once when it is shown again.
 
 import { useEffect, useState } from "react";
 
 export interface Polled<T> {
   data: T | null;
-  /** Why the last attempt failed; `null` after a success. `data` keeps the last good answer. */
+  /** The last attempt's failure; `null` after a success. `data` keeps the last good answer. */
   error: Error | null;
 }
 
@@ -26,7 +26,7 @@ export function usePoll<T>(ask: ((signal: AbortSignal) => Promise<T>) | null, ev
         if (!abort.signal.aborted) setPolled((last) => ({ data: last.data, error: error as Error }));
       }
       busy = false;
-      // Some jitter, so that a restarted server does not meet every page in the same moment.
+      // Jitter spreads the pages' requests after a server restart.
       if (!abort.signal.aborted) timer = setTimeout(tick, everyMs * (0.9 + Math.random() * 0.2));
     };
     const shown = () => void tick();

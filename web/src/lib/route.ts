@@ -1,4 +1,4 @@
-//! Which page a path means. Pure; the browser's history is driven by `ui/link.tsx`.
+//! Maps paths to pages and back. Pure; `ui/link.tsx` drives the browser's history.
 
 export type Route = { page: "lobby" } | { page: "watch" | "stage"; room: string } | { page: "missing" };
 
@@ -13,12 +13,12 @@ export function matchRoute(pathname: string): Route {
   }
 }
 
-/** With `token`, a playback token, a private room is watched; it stands in the fragment, which servers never see. */
+/** The watch page's path. A private room's playback token goes into the fragment, which browsers send to no server. */
 export const watchPath = (room: string, token: string | null = null) =>
   `/watch/${encodeURIComponent(room)}${token ? `#t=${token}` : ""}`;
 export const stagePath = (room: string) => `/stage/${encodeURIComponent(room)}`;
 
-/** The token that a watch page's fragment gives: `#t=` a playback token, `#token=` an access token. */
+/** The token in a watch page's fragment: `#t=` is a playback token, `#token=` an access token. */
 export function tokenInFragment(fragment: string): string | null {
   const words = new URLSearchParams(fragment.replace(/^#/, ""));
   return words.get("t") || words.get("token") || null;

@@ -1,9 +1,9 @@
-//! Keeps a player that wants to be at the live edge there: hurries, or jumps. Listens to one hls.js; decides by `latency.ts`.
+//! Keeps the picture at the live edge by playing faster or by jumping. Listens to one hls.js; `latency.ts` decides.
 
 import Hls, { Events } from "hls.js";
 import { catchUpRate, isLeftBehind, isStuck } from "./latency";
 
-/** After a jump because it was left behind the next one waits: what it needs must be fetched first. */
+/** Least time between two jumps of a player that was left behind: its next parts must be fetched first. */
 const JUMP_EVERY_MS = 5_000;
 
 export class EdgeWatch {
@@ -14,11 +14,11 @@ export class EdgeWatch {
   constructor(private readonly hls: Hls) {
     hls.on(Events.FRAG_LOADING, (_, { frag }) => this.#onFetch(true, frag.type));
     hls.on(Events.FRAG_LOADED, (_, { frag }) => this.#onFetch(false, frag.type));
-    // Whatever was under way came to nothing, or did not matter.
+    // The request under way has failed.
     hls.on(Events.ERROR, () => (this.#fetching = false));
   }
 
-  /** To be asked every fifth of a second while the picture should move. */
+  /** Is it time to jump to the live edge? Called every 200 ms while the picture should move. */
   shouldJump(video: HTMLVideoElement, nowMs: number): boolean {
     const { hls } = this;
     const stuck = isStuck({
@@ -33,7 +33,7 @@ export class EdgeWatch {
     return true;
   }
 
-  /** How fast to play. */
+  /** The playback rate that brings the picture back to the target latency. */
   rate(video: HTMLVideoElement): number {
     const { latency, targetLatency } = this.hls;
     const { buffered, currentTime } = video;

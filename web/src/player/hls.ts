@@ -1,4 +1,4 @@
-//! hls.js as Spillway uses it: its settings, and which of its errors mean what.
+//! hls.js's settings, and its errors translated into the machine's troubles.
 
 import Hls, { type ErrorData, type HlsConfig } from "hls.js";
 import type { Trouble } from "./machine";
@@ -17,18 +17,18 @@ export function createHls(): Hls {
   });
   const config: Partial<HlsConfig> = {
     lowLatencyMode: true,
-    // The target is the playlist's PART-HOLD-BACK. Catching up is ours: see `catchUpRate`.
+    // The target is the playlist's PART-HOLD-BACK. `catchUpRate` catches up, not hls.js.
     maxLiveSyncPlaybackRate: 1,
-    // A stall moves the target away by a part or so, not by hls.js's whole second.
+    // A stall moves the target away by about a part (0.25 s), not by hls.js's whole second.
     liveSyncOnStallIncrease: 0.25,
     liveDurationInfinity: true,
-    // Left to the browser, which evicts what is behind when it needs the room: see `isStuck` for what hls.js's own eviction does.
+    // The browser evicts old media when it needs memory; hls.js's own eviction makes the player starve, see `isStuck`.
     backBufferLength: Number.POSITIVE_INFINITY,
     maxBufferLength: 10,
     capLevelToPlayerSize: true,
     // CMAF needs no transmuxing, and a worker from a blob: URL would need a hole in the Content-Security-Policy.
     enableWorker: false,
-    // The machine retries through the room, which survives a new epoch; hls.js retries only what a moment may cure.
+    // The machine retries through the room, which survives a new epoch; hls.js retries only short failures.
     manifestLoadPolicy: policy(8_000, 5_000, 0),
     playlistLoadPolicy: policy(12_000, 8_000, 1),
     fragLoadPolicy: policy(15_000, 8_000, 2),
@@ -36,7 +36,7 @@ export function createHls(): Hls {
   return new Hls(config);
 }
 
-/** What an error of hls.js means to the machine; `null`: hls.js deals with it. */
+/** The machine's trouble for an error of hls.js; `null`: hls.js recovers by itself. */
 export function troubleOf(data: ErrorData): Trouble | null {
   const status = data.response?.code ?? 0;
   const missing = status === 404 || status === 410;

@@ -1,29 +1,28 @@
-//! What the player does next, as a pure machine.
+//! Decides the player's next step, as a pure machine.
 //!
-//! Events and the time come in, a new state and commands come out; nothing here touches the network, a clock or a video
-//! element. Driven by `player.ts`. The one rule behind it: a broadcast that went away is asked for again through the
-//! room, and played from a fresh multivariant playlist, because a restarted origin has a new epoch and every URI of the
-//! old one answers 404 for ever.
+//! Events and the time come in, a new state and commands come out: no network, no clock, no video element. Driven by
+//! `player.ts`. One rule is behind it: when a broadcast is lost, the machine asks for the room again and loads a fresh
+//! multivariant playlist, because a restarted origin has a new epoch and every URI of the old one answers 404 for ever.
 
 export type Phase = "waiting" | "connecting" | "playing" | "reconnecting" | "ended" | "unsupported";
 
 export interface PlayerState {
   phase: Phase;
-  /** A playlist has been handed to the player and pictures are awaited (connecting or reconnecting). */
+  /** The player has a playlist and waits for its pictures (connecting or reconnecting). */
   loading: boolean;
-  /** The server did not answer the last question. */
+  /** The server did not answer the last request for the room. */
   offline: boolean;
-  /** Failures since pictures last moved for a while: sets the backoff. */
+  /** Failures since pictures last moved for 10 s: sets the backoff. */
   attempt: number;
-  /** When to ask about the room next; `null`: not at all. */
+  /** Time of the next request for the room; `null`: none. */
   pollAtMs: number | null;
   /** Give up on the present load at this time. */
   loadDeadlineMs: number | null;
-  /** When pictures last began to move; `null` before the first. */
+  /** Time at which pictures last began to move; `null` before the first. */
   playingSinceMs: number | null;
-  /** When reconnecting began. */
+  /** Time at which reconnecting began. */
   lostAtMs: number | null;
-  /** Which broadcast was loaded last (its `live_since`). */
+  /** The broadcast that was loaded last, by its `live_since`. */
   broadcast: string | null;
   /** The room was seen off the air since the last broadcast ended. */
   sawOffAir: boolean;
@@ -77,7 +76,7 @@ export function initialState(nowMs: number, supported: boolean): PlayerState {
   };
 }
 
-/** How long to wait before attempt `attempt`, milliseconds: 0.3 s doubling to 5 s. */
+/** The wait before the retry after `attempt` failures, milliseconds: 0.3 s doubling to 5 s. */
 export function backoffMs(attempt: number): number {
   return Math.min(5_000, 300 * 2 ** Math.min(attempt, 10));
 }
@@ -138,7 +137,7 @@ function onProgress(state: PlayerState, nowMs: number): Step {
     const steady = state.attempt > 0 && nowMs - (state.playingSinceMs ?? nowMs) >= STEADY_MS;
     return { state: steady ? { ...state, attempt: 0 } : state, commands: [] };
   }
-  // Pictures that still move out of the old buffer while the server is being asked again prove nothing.
+  // The old buffer still plays while the room is asked for again: that is no new broadcast.
   if (!state.loading) return { state, commands: [] };
   return pollAt(
     { ...state, phase: "playing", loading: false, offline: false, loadDeadlineMs: null, playingSinceMs: nowMs, lostAtMs: null },
@@ -150,7 +149,7 @@ function onTrouble(state: PlayerState, kind: Trouble, nowMs: number): Step {
   if (state.phase === "waiting" || state.phase === "ended") return { state, commands: [] };
   if (state.phase === "reconnecting" && !state.loading) return { state, commands: [] };
   if (kind === "media-missing") {
-    // One can be a fragment that just left the window; a second one so soon is an epoch that is gone.
+    // The first can be a fragment that just left the window; a second within 5 s means that the epoch is gone.
     const again = state.mediaMissingAtMs !== null && nowMs - state.mediaMissingAtMs < MEDIA_MISSING_WINDOW_MS;
     const next = { ...state, mediaMissingAtMs: nowMs };
     return again ? lose(next, nowMs) : { state: next, commands: [] };
@@ -161,7 +160,7 @@ function onTrouble(state: PlayerState, kind: Trouble, nowMs: number): Step {
     return again ? lose(next, nowMs) : { state: next, commands: ["recover-media"] };
   }
   if (kind === "playlist-missing" && state.phase === "connecting") {
-    // Announced, but not a single part out yet.
+    // The room is announced as live, but its first part is not out yet.
     return halted({ ...state, phase: "waiting" }, nowMs + POLL_MS.waiting / 2);
   }
   return lose(state, nowMs);
@@ -186,10 +185,10 @@ function load(state: PlayerState, broadcast: string | null, nowMs: number): Step
 }
 
 function lose(state: PlayerState, nowMs: number): Step {
-  const phase = state.phase === "connecting" ? "connecting" : "reconnecting";
+  const phase = state.phase === "connecting" ? "waiting" : "reconnecting";
   const attempt = state.attempt + 1;
   const lostAtMs = state.lostAtMs ?? nowMs;
-  return halted({ ...state, phase: phase === "connecting" ? "waiting" : phase, attempt, lostAtMs }, nowMs + backoffMs(state.attempt));
+  return halted({ ...state, phase, attempt, lostAtMs }, nowMs + backoffMs(state.attempt));
 }
 
 function end(state: PlayerState, nowMs: number): Step {

@@ -1,54 +1,25 @@
 //! The watch page's player: the thin edge around `machine.ts`.
 //!
 //! Owns one video element, one hls.js instance at a time and one timer. React reads it through `subscribe` and
-//! `snapshot` (`useSyncExternalStore`); tests read `window.__spillway`.
+//! `snapshot` (`useSyncExternalStore`); tests read it as a `PlayerHandle`.
 
-import Hls, { Events, type Level } from "hls.js";
-import { type Room, fetchRoom, isRefusal } from "../lib/api";
+import type Hls from "hls.js";
+import { Events } from "hls.js";
+import { type RoomDetail, fetchRoom, isRefusal } from "../lib/api";
 import { ServerClock } from "../lib/clock-sync";
 import { EdgeWatch } from "./edge-watch";
 import { createHls, hlsSupported, troubleOf } from "./hls";
 import { isAtEdge, latencySeconds, smooth } from "./latency";
 import { type Phase, type PlayerEvent, type PlayerState, initialState, step } from "./machine";
+import type { PlayerHandle } from "./page-handle";
+import { type Rendition, type Snapshot, renditionsOf, sameSnapshot } from "./snapshot";
 
 const TICK_MS = 200;
 const NATIVE_TYPE = "application/vnd.apple.mpegurl";
 
-export interface Rendition {
-  index: number;
-  height: number;
-  frameRate: number;
-  bitrate: number;
-}
-
-/** Everything the page shows. A new object whenever anything changed. */
-export interface Snapshot {
-  phase: Phase;
-  offline: boolean;
-  room: Room | null;
-  /** No such room, or none for whoever has no better token: the server tells these apart to nobody. */
-  unknownRoom: boolean;
-  renditions: Rendition[];
-  /** The rendition on the screen, and whether it is chosen by hand (−1: automatic). */
-  playing: number;
-  chosen: number;
-  latencySeconds: number | null;
-  targetSeconds: number | null;
-  clockUncertaintyMs: number;
-  playbackRate: number;
-  bufferSeconds: number;
-  bandwidth: number | null;
-  droppedFrames: number;
-  atEdge: boolean;
-  paused: boolean;
-  muted: boolean;
-  volume: number;
-  /** Even muted playback was refused: a click is needed. */
-  blocked: boolean;
-}
-
-export class Player {
-  hls: Hls | null = null;
+export class Player implements PlayerHandle {
+  #hls: Hls | null = null;
+  #renditions: readonly Rendition[] = [];
   #state: PlayerState;
   #snapshot: Snapshot;
   #listeners = new Set<() => void>();
@@ -56,7 +27,7 @@ export class Player {
   #timer: ReturnType<typeof setInterval>;
   #abort = new AbortController();
   #asking = false;
-  #room: Room | null = null;
+  #room: RoomDetail | null = null;
   #unknownRoom = false;
   #chosenHeight: number | null = null;
   #lastTime = 0;
@@ -68,7 +39,7 @@ export class Player {
   constructor(
     readonly video: HTMLVideoElement,
     readonly roomName: string,
-    /** For a private room. */
+    /** Opens a private room. */
     private readonly token: string | null = null,
   ) {
     const supported = hlsSupported() || video.canPlayType(NATIVE_TYPE) !== "";
@@ -79,7 +50,7 @@ export class Player {
       video.addEventListener(name, () => this.#publish(), { signal });
     }
     video.addEventListener("ended", () => this.#dispatch({ type: "end-of-stream" }), { signal });
-    video.addEventListener("error", () => !this.hls && this.#dispatch({ type: "trouble", kind: "network" }), { signal });
+    video.addEventListener("error", () => !this.#hls && this.#dispatch({ type: "trouble", kind: "network" }), { signal });
     document.addEventListener("visibilitychange", () => this.#onShown(), { signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#tick();
@@ -89,9 +60,13 @@ export class Player {
     return this.#state.phase;
   }
 
-  /** Glass to screen now, seconds, unsmoothed. */
+  get hls(): PlayerHandle["hls"] {
+    return this.#hls;
+  }
+
+  /** From the camera to the screen at this moment, seconds, not smoothed; `null` while unknown. */
   latency(): number | null {
-    if (this.hls) return latencySeconds(this.#clock.nowMs(), this.hls.playingDate?.getTime() ?? null);
+    if (this.#hls) return latencySeconds(this.#clock.nowMs(), this.#hls.playingDate?.getTime() ?? null);
     const start = (this.video as { getStartDate?: () => Date }).getStartDate?.().getTime() ?? Number.NaN;
     return latencySeconds(this.#clock.nowMs(), start + this.video.currentTime * 1000);
   }
@@ -110,18 +85,18 @@ export class Player {
     } else this.video.pause();
   }
 
-  /** To the live edge, at once. */
+  /** Jumps to the live edge. */
   goLive(): void {
-    const edge = this.hls ? this.hls.liveSyncPosition : this.#seekableEnd();
+    const edge = this.#hls ? this.#hls.liveSyncPosition : this.#seekableEnd();
     if (edge !== null) this.video.currentTime = edge;
     this.#play();
   }
 
-  /** −1 is automatic. The choice survives a reconnect by its picture height. */
+  /** Plays the rendition `index`; −1 is automatic. A reconnect chooses the rendition of the same height again. */
   choose(index: number): void {
-    if (!this.hls) return;
-    this.#chosenHeight = index < 0 ? null : (this.hls.levels[index]?.height ?? null);
-    this.hls.nextLevel = index;
+    if (!this.#hls) return;
+    this.#chosenHeight = index < 0 ? null : (this.#hls.levels[index]?.height ?? null);
+    this.#hls.nextLevel = index;
     this.#publish();
   }
 
@@ -139,8 +114,8 @@ export class Player {
     clearInterval(this.#timer);
     this.#abort.abort();
     this.#clock.close();
-    this.hls?.destroy();
-    this.hls = null;
+    this.#hls?.destroy();
+    this.#hls = null;
     this.#listeners.clear();
   }
 
@@ -161,11 +136,11 @@ export class Player {
     if (moved || video.paused || document.hidden) this.#movedAtMs = nowMs;
     if (moved) this.#dispatch({ type: "progress" });
     else if (nowMs - this.#movedAtMs > 1_000) this.#dispatch({ type: "stalled", forMs: nowMs - this.#movedAtMs });
-    // A player that may not start by itself is connected all the same once it has a picture.
+    // A player that the browser keeps from starting is connected once it has a picture.
     if (video.paused && this.#state.loading && video.readyState >= 2) this.#dispatch({ type: "progress" });
   }
 
-  /** After a stall. Whoever wants to be behind has paused. */
+  /** Brings the picture back to the live edge after a stall. A viewer who wants to be behind has paused. */
   #keepUp(nowMs: number): void {
     if (this.#state.phase !== "playing" || this.video.paused || this.video.seeking || document.hidden) return;
     const edge = this.#edge;
@@ -196,35 +171,43 @@ export class Player {
     this.#state = state;
     for (const command of commands) {
       if (command === "load") this.#load();
-      else if (command === "halt") this.hls?.stopLoad();
-      else this.hls?.recoverMediaError();
+      else if (command === "halt") this.#hls?.stopLoad();
+      else this.#hls?.recoverMediaError();
     }
   }
 
   #load(): void {
     const url = this.#room?.playlist ?? `/live/${encodeURIComponent(this.roomName)}/index.m3u8`;
     this.#movedAtMs = Date.now();
-    this.hls?.destroy();
-    this.hls = null;
+    this.#hls?.destroy();
+    this.#hls = null;
+    this.#renditions = [];
     if (!hlsSupported()) {
       this.video.src = url;
       this.#play();
       return;
     }
     const hls = createHls();
-    this.hls = hls;
+    this.#hls = hls;
     this.#edge = new EdgeWatch(hls);
     hls.on(Events.MANIFEST_PARSED, () => this.#onManifest(hls));
+    hls.on(Events.LEVELS_UPDATED, () => this.#onLevels(hls));
     hls.on(Events.LEVEL_SWITCHED, () => this.#publish());
     hls.on(Events.ERROR, (_, data) => {
       const kind = troubleOf(data);
-      if (kind && this.hls === hls) this.#dispatch({ type: "trouble", kind });
+      if (kind && this.#hls === hls) this.#dispatch({ type: "trouble", kind });
     });
     hls.loadSource(url);
     hls.attachMedia(this.video);
   }
 
+  #onLevels(hls: Hls): void {
+    this.#renditions = renditionsOf(hls.levels);
+    this.#publish();
+  }
+
   #onManifest(hls: Hls): void {
+    this.#onLevels(hls);
     if (this.#chosenHeight !== null) {
       const index = hls.levels.findIndex((level) => level.height === this.#chosenHeight);
       if (index >= 0) hls.nextLevel = index;
@@ -249,7 +232,7 @@ export class Player {
   #onShown(): void {
     if (document.hidden || this.#state.phase !== "playing" || this.video.paused) return;
     this.#movedAtMs = Date.now();
-    if (!isAtEdge(this.latency(), this.hls?.targetLatency ?? null)) this.goLive();
+    if (!isAtEdge(this.latency(), this.#hls?.targetLatency ?? null)) this.goLive();
   }
 
   #seekableEnd(): number | null {
@@ -260,13 +243,14 @@ export class Player {
   #publish(): void {
     if (this.#abort.signal.aborted) return;
     const next = this.#look();
-    if (same(this.#snapshot, next)) return;
+    if (sameSnapshot(this.#snapshot, next)) return;
     this.#snapshot = next;
     for (const listener of this.#listeners) listener();
   }
 
   #look(): Snapshot {
-    const { hls, video } = this;
+    const { video } = this;
+    const hls = this.#hls;
     const target = hls?.targetLatency ?? null;
     const { buffered } = video;
     const end = buffered.length > 0 ? buffered.end(buffered.length - 1) : video.currentTime;
@@ -275,7 +259,7 @@ export class Player {
       offline: this.#state.offline,
       room: this.#room,
       unknownRoom: this.#unknownRoom,
-      renditions: same(this.#snapshot?.renditions, renditionsOf(hls)) ? this.#snapshot.renditions : renditionsOf(hls),
+      renditions: this.#renditions,
       playing: hls?.currentLevel ?? -1,
       chosen: hls && !hls.autoLevelEnabled ? hls.nextLevel : -1,
       latencySeconds: this.#smoothed,
@@ -292,17 +276,4 @@ export class Player {
       blocked: this.#blocked,
     };
   }
-}
-
-function renditionsOf(hls: Hls | null): Rendition[] {
-  return (hls?.levels ?? []).map((level: Level, index) => ({
-    index,
-    height: level.height,
-    frameRate: level.frameRate,
-    bitrate: level.bitrate,
-  }));
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

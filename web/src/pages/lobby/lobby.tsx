@@ -1,7 +1,7 @@
 //! The lobby: rooms, those on the air first.
 
 import { useEffect } from "react";
-import { type RoomRow, fetchRooms } from "../../lib/api";
+import { type RoomSummary, fetchRooms } from "../../lib/api";
 import { count, formatDuration, hueOf, initials } from "../../lib/format";
 import { usePoll } from "../../lib/poll";
 import { stagePath, watchPath } from "../../lib/route";
@@ -34,7 +34,7 @@ export function Lobby() {
       ) : (
         <ul className="cards">
           {rooms.map((room) => (
-            <Card key={room.room} room={room} />
+            <Card key={room.name} room={room} />
           ))}
         </ul>
       )}
@@ -42,23 +42,23 @@ export function Lobby() {
   );
 }
 
-function Card({ room }: { room: RoomRow }) {
+function Card({ room }: { room: RoomSummary }) {
   const since = room.liveSince ? Date.now() - Date.parse(room.liveSince) : Number.NaN;
   return (
     <li className="card">
-      <Link href={watchPath(room.room)} className="card-art" aria-label={`Watch ${room.title}`} tabIndex={-1}>
-        <span style={{ "--hue": hueOf(room.room) } as React.CSSProperties}>{initials(room.title)}</span>
+      <Link href={watchPath(room.name)} className="card-art" aria-label={`Watch ${room.title}`} tabIndex={-1}>
+        <span style={{ "--hue": hueOf(room.name) } as React.CSSProperties}>{initials(room.title)}</span>
         <b className={room.live ? "badge live" : "badge"}>{room.live ? "Live" : "Off air"}</b>
       </Link>
       <div className="card-text">
         <h2>
-          <Link href={watchPath(room.room)}>{room.title}</Link>
+          <Link href={watchPath(room.name)}>{room.title}</Link>
         </h2>
         <p>
-          {count(room.speakers, "speaker")}
+          {count(room.speakerCount, "speaker")}
           {room.live && Number.isFinite(since) && ` · on the air ${since < 60_000 ? "since just now" : `for ${formatDuration(since)}`}`}
         </p>
-        <Link href={stagePath(room.room)} className="quiet">
+        <Link href={stagePath(room.name)} className="quiet">
           Go on stage
         </Link>
       </div>

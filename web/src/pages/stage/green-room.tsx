@@ -1,7 +1,7 @@
 //! The green room: name, devices and a look at oneself.
 
 import { type FormEvent, useState } from "react";
-import type { Participant } from "../../lib/api";
+import type { Speaker } from "../../lib/api";
 import { count } from "../../lib/format";
 import { Icon } from "../../ui/icon";
 import { type Kind, type Media, useLevel, useMedia } from "./media";
@@ -14,10 +14,11 @@ const NAME_KEY = "spillway.name";
 interface Props {
   /** Releases the stream if it succeeds. */
   onJoin: (name: string, media: Media) => Promise<void>;
-  stage: Participant[];
+  /** The participants on stage now. */
+  speakers: Speaker[];
 }
 
-export function GreenRoom({ onJoin, stage }: Props) {
+export function GreenRoom({ onJoin, speakers }: Props) {
   const media = useMedia();
   const [given] = useState(() => nameIn(givenToken()));
   const [name, setName] = useState(() => given ?? localStorage.getItem(NAME_KEY) ?? "");
@@ -59,7 +60,7 @@ export function GreenRoom({ onJoin, stage }: Props) {
         <button className="button primary" disabled={busy || !media.stream}>
           {busy ? "Going on stage…" : "Go on stage"}
         </button>
-        <p className="muted">{stage.length === 0 ? "Nobody else is on stage." : `On stage now: ${count(stage.length, "speaker")}.`}</p>
+        <p className="muted">{speakers.length === 0 ? "Nobody else is on stage." : `On stage now: ${count(speakers.length, "speaker")}.`}</p>
       </div>
     </form>
   );

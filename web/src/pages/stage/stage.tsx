@@ -3,7 +3,7 @@
 import { RoomContext } from "@livekit/components-react";
 import { type Room as LiveRoom, RoomEvent } from "livekit-client";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type Room, fetchRoom, isRefusal, roomDetail, tokenInPlaylist } from "../../lib/api";
+import { type RoomDetail, fetchRoom, isRefusal, roomDetail, tokenInPlaylist } from "../../lib/api";
 import { usePoll } from "../../lib/poll";
 import { watchPath } from "../../lib/route";
 import { Notice } from "../../ui/notice";
@@ -19,7 +19,7 @@ const POLL_MS = 2_000;
 const POLL_ON_STAGE_MS = 15_000;
 
 /** The room, as whoever has a pass for it sees it. A pass may make the room that it names, so there need be none yet. */
-async function lookAt(room: string, signal: AbortSignal): Promise<Room> {
+async function lookAt(room: string, signal: AbortSignal): Promise<RoomDetail> {
   const pass = givenToken();
   try {
     return await fetchRoom(room, pass, signal);
@@ -34,7 +34,7 @@ export default function Stage({ room }: { room: string }) {
   const [ended, setEnded] = useState<Farewell | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const ask = useCallback((signal: AbortSignal) => lookAt(room, signal), [room]);
-  const { data, error } = usePoll<Room>(ask, live ? POLL_ON_STAGE_MS : POLL_MS);
+  const { data, error } = usePoll<RoomDetail>(ask, live ? POLL_ON_STAGE_MS : POLL_MS);
   const title = data?.title ?? room;
   useEffect(() => void (document.title = `Stage of ${title} · Spillway`), [title]);
 
@@ -87,7 +87,7 @@ export default function Stage({ room }: { room: string }) {
           <OnAir problem={problem} onProblem={setProblem} />
         </RoomContext.Provider>
       ) : (
-        <GreenRoom onJoin={join} stage={data.stage} />
+        <GreenRoom onJoin={join} speakers={data.speakers} />
       )}
     </article>
   );

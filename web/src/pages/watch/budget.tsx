@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { fetchMetrics } from "../../lib/api";
 import { formatBitrate, formatSeconds } from "../../lib/format";
 import { type StageLatency, type StageMetrics, parseStages, stageLatencies } from "../../lib/metrics";
-import type { Player, Snapshot } from "../../player/player";
+import type { Snapshot } from "../../player/snapshot";
 
 const EVERY_MS = 3_000;
 
@@ -19,7 +19,7 @@ const NAMES: Record<string, string> = {
   playlist: "Playlist",
 };
 
-export function Budget({ shot }: { player: Player; shot: Snapshot }) {
+export function Budget({ shot }: { shot: Snapshot }) {
   const [open, setOpen] = useState(false);
   const [stages, setStages] = useState<StageLatency[] | null>(null);
   const [failed, setFailed] = useState(false);

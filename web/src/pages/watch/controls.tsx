@@ -2,7 +2,8 @@
 
 import { type RefObject, useEffect } from "react";
 import { formatSeconds, renditionLabel } from "../../lib/format";
-import type { Player, Snapshot } from "../../player/player";
+import type { Player } from "../../player/player";
+import type { Snapshot } from "../../player/snapshot";
 import { Icon } from "../../ui/icon";
 
 export function Controls({ player, shot, frame }: { player: Player; shot: Snapshot; frame: RefObject<HTMLDivElement | null> }) {

@@ -1,6 +1,7 @@
 //! What lies over the picture: why there is none, or what to click for more.
 
-import type { Player, Snapshot } from "../../player/player";
+import type { Player } from "../../player/player";
+import type { Snapshot } from "../../player/snapshot";
 import { Icon } from "../../ui/icon";
 
 interface Words {

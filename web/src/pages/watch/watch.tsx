@@ -3,30 +3,25 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { hueOf, initials } from "../../lib/format";
 import { stagePath } from "../../lib/route";
-import { Player, type Snapshot } from "../../player/player";
+import { exposePlayer } from "../../player/page-handle";
+import { Player } from "../../player/player";
+import type { Snapshot } from "../../player/snapshot";
 import { Link } from "../../ui/link";
 import { Budget } from "./budget";
 import { Controls } from "./controls";
 import { Overlay } from "./overlay";
-
-declare global {
-  interface Window {
-    /** For tests and the curious: the player of the watch page. */
-    __spillway?: Player;
-  }
-}
 
 export default function Watch({ room, token }: { room: string; token: string | null }) {
   const video = useRef<HTMLVideoElement>(null);
   const [player, setPlayer] = useState<Player | null>(null);
   useEffect(() => {
     if (!video.current) return;
-    const made = new Player(video.current, room, token);
-    window.__spillway = made;
-    setPlayer(made);
+    const created = new Player(video.current, room, token);
+    const conceal = exposePlayer(created);
+    setPlayer(created);
     return () => {
-      made.destroy();
-      if (window.__spillway === made) delete window.__spillway;
+      created.destroy();
+      conceal();
       setPlayer(null);
     };
   }, [room, token]);
@@ -71,17 +66,17 @@ function Details({ player, room }: { player: Player; room: string }) {
         </Link>
       </div>
       <OnStage shot={shot} />
-      <Budget player={player} shot={shot} />
+      <Budget shot={shot} />
     </div>
   );
 }
 
 function OnStage({ shot }: { shot: Snapshot }) {
-  const stage = shot.room?.stage ?? [];
-  if (stage.length === 0) return <p className="muted">Nobody is on stage right now.</p>;
+  const speakers = shot.room?.speakers ?? [];
+  if (speakers.length === 0) return <p className="muted">Nobody is on stage right now.</p>;
   return (
     <ul className="people" aria-label="On stage">
-      {stage.map((one) => (
+      {speakers.map((one) => (
         <li key={one.identity}>
           <span className="face" style={{ "--hue": hueOf(one.identity) } as React.CSSProperties} aria-hidden="true">
             {initials(one.name)}
