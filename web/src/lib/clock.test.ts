@@ -22,12 +22,12 @@ test.each([0, 137, -4_321.5, 86_400_250])("eight well-timed requests find an off
   expect(Math.abs(offsetMs(bounds) - offset)).toBeLessThan(12);
 });
 
-test("a clock that was set makes the newest answer win", () => {
+test("after a clock was set the newest answer wins", () => {
   const before = narrow(null, answer(10_000, 0, 1));
   const after = narrow(before, answer(20_000, 60_000, 1));
   expect(Math.abs(offsetMs(after) - 60_000)).toBeLessThanOrEqual(501);
 });
 
-test("with no answer the local clock stands", () => {
+test("without an answer the offset is zero", () => {
   expect(offsetMs(null)).toBe(0);
 });

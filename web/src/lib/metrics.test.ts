@@ -17,7 +17,7 @@ spillway_other_bucket{stage="no",le="+Inf"} 3
 nonsense {{{
 `;
 
-test("histograms and summaries both give a median, empty stages and other metrics nothing", () => {
+test("histograms and summaries give a median; empty stages and other metrics give no row", () => {
   expect(stageLatencies(null, parseStages(TEXT))).toEqual([
     { stage: "sfu", p50Seconds: 0.001 },
     { stage: "encode", p50Seconds: 0.1 },

@@ -10,7 +10,7 @@ test.each([
   ["/watch/%ff", { page: "missing" }],
 ])("%s", (path, route) => expect(matchRoute(path)).toEqual(route));
 
-test("a room's name survives the way through a path", () => {
+test("a room's name goes into a path and comes back unchanged", () => {
   expect(matchRoute(watchPath("a b/ü"))).toEqual({ page: "watch", room: "a b/ü" });
   expect(matchRoute(stagePath("a b/ü"))).toEqual({ page: "stage", room: "a b/ü" });
 });

@@ -8,14 +8,14 @@ test("latency is the server's time minus the programme time on the screen", () =
   expect(latencySeconds(0, 1e12)).toBeNull();
 });
 
-test("small changes glide, jumps are taken at once", () => {
+test("a smoothed value follows small changes slowly and jumps at once", () => {
   expect(smooth(1, 1.4)).toBeCloseTo(1.1);
   expect(smooth(9, 1.2)).toBe(1.2);
   expect(smooth(null, 1.2)).toBe(1.2);
   expect(smooth(1.2, null)).toBeNull();
 });
 
-test("who falls behind hurries until the target is reached, while there is enough to play", () => {
+test("a player behind its target plays faster until it reaches it, while its buffer lasts", () => {
   expect(catchUpRate(0.1, 0.7, 1)).toBe(1);
   expect(catchUpRate(0.2, 0.7, 1)).toBe(1.05);
   expect(catchUpRate(0.1, 0.7, 1.05)).toBe(1.05);
@@ -26,14 +26,14 @@ test("who falls behind hurries until the target is reached, while there is enoug
   expect(catchUpRate(Number.NaN, 2, 1)).toBe(1);
 });
 
-test("left behind is further than anybody hurries", () => {
+test("a player is left behind when playing faster would take too long", () => {
   expect(isLeftBehind(6.2, 0.9)).toBe(true);
   expect(isLeftBehind(2.9, 0.9)).toBe(false);
   expect(isLeftBehind(null, 0.9)).toBe(false);
   expect(isLeftBehind(6, null)).toBe(false);
 });
 
-test("stuck is who starves, asks for nothing, and could", () => {
+test("a player is stuck when it starves and requests nothing although the playlist lists more", () => {
   const stuck = { starving: true, fetching: false, idleMs: 500, listedAheadSeconds: 0.6 };
   expect(isStuck(stuck)).toBe(true);
   for (const other of [{ starving: false }, { fetching: true }, { idleMs: 300 }, { listedAheadSeconds: 0.2 }]) {

@@ -20,7 +20,7 @@ function run(...rows: [number, PlayerEvent][]): { state: PlayerState; commands: 
   return { state, commands };
 }
 
-test("a room that is not live is asked again, and plays by itself once it is", () => {
+test("a room that is not live is polled and plays by itself once it is", () => {
   const waiting = run([0, offAir]);
   expect(waiting.state).toMatchObject({ phase: "waiting", pollAtMs: 2_000 });
   const playing = run([0, offAir], [2_000, live()], [3_000, progress]);
@@ -33,7 +33,7 @@ test("a playlist that is announced but not there yet means waiting, not failing"
   expect(state).toMatchObject({ phase: "waiting", pollAtMs: 1_100, attempt: 0 });
 });
 
-test("an origin that restarts is asked for until it answers, then loaded afresh", () => {
+test("a restarted origin is polled until it answers, then loaded afresh", () => {
   const { state, commands } = run(
     [0, live()], [500, progress],
     [9_000, trouble("network")],
@@ -47,7 +47,7 @@ test("an origin that restarts is asked for until it answers, then loaded afresh"
   expect(step(state, progress, 15_000).state.phase).toBe("playing");
 });
 
-test("one missing fragment is an accident, two are an epoch that is gone", () => {
+test("one missing fragment is ignored, a second within seconds means that the epoch is gone", () => {
   const one = run([0, live()], [500, progress], [9_000, trouble("media-missing")]);
   expect(one.state.phase).toBe("playing");
   expect(step(one.state, trouble("media-missing"), 9_200)).toMatchObject({ state: { phase: "reconnecting" }, commands: ["halt"] });
@@ -59,7 +59,7 @@ test("a missing media playlist while playing reloads at once", () => {
   expect(state).toMatchObject({ phase: "reconnecting", pollAtMs: 9_300 });
 });
 
-test("old pictures that still move do not count as recovered", () => {
+test("pictures from the old buffer do not end reconnecting", () => {
   const { state } = run([0, live()], [500, progress], [9_000, trouble("network")], [9_100, progress]);
   expect(state.phase).toBe("reconnecting");
 });
@@ -70,13 +70,13 @@ test("a decoder error is recovered in place once, then by a fresh load", () => {
   expect(step(once.state, trouble("media"), 2_000).state.phase).toBe("reconnecting");
 });
 
-test("a picture that stands still is noticed, a short stutter is not", () => {
+test("a picture that stands still for 6 s is reloaded, a shorter stutter is not", () => {
   const { state } = run([0, live()], [500, progress]);
   expect(step(state, { type: "stalled", forMs: 2_000 }, 3_000).state.phase).toBe("playing");
   expect(step(state, { type: "stalled", forMs: 6_000 }, 7_000).state.phase).toBe("reconnecting");
 });
 
-test("a load without pictures is given up and tried again later each time", () => {
+test("a load without pictures times out and is retried, later each time", () => {
   const { state } = run([0, live()], [500, progress], [1_000, trouble("network")], [1_300, live()], [13_300, { type: "tick" }]);
   expect(state).toMatchObject({ phase: "reconnecting", loading: false, attempt: 2, pollAtMs: 13_300 + backoffMs(1) });
 });
@@ -106,7 +106,7 @@ test("pictures that hold for ten seconds forgive earlier failures", () => {
   expect(state.attempt).toBe(0);
 });
 
-test("a browser that cannot play is told so, and nothing else happens", () => {
+test("an unsupported browser gets no commands", () => {
   const state = initialState(0, false);
   expect(state).toMatchObject({ phase: "unsupported", pollAtMs: null });
   expect(step(state, live(), 1).commands).toEqual([]);

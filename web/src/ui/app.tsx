@@ -1,4 +1,4 @@
-//! Which page is shown, and the frame around it.
+//! The frame of every page, and the page that the path names.
 
 import { Suspense, lazy } from "react";
 import { matchRoute, tokenInFragment } from "../lib/route";
@@ -6,6 +6,7 @@ import { Lobby } from "../pages/lobby/lobby";
 import icon from "./icon.svg";
 import { Link, useFragment, usePath } from "./link";
 import { Notice } from "./notice";
+import "./app.css";
 
 // The player and the stage bring much code of their own.
 const Watch = lazy(() => import("../pages/watch/watch"));
@@ -16,8 +17,8 @@ export function App() {
   const token = tokenInFragment(useFragment());
   return (
     <>
-      <header className="top">
-        <Link href="/" className="brand">
+      <header className="app-top">
+        <Link href="/" className="app-brand">
           <img src={icon} alt="" width="26" height="26" />
           Spillway
         </Link>
@@ -29,7 +30,7 @@ export function App() {
           {route.page === "stage" && <Stage key={route.room} room={route.room} />}
           {route.page === "missing" && (
             <Notice title="There is no such page">
-              <Link href="/">Back to the lobby</Link>
+              <Link href="/" className="button">Back to the lobby</Link>
             </Notice>
           )}
         </Suspense>

@@ -1,4 +1,4 @@
-//! Line icons, drawn here: no font has them everywhere.
+//! Line icons as SVG paths: no font on every system has them.
 
 const PATHS = {
   play: "M7 4.5v15l12-7.5z",

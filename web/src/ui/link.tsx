@@ -1,4 +1,4 @@
-//! Links that change the page without loading it anew, and the path the browser is at.
+//! Links that change the page without loading it anew, and the browser's present path.
 
 import { type AnchorHTMLAttributes, type MouseEvent, useSyncExternalStore } from "react";
 
@@ -14,7 +14,7 @@ function subscribe(listener: () => void): () => void {
 
 export const usePath = () => useSyncExternalStore(subscribe, () => location.pathname);
 
-/** What stands behind `#`, with it. */
+/** The address's fragment, with its `#`. */
 export const useFragment = () => useSyncExternalStore(subscribe, () => location.hash);
 
 export function navigate(path: string): void {
@@ -25,7 +25,7 @@ export function navigate(path: string): void {
 
 export function Link({ href, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }) {
   const follow = (event: MouseEvent) => {
-    // Whoever wants a new tab gets one.
+    // A click with a modifier key is for a new tab or window.
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     navigate(href);

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** A few words in the middle, for when there is nothing else to show. */
+/** A message in the middle of a page that has no other content. */
 export function Notice({ title, children, busy = false }: { title: string; children?: ReactNode; busy?: boolean }) {
   return (
     <section className="notice" role="status">

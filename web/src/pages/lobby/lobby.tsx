@@ -1,4 +1,4 @@
-//! The lobby: rooms, those on the air first.
+//! The lobby: all public rooms, live ones first.
 
 import { useEffect } from "react";
 import { type RoomSummary, fetchRooms } from "../../lib/api";
@@ -7,6 +7,7 @@ import { usePoll } from "../../lib/poll";
 import { stagePath, watchPath } from "../../lib/route";
 import { Link } from "../../ui/link";
 import { Notice } from "../../ui/notice";
+import "./lobby.css";
 
 const POLL_MS = 4_000;
 
@@ -23,16 +24,16 @@ export function Lobby() {
   const rooms = [...data].sort((a, b) => Number(b.live) - Number(a.live) || a.title.localeCompare(b.title));
   return (
     <section className="lobby">
-      <div className="lobby-head">
+      <div className="page-head">
         <h1>Rooms</h1>
-        {error && <p className="badge warn">Connection lost, trying again…</p>}
+        <p role="status">{error && <span className="badge badge-warn">Connection lost, trying again…</span>}</p>
       </div>
       {rooms.length === 0 ? (
         <Notice title="No rooms yet">
           Create one: <code>POST /v1/rooms</code> with <code>{'{"room": "my-room"}'}</code>.
         </Notice>
       ) : (
-        <ul className="cards">
+        <ul className="lobby-cards">
           {rooms.map((room) => (
             <Card key={room.name} room={room} />
           ))}
@@ -45,12 +46,12 @@ export function Lobby() {
 function Card({ room }: { room: RoomSummary }) {
   const since = room.liveSince ? Date.now() - Date.parse(room.liveSince) : Number.NaN;
   return (
-    <li className="card">
-      <Link href={watchPath(room.name)} className="card-art" aria-label={`Watch ${room.title}`} tabIndex={-1}>
+    <li className="lobby-card">
+      <Link href={watchPath(room.name)} className="lobby-card-art" aria-label={`Watch ${room.title}`} tabIndex={-1}>
         <span style={{ "--hue": hueOf(room.name) } as React.CSSProperties}>{initials(room.title)}</span>
-        <b className={room.live ? "badge live" : "badge"}>{room.live ? "Live" : "Off air"}</b>
+        <b className={room.live ? "badge badge-live" : "badge"}>{room.live ? "Live" : "Off air"}</b>
       </Link>
-      <div className="card-text">
+      <div className="lobby-card-text">
         <h2>
           <Link href={watchPath(room.name)}>{room.title}</Link>
         </h2>
@@ -58,7 +59,7 @@ function Card({ room }: { room: RoomSummary }) {
           {count(room.speakerCount, "speaker")}
           {room.live && Number.isFinite(since) && ` · on the air ${since < 60_000 ? "since just now" : `for ${formatDuration(since)}`}`}
         </p>
-        <Link href={stagePath(room.name)} className="quiet">
+        <Link href={stagePath(room.name)} className="link-quiet" aria-label={`Go on stage in ${room.title}`}>
           Go on stage
         </Link>
       </div>

@@ -1,4 +1,4 @@
-//! What one does on stage: microphone, camera, screen, leave.
+//! The controls on stage: microphone, camera, screen share, leave.
 
 import { useMediaDeviceSelect, useRoomContext, useTrackToggle } from "@livekit/components-react";
 import { Track } from "livekit-client";
@@ -17,8 +17,8 @@ export function Controls({ onProblem }: Reports) {
       <Device kind="audioinput" onProblem={onProblem} />
       <Device kind="videoinput" onProblem={onProblem} />
       {canShare && <Share onProblem={onProblem} />}
-      <button type="button" className="button danger" onClick={() => void room.disconnect()}>
-        <Icon name="leave" /> <span className="word">Leave the stage</span>
+      <button type="button" className="button button-danger" onClick={() => void room.disconnect()}>
+        <Icon name="leave" /> <span className="stage-word">Leave the stage</span>
       </button>
     </div>
   );
@@ -43,11 +43,11 @@ function Device({ kind, onProblem }: { kind: keyof typeof DEVICES } & Reports) {
     setActiveMediaDevice(deviceId).catch(report);
   };
   return (
-    <div className="split" data-off={!enabled}>
+    <div className="stage-device" data-off={!enabled}>
       <button type="button" aria-pressed={enabled} disabled={pending} onClick={flip}>
-        <Icon name={icon} off={!enabled} /> <span className="word">{label}</span>
+        <Icon name={icon} off={!enabled} /> <span className="stage-word">{label}</span>
       </button>
-      <span className="menu">
+      <span className="stage-device-menu">
         <Icon name="down" />
         <select aria-label={`Choose a ${label.toLowerCase()}`} value={activeDeviceId} onChange={(event) => choose(event.target.value)}>
           {devices.map((device, i) => (
@@ -65,7 +65,7 @@ const SHARE = { audio: true, selfBrowserSurface: "include" } as const;
 
 function Share({ onProblem }: Reports) {
   const report = (error: unknown) => {
-    // Whoever closes the browser's own menu meant to.
+    // The browser reports a closed menu as a refusal; the user has chosen to share nothing.
     if (!(error instanceof Error && error.name === "NotAllowedError")) onProblem(`Screen: ${deviceProblem(error)}`);
   };
   const { toggle, enabled, pending } = useTrackToggle({ source: Track.Source.ScreenShare, captureOptions: SHARE, onDeviceError: report });
@@ -74,8 +74,8 @@ function Share({ onProblem }: Reports) {
     toggle().catch(report);
   };
   return (
-    <button type="button" className={enabled ? "button on" : "button"} disabled={pending} onClick={flip}>
-      <Icon name="screen" /> <span className="word">{enabled ? "Stop sharing" : "Share screen"}</span>
+    <button type="button" className={enabled ? "button button-on" : "button"} disabled={pending} onClick={flip}>
+      <Icon name="screen" /> <span className="stage-word">{enabled ? "Stop sharing" : "Share screen"}</span>
     </button>
   );
 }

@@ -1,4 +1,4 @@
-//! The green room: name, devices and a look at oneself.
+//! The green room: the user's name, devices and a preview before going on stage.
 
 import { type FormEvent, useState } from "react";
 import type { Speaker } from "../../lib/api";
@@ -8,11 +8,12 @@ import { type Kind, type Media, useLevel, useMedia } from "./media";
 import { givenToken, nameIn } from "./stage-token";
 import { Preview } from "./preview";
 import { refusal } from "./messages";
+import "./green-room.css";
 
 const NAME_KEY = "spillway.name";
 
 interface Props {
-  /** Releases the stream if it succeeds. */
+  /** Takes over the media's stream if it succeeds. */
   onJoin: (name: string, media: Media) => Promise<void>;
   /** The participants on stage now. */
   speakers: Speaker[];
@@ -38,17 +39,21 @@ export function GreenRoom({ onJoin, speakers }: Props) {
     }
   };
   return (
-    <form className="green" onSubmit={(event) => void submit(event)}>
+    <form className="green-room" onSubmit={(event) => void submit(event)}>
       <div>
         <Preview stream={media.stream} off={!media.on.video} />
-        <meter className="level" min={0} max={1} value={media.on.audio ? level : 0} aria-label="Microphone level" />
+        <meter className="green-room-level" min={0} max={1} value={media.on.audio ? level : 0} aria-label="Microphone level" />
         <Toggles media={media} />
       </div>
-      <div className="fields">
-        {media.problem && <p className="problem">{media.problem}</p>}
+      <div className="green-room-fields">
+        {media.problem && (
+          <p className="problem" role="alert">
+            {media.problem}
+          </p>
+        )}
         <label>
           Your name
-          <input value={name} onChange={(event) => setName(event.target.value)} maxLength={40} required readOnly={given !== null} autoComplete="name" placeholder="What shall we call you?" />
+          <input value={name} onChange={(event) => setName(event.target.value)} maxLength={40} required readOnly={given !== null} autoComplete="name" placeholder="Shown to everybody in the room" />
         </label>
         <Devices media={media} kind="video" label="Camera" />
         <Devices media={media} kind="audio" label="Microphone" />
@@ -57,25 +62,25 @@ export function GreenRoom({ onJoin, speakers }: Props) {
             {problem}
           </p>
         )}
-        <button className="button primary" disabled={busy || !media.stream}>
+        <button className="button button-primary" disabled={busy || !media.stream}>
           {busy ? "Going on stage…" : "Go on stage"}
         </button>
-        <p className="muted">{speakers.length === 0 ? "Nobody else is on stage." : `On stage now: ${count(speakers.length, "speaker")}.`}</p>
+        <p className="text-muted">{speakers.length === 0 ? "Nobody else is on stage." : `On stage now: ${count(speakers.length, "speaker")}.`}</p>
       </div>
     </form>
   );
 }
 
 function Toggles({ media }: { media: Media }) {
-  const words: [Kind, string, "camera" | "microphone"][] = [
+  const switches: [Kind, string, "camera" | "microphone"][] = [
     ["video", "Camera", "camera"],
     ["audio", "Microphone", "microphone"],
   ];
   return (
-    <div className="toggles">
-      {words.map(([kind, label, icon]) => (
-        <button key={kind} type="button" aria-pressed={media.on[kind]} onClick={() => media.toggle(kind)}>
-          <Icon name={icon} off={!media.on[kind]} /> {label} {media.on[kind] ? "on" : "off"}
+    <div className="green-room-switches">
+      {switches.map(([kind, label, icon]) => (
+        <button key={kind} type="button" className="button" role="switch" aria-checked={media.on[kind]} onClick={() => media.toggle(kind)}>
+          <Icon name={icon} off={!media.on[kind]} /> {label} <span aria-hidden="true">{media.on[kind] ? "on" : "off"}</span>
         </button>
       ))}
     </div>

@@ -18,13 +18,13 @@ test("tiles never leave the box unless they would be too small to see", () => {
   expect(fit(30, 358, 300)).toEqual({ columns: 2, width: 173 });
 });
 
-test("a box that has no size yet gives tiles of none", () => {
+test("a box without a size yet gives tiles of width zero", () => {
   expect(fit(2, 0, 0)).toEqual({ columns: 1, width: 0 });
 });
 
 const one = (name: string, source: string, at: number, isLocal = false) => ({ name, source, participant: { isLocal, joinedAt: new Date(at) } });
 
-test("the latest screen is large; oneself stands first, the others as they came", () => {
+test("the latest screen is large; the user comes first, the others in joining order", () => {
   const tracks = [one("bo", "camera", 20), one("al", "camera", 10), one("al", "screen_share", 10), one("me", "camera", 30, true), one("bo", "screen_share", 20)];
   const { screen, beside } = arrange(tracks);
   expect(screen?.name).toBe("bo");

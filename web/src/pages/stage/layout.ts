@@ -1,11 +1,11 @@
-//! Where the tiles go. Pure.
+//! The layout of tiles. Pure.
 
 export const GAP = 12;
 const RATIO = 16 / 9;
-/** Narrower than this nobody is recognised: then the tiles scroll. */
+/** Narrowest tile in which a face is recognised, CSS pixels: below it the tiles scroll. */
 const MIN_WIDTH = 140;
 
-/** The width of `count` tiles of 16:9, as wide as a box allows, and how many stand in a row. */
+/** The largest width at which `count` tiles of 16:9 fit a box (CSS pixels), and the number of columns. */
 export function fit(count: number, width: number, height: number): { columns: number; width: number } {
   const inRow = (columns: number) => (width - GAP * (columns - 1)) / columns;
   let best = { columns: 1, width: 0 };
@@ -26,7 +26,7 @@ interface Placed {
   participant: { isLocal: boolean; joinedAt?: Date | undefined };
 }
 
-/** The latest screen share is shown large. Beside it, oneself first, then the others as they came. */
+/** The latest screen share is shown large. Beside it: the user, then the others in the order in which they joined. */
 export function arrange<T extends Placed>(tracks: readonly T[]): { screen: T | null; beside: T[] } {
   const screen = tracks.findLast((one) => one.source === "screen_share") ?? null;
   const age = ({ participant }: T) => (participant.isLocal ? 0 : (participant.joinedAt?.getTime() ?? 0));

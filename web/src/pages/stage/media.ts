@@ -1,4 +1,4 @@
-//! Camera and microphone: which there are, which are chosen, and what they give.
+//! The devices of the green room: the list, the choice, and the stream they give.
 
 import { useCallback, useEffect, useRef, useState } from "react";
 
@@ -6,15 +6,15 @@ export type Kind = "audio" | "video";
 
 export interface Media {
   stream: MediaStream | null;
-  /** Why there is none, in words. */
+  /** A sentence for the user on why there is no stream. */
   problem: string | null;
   devices: MediaDeviceInfo[];
   chosen: Record<Kind, string>;
   choose: (kind: Kind, deviceId: string) => void;
-  /** What is switched on. */
+  /** The user's switches. */
   on: Record<Kind, boolean>;
   toggle: (kind: Kind) => void;
-  /** Hands the stream over: from now on its taker stops it. */
+  /** Hands the stream over: from now on the new owner stops its tracks. */
   release: () => void;
 }
 
@@ -46,7 +46,7 @@ export function useMedia(): Media {
       (error: unknown) => {
         if (over) return;
         show(null);
-        setProblem(wordsFor(error));
+        setProblem(messageFor(error));
       },
     );
     return () => void (over = true);
@@ -73,7 +73,7 @@ export function useMedia(): Media {
   return { stream, problem, devices, chosen, choose, on, toggle, release };
 }
 
-/** Both; if one of them is missing or refused, the other alone. */
+/** Opens camera and microphone; if one of them is missing or refused, the other alone. */
 async function open(chosen: Record<Kind, string>): Promise<MediaStream> {
   if (!navigator.mediaDevices) throw new Error("insecure");
   const exact = (deviceId: string) => (deviceId ? { deviceId: { exact: deviceId } } : {});
@@ -90,16 +90,16 @@ async function open(chosen: Record<Kind, string>): Promise<MediaStream> {
   }
 }
 
-function wordsFor(error: unknown): string {
+function messageFor(error: unknown): string {
   const name = error instanceof DOMException ? error.name : "";
   if (name === "NotAllowedError") return "The browser was not allowed to use camera and microphone. Allow it in the address bar, then reload.";
   if (name === "NotFoundError") return "No camera and no microphone were found.";
   if (name === "NotReadableError") return "Another program is using the camera or the microphone.";
-  if (!navigator.mediaDevices) return "Browsers give camera and microphone to pages over HTTPS, or on localhost, only.";
+  if (!navigator.mediaDevices) return "Browsers allow camera and microphone only on pages over HTTPS or on localhost.";
   return error instanceof Error ? error.message : "Camera and microphone could not be opened.";
 }
 
-/** How loud it is, 0 to 1, some times a second. */
+/** The loudness of a stream, 0 to 1 for −60 dB to 0 dB, ten times a second. */
 export function useLevel(stream: MediaStream | null): number {
   const [level, setLevel] = useState(0);
   useEffect(() => {
@@ -112,7 +112,6 @@ export function useLevel(stream: MediaStream | null): number {
     const timer = setInterval(() => {
       analyser.getFloatTimeDomainData(samples);
       const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
-      // −60 dB to 0 dB.
       setLevel(Math.max(0, Math.min(1, 1 + Math.log10(Math.max(power, 1e-6)) / 6)));
     }, 100);
     return () => {

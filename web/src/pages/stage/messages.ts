@@ -1,4 +1,4 @@
-//! What went wrong, or came to an end, in words for the one on stage. Pure.
+//! Messages for a user on stage: failures and the end of the session. Pure.
 
 import { ConnectionError, ConnectionErrorReason, DisconnectReason } from "livekit-client";
 
@@ -7,36 +7,36 @@ export interface Farewell {
   text: string;
 }
 
-/** Why somebody is off the stage; `null` if it was their own wish. */
+/** The message after leaving the stage; `null` if the user left by choice. */
 export function farewell(reason: DisconnectReason | undefined): Farewell | null {
   switch (reason) {
     case DisconnectReason.CLIENT_INITIATED:
       return null;
     case DisconnectReason.DUPLICATE_IDENTITY:
-      return { title: "You are on stage elsewhere", text: "Another window or device took your place with the same pass." };
+      return { title: "You are on stage elsewhere", text: "Another window or device joined with the same token." };
     case DisconnectReason.PARTICIPANT_REMOVED:
-      return { title: "You were taken off the stage", text: "Whoever runs this room ended your time on stage." };
+      return { title: "You were taken off the stage", text: "A moderator of this room removed you." };
     case DisconnectReason.ROOM_DELETED:
     case DisconnectReason.ROOM_CLOSED:
-      return { title: "The room has ended", text: "Nobody is on its stage any more." };
+      return { title: "The room has ended", text: "Everybody has left its stage." };
     case DisconnectReason.SERVER_SHUTDOWN:
-      return { title: "The server is restarting", text: "You may come back in a moment." };
+      return { title: "The server is restarting", text: "Please come back in a moment." };
     default:
-      return { title: "The connection was lost", text: "It could not be made again. Please check your network." };
+      return { title: "The connection was lost", text: "Reconnecting failed. Please check your network." };
   }
 }
 
-/** Why somebody could not go on stage. */
+/** The message when joining the stage fails. */
 export function refusal(error: unknown): string {
   if (error instanceof ConnectionError) {
-    if (error.reason === ConnectionErrorReason.NotAllowed) return "The server did not accept your pass. It may have expired.";
+    if (error.reason === ConnectionErrorReason.NotAllowed) return "The server did not accept your token. It may have expired.";
     if (error.reason === ConnectionErrorReason.ServerUnreachable) return "The server could not be reached.";
-    if (error.reason === ConnectionErrorReason.Timeout) return "The connection could not be made in time.";
+    if (error.reason === ConnectionErrorReason.Timeout) return "The connection took too long.";
   }
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Why a device gives nothing. */
+/** The message when a device fails. */
 export function deviceProblem(error: unknown): string {
   switch (error instanceof Error ? error.name : "") {
     case "NotAllowedError":

@@ -1,4 +1,4 @@
-//! On stage: everybody's pictures, their sound, and the controls.
+//! The stage while one is on it: all pictures, their sound and the controls.
 
 import { RoomAudioRenderer, StartAudio, useConnectionState, useTracks } from "@livekit/components-react";
 import { ConnectionState, Track } from "livekit-client";
@@ -20,20 +20,20 @@ interface Props {
 export function OnAir({ problem, onProblem }: Props) {
   const { screen, beside } = arrange(useTracks(SOURCES));
   return (
-    <div className="on-air">
+    <div className="stage-on-air">
       {problem && (
         <p className="problem" role="alert">
           {problem}
         </p>
       )}
-      <div className={screen ? "show focus" : "show"}>
+      <div className={screen ? "stage-show stage-show-screen" : "stage-show"}>
         {screen && <Tile track={screen} />}
         <Tiles tracks={beside} />
       </div>
-      <div className="bar">
+      <div className="stage-bar">
         <State />
         <Controls onProblem={onProblem} />
-        <StartAudio label="Turn the sound on" className="button primary" />
+        <StartAudio label="Turn the sound on" className="button button-primary" />
       </div>
       <RoomAudioRenderer />
     </div>
@@ -43,7 +43,7 @@ export function OnAir({ problem, onProblem }: Props) {
 function State() {
   const connected = useConnectionState() === ConnectionState.Connected;
   return (
-    <p className={connected ? "badge live" : "badge warn"} role="status">
+    <p className={connected ? "badge badge-live" : "badge badge-warn"} role="status">
       {connected ? "You are on stage" : "Reconnecting…"}
     </p>
   );

@@ -1,8 +1,8 @@
-//! From the green room to the stage: the connection, and what camera and microphone give.
+//! From the green room to the stage: makes the room's connection and publishes the green room's tracks.
 
 import { LocalAudioTrack, type LocalTrack, LocalVideoTrack, Room, Track, VideoPresets } from "livekit-client";
 
-/** A room, not connected yet, that goes on with the devices of the green room. */
+/** A room, not connected yet, that captures from the devices chosen in the green room. */
 export const roomFor = (stream: MediaStream) =>
   new Room({
     adaptiveStream: true,
@@ -11,7 +11,10 @@ export const roomFor = (stream: MediaStream) =>
     videoCaptureDefaults: { resolution: VideoPresets.h720.resolution, ...deviceOf(stream.getVideoTracks()[0]) },
   });
 
-/** Publishes what is switched on. What is off is let go, so that its light goes out; the room opens it again when wanted. */
+/**
+ * Publishes the tracks that are switched on. A track that is off is stopped, so that its device's light goes out; the
+ * room opens the device again when the user switches it on.
+ */
 export async function publish(room: Room, stream: MediaStream): Promise<void> {
   const tracks = stream.getTracks().flatMap((track) => {
     if (track.enabled) return [localTrack(track)];
@@ -23,9 +26,9 @@ export async function publish(room: Room, stream: MediaStream): Promise<void> {
 
 function localTrack(track: MediaStreamTrack): LocalTrack {
   const audio = track.kind === "audio";
-  const made = new (audio ? LocalAudioTrack : LocalVideoTrack)(track, track.getConstraints(), false);
-  made.source = audio ? Track.Source.Microphone : Track.Source.Camera;
-  return made as LocalTrack;
+  const local = new (audio ? LocalAudioTrack : LocalVideoTrack)(track, track.getConstraints(), false);
+  local.source = audio ? Track.Source.Microphone : Track.Source.Camera;
+  return local as LocalTrack;
 }
 
 function deviceOf(track: MediaStreamTrack | undefined): { deviceId?: string } {

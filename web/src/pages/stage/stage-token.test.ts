@@ -7,7 +7,7 @@ test("a token's name is read, whatever letters it has", () => {
   expect(nameIn(token({ sub: "eve", name: "Ève Müller 🎤" }))).toBe("Ève Müller 🎤");
 });
 
-test("no name, no token and no sense give none", () => {
+test("a token that is missing, malformed or without a name gives no name", () => {
   for (const bad of [token({ sub: "eve" }), token({ name: "" }), token({ name: 7 }), token(null), "", "a.b", null]) {
     expect(nameIn(bad)).toBeNull();
   }

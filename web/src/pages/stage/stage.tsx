@@ -1,4 +1,4 @@
-//! The stage: look at yourself first, then go on, and see and hear the others.
+//! The stage page: the green room first, then the stage.
 
 import { RoomContext } from "@livekit/components-react";
 import { type Room as LiveRoom, RoomEvent } from "livekit-client";
@@ -11,20 +11,21 @@ import { GreenRoom } from "./green-room";
 import type { Media } from "./media";
 import { OnAir } from "./on-air";
 import { givenToken, tokenFor } from "./stage-token";
+import "./stage.css";
 import { publish, roomFor } from "./publish";
 import { type Farewell, deviceProblem, farewell } from "./messages";
 
 const POLL_MS = 2_000;
-/** On stage the others are known by other ways; whether there is a broadcast is not. */
+/** On stage LiveKit's protocol announces the others; only the broadcast's state has to be polled. */
 const POLL_ON_STAGE_MS = 15_000;
 
-/** The room, as whoever has a pass for it sees it. A pass may make the room that it names, so there need be none yet. */
+/** The room as the given token shows it. Joining with a token may create the room: a missing one counts as empty. */
 async function lookAt(room: string, signal: AbortSignal): Promise<RoomDetail> {
-  const pass = givenToken();
+  const token = givenToken();
   try {
-    return await fetchRoom(room, pass, signal);
+    return await fetchRoom(room, token, signal);
   } catch (error) {
-    if (pass && isRefusal(error)) return roomDetail({}, room);
+    if (token && isRefusal(error)) return roomDetail({}, room);
     throw error;
   }
 }
@@ -60,7 +61,7 @@ export default function Stage({ room }: { room: string }) {
     return (
       <Notice title={ended.title}>
         <p>{ended.text}</p>
-        <button type="button" className="button primary" onClick={() => setEnded(null)}>
+        <button type="button" className="button button-primary" onClick={() => setEnded(null)}>
           Come back
         </button>
       </Notice>
@@ -68,16 +69,16 @@ export default function Stage({ room }: { room: string }) {
   }
   if (!data) {
     if (isRefusal(error)) {
-      return <Notice title="This room is private or does not exist">Whoever runs it can give you a link with a pass.</Notice>;
+      return <Notice title="This room is private or does not exist">Ask its host for a link to its stage.</Notice>;
     }
     return error ? <Notice title="This room cannot be reached">{error.message}</Notice> : <Notice title="Opening the room…" busy />;
   }
   return (
-    <article className={live ? "stage live" : "stage"}>
-      <div className="details-head">
+    <article className={live ? "stage stage-live" : "stage"}>
+      <div className="page-head">
         <h1>{title}</h1>
         {data.reason !== "broadcast_off" && (
-          <a href={watchPath(room, tokenInPlaylist(data.playlist))} className="quiet" target="_blank" rel="noreferrer">
+          <a href={watchPath(room, tokenInPlaylist(data.playlist))} className="link-quiet" target="_blank" rel="noreferrer">
             Watch the broadcast
           </a>
         )}

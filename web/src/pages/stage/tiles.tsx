@@ -1,4 +1,4 @@
-//! Tiles that share a box, each as large as it allows.
+//! A box of equal tiles, as large as the box allows.
 
 import type { TrackReferenceOrPlaceholder } from "@livekit/components-react";
 import { type CSSProperties, useLayoutEffect, useRef, useState } from "react";
@@ -16,8 +16,8 @@ export function Tiles({ tracks }: { tracks: TrackReferenceOrPlaceholder[] }) {
   }, []);
   const { columns, width } = fit(tracks.length, size.width, size.height);
   return (
-    <div className="tiles" ref={box}>
-      <div style={{ gap: GAP, width: columns * width + (columns - 1) * GAP, "--tile": `${width}px` } as CSSProperties}>
+    <div className="stage-tiles" ref={box}>
+      <div style={{ gap: GAP, width: columns * width + (columns - 1) * GAP, "--tile-width": `${width}px` } as CSSProperties}>
         {tracks.map((track) => (
           <Tile key={`${track.participant.identity} ${track.source}`} track={track} />
         ))}

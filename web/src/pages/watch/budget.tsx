@@ -1,4 +1,4 @@
-//! Where the time between camera and screen goes, stage by stage, from the server's histograms and this player.
+//! The latency budget: the time from camera to screen, stage by stage, from the server's histograms and this player.
 
 import { useEffect, useState } from "react";
 import { fetchMetrics } from "../../lib/api";
@@ -45,17 +45,17 @@ export function Budget({ shot }: { shot: Snapshot }) {
     };
   }, [open]);
   return (
-    <details className="budget" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details className="watch-budget" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Latency and quality</summary>
-      <dl className="facts">
-        <Fact name="Behind life" value={formatSeconds(shot.latencySeconds)} note={`± ${formatSeconds(shot.clockUncertaintyMs / 1000)}`} />
-        <Fact name="Aimed at" value={formatSeconds(shot.targetSeconds)} />
+      <dl className="watch-facts">
+        <Fact name="Latency" value={formatSeconds(shot.latencySeconds)} note={`± ${formatSeconds(shot.clockUncertaintyMs / 1000)}`} />
+        <Fact name="Target latency" value={formatSeconds(shot.targetSeconds)} />
         <Fact name="Buffer" value={formatSeconds(shot.bufferSeconds)} />
-        <Fact name="Speed" value={`${shot.playbackRate.toFixed(2)}×`} />
+        <Fact name="Playback speed" value={`${shot.playbackRate.toFixed(2)}×`} />
         <Fact name="Bandwidth" value={formatBitrate(shot.bandwidth ?? 0)} />
         <Fact name="Dropped frames" value={String(shot.droppedFrames)} />
       </dl>
-      {failed && <p className="muted">The server does not show its metrics here.</p>}
+      {failed && <p className="watch-no-metrics">This server does not publish its metrics here.</p>}
       {stages && stages.length > 0 && <Stages stages={stages} />}
     </details>
   );
@@ -77,14 +77,14 @@ function Stages({ stages }: { stages: StageLatency[] }) {
   const rows = stages.filter((row) => row.stage in NAMES).sort((a, b) => order.indexOf(a.stage) - order.indexOf(b.stage));
   const most = Math.max(...rows.map((row) => row.p50Seconds), 0.001);
   return (
-    <table className="stages">
-      <caption>On the server, median of the last seconds</caption>
+    <table className="watch-stages">
+      <caption>On the server, median of the last few seconds</caption>
       <tbody>
         {rows.map((row) => (
           <tr key={row.stage}>
             <th scope="row">{NAMES[row.stage]}</th>
             <td>
-              <meter min={0} max={most} value={Math.max(row.p50Seconds, most / 100)} />
+              <meter aria-hidden="true" min={0} max={most} value={Math.max(row.p50Seconds, most / 100)} />
             </td>
             <td>{formatSeconds(row.p50Seconds)}</td>
           </tr>

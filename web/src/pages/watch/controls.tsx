@@ -14,7 +14,7 @@ export function Controls({ player, shot, frame }: { player: Player; shot: Snapsh
   useKeys(player, shot, fullscreen);
   const playing = shot.phase === "playing";
   return (
-    <div className="controls">
+    <div className="watch-controls">
       <button type="button" onClick={() => player.togglePlay()} aria-label={shot.paused ? "Play" : "Pause"} disabled={!playing}>
         <Icon name={shot.paused ? "play" : "pause"} />
       </button>
@@ -23,7 +23,7 @@ export function Controls({ player, shot, frame }: { player: Player; shot: Snapsh
       </button>
       <input
         type="range"
-        className="volume"
+        className="watch-volume"
         min="0"
         max="1"
         step="0.05"
@@ -31,20 +31,19 @@ export function Controls({ player, shot, frame }: { player: Player; shot: Snapsh
         value={shot.muted ? 0 : shot.volume}
         onChange={(event) => player.setVolume(Number(event.target.value))}
       />
-      <button type="button" className="live-button" data-edge={playing && shot.atEdge && !shot.paused} onClick={() => player.goLive()} disabled={!playing}>
+      <button type="button" className="watch-live" data-edge={playing && shot.atEdge && !shot.paused} onClick={() => player.goLive()} disabled={!playing}>
         {shot.atEdge ? "Live" : "Go live"}
       </button>
-      <output className="latency" title="From the camera to this screen">
+      <span className="watch-latency" title="Latency, from the camera to this screen">
         {playing && shot.latencySeconds !== null && (
           <>
-            {formatSeconds(shot.latencySeconds)} <span className="wide">behind</span>
+            {formatSeconds(shot.latencySeconds)} <span className="watch-word">behind live</span>
           </>
         )}
-      </output>
-      <span className="spacer" />
+      </span>
       {shot.renditions.length > 1 && (
-        <label className="quality">
-          <span className="sr-only">Quality</span>
+        <label className="watch-quality">
+          <span className="visually-hidden">Quality</span>
           <select value={shot.chosen} onChange={(event) => player.choose(Number(event.target.value))}>
             <option value={-1}>{`Auto${shot.chosen < 0 && shot.renditions[shot.playing] ? ` (${label(shot, shot.playing)})` : ""}`}</option>
             {[...shot.renditions].reverse().map((rendition) => (

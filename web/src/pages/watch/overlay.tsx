@@ -1,22 +1,22 @@
-//! What lies over the picture: why there is none, or what to click for more.
+//! The layer over the picture: a message while there is no picture, and the buttons that start play and sound.
 
 import type { Player } from "../../player/player";
 import type { Snapshot } from "../../player/snapshot";
 import { Icon } from "../../ui/icon";
 
-interface Words {
+interface Message {
   title: string;
   text?: string;
   busy?: boolean;
 }
 
-/** What to say in each state; `null` while pictures move. */
-export function wordsFor(shot: Pick<Snapshot, "phase" | "offline" | "unknownRoom" | "room">): Words | null {
+/** The message of each phase; `null` while pictures move. */
+export function messageFor(shot: Pick<Snapshot, "phase" | "offline" | "unknownRoom" | "room">): Message | null {
   switch (shot.phase) {
     case "playing":
       return null;
     case "waiting":
-      if (shot.unknownRoom) return { title: "This room is private or does not exist", text: "Whoever runs it can give you a link. Yours may have expired." };
+      if (shot.unknownRoom) return { title: "This room is private or does not exist", text: "Ask its host for a link. If you came by a link, it may have expired." };
       if (shot.offline) return { title: "The server does not answer", text: "Trying again…", busy: true };
       return notLive(shot.room?.reason ?? null);
     case "connecting":
@@ -24,44 +24,47 @@ export function wordsFor(shot: Pick<Snapshot, "phase" | "offline" | "unknownRoom
     case "reconnecting":
       return { title: "Reconnecting…", text: shot.offline ? "The server does not answer." : "The broadcast was interrupted.", busy: true };
     case "ended":
-      return { title: "The broadcast has ended", text: "If it comes back, it plays here." };
+      return { title: "The broadcast has ended", text: "If it resumes, it plays here." };
     case "unsupported":
-      return { title: "This browser cannot play it", text: "It has neither Media Source Extensions nor HLS of its own." };
+      return { title: "This browser cannot play the broadcast", text: "It supports neither Media Source Extensions nor HLS." };
   }
 }
 
-/** Why a room that may be watched is not live, as the server says it. */
-function notLive(reason: string | null): Words {
+/** The message for a room that may be watched but is not live, by the server's `reason`. */
+function notLive(reason: string | null): Message {
   switch (reason) {
     case "broadcast_off":
       return { title: "Not on the air", text: "This room's broadcast is switched off." };
     case "air_slots_taken":
-      return { title: "Not live yet", text: "As many other rooms are on the air as this server bears. It starts here when one of them ends.", busy: true };
+      return { title: "Not live yet", text: "This server broadcasts as many rooms as it can. This one starts here when another ends.", busy: true };
     case "starting":
       return { title: "Starting…", busy: true };
     default:
-      return { title: "Not live yet", text: "It starts here by itself when somebody goes on stage.", busy: true };
+      return { title: "Not live yet", text: "The broadcast starts here when somebody goes on stage.", busy: true };
   }
 }
 
 export function Overlay({ player, shot }: { player: Player; shot: Snapshot }) {
-  const words = wordsFor(shot);
+  const message = messageFor(shot);
   return (
     <>
-      {words && (
-        <div className="overlay" role="status">
-          {words.busy && <span className="spinner" aria-hidden="true" />}
-          <strong>{words.title}</strong>
-          {words.text && <span>{words.text}</span>}
-        </div>
-      )}
+      {/* Always there: screen readers announce what changes inside a live region, not the region itself. */}
+      <div role="status">
+        {message && (
+          <div className="watch-overlay">
+            {message.busy && <span className="spinner" aria-hidden="true" />}
+            <strong>{message.title}</strong>
+            {message.text && <span>{message.text}</span>}
+          </div>
+        )}
+      </div>
       {shot.phase === "playing" && shot.blocked && (
-        <button type="button" className="overlay big" onClick={() => player.togglePlay()}>
+        <button type="button" className="watch-overlay watch-start" onClick={() => player.togglePlay()}>
           <Icon name="play" /> Play
         </button>
       )}
       {shot.phase === "playing" && shot.muted && !shot.blocked && (
-        <button type="button" className="unmute" onClick={() => player.setMuted(false)}>
+        <button type="button" className="watch-unmute" onClick={() => player.setMuted(false)}>
           <Icon name="muted" /> Tap for sound
         </button>
       )}

@@ -1,4 +1,4 @@
-//! The watch page: the picture first, then who is on stage and where the time goes.
+//! The watch page: the picture, the speakers on stage and the latency budget.
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { hueOf, initials } from "../../lib/format";
@@ -10,6 +10,7 @@ import { Link } from "../../ui/link";
 import { Budget } from "./budget";
 import { Controls } from "./controls";
 import { Overlay } from "./overlay";
+import "./watch.css";
 
 export default function Watch({ room, token }: { room: string; token: string | null }) {
   const video = useRef<HTMLVideoElement>(null);
@@ -36,8 +37,8 @@ export default function Watch({ room, token }: { room: string; token: string | n
 function Screen({ video, player }: { video: React.RefObject<HTMLVideoElement | null>; player: Player | null }) {
   const frame = useRef<HTMLDivElement>(null);
   return (
-    <div className="screen" ref={frame}>
-      <video ref={video} autoPlay muted playsInline onClick={() => player?.togglePlay()} />
+    <div className="watch-screen" ref={frame}>
+      <video ref={video} aria-label="The broadcast" autoPlay muted playsInline onClick={() => player?.togglePlay()} />
       {player && <Shown player={player} frame={frame} />}
     </div>
   );
@@ -58,8 +59,8 @@ function Details({ player, room }: { player: Player; room: string }) {
   const title = shot.room?.title ?? room;
   useEffect(() => void (document.title = `${title} · Spillway`), [title]);
   return (
-    <div className="details">
-      <div className="details-head">
+    <div className="watch-details">
+      <div className="page-head">
         <h1>{title}</h1>
         <Link href={stagePath(room)} className="button">
           Go on stage
@@ -73,17 +74,17 @@ function Details({ player, room }: { player: Player; room: string }) {
 
 function OnStage({ shot }: { shot: Snapshot }) {
   const speakers = shot.room?.speakers ?? [];
-  if (speakers.length === 0) return <p className="muted">Nobody is on stage right now.</p>;
+  if (speakers.length === 0) return <p className="watch-nobody">Nobody is on stage right now.</p>;
   return (
-    <ul className="people" aria-label="On stage">
+    <ul className="watch-people" aria-label="On stage">
       {speakers.map((one) => (
         <li key={one.identity}>
           <span className="face" style={{ "--hue": hueOf(one.identity) } as React.CSSProperties} aria-hidden="true">
             {initials(one.name)}
           </span>
-          {one.name}
-          {!one.video && <small>sound only</small>}
-          {!one.audio && <small>no sound</small>}
+          <span>{one.name}</span>
+          {!one.video && <small>audio only</small>}
+          {!one.audio && <small>no audio</small>}
         </li>
       ))}
     </ul>
