@@ -1,20 +1,22 @@
-//! The binary: settings, wiring, demo. The only place that knows all parts.
+//! The binary: settings, roles, demo. The only crate that knows all parts.
 //!
-//! `spillway serve` is [`wiring::start`] with the operator's settings, `spillway demo` the same with development keys,
-//! a room and synthetic speakers. Both end in [`wiring::Running::end`].
+//! `spillway serve` is [`role::start`] with the operator's settings, `spillway demo` the same with development keys, a
+//! room and synthetic speakers. Both end in [`role::Running::end`].
 
-mod broadcasts;
+mod address;
+mod broadcast;
 mod cli;
 mod demo;
 mod error;
 mod logging;
-mod programme;
+mod node;
+mod own_token;
 mod progress;
+mod recorder;
+mod role;
 mod settings;
 mod shutdown;
-mod studio;
 mod token;
-mod wiring;
 
 use std::process::ExitCode;
 
@@ -65,9 +67,10 @@ async fn serve(settings: Settings, demo: Option<cli::Demo>) -> Result<(), Error>
     logging::start(&settings.log);
     let mut signals = shutdown::Signals::catch()?;
     progress::starting(&settings, demo.is_some());
-    let running = wiring::start(settings, demo.is_some()).await?;
-    let speakers = match &demo {
-        Some(demo) => Some(demo::begin(demo, &running)?),
+    let options = demo.as_ref().map(|_| demo::options()).unwrap_or_default();
+    let running = role::start(settings, options).await?;
+    let guests = match &demo {
+        Some(demo) => Some(demo::send_guests(demo, &running)?),
         None => None,
     };
     progress::started(&running, demo.is_some());
@@ -76,8 +79,8 @@ async fn serve(settings: Settings, demo: Option<cli::Demo>) -> Result<(), Error>
     progress::ending(signal);
     tokio::select! {
         () = async {
-            if let Some(speakers) = speakers {
-                speakers.leave().await;
+            if let Some(guests) = guests {
+                guests.leave().await;
             }
             running.end().await;
         } => {}

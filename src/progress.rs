@@ -1,14 +1,13 @@
 //! What a person at the terminal is told, on standard output.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use interactive_sfu::signalling::token::TokenSpec;
 
 use crate::demo;
 use crate::error::Error;
+use crate::role::Running;
 use crate::settings::Settings;
-use crate::wiring::Running;
 
 /// Good for a long evening.
 const PRINTED_TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -44,7 +43,7 @@ pub(crate) fn started(running: &Running, is_demo: bool) {
             ttl: PRINTED_TOKEN_TTL,
             ..TokenSpec::default()
         };
-        match running.keys.mint(&spec) {
+        match running.keys().mint(&spec) {
             Ok(token) => println!("  its token   {token}"),
             Err(error) => println!("  its token   none: {error}"),
         }
@@ -69,33 +68,5 @@ pub(crate) fn failed(error: &Error) {
     while let Some(error) = cause {
         eprintln!("  because: {error}");
         cause = error.source();
-    }
-}
-
-/// What a browser on this machine calls the address.
-pub(crate) fn local_url(scheme: &str, address: SocketAddr) -> String {
-    let host = match address.ip() {
-        ip if ip.is_unspecified() || ip.is_loopback() => "localhost".to_owned(),
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    format!("{scheme}://{host}:{}", address.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_what_a_browser_on_this_machine_can_open() {
-        for (address, url) in [
-            ("0.0.0.0:8080", "http://localhost:8080"),
-            ("127.0.0.1:80", "http://localhost:80"),
-            ("[::]:80", "http://localhost:80"),
-            ("192.0.2.1:80", "http://192.0.2.1:80"),
-            ("[2001:db8::1]:80", "http://[2001:db8::1]:80"),
-        ] {
-            assert_eq!(local_url("http", address.parse().unwrap()), url);
-        }
     }
 }

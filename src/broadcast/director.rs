@@ -1,30 +1,31 @@
-//! Who is on the air: takes what the SFU tells and what `api` orders to each room's [`Programme`], and does what it
-//! says.
+//! Directs all broadcasts: takes the SFU's events and the rooms' orders to each room's [`BroadcastPolicy`], waits for
+//! its deadlines, and carries out its [`BroadcastOrder`]s.
 //!
 //! One task. It owns every broadcast; their ends come back to it. The SFU's events may overtake its queue: then it asks
-//! the SFU how every stage stands. A room is forgotten once its programme is over. At the end it ends all broadcasts
-//! and waits for them, for a bounded time.
+//! the SFU how every stage stands. A room is forgotten once its policy remembers nothing. At the end the director ends
+//! all broadcasts and waits for them, for a bounded time.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use api::RoomOrder;
 use api::rooms::Room;
-use interactive_sfu::{Event, Sfu};
+use interactive_sfu::{Event, Sfu, Speaker};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 
-use crate::programme::{Order, Programme, Speaker};
-use crate::studio::{OnAir, Studio};
+use super::pipeline::{Pipeline, PipelineParts};
+use super::policy::{BroadcastOrder, BroadcastPolicy};
 
 /// How long players of a deleted room can still fetch that its broadcast is over, and the last of it.
 const FAREWELL: Duration = Duration::from_secs(60);
+/// How long the broadcasts' ends may take when nobody is left to say so.
+const END_MAX: Duration = Duration::from_secs(10);
 
-/// The task's state.
-pub(crate) struct Broadcasts {
-    pub(crate) studio: Studio,
+/// What the director works with.
+pub(crate) struct BroadcastDirector {
+    pub(crate) pipelines: PipelineParts,
     pub(crate) sfu: Sfu,
     pub(crate) rooms: api::Rooms,
     pub(crate) on_air: api::Broadcasts,
@@ -32,39 +33,40 @@ pub(crate) struct Broadcasts {
     pub(crate) rooms_on_air_max: usize,
 }
 
+/// The director's rooms and the tasks that it waits for.
 #[derive(Default)]
-struct Programmes {
-    by_room: HashMap<String, Slot>,
-    /// Each waits for the end of a broadcast.
+struct DirectedRooms {
+    by_room: HashMap<String, DirectedRoom>,
+    /// Each of these tasks waits for the end of a broadcast.
     ends: JoinSet<()>,
-    /// Whose end it is. By task, so that one that panics is missed too.
+    /// The room of each of these tasks, by the task's id, so that a task that panics is missed too.
     rooms_by_end: HashMap<Id, String>,
-    /// Each forgets the broadcast of a deleted room.
+    /// Each of these tasks forgets the broadcast of a deleted room.
     farewells: JoinSet<()>,
 }
 
-struct Slot {
-    programme: Programme,
-    on_air: Option<OnAir>,
-    /// It was not started because all slots for being on the air were taken.
+struct DirectedRoom {
+    policy: BroadcastPolicy,
+    pipeline: Option<Pipeline>,
+    /// The broadcast was not started because all slots for being on the air were taken.
     waits_for_air: bool,
 }
 
-impl Programmes {
-    fn on_air(&self, room: &str) -> Option<&OnAir> {
-        self.by_room.get(room)?.on_air.as_ref()
+impl DirectedRooms {
+    fn pipeline(&self, room: &str) -> Option<&Pipeline> {
+        self.by_room.get(room)?.pipeline.as_ref()
     }
 }
 
-impl Broadcasts {
-    /// Runs until `stop`; then ends all broadcasts, within `end_max`.
-    pub(crate) async fn run(self, mut orders: mpsc::Receiver<RoomOrder>, stop: CancellationToken, end_max: Duration) {
+impl BroadcastDirector {
+    /// Runs until `end` says how long the broadcasts' ends may take; then ends all broadcasts within that time.
+    pub(crate) async fn run(self, mut orders: mpsc::Receiver<RoomOrder>, mut end: oneshot::Receiver<Duration>) {
         let mut events = self.sfu.events();
-        let mut all = Programmes::default();
-        loop {
+        let mut all = DirectedRooms::default();
+        let end_max = loop {
             let on_air = all.rooms_by_end.values().cloned();
             self.on_air.hold_slots(on_air, self.rooms_on_air_max);
-            let timeout = all.by_room.values().filter_map(|slot| slot.programme.poll_timeout()).min();
+            let timeout = all.by_room.values().filter_map(|state| state.policy.poll_timeout()).min();
             tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) => self.heard(&mut all, event).await,
@@ -72,39 +74,39 @@ impl Broadcasts {
                         tracing::warn!(missed, "the SFU's events came too fast; asking it how the stages stand");
                         self.resync(&mut all).await;
                     }
-                    Err(RecvError::Closed) => break,
+                    Err(RecvError::Closed) => break END_MAX,
                 },
                 Some(order) = orders.recv() => self.ordered(&mut all, order).await,
                 Some(ended) = all.ends.join_next_with_id() => self.ended(&mut all, ended).await,
                 Some(_) = all.farewells.join_next() => {}
                 () = sleep_until(timeout), if timeout.is_some() => self.poll(&mut all).await,
-                () = stop.cancelled() => break,
+                end_max = &mut end => break end_max.unwrap_or(END_MAX),
             }
-        }
+        };
         self.end_all(all, end_max).await;
     }
 
-    async fn heard(&self, all: &mut Programmes, event: Event) {
+    async fn heard(&self, all: &mut DirectedRooms, event: Event) {
         match event {
             Event::SpeakerJoined { room, speaker } => {
-                let programme = self.programme(all, &room);
-                let order = programme.joined(from_sfu(speaker), Instant::now());
+                let policy = self.policy(all, &room);
+                let order = policy.joined(speaker, Instant::now());
                 self.follow(all, &room, order).await;
             }
             Event::SpeakerLeft { room, session, .. } => {
-                let Some(slot) = all.by_room.get_mut(&room) else { return };
-                let order = slot.programme.left(session.as_str(), Instant::now());
+                let Some(state) = all.by_room.get_mut(&room) else { return };
+                let order = state.policy.left(session.as_str(), Instant::now());
                 self.follow(all, &room, order).await;
             }
         }
     }
 
-    async fn ordered(&self, all: &mut Programmes, order: RoomOrder) {
+    async fn ordered(&self, all: &mut DirectedRooms, order: RoomOrder) {
         match order {
             RoomOrder::Broadcast { room, on, record, layout } => {
-                let recorded = all.on_air(&room).map(|on_air| {
-                    on_air.set_layout(layout);
-                    on_air.recorded
+                let recorded = all.pipeline(&room).map(|pipeline| {
+                    pipeline.set_layout(layout);
+                    pipeline.recorded
                 });
                 if on && recorded.is_some_and(|recorded| recorded != record) {
                     // What is kept is kept whole, and what is not, not at all: this broadcast ends, and the next one is
@@ -115,20 +117,20 @@ impl Broadcasts {
             }
             RoomOrder::Deleted { room } => {
                 self.retire(all, &room);
-                let Some(slot) = all.by_room.get_mut(&room) else { return };
-                let order = slot.programme.deleted();
+                let Some(state) = all.by_room.get_mut(&room) else { return };
+                let order = state.policy.deleted();
                 self.follow(all, &room, order).await;
             }
         }
     }
 
-    async fn switched(&self, all: &mut Programmes, room: &str, on: bool) {
-        let Some(slot) = all.by_room.get_mut(room) else { return };
-        let order = slot.programme.switched(on, Instant::now());
+    async fn switched(&self, all: &mut DirectedRooms, room: &str, on: bool) {
+        let Some(state) = all.by_room.get_mut(room) else { return };
+        let order = state.policy.switched(on, Instant::now());
         self.follow(all, room, order).await;
     }
 
-    fn retire(&self, all: &mut Programmes, room: &str) {
+    fn retire(&self, all: &mut DirectedRooms, room: &str) {
         let Some(retired) = self.on_air.retire(room) else { return };
         let (on_air, room) = (self.on_air.clone(), room.to_owned());
         all.farewells.spawn(async move {
@@ -137,22 +139,22 @@ impl Broadcasts {
         });
     }
 
-    async fn resync(&self, all: &mut Programmes) {
+    async fn resync(&self, all: &mut DirectedRooms) {
         // Rooms with a stage are rooms that exist, or that are being deleted: those are known already.
         let stored = self.rooms.list().await.unwrap_or_default().into_iter().map(|room| room.name);
         let rooms: std::collections::BTreeSet<String> = stored.chain(all.by_room.keys().cloned()).collect();
         for room in rooms {
-            let stage: Vec<Speaker> = self.sfu.stage(&room).into_iter().map(from_sfu).collect();
+            let stage = self.sfu.stage(&room);
             if stage.is_empty() && !all.by_room.contains_key(&room) {
                 continue;
             }
-            for order in self.programme(all, &room).resync(stage, Instant::now()) {
+            for order in self.policy(all, &room).resync(stage, Instant::now()) {
                 self.follow(all, &room, Some(order)).await;
             }
         }
     }
 
-    async fn ended(&self, all: &mut Programmes, ended: Result<(Id, ()), JoinError>) {
+    async fn ended(&self, all: &mut DirectedRooms, ended: Result<(Id, ()), JoinError>) {
         let task = match ended {
             Ok((task, ())) => task,
             Err(error) => {
@@ -163,40 +165,40 @@ impl Broadcasts {
         let Some(room) = all.rooms_by_end.remove(&task) else { return };
         let now = Instant::now();
         // There is a slot for one of them.
-        all.by_room.values_mut().filter(|slot| slot.waits_for_air).for_each(|slot| slot.programme.hurry(now));
-        let Some(slot) = all.by_room.get_mut(&room) else { return };
-        slot.on_air = None;
-        let order = slot.programme.ended(now);
+        all.by_room.values_mut().filter(|state| state.waits_for_air).for_each(|state| state.policy.hurry(now));
+        let Some(state) = all.by_room.get_mut(&room) else { return };
+        state.pipeline = None;
+        let order = state.policy.ended(now);
         self.follow(all, &room, order).await;
     }
 
-    async fn poll(&self, all: &mut Programmes) {
+    async fn poll(&self, all: &mut DirectedRooms) {
         let now = Instant::now();
-        let due: Vec<_> = all.by_room.iter_mut().map(|(room, slot)| (room.clone(), slot.programme.poll(now))).collect();
+        let due: Vec<_> = all.by_room.iter_mut().map(|(room, state)| (room.clone(), state.policy.poll(now))).collect();
         for (room, order) in due {
             self.follow(all, &room, order).await;
         }
     }
 
-    fn programme<'a>(&self, all: &'a mut Programmes, room: &str) -> &'a mut Programme {
-        let new = || Slot { programme: Programme::new(self.idle_end), on_air: None, waits_for_air: false };
-        &mut all.by_room.entry(room.to_owned()).or_insert_with(new).programme
+    fn policy<'a>(&self, all: &'a mut DirectedRooms, room: &str) -> &'a mut BroadcastPolicy {
+        let new = || DirectedRoom { policy: BroadcastPolicy::new(self.idle_end), pipeline: None, waits_for_air: false };
+        &mut all.by_room.entry(room.to_owned()).or_insert_with(new).policy
     }
 
-    async fn follow(&self, all: &mut Programmes, room: &str, order: Option<Order>) {
-        match (order, all.on_air(room)) {
-            (Some(Order::Start(speakers)), _) => self.go_live(all, room, speakers).await,
-            (Some(Order::Join(speaker)), Some(on_air)) => on_air.speaker_joined(speaker),
-            (Some(Order::Leave(speaker)), Some(on_air)) => on_air.speaker_left(speaker),
-            (Some(Order::End), Some(on_air)) => on_air.end(),
-            (Some(Order::Join(_) | Order::Leave(_) | Order::End) | None, _) => {}
+    async fn follow(&self, all: &mut DirectedRooms, room: &str, order: Option<BroadcastOrder>) {
+        match (order, all.pipeline(room)) {
+            (Some(BroadcastOrder::Start(speakers)), _) => self.go_live(all, room, speakers).await,
+            (Some(BroadcastOrder::Join(speaker)), Some(pipeline)) => pipeline.speaker_joined(speaker),
+            (Some(BroadcastOrder::Leave(speaker)), Some(pipeline)) => pipeline.speaker_left(speaker),
+            (Some(BroadcastOrder::End), Some(pipeline)) => pipeline.end(),
+            (Some(BroadcastOrder::Join(_) | BroadcastOrder::Leave(_) | BroadcastOrder::End) | None, _) => {}
         }
-        if all.by_room.get(room).is_some_and(|slot| slot.programme.is_over()) {
+        if all.by_room.get(room).is_some_and(|state| state.policy.is_over()) {
             all.by_room.remove(room);
         }
     }
 
-    async fn go_live(&self, all: &mut Programmes, room: &str, speakers: Vec<Speaker>) {
+    async fn go_live(&self, all: &mut DirectedRooms, room: &str, speakers: Vec<Speaker>) {
         let is_full = all.ends.len() >= self.rooms_on_air_max;
         let (is_off, started) = match self.rooms.get(room).await {
             Ok(stored) if stored.broadcast.is_on() && is_full => {
@@ -216,24 +218,28 @@ impl Broadcasts {
                 (false, None)
             }
         };
-        let Some(slot) = all.by_room.get_mut(room) else { return };
-        slot.waits_for_air = is_full && !is_off;
+        let Some(state) = all.by_room.get_mut(room) else { return };
+        state.waits_for_air = is_full && !is_off;
         if is_off {
-            slot.programme.switched(false, Instant::now());
+            state.policy.switched(false, Instant::now());
         }
         match started {
-            Some((on_air, end)) => {
-                slot.on_air = Some(on_air);
+            Some((pipeline, end)) => {
+                state.pipeline = Some(pipeline);
                 all.rooms_by_end.insert(all.ends.spawn(end).id(), room.to_owned());
             }
             // It is tried again later, unless it is off: `ended` orders nothing while somebody is on stage.
-            None => drop(slot.programme.ended(Instant::now())),
+            None => drop(state.policy.ended(Instant::now())),
         }
     }
 
-    fn start(&self, room: &Room, speakers: Vec<Speaker>) -> Option<(OnAir, impl Future<Output = ()> + Send + use<>)> {
+    fn start(
+        &self,
+        room: &Room,
+        speakers: Vec<Speaker>,
+    ) -> Option<(Pipeline, impl Future<Output = ()> + Send + use<>)> {
         let name = &room.name;
-        match self.studio.go_live(room, self.rooms.access(name)?, speakers) {
+        match self.pipelines.start(room, self.rooms.access(name)?, speakers) {
             Ok(started) => Some(started),
             Err(error) => {
                 tracing::error!(room = name, error = &error as &dyn std::error::Error, "starting the broadcast");
@@ -242,10 +248,10 @@ impl Broadcasts {
         }
     }
 
-    async fn end_all(&self, mut all: Programmes, end_max: Duration) {
-        let on_air: Vec<_> = all.by_room.values().filter_map(|slot| slot.on_air.as_ref()).collect();
-        tracing::info!(broadcasts = on_air.len(), "ending the broadcasts");
-        on_air.into_iter().for_each(OnAir::end);
+    async fn end_all(&self, mut all: DirectedRooms, end_max: Duration) {
+        let pipelines: Vec<_> = all.by_room.values().filter_map(|state| state.pipeline.as_ref()).collect();
+        tracing::info!(broadcasts = pipelines.len(), "ending the broadcasts");
+        pipelines.into_iter().for_each(Pipeline::end);
         let ends = async { while all.ends.join_next().await.is_some() {} };
         if tokio::time::timeout(end_max, ends).await.is_err() {
             tracing::warn!(
@@ -254,10 +260,6 @@ impl Broadcasts {
             );
         }
     }
-}
-
-fn from_sfu(speaker: interactive_sfu::Speaker) -> Speaker {
-    Speaker { identity: speaker.identity, name: speaker.name, session: speaker.session.as_str().to_owned() }
 }
 
 async fn sleep_until(at: Option<Instant>) {

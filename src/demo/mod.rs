@@ -1,15 +1,17 @@
 //! `spillway demo`: the server with development keys, a room, and speakers who come in over WebRTC like anybody else.
 
+mod guests;
+
 use std::time::SystemTime;
 
-use api::Error as ApiError;
 use api::rooms::{BroadcastSetting, RecordSetting, Room, RoomSettings, Visibility};
+
+pub(crate) use guests::Guests;
 
 use crate::cli;
 use crate::error::Error;
+use crate::role::{Options, Running};
 use crate::settings::{Auth, Settings};
-use crate::studio::{self, Guests};
-use crate::wiring::Running;
 
 /// The demo's room.
 pub(crate) const ROOM: &str = "demo";
@@ -33,21 +35,17 @@ pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Makes the room, unless an earlier run did: on the air, public and recorded. To be called before anybody can ask for
-/// it.
-pub(crate) async fn make_room(rooms: &api::Rooms) -> Result<(), Error> {
+/// The demo's room, on the air, public and recorded; and publisher's tokens for anybody who asks.
+pub(crate) fn options() -> Options {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let made = i64::try_from(now.as_millis()).unwrap_or_default();
+    let created_at_utc_ms = i64::try_from(now.as_millis()).unwrap_or_default();
     let settings =
         RoomSettings { broadcast: BroadcastSetting::On, visibility: Visibility::Public, record: RecordSetting::On };
-    let room = Room { title: "Demo".into(), ..Room::new(ROOM, made, settings) };
-    match rooms.create(&room, u32::MAX).await {
-        Ok(()) | Err(ApiError::RoomExists) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    let room = Room { title: "Demo".into(), ..Room::new(ROOM, created_at_utc_ms, settings) };
+    Options { first_room: Some(room), dev_tokens: true }
 }
 
 /// Sends the speakers on stage. They leave when the result is dropped.
-pub(crate) fn begin(demo: &cli::Demo, running: &Running) -> Result<Guests, Error> {
-    studio::guests(ROOM, demo.speakers, &running.loopback_url(), &running.keys)
+pub(crate) fn send_guests(demo: &cli::Demo, running: &Running) -> Result<Guests, Error> {
+    Guests::send(ROOM, demo.speakers, &running.loopback_url(), running.keys())
 }

@@ -1,50 +1,47 @@
 //! One broadcast, from the stage to the origin: `ingest` encodes, `packager` packages, `api` hands out.
 //!
-//! The only file that touches `ingest`'s pipelines. [`Studio::go_live`] starts the two; a task owns them until they
-//! end: when told to, or when one of them fails.
+//! The only file that touches `ingest`'s encoders. [`PipelineParts::start`] starts the two crates, and a future owns
+//! them until they end: when told to, or when one of them fails. [`Pipeline`] is the handle.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use api::rooms::{RecordSetting, Room, RoomAccess};
-use ingest::synthetic;
-use ingest::{TokenProvider, WhepSource};
-use interactive_sfu::signalling::token::{Keys, TokenSpec};
+use ingest::WhepSource;
+use interactive_sfu::Speaker;
+use interactive_sfu::signalling::token::Keys;
 use object_store::ObjectStore;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::programme::Speaker;
+use crate::own_token::{self, Bearer};
 
 /// Access units on their way from the encoders to the packager: over two seconds of the largest ladder. When full,
 /// `ingest` drops and counts.
 const DELIVERIES_MAX: usize = 1024;
 /// Changes on their way to a broadcast. A broadcast that does not take them is stuck: it is ended, and started anew.
 const CHANGES_MAX: usize = 256;
-/// How long a token of our own is good; each connection gets a new one.
-const TOKEN_TTL: Duration = Duration::from_secs(600);
-/// Who our own subscriber is. Hidden, so nobody meets it.
+/// The identity of the broadcast's own subscriber.
 const INGEST_IDENTITY: &str = "spillway-ingest";
 
-/// What every broadcast is made with.
-pub(crate) struct Studio {
+/// The parts that every broadcast is made of.
+pub(crate) struct PipelineParts {
     pub(crate) ingest: ingest::Config,
     pub(crate) packager: packager::Config,
     /// Where broadcasts of rooms that are recorded are kept; `None`: nothing is recorded.
     pub(crate) store: Option<Arc<dyn ObjectStore>>,
     pub(crate) keys: Keys,
-    /// Our own HTTP address, over loopback.
+    /// This server's own HTTP address, over loopback.
     pub(crate) base_url: String,
-    /// Where viewers find it.
+    /// Where the origin's routes find each broadcast.
     pub(crate) on_air: api::Broadcasts,
 }
 
 /// The handle of a running broadcast.
-pub(crate) struct OnAir {
-    /// Whether it is kept.
+pub(crate) struct Pipeline {
+    /// Whether the broadcast is recorded.
     pub(crate) recorded: bool,
     changes: mpsc::Sender<Change>,
     stop: CancellationToken,
@@ -56,15 +53,15 @@ enum Change {
     Layout(api::Layout),
 }
 
-impl Studio {
-    /// Starts the broadcast of a room, to be watched by whoever `access` admits. The future is done when it has ended,
-    /// its recording complete or given up; it must be polled.
-    pub(crate) fn go_live(
+impl PipelineParts {
+    /// Starts the broadcast of a room, to be watched by whoever `access` admits. The future owns it and must be polled;
+    /// it is done when the broadcast has ended and its recording is complete or given up.
+    pub(crate) fn start(
         &self,
         room: &Room,
         access: Arc<RoomAccess>,
         speakers: Vec<Speaker>,
-    ) -> Result<(OnAir, impl Future<Output = ()> + Send + use<>), Error> {
+    ) -> Result<(Pipeline, impl Future<Output = ()> + Send + use<>), Error> {
         // An epoch earlier than its room would be taken for an earlier room's, after the clock was set back.
         let made = Duration::from_millis(room.created_at_utc_ms.try_into().unwrap_or_default());
         let now = SystemTime::now().max(SystemTime::UNIX_EPOCH + made);
@@ -74,8 +71,9 @@ impl Studio {
         let room = room.name.as_str();
         let spec = config.spec(room, epoch(now));
         let (deliveries, deliveries_rx) = mpsc::channel(DELIVERIES_MAX);
-        let source =
-            WhepSource { base_url: self.base_url.clone(), token: tokens(&self.keys, room, INGEST_IDENTITY, "", false) };
+        let bearer = Bearer { room, identity: INGEST_IDENTITY, name: "", speaks: false };
+        let token = own_token::provider(&self.keys, bearer);
+        let source = WhepSource { base_url: self.base_url.clone(), token };
         // Pipelines take their time to start.
         let broadcast = tokio::task::block_in_place(|| ingest::start(config, &spec, source, deliveries))?;
         let packaging = packager::start(spec, self.packager.clone(), store, deliveries_rx);
@@ -83,13 +81,13 @@ impl Studio {
 
         let (changes, changes_rx) = mpsc::channel(CHANGES_MAX);
         let stop = CancellationToken::new();
-        let on_air = OnAir { recorded, changes, stop: stop.clone() };
-        speakers.into_iter().for_each(|speaker| on_air.speaker_joined(speaker));
-        Ok((on_air, run(room.to_owned(), broadcast, packaging, changes_rx, stop)))
+        let pipeline = Pipeline { recorded, changes, stop: stop.clone() };
+        speakers.into_iter().for_each(|speaker| pipeline.speaker_joined(speaker));
+        Ok((pipeline, run(room.to_owned(), broadcast, packaging, changes_rx, stop)))
     }
 }
 
-impl OnAir {
+impl Pipeline {
     pub(crate) fn speaker_joined(&self, speaker: Speaker) {
         self.change(Change::Joined(speaker));
     }
@@ -102,7 +100,7 @@ impl OnAir {
         self.change(Change::Layout(layout));
     }
 
-    /// Writes the end. The broadcast's future tells when it is written.
+    /// Orders the broadcast to end. Its future is done when the end is written.
     pub(crate) fn end(&self) {
         self.stop.cancel();
     }
@@ -157,12 +155,13 @@ async fn run(
 
 fn apply(broadcast: &ingest::Broadcast, change: Change) {
     match change {
-        Change::Joined(Speaker { identity, name, session }) => {
+        Change::Joined(Speaker { identity, name, session, .. }) => {
+            let session = session.as_str().to_owned();
             if let Err(error) = broadcast.speaker_joined(ingest::Speaker { identity, name, session }) {
                 tracing::error!(error = &error as &dyn std::error::Error, "taking a speaker into the picture");
             }
         }
-        Change::Left(speaker) => broadcast.speaker_left(&speaker.identity, &speaker.session),
+        Change::Left(speaker) => broadcast.speaker_left(&speaker.identity, speaker.session.as_str()),
         Change::Layout(layout) => broadcast.set_layout(to_ingest(layout)),
     }
 }
@@ -184,51 +183,6 @@ fn epoch(now: SystemTime) -> String {
         rest /= 36;
     }
     digits.iter().rev().collect()
-}
-
-/// A new token for every connection.
-fn tokens(keys: &Keys, room: &str, identity: &str, name: &str, publish: bool) -> TokenProvider {
-    let keys = keys.clone();
-    let spec = TokenSpec {
-        room: room.to_owned(),
-        identity: identity.to_owned(),
-        name: name.to_owned(),
-        publish,
-        subscribe: true,
-        hidden: !publish,
-        ttl: TOKEN_TTL,
-        ..TokenSpec::default()
-    };
-    Arc::new(move || {
-        keys.mint(&spec).unwrap_or_else(|error| {
-            tracing::error!(%error, "making a token for ourselves");
-            String::new()
-        })
-    })
-}
-
-/// Synthetic speakers on stage.
-pub(crate) struct Guests(Vec<synthetic::Speaker>);
-
-/// Sends `count` synthetic speakers on the stage of `room`.
-pub(crate) fn guests(room: &str, count: u32, base_url: &str, keys: &Keys) -> Result<Guests, Error> {
-    let speakers = (0..count).map(|number| {
-        let (identity, name) = (format!("speaker-{}", number + 1), format!("Speaker {}", number + 1));
-        let token = tokens(keys, room, &identity, &name, true);
-        synthetic::Speaker::start(synthetic::Config { name, ..synthetic::Config::new(base_url, room, token, number) })
-    });
-    Ok(Guests(speakers.collect::<Result<_, _>>()?))
-}
-
-impl Guests {
-    /// They leave, all at once: a second or so.
-    pub(crate) async fn leave(self) {
-        let mut leaving = JoinSet::new();
-        for speaker in self.0 {
-            leaving.spawn_blocking(move || speaker.stop());
-        }
-        while leaving.join_next().await.is_some() {}
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! When a room is on the air: the policy of one room, pure.
+//! When a room is on the air: the decisions for one room, pure.
 //!
 //! The first speaker starts the broadcast. It stays, with its slate, when the last one leaves, until nobody has spoken
 //! for `idle_end`, it is switched off or the room is deleted. A broadcast that ends by itself while somebody is on
-//! stage is started again, with growing pauses. `now` comes in, [`Order`]s come out. Driven by `broadcasts.rs`.
+//! stage is started again, with growing pauses. `now` comes in, [`BroadcastOrder`]s come out. Driven by `director.rs`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+use interactive_sfu::Speaker;
 
 /// The first pause before a broadcast that failed is started again; doubles up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -13,24 +15,16 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 /// A broadcast that ran this long had begun well: the next failure pauses shortly again.
 const RAN_WELL: Duration = Duration::from_secs(60);
 
-/// Somebody on stage.
+/// An order to the director.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Speaker {
-    pub(crate) identity: String,
-    pub(crate) name: String,
-    pub(crate) session: String,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum BroadcastOrder {
     /// Start the broadcast with these speakers.
     Start(Vec<Speaker>),
     /// Tell the broadcast of one more.
     Join(Speaker),
     /// Tell the broadcast of one fewer.
     Leave(Speaker),
-    /// End the broadcast. [`Programme::ended`] is expected in answer.
+    /// End the broadcast. [`BroadcastPolicy::ended`] is expected in answer.
     End,
 }
 
@@ -42,9 +36,9 @@ enum Phase {
     Pausing { until: Instant },
 }
 
-/// One room's programme.
+/// The policy of one room.
 #[derive(Debug)]
-pub(crate) struct Programme {
+pub(crate) struct BroadcastPolicy {
     idle_end: Duration,
     /// Whether there is to be a broadcast at all.
     on: bool,
@@ -54,49 +48,53 @@ pub(crate) struct Programme {
     retry: Duration,
 }
 
-impl Programme {
+impl BroadcastPolicy {
     pub(crate) fn new(idle_end: Duration) -> Self {
         Self { idle_end, on: true, stage: BTreeMap::new(), phase: Phase::Off, retry: RETRY_FIRST }
     }
 
-    pub(crate) fn joined(&mut self, speaker: Speaker, now: Instant) -> Option<Order> {
-        if self.stage.insert(speaker.session.clone(), speaker.clone()).is_some() {
+    pub(crate) fn joined(&mut self, speaker: Speaker, now: Instant) -> Option<BroadcastOrder> {
+        if self.stage.insert(speaker.session.as_str().to_owned(), speaker.clone()).is_some() {
             return None;
         }
         match &mut self.phase {
             Phase::Off => self.on.then(|| self.start(now)),
             Phase::OnAir { silent_since, .. } => {
                 *silent_since = None;
-                Some(Order::Join(speaker))
+                Some(BroadcastOrder::Join(speaker))
             }
             Phase::Ending | Phase::Pausing { .. } => None,
         }
     }
 
-    pub(crate) fn left(&mut self, session: &str, now: Instant) -> Option<Order> {
+    pub(crate) fn left(&mut self, session: &str, now: Instant) -> Option<BroadcastOrder> {
         let speaker = self.stage.remove(session)?;
         let empty = self.stage.is_empty();
         let Phase::OnAir { silent_since, .. } = &mut self.phase else { return None };
         *silent_since = empty.then_some(now);
-        Some(Order::Leave(speaker))
+        Some(BroadcastOrder::Leave(speaker))
     }
 
     /// The stage as the SFU has it, after some of its events were missed.
-    pub(crate) fn resync(&mut self, stage: Vec<Speaker>, now: Instant) -> Vec<Order> {
-        let gone: Vec<String> =
-            self.stage.keys().filter(|session| !stage.iter().any(|s| s.session == **session)).cloned().collect();
-        let mut orders: Vec<Order> = gone.iter().filter_map(|session| self.left(session, now)).collect();
+    pub(crate) fn resync(&mut self, stage: Vec<Speaker>, now: Instant) -> Vec<BroadcastOrder> {
+        let gone: Vec<String> = self
+            .stage
+            .keys()
+            .filter(|session| !stage.iter().any(|s| s.session.as_str() == **session))
+            .cloned()
+            .collect();
+        let mut orders: Vec<BroadcastOrder> = gone.iter().filter_map(|session| self.left(session, now)).collect();
         orders.extend(stage.into_iter().filter_map(|speaker| self.joined(speaker, now)));
         orders
     }
 
     /// The room's broadcast is switched on or off.
-    pub(crate) fn switched(&mut self, on: bool, now: Instant) -> Option<Order> {
+    pub(crate) fn switched(&mut self, on: bool, now: Instant) -> Option<BroadcastOrder> {
         self.on = on;
         match self.phase {
             Phase::OnAir { .. } if !on => {
                 self.phase = Phase::Ending;
-                Some(Order::End)
+                Some(BroadcastOrder::End)
             }
             Phase::Pausing { .. } if !on => {
                 self.phase = Phase::Off;
@@ -108,13 +106,13 @@ impl Programme {
     }
 
     /// The room is gone, and everybody with it. Who comes now comes to a new room of the same name.
-    pub(crate) fn deleted(&mut self) -> Option<Order> {
+    pub(crate) fn deleted(&mut self) -> Option<BroadcastOrder> {
         self.stage.clear();
         self.on = true;
         match self.phase {
             Phase::OnAir { .. } => {
                 self.phase = Phase::Ending;
-                Some(Order::End)
+                Some(BroadcastOrder::End)
             }
             Phase::Ending => None,
             Phase::Off | Phase::Pausing { .. } => {
@@ -125,7 +123,7 @@ impl Programme {
     }
 
     /// The broadcast is over: as ordered, or by itself, or it could not be started at all.
-    pub(crate) fn ended(&mut self, now: Instant) -> Option<Order> {
+    pub(crate) fn ended(&mut self, now: Instant) -> Option<BroadcastOrder> {
         match self.phase {
             Phase::Ending => {
                 self.phase = Phase::Off;
@@ -161,14 +159,14 @@ impl Programme {
         }
     }
 
-    pub(crate) fn poll(&mut self, now: Instant) -> Option<Order> {
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<BroadcastOrder> {
         if now < self.poll_timeout()? {
             return None;
         }
         match self.phase {
             Phase::OnAir { .. } => {
                 self.phase = Phase::Ending;
-                Some(Order::End)
+                Some(BroadcastOrder::End)
             }
             Phase::Pausing { .. } if self.stage.is_empty() => {
                 self.phase = Phase::Off;
@@ -184,9 +182,9 @@ impl Programme {
         matches!(self.phase, Phase::Off) && self.stage.is_empty()
     }
 
-    fn start(&mut self, now: Instant) -> Order {
+    fn start(&mut self, now: Instant) -> BroadcastOrder {
         self.phase = Phase::OnAir { since: now, silent_since: None };
-        Order::Start(self.stage.values().cloned().collect())
+        BroadcastOrder::Start(self.stage.values().cloned().collect())
     }
 }
 

@@ -1,0 +1,11 @@
+//! Broadcasts: when a room is on the air, and what runs while it is.
+//!
+//! [`policy`] decides for one room, purely. [`director`] brings it the SFU's events and the rooms' orders, waits for
+//! its deadlines and carries out its orders. [`pipeline`] is one broadcast, from the stage to the origin.
+
+mod director;
+mod pipeline;
+mod policy;
+
+pub(crate) use director::BroadcastDirector;
+pub(crate) use pipeline::PipelineParts;

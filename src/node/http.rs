@@ -1,0 +1,93 @@
+//! HTTP: the sockets, the routes on them, and the tasks that go with the routes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::server::Server;
+use api::webhooks::Webhooks;
+use api::{AppParts, Lifecycle, PlaybackKeys, RoomOrder, Rooms};
+use interactive_sfu::Sfu;
+use interactive_sfu::signalling::token::Keys;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::error::Error;
+
+/// What HTTP depends on.
+pub(crate) struct Deps {
+    pub(crate) config: api::Config,
+    /// Verify tokens, and sign playback tokens and webhooks.
+    pub(crate) keys: Keys,
+    pub(crate) sfu: Sfu,
+    pub(crate) rooms: Rooms,
+    /// Which rooms have a broadcast.
+    pub(crate) on_air: api::Broadcasts,
+    /// Where changes of rooms go.
+    pub(crate) orders: mpsc::Sender<RoomOrder>,
+    pub(crate) recorder: PrometheusHandle,
+    /// See [`AppParts::dev_tokens`].
+    pub(crate) dev_tokens: bool,
+    /// How long answers under way may take at the end.
+    pub(crate) drain_max: Duration,
+}
+
+/// HTTP that serves.
+pub(crate) struct HttpNode {
+    lifecycle: Lifecycle,
+    server: JoinSet<()>,
+    /// Webhooks and the closing of idle rooms. They may be dropped at any time.
+    _background: JoinSet<()>,
+    http_address: SocketAddr,
+    https_address: Option<SocketAddr>,
+}
+
+/// Serves on the sockets of `server`.
+pub(crate) fn start(server: Server, deps: Deps) -> Result<HttpNode, Error> {
+    let (http_address, https_address) = (server.http_address(), server.https_address());
+    let webhooks = Webhooks::new(deps.keys.clone(), deps.rooms.clone(), deps.config.webhook_urls.clone())?;
+    let lifecycle = Lifecycle::default();
+    let mut background = JoinSet::new();
+    background.spawn(webhooks.run(deps.sfu.notices()));
+    let parts = AppParts {
+        config: deps.config,
+        media: Arc::new(deps.sfu),
+        playback: PlaybackKeys::new(&deps.keys),
+        keys: deps.keys,
+        broadcasts: deps.on_air,
+        rooms: deps.rooms,
+        orders: deps.orders,
+        metrics: Arc::new(move || deps.recorder.render()),
+        lifecycle: lifecycle.clone(),
+        dev_tokens: deps.dev_tokens,
+    };
+    background.spawn(api::close_idle_rooms(parts.clone()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server.serve(api::router(parts), lifecycle.clone(), deps.drain_max));
+    tracing::info!(%http_address, "serving");
+    Ok(HttpNode { lifecycle, server: tasks, _background: background, http_address, https_address })
+}
+
+impl HttpNode {
+    /// Where HTTP is served in the clear.
+    pub(crate) fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// Where HTTPS is served.
+    pub(crate) fn https_address(&self) -> Option<SocketAddr> {
+        self.https_address
+    }
+
+    /// From now on `/readyz` says no; everything else goes on.
+    pub(crate) fn drain(&self) {
+        self.lifecycle.drain();
+    }
+
+    /// Accepts nobody any more, answers requests that wait, and cuts what takes longer than [`Deps::drain_max`].
+    pub(crate) async fn end(mut self) {
+        self.lifecycle.close();
+        while self.server.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,128 @@
+//! Which parts of a server this process runs, and in which order they start and end.
+//!
+//! There is one role so far: everything in one process. A process that is the SFU, the broadcasts or an edge alone will
+//! start fewer of the nodes here, and reach the others over the network.
+
+use std::time::Duration;
+
+use api::Rooms;
+use api::rooms::Room;
+use api::server::Server;
+use interactive_sfu::signalling::token::Keys;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::address::{local_url, loopback_url};
+use crate::error::Error;
+use crate::node::{self, broadcast::BroadcastNode, http::HttpNode, sfu::SfuNode};
+use crate::recorder;
+use crate::settings::{self, Settings};
+
+/// Changes of rooms that may await the director of the broadcasts; a further one is refused with 503.
+const ORDERS_MAX: usize = 64;
+
+/// Choices that no settings file can make.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Made before anybody can ask for it, unless a room of its name is there.
+    pub(crate) first_room: Option<Room>,
+    /// Publisher's tokens for anybody who asks. Only ever with development keys.
+    pub(crate) dev_tokens: bool,
+}
+
+/// A server that serves.
+pub(crate) struct Running {
+    keys: Keys,
+    rooms: Rooms,
+    sfu: SfuNode,
+    broadcast: BroadcastNode,
+    http: HttpNode,
+    /// Looks after the metrics. It may be dropped at any time.
+    _upkeep: JoinSet<()>,
+    shutdown: settings::Shutdown,
+}
+
+/// Starts everything. `settings` are validated.
+pub(crate) async fn start(settings: Settings, options: Options) -> Result<Running, Error> {
+    let recorder = recorder::install()?;
+    let keys = settings.auth.keys();
+    // Whatever can be missing or taken first, so that nothing half runs.
+    let store = node::broadcast::open_store(&settings.broadcast)?;
+    let server = Server::bind(&settings.api).await?;
+    let rooms = Rooms::open(&settings.api.database).await?;
+    if let Some(room) = &options.first_room {
+        make(room, &rooms).await?;
+    }
+    let sfu = node::sfu::start(settings.sfu.clone(), keys.clone())?;
+
+    let (orders, orders_rx) = mpsc::channel(ORDERS_MAX);
+    let on_air = api::Broadcasts::default();
+    let deps = node::broadcast::Deps {
+        store,
+        keys: keys.clone(),
+        base_url: loopback_url(server.http_address()),
+        sfu: sfu.sfu().clone(),
+        rooms: rooms.clone(),
+        on_air: on_air.clone(),
+        orders: orders_rx,
+    };
+    let broadcast = node::broadcast::start(&settings, deps);
+    let deps = node::http::Deps {
+        config: settings.api,
+        keys: keys.clone(),
+        sfu: sfu.sfu().clone(),
+        rooms: rooms.clone(),
+        on_air,
+        orders,
+        recorder: recorder.clone(),
+        dev_tokens: options.dev_tokens,
+        drain_max: Duration::from_millis(settings.shutdown.http_ms_max.into()),
+    };
+    let http = node::http::start(server, deps)?;
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(recorder::tidy(recorder));
+    Ok(Running { keys, rooms, sfu, broadcast, http, _upkeep: upkeep, shutdown: settings.shutdown })
+}
+
+async fn make(room: &Room, rooms: &Rooms) -> Result<(), Error> {
+    match rooms.create(room, u32::MAX).await {
+        Ok(()) | Err(api::Error::RoomExists) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Running {
+    /// The keys that sign tokens.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The URL that a browser on this machine opens.
+    pub(crate) fn base_url(&self) -> String {
+        match self.http.https_address() {
+            Some(address) => local_url("https", address),
+            None => local_url("http", self.http.http_address()),
+        }
+    }
+
+    /// The URL by which clients within this process reach it.
+    pub(crate) fn loopback_url(&self) -> String {
+        loopback_url(self.http.http_address())
+    }
+
+    /// Ends everything: balancers are told, broadcasts write their ends, players get them, sessions and waiting
+    /// requests are answered, the database closes. Each step is bounded by the settings.
+    pub(crate) async fn end(self) {
+        let ms = |ms: u32| Duration::from_millis(ms.into());
+        self.http.drain();
+        tokio::time::sleep(ms(self.shutdown.notice_ms)).await;
+        let is_end_wanted = self.broadcast.end(ms(self.shutdown.broadcasts_ms_max)).await;
+        self.sfu.end().await;
+        if is_end_wanted {
+            // A player may be between two requests.
+            tokio::time::sleep(ms(self.shutdown.farewell_ms)).await;
+        }
+        self.http.end().await;
+        self.rooms.close().await;
+    }
+}
