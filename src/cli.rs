@@ -53,14 +53,14 @@ pub(crate) struct Demo {
 pub(crate) struct Token {
     /// The room it opens.
     #[arg(long)]
-    pub(crate) room: String,
+    pub(crate) room: access::RoomName,
     /// Who bears it.
     #[arg(long, required_unless_present = "playback")]
-    pub(crate) identity: Option<String>,
+    pub(crate) identity: Option<access::Identity>,
     /// A playback token instead: whoever has it may watch the room's broadcast, private or not, at
     /// /live/t/TOKEN/ROOM/index.m3u8 and at /watch/ROOM#t=TOKEN. It holds for the room as it is now, so the server's
     /// database must be where the settings say.
-    #[arg(long, conflicts_with_all = ["identity", "name", "class", "publish", "admin", "create"])]
+    #[arg(long, conflicts_with_all = ["identity", "name", "class", "publish", "admin", "create", "operator"])]
     pub(crate) playback: bool,
     /// The only addresses that the playback token holds for: 192.0.2.0/24, 2001:db8::/48, or one address. Behind a
     /// proxy that is not one of `[api] trusted_proxies` every viewer has the proxy's.
@@ -69,9 +69,9 @@ pub(crate) struct Token {
     /// What to call them.
     #[arg(long, default_value = "")]
     pub(crate) name: String,
-    /// Seat class.
+    /// Seat class: speaker, host, premium, viewer or anonymous.
     #[arg(long)]
-    pub(crate) class: Option<String>,
+    pub(crate) class: Option<access::Class>,
     /// May speak, not only watch.
     #[arg(long)]
     pub(crate) publish: bool,
@@ -81,6 +81,9 @@ pub(crate) struct Token {
     /// May create, delete and list rooms.
     #[arg(long)]
     pub(crate) create: bool,
+    /// May do everything in every room.
+    #[arg(long)]
+    pub(crate) operator: bool,
     /// How long it is good: 90s, 15m, 1h, 7d.
     #[arg(long, default_value = "1h", value_parser = duration)]
     pub(crate) ttl: Duration,

@@ -8,7 +8,7 @@ pub(crate) enum Error {
     Settings(String),
     /// No token was made.
     #[error("making a token")]
-    Token(#[from] interactive_sfu::signalling::token::TokenError),
+    Token(#[from] access::TokenError),
     /// HTTP or the database.
     #[error("{0}")]
     Api(#[from] api::Error),

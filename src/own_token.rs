@@ -1,11 +1,10 @@
 //! Access tokens that this process signs for its own clients: the broadcast's subscriber, and the demo's speakers.
 
-use std::time::Duration;
-
-use ingest::TokenProvider;
-use interactive_sfu::signalling::token::{Keys, TokenSpec};
-
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use access::{Keys, TokenSpec};
+use ingest::TokenProvider;
 
 /// How long one of these tokens is good. Each connection gets a new one.
 const TTL: Duration = Duration::from_secs(600);
@@ -32,7 +31,7 @@ pub(crate) fn provider(keys: &Keys, bearer: Bearer<'_>) -> TokenProvider {
         ..TokenSpec::default()
     };
     Arc::new(move || {
-        keys.mint(&spec).unwrap_or_else(|error| {
+        keys.mint(&spec, SystemTime::now()).unwrap_or_else(|error| {
             tracing::error!(%error, "making a token for ourselves");
             String::new()
         })

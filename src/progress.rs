@@ -1,8 +1,8 @@
 //! What a person at the terminal is told, on standard output.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use interactive_sfu::signalling::token::TokenSpec;
+use access::TokenSpec;
 
 use crate::demo;
 use crate::error::Error;
@@ -43,7 +43,7 @@ pub(crate) fn started(running: &Running, is_demo: bool) {
             ttl: PRINTED_TOKEN_TTL,
             ..TokenSpec::default()
         };
-        match running.keys().mint(&spec) {
+        match running.keys().mint(&spec, SystemTime::now()) {
             Ok(token) => println!("  its token   {token}"),
             Err(error) => println!("  its token   none: {error}"),
         }

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use access::Keys;
 use api::Rooms;
 use api::rooms::Room;
 use api::server::Server;
-use interactive_sfu::signalling::token::Keys;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use access::{Keys, TokenError, TokenSpec};
 use api::{PlaybackKeys, PlaybackSpec, Rooms};
-use interactive_sfu::signalling::token::{Keys, TokenError, TokenSpec};
 
 use crate::cli;
 use crate::error::Error;
@@ -16,7 +16,7 @@ pub(crate) fn print(request: cli::Token) -> Result<(), Error> {
         let keys = PlaybackKeys::new(&keys(&request)?);
         crate::in_runtime(playback(&request, &settings.api.database, &keys))?
     } else {
-        keys(&request)?.mint(&spec(request))?
+        keys(&request)?.mint(&spec(request), SystemTime::now())?
     };
     println!("{token}");
     Ok(())
@@ -39,8 +39,8 @@ async fn playback(request: &cli::Token, database: &Path, keys: &PlaybackKeys) ->
 
 fn spec(request: cli::Token) -> TokenSpec {
     TokenSpec {
-        room: request.room,
-        identity: request.identity.unwrap_or_default(),
+        room: request.room.into(),
+        identity: request.identity.map(String::from).unwrap_or_default(),
         name: request.name,
         publish: request.publish,
         subscribe: true,
@@ -48,6 +48,7 @@ fn spec(request: cli::Token) -> TokenSpec {
         create: request.create,
         list: request.create,
         class: request.class,
+        operator: request.operator,
         ttl: request.ttl,
         ..TokenSpec::default()
     }

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
+use access::Keys;
 use api::rooms::Room;
 use api::server::Server;
 use api::{AppParts, Broadcasts, Config, Lifecycle, PlaybackKeys, RoomSettings, Rooms};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
-use interactive_sfu::signalling::token::Keys;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
 use tokio::sync::mpsc;
 

@@ -7,9 +7,9 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use access::Grants;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use interactive_sfu::signalling::token::Grants;
 
 use crate::app::App;
 use crate::auth;
@@ -102,7 +102,7 @@ pub(crate) fn playback_credential(app: &App, token: &str, room: &str, from: Opti
 mod tests {
     use std::time::Duration;
 
-    use interactive_sfu::signalling::token::{Keys, TokenSpec};
+    use access::{Keys, TokenSpec};
 
     use super::*;
     use crate::rooms::RoomSettings;
@@ -130,7 +130,8 @@ mod tests {
             ..TokenSpec::default()
         };
         let keys = Keys::new("k", "s");
-        keys.verify(&keys.mint(&spec).unwrap()).unwrap()
+        let now = SystemTime::now();
+        keys.verify(&keys.mint(&spec, now).unwrap(), now).unwrap()
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use access::Keys;
 use axum::extract::FromRef;
-use interactive_sfu::signalling::token::Keys;
 use tokio::sync::mpsc;
 
 use crate::playback::PlaybackKeys;

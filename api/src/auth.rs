@@ -1,14 +1,14 @@
 //! Who asks, and whether they may. Tokens are read from `Authorization: Bearer`, or where that cannot be from the
 //! query; they are never logged.
 
+use std::time::SystemTime;
+
+use access::limits::{IDENTITY_BYTES_MAX, NAME_BYTES_MAX};
+use access::{Grants, Keys, RoomName, ServiceGrants};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use interactive_sfu::signalling::token::{Grants, Keys, ServiceGrants};
 
 use crate::Error;
-
-/// A longer identity or name is refused.
-pub(crate) const IDENTITY_BYTES_MAX: usize = 256;
 
 /// What the bearer of a request may do.
 pub(crate) fn grants(keys: &Keys, headers: &HeaderMap) -> Result<Grants, Error> {
@@ -17,7 +17,7 @@ pub(crate) fn grants(keys: &Keys, headers: &HeaderMap) -> Result<Grants, Error> 
 
 /// What the bearer of a request may do beside rooms.
 pub(crate) fn service_grants(keys: &Keys, headers: &HeaderMap) -> Result<ServiceGrants, Error> {
-    Ok(keys.verify_service(bearer(headers)?)?)
+    Ok(keys.verify_service(bearer(headers)?, SystemTime::now())?)
 }
 
 /// As [`grants`], or by the query's `access_token` where a client can set no headers: a browser opens a WebSocket.
@@ -29,7 +29,7 @@ pub(crate) fn grants_or_token(keys: &Keys, headers: &HeaderMap, token: Option<&s
 }
 
 fn verify(keys: &Keys, token: &str) -> Result<Grants, Error> {
-    Ok(keys.verify(token)?)
+    Ok(keys.verify(token, SystemTime::now())?)
 }
 
 /// The token of a request.
@@ -61,26 +61,23 @@ fn may_enter(grants: &Grants, room: &str, allowed: bool, otherwise: &'static str
     if grants.room.as_deref() != Some(room) {
         return Err(Error::Forbidden("the token is for another room"));
     }
-    if grants.identity.is_empty()
-        || grants.identity.len() > IDENTITY_BYTES_MAX
-        || grants.name.len() > IDENTITY_BYTES_MAX
-    {
+    if grants.identity.is_empty() || grants.identity.len() > IDENTITY_BYTES_MAX || grants.name.len() > NAME_BYTES_MAX {
         return Err(Error::Forbidden("the token must name an identity of at most 256 bytes"));
     }
     if allowed { Ok(()) } else { Err(Error::Forbidden(otherwise)) }
 }
 
-/// May join a room as LiveKit's clients do: which one.
-pub(crate) fn may_join(grants: &Grants) -> Result<String, Error> {
-    let room = grants.room.clone().ok_or(Error::Malformed("the token names no room".into()))?;
+/// May join a room as LiveKit's clients do. Returns the room.
+pub(crate) fn may_join(grants: &Grants) -> Result<RoomName, Error> {
+    let room = grants.room.as_deref().ok_or(Error::Malformed("the token names no room".into()))?;
     if !grants.room_join {
         return Err(Error::Forbidden("the token does not allow joining"));
     }
-    if grants.ingress().is_some() {
+    if grants.ingress.is_some() {
         return Err(Error::Forbidden("the token is an ingress's key: it publishes by WHIP alone"));
     }
-    may_enter(grants, &room, true, "")?;
-    Ok(room)
+    may_enter(grants, room, true, "")?;
+    room.parse().map_err(|_| Error::UnknownRoom)
 }
 
 /// May start and stop broadcasts, of any room.

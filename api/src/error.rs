@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use access::TokenError;
 use interactive_sfu::SfuError;
-use interactive_sfu::signalling::token::TokenError;
 use packager::origin::NotServed;
 
 /// Why a request is refused, or the server cannot start. [`crate::problem`] makes answers of these.

@@ -1,15 +1,20 @@
 //! What handlers take in: names and bodies, checked and bounded.
 
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 
+use access::{BadName, RoomName};
 use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, RawPathParams};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, FORWARDED, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
+use interactive_sfu::{SessionId, SfuError};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::problem::Problem;
 use crate::proxies::client_of;
 use crate::{Config, Error, metrics};
 
@@ -65,14 +70,46 @@ pub(crate) fn public_url(config: &Config, head: &Parts) -> Result<String, Error>
     Ok(format!("{}://{host}", if https { "https" } else { "http" }))
 }
 
-/// Whether a room may be called so: `[A-Za-z0-9_-]{1,64}`.
-pub(crate) fn is_room_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+/// The room that the path names, `{room}`. A text that cannot be the name of a room is refused as an unknown room.
+pub(crate) struct RoomInPath(pub(crate) RoomName);
+
+impl<S: Send + Sync> FromRequestParts<S> for RoomInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        room_in_path(parts, state).await.map(Self)
+    }
 }
 
-/// Refuses what cannot be a room's name; `field` is what the request calls it.
-pub(crate) fn check_room_name(field: &str, name: &str) -> Result<(), Error> {
-    if is_room_name(name) { Ok(()) } else { Err(Error::Invalid(format!("{field} must match [A-Za-z0-9_-]{{1,64}}"))) }
+/// A session in a room, `{room}/{session}`.
+pub(crate) struct SessionInPath {
+    pub(crate) room: RoomName,
+    pub(crate) session: SessionId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SessionInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let room = room_in_path(parts, state).await?;
+        let session = text_in_path(parts, state, "session").await.ok_or(SfuError::UnknownSession)?;
+        Ok(Self { room, session: SessionId::from(session.as_str()) })
+    }
+}
+
+async fn room_in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RoomName, Problem> {
+    let name = text_in_path(parts, state, "room").await;
+    Ok(name.and_then(|name| name.parse().ok()).ok_or(Error::UnknownRoom)?)
+}
+
+async fn text_in_path<S: Send + Sync>(parts: &mut Parts, state: &S, key: &str) -> Option<String> {
+    let texts = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    texts.iter().find(|(name, _)| *name == key).map(|(_, text)| text.to_owned())
+}
+
+/// A text of a request as what it has to be; `field` is what the request calls it.
+pub(crate) fn parsed<T: FromStr<Err = BadName>>(field: &str, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|bad| Error::Invalid(format!("{field} {bad}")))
 }
 
 /// The whole body as text of the media type `media_type`.
@@ -155,15 +192,5 @@ mod tests {
         assert_eq!(found("/", false, "https", None), "https://a.example:8");
         assert_eq!(found("http://b.example/", false, "", None), "http://b.example", "HTTP/2 has no Host");
         assert_eq!(found("/", true, "https", Some("http://c.example")), "http://c.example");
-    }
-
-    #[test]
-    fn room_names_are_what_fits_into_every_url_and_file_name() {
-        for (name, good) in
-            [("demo", true), ("A-b_9", true), ("", false), ("a b", false), ("a/b", false), ("..", false), ("ä", false)]
-        {
-            assert_eq!(is_room_name(name), good, "{name:?}");
-        }
-        assert!(is_room_name(&"x".repeat(64)) && !is_room_name(&"x".repeat(65)));
     }
 }

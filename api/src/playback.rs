@@ -25,10 +25,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use access::Keys;
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use interactive_sfu::signalling::token::Keys;
 
 use crate::Error;
 

@@ -13,17 +13,17 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Error;
 
-mod access;
 mod room;
+mod room_access;
 mod settings;
 mod switch;
 
-pub use access::RoomAccess;
 pub use room::{Layout, Room, RoomOrder};
+pub use room_access::RoomAccess;
 pub use settings::{BroadcastSetting, RecordSetting, RoomSettings, Visibility};
 pub use switch::BroadcastSwitch;
 
-use access::Accesses;
+use room_access::Accesses;
 use settings::{setting_of, stored_word};
 
 /// The store. Cheap to clone.

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use access::{Keys, TokenSpec};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use interactive_sfu::signalling::token::{Keys, TokenSpec};
 use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
 use livekit_protocol::ParticipantInfo;
 use packager::origin::{NotServed, Served};
@@ -223,7 +223,7 @@ impl Rig {
             ttl: Duration::from_secs(60),
             ..TokenSpec::default()
         };
-        ("authorization", format!("Bearer {}", self.keys.mint(&spec).unwrap()))
+        ("authorization", format!("Bearer {}", self.keys.mint(&spec, SystemTime::now()).unwrap()))
     }
 
     pub(crate) fn broadcast(&self, answer: Option<Result<Served, NotServed>>) {

@@ -1,8 +1,7 @@
 //! What is asked of the SFU, and what it tells. The handle is `sfu.rs`.
 
+use access::Grants;
 use livekit_protocol::{IceServer, ParticipantInfo, Room, TrackInfo, signal_request};
-
-use crate::signalling::token::Grants;
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

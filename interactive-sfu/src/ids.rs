@@ -1,6 +1,6 @@
 //! What names peers, tracks and stays.
 
-use rand::Rng as _;
+pub(crate) use access::random_text;
 
 /// A peer, for as long as the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,8 +12,3 @@ pub(crate) struct PeerId {
 /// A published track, for as long as the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TrackId(pub u32);
-
-/// Random letters and digits.
-pub(crate) fn random_text(len: usize) -> String {
-    rand::rng().sample_iter(rand::distr::Alphanumeric).take(len).map(char::from).collect()
-}

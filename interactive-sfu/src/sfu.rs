@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Keys;
 use livekit_protocol::{
     MuteRoomTrackRequest, ParticipantInfo, Room, SendDataRequest, TrackInfo, UpdateParticipantRequest,
     UpdateSubscriptionsRequest,
@@ -11,7 +12,6 @@ use livekit_protocol::{
 use crate::connection::Connection;
 use crate::control::{ConnectRequest, Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
 use crate::room::now::Now;
-use crate::signalling::token::Keys;
 use crate::start::{self, Running};
 
 /// A cloneable handle. Every call is answered by the room's authority; none blocks media.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use access::Keys;
 use mio::net::TcpListener;
 use mio::{Poll, Waker};
 
@@ -17,7 +18,6 @@ use crate::room::authority::Authority;
 use crate::room::report::Report;
 use crate::shard::inbox::{Inbox, Inboxes, Order};
 use crate::shard::{Runner, ShardSetup, WAKER};
-use crate::signalling::token::Keys;
 use crate::transport::dtls::{self, Dtls, Identity, Task};
 use crate::transport::{interfaces, udp};
 

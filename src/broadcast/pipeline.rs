@@ -7,10 +7,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use access::Keys;
 use api::rooms::{RecordSetting, Room, RoomAccess};
 use ingest::WhepSource;
 use interactive_sfu::Speaker;
-use interactive_sfu::signalling::token::Keys;
 use object_store::ObjectStore;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

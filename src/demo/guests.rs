@@ -1,7 +1,7 @@
 //! The demo's synthetic speakers.
 
+use access::Keys;
 use ingest::synthetic;
-use interactive_sfu::signalling::token::Keys;
 use tokio::task::JoinSet;
 
 use crate::error::Error;

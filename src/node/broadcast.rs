@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Keys;
 use api::{RoomOrder, Rooms};
 use interactive_sfu::Sfu;
-use interactive_sfu::signalling::token::Keys;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use tokio::sync::{mpsc, oneshot};

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Keys;
 use api::server::Server;
 use api::webhooks::Webhooks;
 use api::{AppParts, Lifecycle, PlaybackKeys, RoomOrder, Rooms};
 use interactive_sfu::Sfu;
-use interactive_sfu::signalling::token::Keys;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;

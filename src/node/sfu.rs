@@ -1,7 +1,7 @@
 //! The SFU: media sockets and threads, and the rooms' signalling.
 
+use access::Keys;
 use interactive_sfu::Sfu;
-use interactive_sfu::signalling::token::Keys;
 
 use crate::error::Error;
 

@@ -1,6 +1,5 @@
 //! LiveKit's protocol over HTTP: the signal WebSocket, the server API (Twirp) and webhooks.
 
-mod id;
 pub(crate) mod signal;
 pub(crate) mod twirp;
 pub mod webhooks;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use access::Grants;
 use axum::Router;
 use axum::extract::{MatchedPath, Query, State};
 use axum::response::Response;
@@ -12,7 +13,6 @@ use axum::routing::get;
 use http::{HeaderMap, StatusCode};
 use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
 use interactive_sfu::signalling::livekit::{Frame, Join};
-use interactive_sfu::signalling::token::Grants;
 use interactive_sfu::{Client, ConnectRequest, Connection};
 use livekit_protocol as proto;
 use serde::Deserialize;

@@ -10,15 +10,14 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
+use access::{Keys, random_id};
 use bytes::Bytes;
-use interactive_sfu::signalling::token::Keys;
 use interactive_sfu::{Notice, NoticeKind};
 use livekit_protocol as proto;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::livekit::id::random_id;
 use crate::rooms::Rooms;
 use crate::{Error, metrics};
 
@@ -176,7 +175,7 @@ impl Webhooks {
     }
 
     async fn attempt(&self, url: &str, body: &Bytes) -> Result<(), String> {
-        let token = self.keys.sign_body(body, TOKEN_TTL).map_err(|error| error.to_string())?;
+        let token = self.keys.sign_body(body, TOKEN_TTL, SystemTime::now()).map_err(|error| error.to_string())?;
         let request = self.client.post(url).header("authorization", token);
         let request = request.header("content-type", "application/webhook+json").body(body.clone());
         let response = request.send().await.map_err(|error| error.without_url().to_string())?;

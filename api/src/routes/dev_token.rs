@@ -3,26 +3,26 @@
 //! Mounted only where the server runs with development keys (`spillway demo`), so that the stage page works without a
 //! token made by hand. Elsewhere the path does not exist. Private rooms need a token made by hand here too.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use access::limits::NAME_BYTES_MAX;
+use access::{Identity, TokenSpec};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use interactive_sfu::signalling::token::TokenSpec;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::admission::{Credential, Sight, may_watch};
 use crate::app::App;
+use crate::extract::{RoomInPath, parsed};
 use crate::problem::Problem;
 use crate::{Error, extract};
 
-/// A longer identity or name is refused, bytes.
-const NAME_BYTES_MAX: usize = 64;
 const TTL: Duration = Duration::from_secs(6 * 3600);
 
 pub(crate) fn routes() -> Router<App> {
@@ -39,7 +39,7 @@ struct DevTokenRequest {
 
 async fn dev_token(
     State(app): State<App>,
-    Path(room): Path<String>,
+    RoomInPath(room): RoomInPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -48,20 +48,23 @@ async fn dev_token(
     if may_watch(&room, access.as_deref(), &Credential::Nothing) == Sight::Hidden {
         return Err(Error::UnknownRoom.into());
     }
-    let fits = |text: &str| text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
-    if request.identity.is_empty() || !fits(&request.identity) || !fits(&request.name) {
-        return Err(Error::Invalid(format!("identity and name must be at most {NAME_BYTES_MAX} bytes")).into());
+    let identity: Identity = parsed("identity", &request.identity)?;
+    let has_control = [&request.identity, &request.name].into_iter().any(|text| text.chars().any(char::is_control));
+    if request.name.len() > NAME_BYTES_MAX || has_control {
+        let sentence =
+            format!("name must be at most {NAME_BYTES_MAX} bytes, and neither it nor identity hold controls");
+        return Err(Error::Invalid(sentence).into());
     }
     let spec = TokenSpec {
-        room,
-        identity: request.identity,
+        room: room.into(),
+        identity: identity.into(),
         name: request.name,
         publish: true,
         subscribe: true,
         ttl: TTL,
         ..TokenSpec::default()
     };
-    let token = app.keys.mint(&spec).map_err(Error::from)?;
+    let token = app.keys.mint(&spec, SystemTime::now()).map_err(Error::from)?;
     let mut response = Json(json!({ "token": token })).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -4,22 +4,23 @@
 //! it is private. [`crate::Config::lobby`] narrows the list. Creating and deleting take a token with `roomCreate`,
 //! changing one with `roomAdmin` for the room (or `roomCreate`).
 
+use access::limits::IDENTITY_BYTES_MAX;
+use access::{Grants, RoomName};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use chrono::Utc;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use interactive_sfu::signalling::token::Grants;
 use serde::{Deserialize, Serialize};
 
 use crate::admission::{self, Credential, Sight, may_watch};
 use crate::app::App;
 use crate::auth;
 use crate::config::Lobby;
-use crate::extract::{self, Caller};
+use crate::extract::{self, Caller, RoomInPath, parsed};
 use crate::problem::Problem;
 use crate::rooms::{BroadcastSetting, Layout, RecordSetting, Room, RoomOrder, RoomSettings, Visibility, to_the_end};
 use crate::{Error, Moderation, rooms};
@@ -30,8 +31,6 @@ mod view;
 
 /// A longer title is refused, bytes.
 const TITLE_BYTES_MAX: usize = 200;
-/// A longer identity in a layout is refused, bytes.
-const IDENTITY_BYTES_MAX: usize = 256;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -68,7 +67,7 @@ async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Pr
 /// `GET /v1/rooms/{room}`
 async fn look(
     State(app): State<App>,
-    Path(name): Path<String>,
+    RoomInPath(name): RoomInPath,
     from: Option<Extension<Caller>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -124,8 +123,8 @@ async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Resul
     let grants = auth::grants(&app.keys, &headers)?;
     auth::may_create(&grants)?;
     let request: CreateRoom = extract::json(&app.config, &headers, body).await?;
-    extract::check_room_name("room", &request.room)?;
-    let mut room = Room::new(&request.room, Utc::now().timestamp_millis(), request.settings());
+    let name: RoomName = parsed("room", &request.room)?;
+    let mut room = Room::new(&name, Utc::now().timestamp_millis(), request.settings());
     room.layout = request.layout;
     room.title = request.title.filter(|title| !title.is_empty()).unwrap_or(room.title);
     check(&room)?;
@@ -152,7 +151,7 @@ struct ChangeRoom {
 /// `PATCH /v1/rooms/{room}`: what is not named stays. A running broadcast follows at once.
 async fn change(
     State(app): State<App>,
-    Path(room): Path<String>,
+    RoomInPath(room): RoomInPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -172,7 +171,7 @@ async fn change(
         room.visibility = request.visibility.unwrap_or(room.visibility);
         room.record = request.record.unwrap_or(room.record);
     };
-    let room = change_room(app.clone(), room, change).await?;
+    let room = change_room(app.clone(), room.into(), change).await?;
     let playlist_for = for_grants(&grants, &room.name);
     Ok(uncached(view(&app, room, playlist_for, true)))
 }
@@ -204,17 +203,14 @@ pub(crate) async fn change_room(
 }
 
 /// The room that a token names; made if there is none, where tokens may: whoever signed it wants there to be one.
-pub(crate) async fn room_of_token(app: &App, name: &str) -> Result<Room, Error> {
-    if !extract::is_room_name(name) {
-        return Err(Error::UnknownRoom);
-    }
+pub(crate) async fn room_of_token(app: &App, name: &RoomName) -> Result<Room, Error> {
     match app.rooms.get(name).await {
         Err(Error::UnknownRoom) if app.config.auto_create_rooms => made(app, name).await,
         known => known,
     }
 }
 
-async fn made(app: &App, name: &str) -> Result<Room, Error> {
+async fn made(app: &App, name: &RoomName) -> Result<Room, Error> {
     let idle_end_seconds = app.config.room_idle_end_seconds;
     let settings = app.config.livekit_rooms;
     let room = Room { idle_end_seconds, ..Room::new(name, Utc::now().timestamp_millis(), settings) };
@@ -226,9 +222,13 @@ async fn made(app: &App, name: &str) -> Result<Room, Error> {
 }
 
 /// `DELETE /v1/rooms/{room}`: 204. Sessions and broadcast end.
-async fn delete(State(app): State<App>, Path(room): Path<String>, headers: HeaderMap) -> Result<StatusCode, Problem> {
+async fn delete(
+    State(app): State<App>,
+    RoomInPath(room): RoomInPath,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
     auth::may_create(&auth::grants(&app.keys, &headers)?)?;
-    end_room(app, room).await?;
+    end_room(app, room.into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -3,20 +3,21 @@
 //! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send
 //! it with all of them, so an overheard session URL alone ends nobody's session.
 
+use access::RoomName;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use interactive_sfu::{JoinRequest, Joined, Patched, SessionId};
+use interactive_sfu::{JoinRequest, Joined, Patched};
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::auth;
 use crate::config::IceServer;
-use crate::extract::{self, is_room_name};
+use crate::extract::{self, RoomInPath, SessionInPath};
 use crate::joins::Joiner;
 use crate::problem::Problem;
 use crate::routes::rooms::room_of_token;
@@ -50,18 +51,15 @@ impl Side {
 pub(crate) fn routes() -> Router<App> {
     let sides = [Side::Whip, Side::Whep];
     sides.into_iter().fold(Router::new(), |router, side| {
-        let join = move |state: State<App>,
-                         to: Path<String>,
-                         how: Query<JoinQuery>,
-                         joiner: Joiner,
-                         heads: HeaderMap,
-                         body| { join(side, state, to, how, joiner, heads, body) };
-        let patch = move |state: State<App>, session: Path<(String, String)>, headers: HeaderMap, body: Body| {
+        let join =
+            move |state: State<App>, to: RoomInPath, how: Query<JoinQuery>, joiner: Joiner, heads: HeaderMap, body| {
+                join(side, state, to, how, joiner, heads, body)
+            };
+        let patch = move |state: State<App>, session: SessionInPath, headers: HeaderMap, body: Body| {
             patch(side, state, session, headers, body)
         };
-        let leave = move |state: State<App>, session: Path<(String, String)>, headers: HeaderMap| {
-            leave(side, state, session, headers)
-        };
+        let leave =
+            move |state: State<App>, session: SessionInPath, headers: HeaderMap| leave(side, state, session, headers);
         let router = router.route(&format!("/{}/{{room}}", side.path()), post(join).options(endpoint_options)).route(
             &format!("/{}/{{room}}/{{session}}", side.path()),
             axum::routing::patch(patch).delete(leave).options(session_options),
@@ -82,7 +80,7 @@ struct JoinQuery {
 async fn join(
     side: Side,
     State(app): State<App>,
-    Path(room): Path<String>,
+    RoomInPath(room): RoomInPath,
     Query(query): Query<JoinQuery>,
     joiner: Joiner,
     headers: HeaderMap,
@@ -100,14 +98,14 @@ async fn join(
     let local = joiner.is_local(&headers);
     // Our own subscriber has a session for each speaker.
     joiner.check_identity(&room, &grants.identity, local && grants.hidden)?;
-    match grants.ingress().filter(|_| side == Side::Whip) {
+    match grants.ingress.as_deref().filter(|_| side == Side::Whip) {
         Some(ingress) => must_lead_in(&app, ingress, &room).await?,
         None => must_exist(&app.rooms, &room).await?,
     }
     let offer = offer?;
     let participant = query.participant.filter(|_| side == Side::Whep);
     let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
-    let request = JoinRequest { room: room.clone(), identity, name, participant, local, hidden, offer };
+    let request = JoinRequest { room: room.to_string(), identity, name, participant, local, hidden, offer };
     let joined = match side {
         Side::Whip => app.media.publish(request).await?,
         Side::Whep => app.media.subscribe(request).await?,
@@ -115,15 +113,12 @@ async fn join(
     Ok(created(side, &room, joined, &app.config.ice_servers))
 }
 
-async fn must_exist(rooms: &rooms::Rooms, room: &str) -> Result<(), Error> {
-    if !is_room_name(room) {
-        return Err(Error::UnknownRoom);
-    }
+async fn must_exist(rooms: &rooms::Rooms, room: &RoomName) -> Result<(), Error> {
     rooms.get(room).await.map(drop)
 }
 
 /// The key of an ingress is good as long as the ingress is there.
-async fn must_lead_in(app: &App, ingress: &str, room: &str) -> Result<(), Error> {
+async fn must_lead_in(app: &App, ingress: &str, room: &RoomName) -> Result<(), Error> {
     if !app.rooms.ingresses().exists(ingress).await? {
         return Err(Error::IngressDeleted);
     }
@@ -160,14 +155,13 @@ fn ice_server_link(server: &IceServer) -> String {
 async fn patch(
     side: Side,
     State(app): State<App>,
-    Path((room, session)): Path<(String, String)>,
+    SessionInPath { room, session }: SessionInPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     may_touch(side, &app, &room, &headers)?;
     let fragment = extract::text(&app.config, &headers, body, SDP_FRAGMENT).await?;
     let if_match = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).map(unquoted);
-    let session = SessionId::from(session.as_str());
     match app.media.patch(&room, &session, if_match, &fragment).await? {
         Patched::Trickled => Ok(StatusCode::NO_CONTENT.into_response()),
         Patched::Restarted { etag, fragment } => {
@@ -183,11 +177,11 @@ async fn patch(
 async fn leave(
     side: Side,
     State(app): State<App>,
-    Path((room, session)): Path<(String, String)>,
+    SessionInPath { room, session }: SessionInPath,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     may_touch(side, &app, &room, &headers)?;
-    app.media.leave(&room, &SessionId::from(session.as_str())).await?;
+    app.media.leave(&room, &session).await?;
     Ok(StatusCode::OK)
 }
 
@@ -201,7 +195,7 @@ struct LayerLimit {
 
 async fn limit_layer(
     State(app): State<App>,
-    Path((room, session)): Path<(String, String)>,
+    SessionInPath { room, session }: SessionInPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -210,7 +204,6 @@ async fn limit_layer(
     if limit.max_width.max(limit.max_height) > PICTURE_SIDE_MAX {
         return Err(Error::Invalid(format!("maxWidth and maxHeight must be at most {PICTURE_SIDE_MAX}")).into());
     }
-    let session = SessionId::from(session.as_str());
     app.media.limit_layer(&room, &session, limit.max_width, limit.max_height).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,5 @@
-//! Turns what peers say (SDP, tokens) into what the media plane needs, and back. Pure.
+//! Turns what peers say (SDP) into what the media plane needs, and back. Pure.
 
 pub mod livekit;
 pub mod sdp;
 pub mod sdpfrag;
-pub mod token;

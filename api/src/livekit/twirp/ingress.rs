@@ -5,20 +5,19 @@
 //! `/whip` refuses it, and whoever published with it is taken off the stage. Keys are not stored: each time an ingress
 //! is told it has a new one, and older ones stay good.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use access::limits::NAME_BYTES_MAX;
+use access::{Identity, RoomName, TokenSpec, random_id};
 use chrono::Utc;
 use interactive_sfu::SfuError;
-use interactive_sfu::signalling::token::TokenSpec;
 use livekit_protocol as proto;
 use proto::ingress_state::Status;
 
 use super::Failure;
 use crate::app::App;
-use crate::auth::IDENTITY_BYTES_MAX;
-use crate::extract::check_room_name;
+use crate::extract::parsed;
 use crate::ingresses::Ingress as Stored;
-use crate::livekit::id::random_id;
 use crate::{Error, Moderation};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -33,20 +32,18 @@ impl Ingress {
     /// Stores it. The room need not exist: whoever publishes makes it, where tokens may.
     pub(super) async fn create(&self, request: proto::CreateIngressRequest) -> Result<proto::IngressInfo, Failure> {
         check_served(&request)?;
-        check_room_name("room_name", &request.room_name)?;
-        if request.participant_identity.is_empty() {
-            return Err(Error::Invalid("participant_identity must be given".into()).into());
-        }
-        for text in [&request.name, &request.participant_identity, &request.participant_name] {
-            if text.len() > IDENTITY_BYTES_MAX {
-                return Err(Error::Invalid(format!("names must be at most {IDENTITY_BYTES_MAX} bytes")).into());
+        let room: RoomName = parsed("room_name", &request.room_name)?;
+        let identity: Identity = parsed("participant_identity", &request.participant_identity)?;
+        for text in [&request.name, &request.participant_name] {
+            if text.len() > NAME_BYTES_MAX {
+                return Err(Error::Invalid(format!("names must be at most {NAME_BYTES_MAX} bytes")).into());
             }
         }
         let ingress = Stored {
             id: random_id("IN"),
             name: request.name,
-            room: request.room_name,
-            identity: request.participant_identity,
+            room: room.into(),
+            identity: identity.into(),
             participant_name: request.participant_name,
             created_at_utc_ms: Utc::now().timestamp_millis(),
         };
@@ -84,7 +81,7 @@ impl Ingress {
             ttl: DAY * self.app.config.ingress_key_ttl_days,
             ..TokenSpec::default()
         };
-        let stream_key = self.app.keys.mint(&spec)?;
+        let stream_key = self.app.keys.mint(&spec, SystemTime::now())?;
         Ok(proto::IngressInfo { stream_key, ..self.info(ingress) })
     }
 

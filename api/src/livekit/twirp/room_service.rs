@@ -1,19 +1,17 @@
 //! The calls of `livekit.RoomService`, and what LiveKit's messages mean here.
 
+use access::limits::ROOM_METADATA_BYTES_MAX;
+use access::{Grants, RoomName};
 use chrono::Utc;
 use interactive_sfu::SfuError;
-use interactive_sfu::signalling::token::Grants;
 use livekit_protocol as proto;
 
 use super::Failure;
 use crate::app::App;
-use crate::extract::check_room_name;
+use crate::extract::parsed;
 use crate::rooms::Room;
 use crate::routes::rooms::{change_room, end_room};
 use crate::{Error, Moderation, auth};
-
-/// Longer metadata of a room is refused, bytes.
-const METADATA_BYTES_MAX: usize = 32 * 1024;
 
 /// One caller's view of the rooms.
 pub(super) struct RoomService {
@@ -26,7 +24,7 @@ impl RoomService {
     /// when nobody was in it for the longer of the request's timeouts. Egress in the request is not followed.
     pub(super) async fn create_room(&self, request: proto::CreateRoomRequest) -> Result<proto::Room, Failure> {
         auth::may_create(&self.grants)?;
-        check_room_name("name", &request.name)?;
+        let name: RoomName = parsed("name", &request.name)?;
         let idle_end_seconds = match request.empty_timeout.max(request.departure_timeout) {
             0 => self.app.config.room_idle_end_seconds,
             seconds => seconds,
@@ -35,7 +33,7 @@ impl RoomService {
             metadata: checked(request.metadata)?,
             idle_end_seconds,
             participants_max: request.max_participants,
-            ..Room::new(&request.name, Utc::now().timestamp_millis(), self.app.config.livekit_rooms)
+            ..Room::new(&name, Utc::now().timestamp_millis(), self.app.config.livekit_rooms)
         };
         match self.app.rooms.create(&room, self.app.config.rooms_max).await {
             Ok(()) => Ok(self.room(room)),
@@ -156,8 +154,8 @@ impl RoomService {
 }
 
 fn checked(metadata: String) -> Result<String, Error> {
-    if metadata.len() > METADATA_BYTES_MAX {
-        return Err(Error::Invalid(format!("metadata must be at most {METADATA_BYTES_MAX} bytes")));
+    if metadata.len() > ROOM_METADATA_BYTES_MAX {
+        return Err(Error::Invalid(format!("metadata must be at most {ROOM_METADATA_BYTES_MAX} bytes")));
     }
     Ok(metadata)
 }

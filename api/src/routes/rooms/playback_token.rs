@@ -3,13 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::view::{rfc3339, uncached};
 use crate::app::App;
+use crate::extract::RoomInPath;
 use crate::playback::{AddressPrefix, PlaybackSpec, playlist_path};
 use crate::problem::Problem;
 use crate::{Error, auth, extract};
@@ -45,7 +46,7 @@ struct PlaybackTokenView {
 /// Takes a token with `roomAdmin` for the room, or `roomCreate`.
 pub(super) async fn make(
     State(app): State<App>,
-    Path(room): Path<String>,
+    RoomInPath(room): RoomInPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {

@@ -11,6 +11,7 @@ mod reports;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use access::Keys;
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::{DisconnectReason, ParticipantInfo};
 use tokio::sync::broadcast;
@@ -31,7 +32,6 @@ use crate::media::layers::Limit;
 use crate::shard::inbox::{Inboxes, NewPeer, Order};
 use crate::signalling::sdp::{NegotiatedSection, RemoteDescription};
 use crate::signalling::sdpfrag::SdpFragment;
-use crate::signalling::token::Keys;
 use crate::transport::dtls::{Data, Dtls, Expected, Task};
 use crate::transport::ice::local_ice;
 

@@ -80,6 +80,8 @@ pub(crate) struct Member {
     pub metadata: String,
     pub attributes: HashMap<String, String>,
     pub permission: proto::ParticipantPermission,
+    /// Class and operator, as their token has them.
+    pub standing: access::Standing,
     /// The others are told of them. Never the hidden.
     pub listed: bool,
     /// It asked from this machine.

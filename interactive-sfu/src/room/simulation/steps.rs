@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use access::{Grants, nobody};
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
@@ -15,7 +16,6 @@ use crate::control::{Client as About, ConnectRequest, JoinRequest};
 use crate::ids::PeerId;
 use crate::media::quality::Quality;
 use crate::room::report::Report;
-use crate::signalling::token::{Grants, nobody};
 use crate::transport::data::Channel;
 
 impl World {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use access::Keys;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
 
@@ -18,7 +19,6 @@ use crate::room::authority::Authority;
 use crate::room::now::Now;
 use crate::room::report::Report;
 use crate::signalling::sdp::Fingerprint;
-use crate::signalling::token::Keys;
 use crate::transport::dtls::Identity;
 
 const SHARDS: u16 = 2;

@@ -2,10 +2,9 @@
 
 use std::time::SystemTime;
 
+use access::{Grants, Permission};
 use livekit_protocol as proto;
 use livekit_protocol::{TrackSource, TrackType};
-
-use crate::signalling::token::Grants;
 
 /// The protocol version that we follow.
 const PROTOCOL: i32 = 16;
@@ -36,6 +35,19 @@ pub(crate) fn permission(grants: &Grants) -> proto::ParticipantPermission {
         hidden: grants.hidden,
         can_update_metadata: grants.can_update_own_metadata,
         ..proto::ParticipantPermission::default()
+    }
+}
+
+/// What a participant may do, in the words of tokens.
+pub(crate) fn allowed(permission: &proto::ParticipantPermission) -> Permission {
+    let sources = permission.can_publish_sources().map(|source| source.as_str_name().to_ascii_lowercase());
+    Permission {
+        can_publish: permission.can_publish,
+        can_subscribe: permission.can_subscribe,
+        can_publish_data: permission.can_publish_data,
+        can_publish_sources: sources.collect(),
+        can_update_own_metadata: permission.can_update_metadata,
+        hidden: permission.hidden,
     }
 }
 
@@ -89,6 +101,11 @@ pub(crate) fn track_sid(kind: TrackType, source: TrackSource, random: &str) -> S
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use access::{Keys, Renewal, Standing};
+
     use super::*;
 
     #[test]
@@ -112,7 +129,7 @@ mod tests {
     fn a_list_that_names_no_source_we_know_allows_none() {
         let allowed = |names: &[&str], wanted: TrackSource| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            let grants = Grants { can_publish: true, can_publish_sources: names, ..crate::signalling::token::nobody() };
+            let grants = Grants { can_publish: true, can_publish_sources: names, ..access::nobody() };
             may_publish(&permission(&grants), wanted.into())
         };
         assert!(!allowed(&["mic"], TrackSource::Microphone) && !allowed(&["mic"], TrackSource::Unknown));
@@ -120,6 +137,28 @@ mod tests {
             allowed(&["mic", "camera"], TrackSource::Camera) && !allowed(&["mic", "camera"], TrackSource::ScreenShare)
         );
         assert!(allowed(&[], TrackSource::ScreenShare));
+    }
+
+    #[test]
+    fn renewed_token_permits_what_its_participant_may_do_now() {
+        let permission = proto::ParticipantPermission {
+            can_subscribe: true,
+            can_publish: true,
+            can_publish_sources: vec![TrackSource::ScreenShare.into()],
+            ..proto::ParticipantPermission::default()
+        };
+        let renewal = Renewal {
+            room: "r1",
+            identity: "ann",
+            name: "Ann",
+            metadata: "",
+            attributes: &HashMap::new(),
+            permission: allowed(&permission),
+            standing: Standing::default(),
+        };
+        let (keys, now) = (Keys::new("k", "s"), SystemTime::UNIX_EPOCH);
+        let token = keys.renew(&renewal, Duration::from_secs(60), now).unwrap();
+        assert_eq!(super::permission(&keys.verify(&token, now).unwrap()), permission);
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl Authority {
             metadata: request.grants.metadata,
             attributes: request.grants.attributes,
             permission,
+            standing: request.grants.standing,
             listed,
             local: request.local,
             since: now.utc,

@@ -1,8 +1,9 @@
 mod listing;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use access::{Grants, Keys, nobody};
 use livekit_protocol as proto;
 use livekit_protocol::participant_info::State as Presence;
 use livekit_protocol::request_response::Reason;
@@ -12,7 +13,6 @@ use prost::Message as _;
 
 use crate::signalling::livekit::Frame;
 use crate::signalling::sdp::RemoteDescription;
-use crate::signalling::token::{Grants, Keys, nobody};
 use crate::{Client, Config, ConnectRequest, Connection, Sfu, SfuError};
 
 const OFFER: &str = "v=0\r\no=- 46 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
@@ -361,7 +361,7 @@ async fn tokens_are_renewed_while_somebody_stays() {
     let mut ann = Participant::join(&sfu, grants("ann")).await;
     sfu.authority().tick(Instant::now() + Duration::from_secs(301));
     let token = ann.find(|message| if let Message::RefreshToken(token) = message { Some(token) } else { None }).await;
-    let renewed = Keys::new("k", "s").verify(&token).unwrap();
+    let renewed = Keys::new("k", "s").verify(&token, SystemTime::now()).unwrap();
     assert_eq!((renewed.identity.as_str(), renewed.name.as_str(), renewed.can_publish), ("ann", "ANN", true));
     sfu.shutdown().await;
 }

@@ -1,7 +1,8 @@
 //! What is due from time to time, and what is told of participants.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use access::Renewal;
 use livekit_protocol as proto;
 use livekit_protocol::DisconnectReason;
 use livekit_protocol::leave_request::Action;
@@ -12,8 +13,8 @@ use super::super::Authority;
 use crate::metrics;
 use crate::room::member::Member;
 use crate::room::state::{Room, State};
+use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::{Outgoing, update};
-use crate::signalling::token::Renewal;
 
 /// How long a renewed token is good for, and how often it is renewed.
 const TOKEN_TTL: Duration = Duration::from_secs(10 * 60);
@@ -59,9 +60,10 @@ impl Authority {
                 metadata: &member.metadata,
                 attributes: &member.attributes,
                 room: &member.room,
-                permission: &member.permission,
+                permission: info::allowed(&member.permission),
+                standing: member.standing,
             };
-            match self.keys.renew(&claims, TOKEN_TTL) {
+            match self.keys.renew(&claims, TOKEN_TTL, SystemTime::now()) {
                 Ok(token) => member.tell(Message::RefreshToken(token)),
                 Err(error) => tracing::warn!(%error, "a participant's token is not renewed"),
             }
