@@ -56,7 +56,8 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
     let sfu = node::sfu::start(settings.sfu.clone(), keys.clone())?;
 
     let (orders, orders_rx) = mpsc::channel(ORDERS_MAX);
-    let on_air = api::Broadcasts::default();
+    let recordings = store.clone().map(|store| packager::Recordings::new(store, &settings.packager));
+    let on_air = api::Broadcasts::new(recordings);
     let deps = node::broadcast::Deps {
         store,
         keys: keys.clone(),

@@ -9,8 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
-use packager::Origin;
-use packager::origin::{NotServed, Served};
+use packager::{NotServed, Origin, Recordings, Served};
 
 use crate::media::BoxFuture;
 use crate::rooms::RoomAccess;
@@ -19,6 +18,9 @@ use crate::rooms::RoomAccess;
 pub trait Playback: Send + Sync {
     /// Answers a request for `path`, relative to `/live/{room}/`, possibly after waiting.
     fn get<'a>(&'a self, path: &'a str, query: Option<&'a str>) -> BoxFuture<'a, Result<Served, NotServed>>;
+
+    /// Names the broadcast in its media URIs.
+    fn epoch(&self) -> &str;
 
     /// Whether there is something to watch live.
     fn is_live(&self) -> bool;
@@ -33,6 +35,10 @@ pub trait Playback: Send + Sync {
 impl Playback for Origin {
     fn get<'a>(&'a self, path: &'a str, query: Option<&'a str>) -> BoxFuture<'a, Result<Served, NotServed>> {
         Box::pin(Origin::get(self, path, query))
+    }
+
+    fn epoch(&self) -> &str {
+        Origin::epoch(self)
     }
 
     fn is_live(&self) -> bool {
@@ -53,6 +59,7 @@ impl Playback for Origin {
 pub struct Broadcasts {
     by_room: Arc<RwLock<HashMap<String, Entry>>>,
     slots: Arc<RwLock<AirSlots>>,
+    recordings: Option<Recordings>,
 }
 
 /// Rooms that hold one of the slots for being on the air.
@@ -75,6 +82,16 @@ pub(crate) struct Entry {
 pub struct Retired(Entry);
 
 impl Broadcasts {
+    /// No room has a broadcast yet; `recordings` answers for earlier ones.
+    pub fn new(recordings: Option<Recordings>) -> Self {
+        Self { recordings, ..Self::default() }
+    }
+
+    /// Where earlier broadcasts of all rooms are kept; `None`: nowhere.
+    pub(crate) fn recordings(&self) -> Option<&Recordings> {
+        self.recordings.as_ref()
+    }
+
     /// From now on `playback` answers for `room`, which went on the air at `since`; `access` says to whom.
     pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: SystemTime, access: Arc<RoomAccess>) {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +155,7 @@ mod tests {
         let insert = |created_at_utc_ms| {
             let room = Room::new("demo", created_at_utc_ms, RoomSettings::default());
             let access = Arc::new(RoomAccess::of(&room));
-            broadcasts.insert("demo", Arc::new(FakePlayback(None)), SystemTime::UNIX_EPOCH, access);
+            broadcasts.insert("demo", Arc::new(FakePlayback::new(None)), SystemTime::UNIX_EPOCH, access);
         };
         assert!(broadcasts.retire("demo").is_none());
         insert(1);

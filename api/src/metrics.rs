@@ -9,6 +9,7 @@ const JOINS_LIMITED: &str = "spillway_joins_limited_total";
 const WEBHOOKS: &str = "spillway_webhooks_total";
 const ORIGIN_REQUESTS: &str = "spillway_origin_requests_total";
 const ORIGIN_BODY_BYTES: &str = "spillway_origin_body_bytes_total";
+const ORIGIN_BROKEN_OFF: &str = "spillway_origin_broken_off_total";
 
 pub(crate) fn describe() {
     describe_counter!(REQUESTS, Unit::Count, "Requests by route, method and status; the origin's are counted apart");
@@ -22,16 +23,22 @@ pub(crate) fn describe() {
     describe_counter!(WEBHOOKS, Unit::Count, "Events for webhooks, by outcome");
     describe_counter!(ORIGIN_REQUESTS, Unit::Count, "Requests for playlists and media, by outcome");
     describe_counter!(ORIGIN_BODY_BYTES, Unit::Bytes, "Body bytes handed out by the origin");
+    describe_counter!(ORIGIN_BROKEN_OFF, Unit::Count, "Stored objects that were not sent to their end, by reason");
 }
 
 pub(crate) fn request(route: String, method: String, status: u16) {
     counter!(REQUESTS, "route" => route, "method" => method, "status" => status.to_string()).increment(1);
 }
 
-/// `outcome` is a word of a fixed set: see `routes/live.rs`.
-pub(crate) fn origin(outcome: &'static str, body_bytes: usize) {
+/// `outcome` is a word of a fixed set: see `routes/live/response.rs`.
+pub(crate) fn origin(outcome: &'static str, body_bytes: u64) {
     counter!(ORIGIN_REQUESTS, "outcome" => outcome).increment(1);
-    counter!(ORIGIN_BODY_BYTES).increment(body_bytes as u64);
+    counter!(ORIGIN_BODY_BYTES).increment(body_bytes);
+}
+
+/// `reason`: `unread` by its client, or the `store` failed.
+pub(crate) fn origin_broken_off(reason: &'static str) {
+    counter!(ORIGIN_BROKEN_OFF, "reason" => reason).increment(1);
 }
 
 /// `outcome`: `delivered`, `failed` or `dropped`.

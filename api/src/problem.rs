@@ -86,6 +86,7 @@ fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::NotServed(NotServed::NotFound) => (S::NOT_FOUND, "no-such-object"),
         Error::NotServed(NotServed::TimedOut) => (S::SERVICE_UNAVAILABLE, "playlist-stalled"),
         Error::NotServed(NotServed::TooManyWaiting) => (S::SERVICE_UNAVAILABLE, "too-many-waiting"),
+        Error::NotServed(NotServed::StoreDown) => (S::SERVICE_UNAVAILABLE, "store-down"),
         Error::Sfu(SfuError::MalformedSdp(_)) => (S::BAD_REQUEST, "malformed-sdp"),
         Error::Sfu(SfuError::UnacceptableOffer(_)) => (S::UNPROCESSABLE_ENTITY, "unacceptable-offer"),
         Error::Sfu(SfuError::PreconditionRequired) => (S::PRECONDITION_REQUIRED, "if-match-required"),
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_the_sfu_and_the_origin_refuse_has_the_status_that_the_protocols_ask_for() {
-        let table: [(Error, u16); 14] = [
+        let table: [(Error, u16); 15] = [
             (SfuError::MalformedSdp("x".into()).into(), 400),
             (SfuError::UnacceptableOffer("x".into()).into(), 422),
             (SfuError::PreconditionRequired.into(), 428),
@@ -166,6 +167,7 @@ mod tests {
             (NotServed::NotFound.into(), 404),
             (NotServed::TimedOut.into(), 503),
             (NotServed::TooManyWaiting.into(), 503),
+            (NotServed::StoreDown.into(), 503),
         ];
         for (error, status) in table {
             let said = error.to_string();

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
 use livekit_protocol::ParticipantInfo;
-use packager::origin::{NotServed, Served};
+use packager::{NotServed, Served};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
@@ -19,7 +19,11 @@ use crate::extract::Caller;
 use crate::media::{Moderated, Moderation};
 use crate::playback::{PlaybackKeys, PlaybackSpec};
 use crate::rooms::{Room, RoomSettings};
-use crate::{AppParts, BoxFuture, Broadcasts, Config, Lifecycle, Media, Playback, RoomOrder, Rooms, router};
+use crate::{AppParts, BoxFuture, Broadcasts, Config, Lifecycle, Media, RoomOrder, Rooms, router};
+
+mod fake_playback;
+
+pub(crate) use fake_playback::FakePlayback;
 
 /// Answers every call with what was put in, and remembers what was asked.
 #[derive(Default)]
@@ -105,32 +109,6 @@ impl Media for FakeMedia {
     }
 }
 
-/// Answers every path with the same thing; `None` waits for ever.
-pub(crate) struct FakePlayback(pub(crate) Option<Result<Served, NotServed>>);
-
-impl Playback for FakePlayback {
-    fn get<'a>(&'a self, _path: &'a str, _query: Option<&'a str>) -> BoxFuture<'a, Result<Served, NotServed>> {
-        Box::pin(async {
-            match self.0.clone() {
-                Some(answer) => answer,
-                None => std::future::pending().await,
-            }
-        })
-    }
-
-    fn is_live(&self) -> bool {
-        true
-    }
-
-    fn has_ended(&self) -> bool {
-        false
-    }
-
-    fn target_duration_seconds(&self) -> u32 {
-        2
-    }
-}
-
 /// The surface with a room `demo` as the REST API makes it, and everything behind it.
 pub(crate) struct Rig {
     pub(crate) router: Router,
@@ -141,7 +119,7 @@ pub(crate) struct Rig {
     pub(crate) rooms: Rooms,
     pub(crate) playback: PlaybackKeys,
     keys: Keys,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 #[derive(Debug)]
@@ -172,8 +150,10 @@ impl Rig {
         let demo = Room { title: "Demo".into(), ..Room::new("demo", 0, RoomSettings::REST) };
         rooms.create(&demo, 9).await.unwrap();
         let (orders, orders_rx) = mpsc::channel(1);
+        let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap();
+        let recordings = packager::Recordings::new(Arc::new(store), &packager::Config::default());
         let (media, broadcasts, lifecycle) =
-            (Arc::new(FakeMedia::default()), Broadcasts::default(), Lifecycle::default());
+            (Arc::new(FakeMedia::default()), Broadcasts::new(Some(recordings)), Lifecycle::default());
         let keys = Keys::new("k", "s");
         let playback = PlaybackKeys::new(&keys);
         let parts = AppParts {
@@ -189,7 +169,14 @@ impl Rig {
             dev_tokens,
         };
         let router = router(parts);
-        Self { router, media, broadcasts, orders: orders_rx, lifecycle, rooms, playback, keys, _folder: folder }
+        Self { router, media, broadcasts, orders: orders_rx, lifecycle, rooms, playback, keys, folder }
+    }
+
+    /// Puts an object into the store of recordings; `path` begins with the room.
+    pub(crate) fn store(&self, path: &str, bytes: &[u8]) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
 
     /// Sets the room `demo`, without telling anybody.
@@ -232,7 +219,7 @@ impl Rig {
 
     pub(crate) fn broadcast_since(&self, answer: Option<Result<Served, NotServed>>, since: SystemTime) {
         let access = self.rooms.access("demo").unwrap();
-        self.broadcasts.insert("demo", Arc::new(FakePlayback(answer)), since, access);
+        self.broadcasts.insert("demo", Arc::new(FakePlayback::new(answer)), since, access);
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {

@@ -1,10 +1,12 @@
 //! ONE cache policy: the origin's headers and every edge's configuration are printed from it.
 //!
 //! A playlist that was asked for with delivery directives has a URL of its own for every state, so it may be cached
-//! long; the bare one changes in place and may not. Media URIs carry the broadcast's epoch and never change. A "not
-//! yet" must be forgotten at once, or a cache would keep answering it after the object exists.
+//! long; the bare one changes in place and may not. Media URIs carry the broadcast's epoch and never change; those of
+//! a recording are the ones that it had live. A "not yet" must be forgotten at once, or a cache would keep answering it
+//! after the object exists; a store that is down says nothing about its objects, so its 503 is kept by no cache.
 //!
-//! Pure: no clock, no I/O, no other crate. Driven by `api` (headers) and by whoever prints an edge's configuration.
+//! Pure: no clock, no I/O, no other crate. `api` asks it for headers, and so does whatever prints an edge's
+//! configuration.
 
 use std::time::Duration;
 
@@ -16,10 +18,13 @@ const BARE_PLAYLIST_MAX: Duration = Duration::from_millis(500);
 const MULTIVARIANT: Duration = Duration::from_secs(5);
 /// An ended playlist never changes, but a room's stable entry may start a new broadcast.
 const ENDED: Duration = Duration::from_secs(3600);
+/// The stored playlist of a broadcast that runs elsewhere grows by a segment at a time; that of one that broke off may
+/// be completed.
+const UNFINISHED: Duration = Duration::from_secs(1);
 /// 400 and 404 for what may exist a moment later.
 const NOT_YET: Duration = Duration::from_secs(1);
 
-/// What a cache is to make of a response.
+/// The class of a response, by which a cache decides how long to keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheClass {
     /// The multivariant playlist, `index.m3u8`.
@@ -32,6 +37,14 @@ pub enum CacheClass {
     Media,
     /// A media playlist with EXT-X-ENDLIST.
     EndedPlaylist,
+    /// The multivariant playlist of a recording, which is written once.
+    RecordingMultivariant,
+    /// A media playlist of a complete recording.
+    RecordingPlaylist,
+    /// A stored media playlist without EXT-X-ENDLIST: its broadcast still runs, or broke off.
+    UnfinishedPlaylist,
+    /// Init segment or segment of a recording, under the URI that it had live.
+    RecordingMedia,
     /// 404 for an object that may come to exist.
     NotFoundYet,
     /// 400 for directives that lie too far ahead now, and may not in a second.
@@ -42,12 +55,16 @@ pub enum CacheClass {
 
 impl CacheClass {
     /// Every class, in the order in which tables are printed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Multivariant,
         Self::BlockingPlaylist,
         Self::BarePlaylist,
         Self::Media,
         Self::EndedPlaylist,
+        Self::RecordingMultivariant,
+        Self::RecordingPlaylist,
+        Self::UnfinishedPlaylist,
+        Self::RecordingMedia,
         Self::NotFoundYet,
         Self::BadRequest,
         Self::NoStore,
@@ -59,8 +76,9 @@ impl CacheClass {
             Self::Multivariant => MULTIVARIANT,
             Self::BlockingPlaylist => target_duration * 6,
             Self::BarePlaylist => BARE_PLAYLIST_MAX.min(target_duration / 2),
-            Self::Media => YEAR,
-            Self::EndedPlaylist => ENDED,
+            Self::Media | Self::RecordingMedia => YEAR,
+            Self::EndedPlaylist | Self::RecordingMultivariant | Self::RecordingPlaylist => ENDED,
+            Self::UnfinishedPlaylist => UNFINISHED,
             Self::NotFoundYet | Self::BadRequest => NOT_YET,
             Self::NoStore => Duration::ZERO,
         }
@@ -77,7 +95,7 @@ impl CacheClass {
         }
         let max_age_seconds = ttl.as_secs().max(1);
         match self {
-            Self::Media => format!("public, max-age={max_age_seconds}, immutable"),
+            Self::Media | Self::RecordingMedia => format!("public, max-age={max_age_seconds}, immutable"),
             _ => format!("public, max-age={max_age_seconds}"),
         }
     }
@@ -94,7 +112,7 @@ impl CacheClass {
         }
         let stored_by = if token.one_address { "private" } else { "public" };
         match self {
-            Self::Media => format!("{stored_by}, max-age={max_age_seconds}, immutable"),
+            Self::Media | Self::RecordingMedia => format!("{stored_by}, max-age={max_age_seconds}, immutable"),
             _ => format!("{stored_by}, max-age={max_age_seconds}"),
         }
     }
@@ -121,6 +139,10 @@ mod tests {
             (CacheClass::BarePlaylist, 500, "public, max-age=1"),
             (CacheClass::Media, 31_536_000_000, "public, max-age=31536000, immutable"),
             (CacheClass::EndedPlaylist, 3_600_000, "public, max-age=3600"),
+            (CacheClass::RecordingMultivariant, 3_600_000, "public, max-age=3600"),
+            (CacheClass::RecordingPlaylist, 3_600_000, "public, max-age=3600"),
+            (CacheClass::UnfinishedPlaylist, 1_000, "public, max-age=1"),
+            (CacheClass::RecordingMedia, 31_536_000_000, "public, max-age=31536000, immutable"),
             (CacheClass::NotFoundYet, 1_000, "public, max-age=1"),
             (CacheClass::BadRequest, 1_000, "public, max-age=1"),
             (CacheClass::NoStore, 0, "no-store"),
@@ -141,6 +163,7 @@ mod tests {
             (CacheClass::Media, bounds(3600, false), "public, max-age=3600, immutable"),
             (CacheClass::Media, bounds(40_000_000, false), "public, max-age=31536000, immutable"),
             (CacheClass::Media, bounds(3600, true), "private, max-age=3600, immutable"),
+            (CacheClass::RecordingMedia, bounds(3600, false), "public, max-age=3600, immutable"),
             (CacheClass::Multivariant, bounds(3600, false), "public, max-age=5"),
             (CacheClass::BlockingPlaylist, bounds(7, false), "public, max-age=7"),
             (CacheClass::BarePlaylist, bounds(7, true), "private, max-age=1"),

@@ -24,8 +24,8 @@ pub mod transport {
     pub mod stun;
 }
 
-/// `packager`.
-#[path = "../../packager/src"]
+/// `packager::live`.
+#[path = "../../packager/src/live"]
 pub mod packager {
     pub mod query;
 }

@@ -167,7 +167,7 @@ impl Config {
 
     /// What a broadcast with these settings delivers: the rungs from the top down, then `audio`.
     ///
-    /// `epoch` is `[0-9a-z]{6,16}` and different for every run of the broadcast.
+    /// `epoch` is `[0-9a-z]{6,32}` and different for every run of the broadcast.
     pub fn spec(&self, room: impl Into<String>, epoch: impl Into<String>) -> BroadcastSpec {
         let video = self.ladder.rungs().iter().map(|rung| RenditionSpec {
             name: rung.name.to_owned(),

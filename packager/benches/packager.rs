@@ -8,11 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use packager::cmaf::{Sample, chunk};
+use packager::bench::{Control, Output, Programme, Report, Sample, Window, chunk, render};
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
-use packager::playlist::{self, Control, Report};
-use packager::programme::{Output, Programme};
-use packager::window::Window;
 use packager::{Config, Position};
 use tokio::sync::mpsc;
 
@@ -118,7 +115,7 @@ fn cut_and_render() {
     let control = Control::new(&spec, 3.0, 1_700_000_000_000);
     let report = |name: &str| Report { name: name.into(), last: Position { msn: 20, part: 4 } };
     let reports = [report("480p"), report("audio")];
-    let render = || playlist::render(&spec.renditions[0], 18_000, &window, &control, &reports);
+    let render = || render(&spec.renditions[0], 18_000, &window, &control, &reports);
     let playlist = render();
     println!("# playlist {} bytes, delta {} bytes", playlist.full.len(), playlist.delta.map_or(0, |delta| delta.len()));
     print("render a 30 s playlist and its delta", timed(|| drop(black_box(render()))));
@@ -151,7 +148,7 @@ async fn wake(waiters: usize) {
             })
         };
         let asked: Vec<_> = (0..waiters).map(ask).collect();
-        while running.origin.status().waiting_requests < waiters {
+        while running.origin.waiting_requests() < waiters {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         bytes.push(HEAP_BYTES.load(Relaxed).saturating_sub(before) / waiters.max(1));

@@ -36,7 +36,7 @@ pub struct Sample {
 
 /// What a decoder needs to know, checked.
 #[derive(Clone, Debug)]
-pub struct Codec {
+pub(crate) struct Codec {
     /// CODECS of the multivariant playlist (RFC 6381): `avc1.640c1f`, `mp4a.40.2`.
     pub rfc6381: String,
     entry: mp4_atom::Codec,
@@ -44,7 +44,7 @@ pub struct Codec {
 
 impl Codec {
     /// Reads a decoder configuration record; refuses one of the other medium.
-    pub fn read(rendition: &RenditionSpec, config: &CodecConfig) -> Result<Self, Error> {
+    pub(crate) fn read(rendition: &RenditionSpec, config: &CodecConfig) -> Result<Self, Error> {
         match (&rendition.media, config) {
             (MediaSpec::Video { width, height }, CodecConfig::Avc(record)) => Self::read_avc(record, *width, *height),
             (MediaSpec::Audio { channels }, CodecConfig::Aac(config)) => {
@@ -103,7 +103,7 @@ impl Codec {
 }
 
 /// The init segment (`ftyp` + `moov`, CMAF header) of a rendition.
-pub fn init(rendition: &RenditionSpec, codec: &Codec) -> Result<Bytes, Error> {
+pub(crate) fn init(rendition: &RenditionSpec, codec: &Codec) -> Result<Bytes, Error> {
     let (width, height) = match rendition.media {
         MediaSpec::Video { width, height } => (width as u16, height as u16),
         MediaSpec::Audio { .. } => (0, 0),

@@ -29,9 +29,10 @@ pub struct Config {
     /// Objects that may await their upload. When full the oldest segment is given up, never the live path. Objects;
     /// default 240.
     pub store_queue_max: usize,
-    /// Uploads under way at once. Default 4.
+    /// Uploads under way at once. More empties the queue faster after an outage, and loads the store more. Uploads;
+    /// default 4.
     pub store_uploads_at_once: usize,
-    /// Attempts at one upload before it is given up. Default 6.
+    /// Attempts at one upload before it is given up. More rides out a longer outage of the store. Attempts; default 6.
     pub store_attempts_max: u32,
     /// Time for one attempt. Milliseconds; default 10000.
     pub store_attempt_ms_max: u64,
@@ -39,6 +40,9 @@ pub struct Config {
     pub store_backoff_ms: u64,
     /// How long the uploads that are pending at the end of a broadcast may take. Milliseconds; default 30000.
     pub store_finish_ms_max: u64,
+    /// How long the store may take to answer a viewer's request, and for each further piece of the object; after that
+    /// the request is answered 503. Milliseconds; default 5000.
+    pub store_read_ms_max: u64,
 }
 
 impl Default for Config {
@@ -55,6 +59,7 @@ impl Default for Config {
             store_attempt_ms_max: 10_000,
             store_backoff_ms: 250,
             store_finish_ms_max: 30_000,
+            store_read_ms_max: 5_000,
         }
     }
 }
@@ -81,14 +86,18 @@ impl Config {
         if self.store_queue_max == 0 || self.store_uploads_at_once == 0 || self.store_attempts_max == 0 {
             return refuse("store_queue_max, store_uploads_at_once and store_attempts_max must be at least 1");
         }
-        if self.store_attempt_ms_max == 0 || self.store_backoff_ms == 0 {
-            return refuse("store_attempt_ms_max and store_backoff_ms must be at least 1");
+        if self.store_attempt_ms_max == 0 || self.store_backoff_ms == 0 || self.store_read_ms_max == 0 {
+            return refuse("store_attempt_ms_max, store_backoff_ms and store_read_ms_max must be at least 1");
         }
         Ok(())
     }
 
     pub(crate) fn store_finish_max(&self) -> Duration {
         Duration::from_millis(self.store_finish_ms_max)
+    }
+
+    pub(crate) fn store_read_max(&self) -> Duration {
+        Duration::from_millis(self.store_read_ms_max)
     }
 }
 
@@ -103,12 +112,13 @@ mod tests {
 
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
-        let table: [(fn(&mut Config), &str); 5] = [
+        let table: [(fn(&mut Config), &str); 6] = [
             (|c| c.playlist_seconds = 1, "playlist_seconds"),
             (|c| c.segments_before_live = 0, "segments_before_live"),
             (|c| c.part_hold_back_parts = 2.9, "part_hold_back_parts"),
             (|c| c.part_hold_back_parts = f64::NAN, "part_hold_back_parts"),
             (|c| c.store_queue_max = 0, "store_queue_max"),
+            (|c| c.store_read_ms_max = 0, "store_read_ms_max"),
         ];
         for (spoil, key) in table {
             let mut config = Config::default();

@@ -1,4 +1,4 @@
-//! What an encoder delivers: the types `ingest` fills in and this crate receives.
+//! The deliveries of encoders: types that `ingest` fills in and this crate receives.
 //!
 //! Integer clocks from here on: video counts 90 kHz ticks, audio counts samples at its sample rate. Tick 0 is the same
 //! instant in every rendition of a broadcast.
@@ -11,6 +11,8 @@ use bytes::Bytes;
 pub const VIDEO_TIMESCALE: u32 = 90_000;
 /// Samples a second of every audio rendition.
 pub const AUDIO_TIMESCALE: u32 = 48_000;
+/// The name of every audio rendition, and of no other: a media URI tells by it what it leads to.
+pub const AUDIO_RENDITION: &str = "audio";
 /// Samples in one AAC access unit.
 pub const AAC_FRAME_SAMPLES: u32 = 1024;
 
@@ -19,7 +21,8 @@ pub const AAC_FRAME_SAMPLES: u32 = 1024;
 pub struct BroadcastSpec {
     /// The room, as it stands in the URL.
     pub room: String,
-    /// Marks every media URI of this run of the broadcast, so that no cache ever mixes two runs. `[0-9a-z]{6,16}`.
+    /// Marks every media URI of this run of the broadcast, so that no cache ever mixes two runs:
+    /// [`crate::epoch()`] makes one. `[0-9a-z]{6,32}`.
     pub epoch: String,
     /// The renditions, top of the ladder first, audio last. A [`RenditionId`] is an index into this.
     pub renditions: Vec<RenditionSpec>,
@@ -34,15 +37,15 @@ pub struct BroadcastSpec {
 /// One rendition of the ladder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenditionSpec {
-    /// Its name in URIs and in metrics: `720p`, `audio`. `[0-9a-z-]{1,16}`.
+    /// Its name in URIs and in metrics: `720p`, [`AUDIO_RENDITION`]. `[0-9a-z-]{1,16}`.
     pub name: String,
-    /// What it carries.
+    /// Its medium.
     pub media: MediaSpec,
     /// Target of its encoder, bits a second.
     pub bits_per_second: u32,
 }
 
-/// What a rendition carries.
+/// The medium of a rendition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaSpec {
     /// H.264.
@@ -73,14 +76,14 @@ pub enum Delivery {
     },
     /// The decoder configuration of a rendition, before its first access unit and again whenever it changes.
     Codec {
-        /// Whose.
+        /// The rendition that it is of.
         rendition: RenditionId,
-        /// The record.
+        /// The record, as the encoder gives it.
         config: CodecConfig,
     },
     /// One coded picture or AAC frame. Decode order within a rendition; there are no B-frames.
     Unit(AccessUnit),
-    /// Nothing follows: write what is pending, end the playlists.
+    /// The last message: what is pending is written, and the playlists end.
     End,
 }
 
@@ -96,7 +99,7 @@ pub enum CodecConfig {
 /// One coded picture (AVC, length-prefixed NAL units) or one raw AAC frame.
 #[derive(Clone, Debug)]
 pub struct AccessUnit {
-    /// Whose.
+    /// The rendition that it is of.
     pub rendition: RenditionId,
     /// Decode time = presentation time, in the rendition's timescale. Never negative, strictly increasing.
     pub time: u64,

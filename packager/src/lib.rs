@@ -1,42 +1,41 @@
-//! Access units in, CMAF parts, segments and LL-HLS playlists out.
+//! Access units in; CMAF parts, segments and LL-HLS playlists out; recordings in a store.
 //!
-//! Knows no HTTP and no GStreamer: `ingest` delivers ([`delivery`]), `api` asks ([`Origin`]).
+//! Knows no HTTP and no GStreamer: `ingest` delivers ([`delivery`]), `api` asks ([`Origin`] for a broadcast in memory,
+//! [`Recordings`] for those in the store).
 //!
-//! The decisions are pure: `grid` and `segmenter` cut parts, `programme` keeps renditions in step, `window` says what
-//! stands in a playlist and which bytes are kept, `playlist` and `master` write, `query` and `reload` say what a
-//! request gets and when, `archive` what a recording lists. The edge is thin: `run` owns the broadcast's task, `origin`
-//! the waiting requests, `store` the uploads.
+//! `live/` is a broadcast while it runs, `recording/` what is kept of it. Between them lie the names: `epoch` of
+//! broadcasts, `object` of everything that can be fetched. `cmaf` writes the boxes, `served` is an answer.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::type_complexity))]
 
-mod archive;
-pub mod cmaf;
+mod cmaf;
 mod config;
 pub mod delivery;
+mod epoch;
 mod error;
-pub mod grid;
-mod master;
+mod live;
 mod metrics;
-pub mod origin;
-mod path;
-pub mod playlist;
-pub mod programme;
-pub mod query;
-pub mod reload;
-mod run;
-pub mod segmenter;
-mod shared;
+mod object;
+mod recording;
+mod served;
 mod spec;
-mod store;
 #[cfg(test)]
 mod testing;
-mod upload;
-mod upload_queue;
-pub mod window;
 
 pub use config::Config;
+pub use epoch::epoch;
 pub use error::Error;
-pub use grid::Position;
-pub use origin::{Origin, OriginStatus};
-pub use query::{PlaylistQuery, QueryError};
-pub use run::{Running, Summary, start};
+pub use live::origin::{self, Origin};
+pub use live::{Running, Summary, start};
+pub use object::{Object, ObjectKey, ObjectKind, Position};
+pub use recording::{Chunks, ReadFailed, Recordings, Stored};
+pub use served::{Body, NotServed, Served};
+
+/// What the benchmark measures, which is no part of this crate's interface.
+#[doc(hidden)]
+pub mod bench {
+    pub use crate::cmaf::{Sample, chunk};
+    pub use crate::live::playlist::{Control, Report, render};
+    pub use crate::live::programme::{Output, Programme};
+    pub use crate::live::window::Window;
+}

@@ -17,6 +17,7 @@ const STORE_QUEUE: &str = "spillway_packager_store_queue_objects";
 const STORE_STORED: &str = "spillway_packager_store_stored_total";
 const STORE_FAILED: &str = "spillway_packager_store_failed_total";
 const STORE_RETRIED: &str = "spillway_packager_store_retried_total";
+const STORE_READ_FAILED: &str = "spillway_packager_store_read_failed_total";
 
 pub(crate) fn describe() {
     describe_histogram!(LATENCY, Unit::Seconds, "Where a frame spends its time, by stage");
@@ -30,6 +31,7 @@ pub(crate) fn describe() {
     describe_counter!(STORE_STORED, "Objects stored");
     describe_counter!(STORE_FAILED, "Segments and init segments given up");
     describe_counter!(STORE_RETRIED, "Uploads tried again");
+    describe_counter!(STORE_READ_FAILED, "Requests for stored objects that the store failed to answer");
 }
 
 pub(crate) fn part_published(bytes: usize, latency: Duration) {
@@ -68,6 +70,10 @@ pub(crate) fn stored() {
 
 pub(crate) fn store_failed() {
     counter!(STORE_FAILED).increment(1);
+}
+
+pub(crate) fn store_read_failed() {
+    counter!(STORE_READ_FAILED).increment(1);
 }
 
 pub(crate) fn store_retried() {

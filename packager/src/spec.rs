@@ -1,13 +1,9 @@
-//! What a [`BroadcastSpec`] must satisfy, and what follows from it.
-//!
-//! Pure. Everything that needs a length in ticks asks here.
+//! The rules that a [`BroadcastSpec`] must satisfy, and the lengths that follow from it: in ticks, parts and seconds. Pure.
 
 use crate::Error;
-use crate::delivery::{AAC_FRAME_SAMPLES, AUDIO_TIMESCALE, BroadcastSpec, MediaSpec, RenditionSpec, VIDEO_TIMESCALE};
-
-/// The shortest a part may be against PART-TARGET, unless it is independent or its segment's last (rfc8216bis
-/// §4.4.4.9).
-const PART_MIN_OF_TARGET: f64 = 0.85;
+use crate::delivery::{
+    AAC_FRAME_SAMPLES, AUDIO_RENDITION, AUDIO_TIMESCALE, BroadcastSpec, MediaSpec, RenditionSpec, VIDEO_TIMESCALE,
+};
 
 impl RenditionSpec {
     /// Whether this is the audio rendition.
@@ -28,18 +24,21 @@ impl BroadcastSpec {
         if !is_name(&self.room, 128, |c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_') {
             return refuse("room must be 1 to 128 of [0-9A-Za-z_-]".into());
         }
-        if self.epoch.len() < 6 || !is_name(&self.epoch, 16, |c| c.is_ascii_digit() || c.is_ascii_lowercase()) {
-            return refuse("epoch must be 6 to 16 of [0-9a-z]".into());
+        if self.epoch.len() < 6 || !is_name(&self.epoch, 32, |c| c.is_ascii_digit() || c.is_ascii_lowercase()) {
+            return refuse("epoch must be 6 to 32 of [0-9a-z]".into());
         }
         if self.renditions.is_empty() || self.renditions.len() > 16 {
             return refuse("a broadcast has 1 to 16 renditions".into());
         }
-        for (at, rendition) in self.renditions.iter().enumerate() {
+        for (index, rendition) in self.renditions.iter().enumerate() {
             if !is_name(&rendition.name, 16, |c| c.is_ascii_digit() || c.is_ascii_lowercase() || c == b'-') {
-                return refuse(format!("the name of rendition {at} must be 1 to 16 of [0-9a-z-]"));
+                return refuse(format!("the name of rendition {index} must be 1 to 16 of [0-9a-z-]"));
             }
-            if rendition.name == "index" || self.renditions[..at].iter().any(|other| other.name == rendition.name) {
-                return refuse(format!("the name of rendition {at} is taken: {}", rendition.name));
+            if rendition.is_audio() != (rendition.name == AUDIO_RENDITION) {
+                return refuse(format!("the audio rendition, and no other, is called {AUDIO_RENDITION}"));
+            }
+            if rendition.name == "index" || self.renditions[..index].iter().any(|other| other.name == rendition.name) {
+                return refuse(format!("the name of rendition {index} is taken: {}", rendition.name));
             }
         }
         if self.renditions.iter().filter(|rendition| rendition.is_audio()).count() > 1 {
@@ -102,13 +101,6 @@ impl BroadcastSpec {
             |rendition: &RenditionSpec| self.part_target_ticks(rendition) as f64 / f64::from(rendition.timescale());
         self.renditions.iter().map(seconds).fold(0.0, f64::max)
     }
-
-    /// Whether audio parts keep to 85 % of their target even without being independent. They are independent, so this
-    /// is a matter of smoothness, not of conformance.
-    pub fn audio_parts_are_even(&self) -> bool {
-        let exact = self.part_seconds() * f64::from(AUDIO_TIMESCALE) / f64::from(AAC_FRAME_SAMPLES);
-        exact.floor() / exact.ceil() >= PART_MIN_OF_TARGET
-    }
 }
 
 fn is_name(name: &str, length_max: usize, allowed: impl Fn(u8) -> bool) -> bool {
@@ -127,18 +119,19 @@ mod tests {
         assert_eq!((spec.parts_per_segment(), spec.target_duration_seconds()), (10, 2));
         assert_eq!(spec.part_target_ticks(&spec.renditions[0]), 18_000);
         assert_eq!(spec.part_target_ticks(&spec.renditions[2]), 10_240);
-        assert!(spec.audio_parts_are_even());
     }
 
     #[test]
     fn each_impossible_shape_is_refused_by_name() {
-        let table: [(fn(&mut BroadcastSpec), &str); 8] = [
+        let table: [(fn(&mut BroadcastSpec), &str); 10] = [
             (|s| s.room = "../x".into(), "room"),
             (|s| s.epoch = "abc".into(), "epoch"),
             (|s| s.epoch = "ABCDEF".into(), "epoch"),
             (|s| s.renditions.clear(), "renditions"),
             (|s| s.renditions[1].name = "720p".into(), "taken"),
             (|s| s.renditions[0].name = "a/b".into(), "name"),
+            (|s| s.renditions[0].name = "audio".into(), "audio"),
+            (|s| s.renditions[2].name = "sound".into(), "audio"),
             (|s| s.frames_per_second = 0, "frames_per_second"),
             (|s| s.part_frames = 7, "part_frames"),
         ];

@@ -69,9 +69,9 @@ pub(crate) fn asc() -> CodecConfig {
 }
 
 /// A window of the first rendition that `segments` whole segments went through.
-pub(crate) fn window(spec: &BroadcastSpec, playlist_seconds: u32, segments: u64) -> crate::window::Window {
-    use crate::programme::{Output, Programme};
-    let mut window = crate::window::Window::new(spec, &spec.renditions[0], playlist_seconds);
+pub(crate) fn window(spec: &BroadcastSpec, playlist_seconds: u32, segments: u64) -> crate::live::window::Window {
+    use crate::live::programme::{Output, Programme};
+    let mut window = crate::live::window::Window::new(spec, &spec.renditions[0], playlist_seconds);
     let mut programme = Programme::new(spec.clone(), 3);
     let codec = crate::delivery::Delivery::Codec { rendition: V0, config: avc(1) };
     let frames = (0..segments * 60).map(|number| crate::delivery::Delivery::Unit(frame(V0, number)));

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use bytes::Bytes;
-use packager::Config;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
+use packager::{Body, Config};
 use tokio::sync::mpsc;
 
 /// The NAL units of an Annex B file, by access unit.
@@ -103,9 +103,11 @@ async fn real_h264_passes_ffprobe() {
     }
     drop(send);
     running.done.await.unwrap();
-    let mut file = running.origin.get("k3f9a1/720p/init-0.mp4", None).await.unwrap().body.to_vec();
-    for msn in 0..3 {
-        file.extend(running.origin.get(&format!("k3f9a1/720p/{msn}.m4s"), None).await.unwrap().body);
+    let mut file = Vec::new();
+    for object in ["init-0.mp4", "0.m4s", "1.m4s", "2.m4s"] {
+        let served = running.origin.get(&format!("k3f9a1/720p/{object}"), None).await.unwrap();
+        let Body::Held(bytes) = served.body else { panic!("{object} is in memory") };
+        file.extend(bytes);
     }
     let target = folder.path().join("out.mp4");
     std::fs::write(&target, file).unwrap();

@@ -69,7 +69,7 @@ impl PipelineParts {
         let store = self.store.clone().filter(|_| recorded);
         let config = ingest::Config { layout: to_ingest(room.layout.clone()), ..self.ingest.clone() };
         let room = room.name.as_str();
-        let spec = config.spec(room, epoch(now));
+        let spec = config.spec(room, packager::epoch(now, rand::random()));
         let (deliveries, deliveries_rx) = mpsc::channel(DELIVERIES_MAX);
         let bearer = Bearer { room, identity: INGEST_IDENTITY, name: "", speaks: false };
         let token = own_token::provider(&self.keys, bearer);
@@ -171,33 +171,5 @@ fn to_ingest(layout: api::Layout) -> ingest::Layout {
         api::Layout::Grid => ingest::Layout::Grid,
         api::Layout::ActiveSpeaker => ingest::Layout::ActiveSpeaker,
         api::Layout::Single(identity) => ingest::Layout::Single(identity),
-    }
-}
-
-/// Marks this run's media: the time in base 36, so that later runs sort later.
-fn epoch(now: SystemTime) -> String {
-    let mut rest = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-    let mut digits = Vec::new();
-    while rest > 0 || digits.len() < 8 {
-        digits.push(char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize]));
-        rest /= 36;
-    }
-    digits.iter().rev().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn epochs_fit_into_uris_and_sort_by_time() {
-        let at = |ms| epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
-        for ms in [0, 1, 1_700_000_000_000, 4_000_000_000_000] {
-            let epoch = at(ms);
-            assert!(
-                (6..=16).contains(&epoch.len()) && epoch.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            );
-        }
-        assert!(at(1_700_000_000_000) < at(1_700_000_000_001) && at(35) < at(36));
     }
 }

@@ -1,29 +1,28 @@
 //! One byte range of an object (RFC 9110 §14). Pure.
 
-/// What a `Range` header comes to.
+/// The meaning of a `Range` header for one object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ByteRange {
-    /// Nothing we serve parts by (another unit, several ranges, not a range at all): the whole object, which is always
-    /// right.
+    /// The whole object, which is always right: the header names another unit, several ranges, or no range at all.
     Whole,
     /// Both ends included.
     Slice {
         /// First byte.
-        first: usize,
+        first: u64,
         /// Last byte.
-        last: usize,
+        last: u64,
     },
     /// It begins past the end.
     Unsatisfiable,
 }
 
 impl ByteRange {
-    pub(super) fn parse(value: &str, length_bytes: usize) -> Self {
+    pub(super) fn parse(value: &str, length_bytes: u64) -> Self {
         let Some(range) = value.strip_prefix("bytes=").map(str::trim) else { return Self::Whole };
         let Some((first, last)) = range.split_once('-') else { return Self::Whole };
         let number = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            digits.then(|| text.parse::<usize>().unwrap_or(usize::MAX))
+            digits.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
         };
         match (first.is_empty(), number(first), last.is_empty(), number(last)) {
             (true, _, _, Some(suffix)) => match suffix.min(length_bytes) {

@@ -1,22 +1,24 @@
 use bytes::Bytes;
-use packager::origin::{NotServed, ObjectKind, Served};
+use packager::{Body, NotServed, ObjectKind, Served};
 
 use super::*;
 use crate::rooms::Visibility;
 use crate::testing::{Reply, Rig};
 
+mod recordings;
+
 const PLAYLIST: &str = "/live/demo/k3f9a1/720p.m3u8?_HLS_msn=1";
 const MEDIA: &str = "/live/demo/k3f9a1/720p/1.m4s";
 
 fn served(kind: ObjectKind) -> Served {
-    let gzip = (!is_media(kind)).then(|| Bytes::from_static(b"zipped"));
-    Served { kind, body: Bytes::from_static(b"0123456789"), gzip }
+    let gzip = (!kind.is_media()).then(|| Bytes::from_static(b"zipped"));
+    Served { kind, body: Body::Held(Bytes::from_static(b"0123456789")), gzip }
 }
 
 #[tokio::test]
 async fn every_route_of_the_origin_says_how_long_it_may_be_cached() {
     let refused = |error| (Err(error), "application/problem+json");
-    let object = |kind, content_type| (Ok(served(kind)), content_type);
+    let object = |kind, content_type| (Ok(kind), content_type);
     let m3u8 = "application/vnd.apple.mpegurl";
     let table = [
         (object(ObjectKind::Multivariant, m3u8), 200, "public, max-age=5", "Accept-Encoding"),
@@ -25,14 +27,20 @@ async fn every_route_of_the_origin_says_how_long_it_may_be_cached() {
         (object(ObjectKind::EndedPlaylist, m3u8), 200, "public, max-age=3600", "Accept-Encoding"),
         (object(ObjectKind::VideoMedia, "video/mp4"), 200, "public, max-age=31536000, immutable", ""),
         (object(ObjectKind::AudioMedia, "audio/mp4"), 200, "public, max-age=31536000, immutable", ""),
+        (object(ObjectKind::RecordingMultivariant, m3u8), 200, "public, max-age=3600", "Accept-Encoding"),
+        (object(ObjectKind::RecordingPlaylist, m3u8), 200, "public, max-age=3600", "Accept-Encoding"),
+        (object(ObjectKind::UnfinishedPlaylist, m3u8), 200, "public, max-age=1", "Accept-Encoding"),
+        (object(ObjectKind::RecordingVideo, "video/mp4"), 200, "public, max-age=31536000, immutable", ""),
+        (object(ObjectKind::RecordingAudio, "audio/mp4"), 200, "public, max-age=31536000, immutable", ""),
         (refused(NotServed::BadRequest("x".into())), 400, "public, max-age=1", ""),
         (refused(NotServed::NotFound), 404, "public, max-age=1", ""),
         (refused(NotServed::TimedOut), 503, "no-store", ""),
         (refused(NotServed::TooManyWaiting), 503, "no-store", ""),
+        (refused(NotServed::StoreDown), 503, "no-store", ""),
     ];
     let rig = Rig::new().await;
     for ((answer, content_type), status, cache_control, vary) in table {
-        rig.broadcast(Some(answer.clone()));
+        rig.broadcast(Some(answer.clone().map(served)));
         for method in ["GET", "HEAD"] {
             let reply = rig.send(method, PLAYLIST, &[], "").await;
             assert_eq!((reply.status, reply.header("cache-control")), (status, cache_control), "{answer:?}");
@@ -159,9 +167,12 @@ fn what_was_broadcast_before_the_room_was_made_is_not_the_rooms() {
         ("cre66i9t/720p/1.m4s", true),
         ("cre66i9r/720p/1.m4s", false),
         ("0/720p.m3u8", false),
+        ("cre66i9s0000000000000/720p.m3u8", true),
+        ("cre66i9rzzzzzzzzzzzzz/720p/1.m4s", false),
         ("not an epoch/x", true),
     ] {
-        assert_eq!(is_since(path, 1_000_000_000_000), since, "{path}");
+        let key = ObjectKey::parse(path);
+        assert_eq!(key.is_none_or(|key| is_since(key, 1_000_000_000_000)), since, "{path}");
     }
 }
 

@@ -5,19 +5,11 @@
 //! still lands where it was meant. Integers only, exact at any length of broadcast. Pure.
 
 use crate::delivery::{BroadcastSpec, VIDEO_TIMESCALE};
-
-/// A part's place: its segment's media sequence number and its index therein.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Position {
-    /// Media sequence number.
-    pub msn: u64,
-    /// Index of the part in its segment, from 0.
-    pub part: u32,
-}
+use crate::object::Position;
 
 /// Where parts begin and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grid {
+pub(crate) struct Grid {
     zero_ticks: u64,
     part_frames: u32,
     frames_per_second: u32,
@@ -26,7 +18,7 @@ pub struct Grid {
 
 impl Grid {
     /// A grid whose first part starts at `zero_ticks` (90 kHz).
-    pub fn new(spec: &BroadcastSpec, zero_ticks: u64) -> Self {
+    pub(crate) fn new(spec: &BroadcastSpec, zero_ticks: u64) -> Self {
         Self {
             zero_ticks,
             part_frames: spec.part_frames,
@@ -36,19 +28,19 @@ impl Grid {
     }
 
     /// Parts in a whole segment.
-    pub fn parts_per_segment(&self) -> u32 {
+    pub(crate) fn parts_per_segment(&self) -> u32 {
         self.parts_per_segment
     }
 
     /// The instant at which part `part` (counted from the broadcast's first) starts, in `timescale`.
-    pub fn part_start(&self, part: u64, timescale: u32) -> u64 {
+    pub(crate) fn part_start(&self, part: u64, timescale: u32) -> u64 {
         let frames = u128::from(part) * u128::from(self.part_frames) * u128::from(timescale);
         let offset = frames / u128::from(self.frames_per_second);
         (u128::from(self.zero(timescale)) + offset).min(u128::from(u64::MAX)) as u64
     }
 
     /// The part that holds the instant `time`; `None` before the first.
-    pub fn part_at(&self, time: u64, timescale: u32) -> Option<u64> {
+    pub(crate) fn part_at(&self, time: u64, timescale: u32) -> Option<u64> {
         let offset = u128::from(time.checked_sub(self.zero(timescale))?);
         let per_part = u128::from(self.part_frames) * u128::from(timescale);
         // The largest n with floor(n × per_part / fps) ≤ offset.
@@ -57,13 +49,13 @@ impl Grid {
     }
 
     /// The name of part `part`.
-    pub fn position(&self, part: u64) -> Position {
+    pub(crate) fn position(&self, part: u64) -> Position {
         let per_segment = u64::from(self.parts_per_segment);
         Position { msn: part / per_segment, part: (part % per_segment) as u32 }
     }
 
     /// The first segment of which nothing lies before part `part`.
-    pub fn segment_from(&self, part: u64) -> u64 {
+    pub(crate) fn segment_from(&self, part: u64) -> u64 {
         part.div_ceil(u64::from(self.parts_per_segment))
     }
 

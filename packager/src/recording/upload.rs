@@ -1,32 +1,33 @@
-//! One object to the store, with as many attempts as it takes, within bounds; and a word in the log when the store
-//! refuses, and when it takes again.
+//! Puts one object into the store, with a bounded number of attempts. The log says when the store begins to refuse, and
+//! when it takes objects again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, path::Path};
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
 use tokio::time::{sleep, timeout};
 
 use crate::{Config, metrics};
 
 const BACKOFF_MAX: Duration = Duration::from_secs(8);
 
-/// Puts objects.
+/// Puts objects into a store.
 #[derive(Debug)]
-pub(crate) struct Uploader {
+pub(super) struct Uploader {
     store: Arc<dyn ObjectStore>,
     attempts_max: u32,
     /// How long one attempt may take.
-    pub(crate) attempt_max: Duration,
+    pub(super) attempt_max: Duration,
     backoff: Duration,
-    /// The last attempt was.
+    /// The last attempt was refused.
     refused: AtomicBool,
 }
 
 impl Uploader {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, config: &Config) -> Self {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, config: &Config) -> Self {
         Self {
             store,
             attempts_max: config.store_attempts_max,
@@ -36,10 +37,11 @@ impl Uploader {
         }
     }
 
-    pub(crate) async fn put_with_retries(&self, key: &str, bytes: Bytes, mode: PutMode) -> bool {
+    /// Tries until the store has taken the object; `false`: it has refused every attempt.
+    pub(super) async fn put_with_retries(&self, path: &Path, bytes: Bytes, mode: PutMode) -> bool {
         let mut backoff = self.backoff;
         for attempt in 1..=self.attempts_max {
-            if self.put(key, bytes.clone(), mode.clone()).await {
+            if self.put(path, bytes.clone(), mode.clone()).await {
                 return true;
             }
             if attempt < self.attempts_max {
@@ -52,11 +54,10 @@ impl Uploader {
     }
 
     /// One attempt. No attributes: not every store takes them, and the origin knows what it serves.
-    pub(crate) async fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> bool {
-        let path = Path::from(key);
+    pub(super) async fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> bool {
         let create = mode == PutMode::Create;
         let put = |mode| {
-            self.store.put_opts(&path, PutPayload::from(bytes.clone()), PutOptions { mode, ..Default::default() })
+            self.store.put_opts(path, PutPayload::from(bytes.clone()), PutOptions { mode, ..Default::default() })
         };
         match timeout(self.attempt_max, put(mode)).await {
             Ok(Ok(_)) => self.taken(),
@@ -68,11 +69,11 @@ impl Uploader {
                 matches!(timeout(self.attempt_max, put(PutMode::Overwrite)).await, Ok(Ok(_)))
             }
             Ok(Err(error)) => {
-                self.refused(key, &error);
+                self.refused(path, &error);
                 false
             }
             Err(late) => {
-                self.refused(key, &late);
+                self.refused(path, &late);
                 false
             }
         }
@@ -85,12 +86,12 @@ impl Uploader {
         true
     }
 
-    /// Told once, until the store takes something again.
-    fn refused(&self, key: &str, error: &(dyn std::error::Error + 'static)) {
+    /// Logs a warning once, until the store takes something again.
+    fn refused(&self, path: &Path, error: &(dyn std::error::Error + 'static)) {
         if !self.refused.swap(true, Relaxed) {
-            tracing::warn!(key, error, "the store does not take the recording; trying again, the broadcast goes on");
+            tracing::warn!(%path, error, "the store does not take the recording; trying again, the broadcast goes on");
         } else {
-            tracing::debug!(key, error, "upload failed");
+            tracing::debug!(%path, error, "upload failed");
         }
     }
 }

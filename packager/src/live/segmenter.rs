@@ -14,7 +14,8 @@ use bytes::Bytes;
 
 use crate::cmaf::{self, Sample};
 use crate::delivery::{AAC_FRAME_SAMPLES, AccessUnit, BroadcastSpec, RenditionSpec};
-use crate::grid::{Grid, Position};
+use crate::live::grid::Grid;
+use crate::object::Position;
 
 /// Units in one part; more come only from a broken clock.
 const UNITS_PER_PART_MAX: usize = 512;
@@ -62,7 +63,7 @@ pub enum Dropped {
 
 /// The parts of one rendition.
 #[derive(Debug)]
-pub struct Segmenter {
+pub(crate) struct Segmenter {
     grid: Grid,
     audio: bool,
     timescale: u32,
@@ -81,7 +82,7 @@ pub struct Segmenter {
 
 impl Segmenter {
     /// A segmenter for `rendition`, at the grid's first part.
-    pub fn new(spec: &BroadcastSpec, rendition: &RenditionSpec, grid: Grid) -> Self {
+    pub(crate) fn new(spec: &BroadcastSpec, rendition: &RenditionSpec, grid: Grid) -> Self {
         Self {
             grid,
             audio: rendition.is_audio(),
@@ -97,17 +98,17 @@ impl Segmenter {
     }
 
     /// Index of the first part that has not been cut.
-    pub fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.next
     }
 
     /// Whether a part is being filled.
-    pub fn is_filling(&self) -> bool {
+    pub(crate) fn is_filling(&self) -> bool {
         !self.pending.is_empty()
     }
 
     /// Takes a unit; pushes the parts that are complete with it.
-    pub fn push(&mut self, unit: AccessUnit, out: &mut Vec<Cut>) -> Result<(), Dropped> {
+    pub(crate) fn push(&mut self, unit: AccessUnit, out: &mut Vec<Cut>) -> Result<(), Dropped> {
         let part = self.place(&unit)?;
         if part > self.next && !self.pending.is_empty() {
             self.close_late(out);
@@ -134,7 +135,7 @@ impl Segmenter {
     }
 
     /// Publishes gaps up to part `part`, after whatever is being filled. Video then needs a keyframe.
-    pub fn skip_to(&mut self, part: u64, out: &mut Vec<Cut>) {
+    pub(crate) fn skip_to(&mut self, part: u64, out: &mut Vec<Cut>) {
         if part > self.next && !self.pending.is_empty() {
             self.close_late(out);
         }
@@ -148,7 +149,7 @@ impl Segmenter {
 
     /// Nothing more is wanted before segment `msn`: its decoder configuration is another. What is being filled is
     /// published.
-    pub fn restart_at(&mut self, msn: u64, out: &mut Vec<Cut>) {
+    pub(crate) fn restart_at(&mut self, msn: u64, out: &mut Vec<Cut>) {
         if !self.pending.is_empty() {
             self.close_late(out);
         }
@@ -157,7 +158,7 @@ impl Segmenter {
     }
 
     /// Publishes what is being filled, as short as it is.
-    pub fn finish(&mut self, out: &mut Vec<Cut>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<Cut>) {
         if let Some(last) = self.pending.last() {
             let end = last.time + u64::from(last.duration);
             self.close_at(end, out);

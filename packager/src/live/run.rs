@@ -1,4 +1,5 @@
-//! The task of one broadcast: takes deliveries, writes the windows, wakes who waits, hands segments to the store.
+//! The task of one broadcast: takes deliveries, writes the windows, wakes waiting requests, hands segments to the
+//! recorder.
 //!
 //! One task owns the broadcast; nothing in it waits but for the next delivery, so a slow store or a slow viewer costs
 //! the live edge nothing.
@@ -13,38 +14,40 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::delivery::{BroadcastSpec, Delivery, RenditionId};
-use crate::playlist::{self, Control, Report};
-use crate::programme::{Output, Programme};
-use crate::shared::{Rendered, Shared, View};
-use crate::store::Recorder;
-use crate::window::Segment;
-use crate::{Config, Error, Origin, Position, master, metrics};
+use crate::live::master::{self, ServedFrom};
+use crate::live::playlist::{self, Control};
+use crate::live::programme::{Output, Programme};
+use crate::live::release::{self, InStore};
+use crate::live::shared::{Recorded, Rendered, Shared};
+use crate::live::window::Segment;
+use crate::recording::{Completed, Recorder};
+use crate::{Config, Error, Origin, metrics};
 
 /// A broadcast that was started.
 #[derive(Debug)]
 pub struct Running {
-    /// What `api` asks.
+    /// Answers requests; `api` asks it.
     pub origin: Origin,
     /// Done when the broadcast has ended and its recording is complete, or given up.
     pub done: JoinHandle<Summary>,
 }
 
-/// How a broadcast went.
+/// The counts of a broadcast that is over.
 #[derive(Debug, Default)]
 pub struct Summary {
     /// Parts published, all renditions.
     pub parts: u64,
-    /// Of them gaps.
+    /// Parts among them that are gaps.
     pub gaps: u64,
     /// Segments completed, all renditions.
     pub segments: u64,
     /// Access units that went into no part.
     pub units_dropped: u64,
-    /// Objects stored.
+    /// Segments and init segments stored.
     pub stored: u64,
-    /// Segments and init segments that were not.
+    /// Segments and init segments given up.
     pub store_failed: u64,
-    /// Why it never began: the spec or the configuration is impossible.
+    /// The reason why the broadcast never began: the spec or the configuration is impossible.
     pub refused: Option<Error>,
 }
 
@@ -59,7 +62,7 @@ pub fn start(
 ) -> Running {
     metrics::describe();
     let refused = spec.validate().and(config.validate()).err();
-    let shared = Arc::new(Shared::new(spec, &config, store));
+    let shared = Arc::new(Shared::new(spec, &config, store.clone()));
     let origin = Origin { shared: shared.clone() };
     let done = match refused {
         Some(refused) => {
@@ -67,7 +70,7 @@ pub fn start(
             shared.ended.store(true, Relaxed);
             tokio::spawn(async { Summary { refused: Some(refused), ..Summary::default() } })
         }
-        None => tokio::spawn(async move { Broadcast::new(shared, config).run(deliveries).await }),
+        None => tokio::spawn(async move { Broadcast::new(shared, config, store).run(deliveries).await }),
     };
     Running { origin, done }
 }
@@ -87,16 +90,14 @@ struct Broadcast {
 }
 
 impl Broadcast {
-    fn new(shared: Arc<Shared>, config: Config) -> Self {
+    fn new(shared: Arc<Shared>, config: Config, store: Option<Arc<dyn ObjectStore>>) -> Self {
         let spec = &shared.spec;
-        let recorder =
-            shared.store.clone().map(|store| Recorder::start(spec, &config, store, shared.store_counters.clone()));
         Self {
             programme: Programme::new(spec.clone(), config.gap_after_parts),
             control: Control::new(spec, config.part_hold_back_parts, 0),
             codecs: vec![None; spec.renditions.len()],
             absent: vec![false; spec.renditions.len()],
-            recorder,
+            recorder: store.map(|store| Recorder::start(spec, &config, store)),
             summary: Summary::default(),
             cut_since: Vec::new(),
             config,
@@ -109,8 +110,6 @@ impl Broadcast {
         while let Some(delivery) = deliveries.recv().await {
             if let Delivery::Clock { programme_zero_utc_ms } = delivery {
                 self.control.programme_zero_utc_ms = programme_zero_utc_ms;
-                self.shared.programme_zero_utc_ms.store(programme_zero_utc_ms, Relaxed);
-                self.shared.store_counters.programme_zero_utc_ms.store(programme_zero_utc_ms, Relaxed);
             }
             if matches!(delivery, Delivery::End) {
                 break;
@@ -122,7 +121,7 @@ impl Broadcast {
         self.programme.push(Delivery::End, &mut outputs);
         self.apply(&mut outputs);
         self.end();
-        self.finish_recording().await
+        self.finish().await
     }
 
     /// Writes the windows; answers with the renditions that changed.
@@ -167,8 +166,8 @@ impl Broadcast {
         changed
     }
 
-    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again: who
-    /// comes meanwhile must not start on it. Who watches it sees the gaps and switches.
+    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again, so that
+    /// no new player starts on it. Players that are on it see the gaps and switch.
     fn note_presence(&mut self, rendition: RenditionId, media: bool, whole_segment: bool) {
         let absent = if media { self.absent[rendition.0] && !whole_segment } else { true };
         if absent != self.absent[rendition.0] {
@@ -191,7 +190,7 @@ impl Broadcast {
         if !has_picture(&codecs) {
             codecs = listed(false);
         }
-        let text = Rendered::new(master::render(spec, &codecs, &format!("{}/", spec.epoch)));
+        let text = Rendered::new(master::render(spec, &codecs, ServedFrom::Room));
         *self.shared.multivariant.write().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
@@ -200,7 +199,8 @@ impl Broadcast {
         self.summary.segments += 1;
         metrics::segment_completed();
         if let Some(recorder) = &self.recorder {
-            recorder.segment(rendition, segment);
+            let timescale = self.shared.spec.renditions[rendition.0].timescale();
+            recorder.segment(rendition, to_record(segment, &self.control, timescale));
         }
     }
 
@@ -211,24 +211,10 @@ impl Broadcast {
         }
         let began = Instant::now();
         let spec = &self.shared.spec;
-        let progress: Vec<_> = self.shared.renditions.iter().map(|state| state.read().progress()).collect();
+        let progress = self.shared.progress();
         for id in changed {
-            let (rendition, state) = (&spec.renditions[id.0], &self.shared.renditions[id.0]);
-            let others = spec.renditions.iter().zip(&progress).enumerate().filter(|(at, _)| *at != id.0);
-            let report =
-                |(_, (other, progress)): (usize, (&crate::delivery::RenditionSpec, &crate::window::Progress))| {
-                    let last = last_before(progress.next, spec.parts_per_segment())?;
-                    Some(Report { name: other.name.clone(), last })
-                };
-            let reports: Vec<_> = others.filter_map(report).collect();
-            let playlist =
-                playlist::render(rendition, spec.part_target_ticks(rendition), &state.read(), &self.control, &reports);
-            let view = View {
-                progress: progress[id.0],
-                full: Rendered::new(playlist.full),
-                delta: playlist.delta.map(Rendered::new),
-            };
-            state.view.send_replace(Some(Arc::new(view)));
+            let view = self.shared.render(id.0, &self.control, &progress);
+            self.shared.renditions[id.0].view.send_replace(Some(Arc::new(view)));
         }
         if !self.shared.live.load(Relaxed) && self.may_go_live() {
             self.shared.live.store(true, Relaxed);
@@ -262,25 +248,34 @@ impl Broadcast {
         tracing::info!(room = %self.shared.spec.room, epoch = %self.shared.spec.epoch, "broadcast has ended");
     }
 
-    async fn finish_recording(mut self) -> Summary {
+    /// Completes the recording, and sees to it that the memory is released later.
+    async fn finish(mut self) -> Summary {
+        let mut in_store = InStore::default();
         if let Some(recorder) = self.recorder.take() {
-            let master = master::render(&self.shared.spec, &self.codecs, "");
-            let playlists = recorder.finish(master).await;
-            let rendered = playlists.into_iter().map(Rendered::new).collect();
-            *self.shared.recording.write().unwrap_or_else(PoisonError::into_inner) = rendered;
+            let multivariant = master::render(&self.shared.spec, &self.codecs, ServedFrom::Broadcast);
+            let finished = recorder.finish(multivariant).await;
+            in_store = InStore::of(&finished);
+            (self.summary.stored, self.summary.store_failed) = (finished.stored, finished.failed);
+            let playlists = finished.playlists.into_iter().map(Rendered::new).collect();
+            *self.shared.recorded.write().unwrap_or_else(PoisonError::into_inner) = Recorded::Held(playlists);
         }
         self.shared.finished.store(true, Relaxed);
-        self.summary.stored = self.shared.store_counters.stored.load(Relaxed);
-        self.summary.store_failed = self.shared.store_counters.failed.load(Relaxed);
+        let delay = release::delay(&self.shared.spec, &self.config);
+        let releasing = release::after(delay, Arc::downgrade(&self.shared), in_store, self.control);
+        self.shared.lingering.lock().unwrap_or_else(PoisonError::into_inner).spawn(releasing);
         self.summary
     }
 }
 
-/// The part before `next`.
-fn last_before(next: Position, parts_per_segment: u32) -> Option<Position> {
-    match (next.msn, next.part) {
-        (0, 0) => None,
-        (msn, 0) => Some(Position { msn: msn - 1, part: parts_per_segment - 1 }),
-        (msn, part) => Some(Position { msn, part: part - 1 }),
+/// A segment of the window, as it is recorded.
+fn to_record(segment: Segment, control: &Control, timescale: u32) -> Completed {
+    Completed {
+        msn: segment.msn,
+        start: segment.start,
+        starts_at: playlist::instant(control.programme_zero_utc_ms, segment.start, timescale),
+        duration: segment.duration,
+        map: segment.map,
+        discontinuity: segment.discontinuity,
+        bytes: segment.bytes,
     }
 }

@@ -17,8 +17,8 @@ use crate::cmaf::{self, Codec};
 use crate::delivery::{
     AUDIO_TIMESCALE, AccessUnit, BroadcastSpec, CodecConfig, Delivery, RenditionId, VIDEO_TIMESCALE,
 };
-use crate::grid::Grid;
-use crate::segmenter::{Cut, Dropped, Segmenter};
+use crate::live::grid::Grid;
+use crate::live::segmenter::{Cut, Dropped, Segmenter};
 
 /// Units kept while there is no anchor yet; the oldest go first.
 const EARLY_UNITS_MAX: usize = 256;

@@ -6,7 +6,7 @@ const V1: RenditionId = RenditionId(1);
 struct Rig {
     programme: Programme,
     /// By rendition: (position, is a gap, map, discontinuity).
-    cuts: [Vec<(crate::grid::Position, bool, Option<u32>, bool)>; 3],
+    cuts: [Vec<(crate::object::Position, bool, Option<u32>, bool)>; 3],
 }
 
 impl Rig {

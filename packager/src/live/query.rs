@@ -2,10 +2,13 @@
 //!
 //! Pure, and safe on any input. Other parameters (tokens) are ignored.
 
+// `fuzz` compiles this file as a public module of its own.
+#![allow(unreachable_pub)]
+
 /// Longest query that is looked at, bytes.
 const QUERY_BYTES_MAX: usize = 8192;
 
-/// What a request asks of a media playlist.
+/// The directives of a request for a media playlist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlaylistQuery {
     /// `_HLS_msn`.

@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use crate::delivery::{BroadcastSpec, RenditionSpec};
-use crate::window::{Segment, Window};
+use crate::live::window::{Segment, Window};
+use crate::object::{Object, Position};
 
 /// What is the same in every media playlist of a broadcast.
 #[derive(Clone, Debug)]
@@ -15,8 +16,10 @@ pub struct Control {
     pub target_duration_seconds: u32,
     /// PART-HOLD-BACK, seconds.
     pub part_hold_back_seconds: f64,
-    /// UTC of tick 0, milliseconds.
+    /// UTC of tick 0, milliseconds since the Unix epoch.
     pub programme_zero_utc_ms: i64,
+    /// Whether the parts near the live edge are listed, as they are while they can be fetched.
+    pub lists_parts: bool,
 }
 
 impl Control {
@@ -27,6 +30,7 @@ impl Control {
             // Against the PART-TARGETs as they are printed, rounded up.
             part_hold_back_seconds: round_up(round_up(spec.part_target_seconds_max()) * hold_back_parts),
             programme_zero_utc_ms,
+            lists_parts: true,
         }
     }
 }
@@ -37,7 +41,7 @@ pub struct Report {
     /// Its name.
     pub name: String,
     /// Its last part.
-    pub last: crate::grid::Position,
+    pub last: Position,
 }
 
 /// A playlist in both forms.
@@ -79,24 +83,20 @@ pub fn render(
             timescale,
             control,
             map != segment.map,
-            segment.start + segment.duration > parts_after,
+            control.lists_parts && segment.start + segment.duration > parts_after,
         );
         map = segment.map;
     }
     if window.progress().ended {
         recent.push_str("#EXT-X-ENDLIST\n");
     } else {
-        let next = window.progress().next;
-        let _ =
-            writeln!(recent, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}/{}.{}.m4s\"", rendition.name, next.msn, next.part);
+        let next = Object::Part { rendition: &rendition.name, at: window.progress().next };
+        let _ = writeln!(recent, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{next}\"");
     }
     for report in reports {
-        let (name, last) = (&report.name, report.last);
-        let _ = writeln!(
-            recent,
-            "#EXT-X-RENDITION-REPORT:URI=\"{name}.m3u8\",LAST-MSN={},LAST-PART={}",
-            last.msn, last.part
-        );
+        let (other, last) = (Object::Playlist { rendition: &report.name }, report.last);
+        let _ =
+            writeln!(recent, "#EXT-X-RENDITION-REPORT:URI=\"{other}\",LAST-MSN={},LAST-PART={}", last.msn, last.part);
     }
     let delta = (skipped > 0).then(|| format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n{recent}"));
     Playlist { full: format!("{head}{old}{recent}"), delta }
@@ -124,13 +124,13 @@ fn write_segment(
     new_map: bool,
     with_parts: bool,
 ) {
-    let (name, msn) = (&rendition.name, segment.msn);
+    let (rendition, msn) = (rendition.name.as_str(), segment.msn);
     let seconds = |ticks: u64| ticks as f64 / f64::from(timescale);
     if segment.discontinuity {
         text.push_str("#EXT-X-DISCONTINUITY\n");
     }
     if let (true, Some(map)) = (new_map, segment.map) {
-        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{name}/init-{map}.mp4\"");
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", Object::Init { rendition, map });
     }
     let _ = writeln!(
         text,
@@ -138,19 +138,19 @@ fn write_segment(
         date_time(control.programme_zero_utc_ms, segment.start, timescale)
     );
     if with_parts {
-        for (at, part) in segment.parts.iter().enumerate() {
+        for (index, part) in segment.parts.iter().enumerate() {
             let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
             let gap = if part.bytes.is_none() { ",GAP=YES" } else { "" };
             let duration = seconds(part.duration);
-            let _ =
-                writeln!(text, "#EXT-X-PART:DURATION={duration:.5},URI=\"{name}/{msn}.{at}.m4s\"{independent}{gap}");
+            let uri = Object::Part { rendition, at: Position { msn, part: index as u32 } };
+            let _ = writeln!(text, "#EXT-X-PART:DURATION={duration:.5},URI=\"{uri}\"{independent}{gap}");
         }
     }
     if segment.complete {
         if segment.has_gap() {
             text.push_str("#EXT-X-GAP\n");
         }
-        let _ = writeln!(text, "#EXTINF:{:.5},\n{name}/{msn}.m4s", seconds(segment.duration));
+        let _ = writeln!(text, "#EXTINF:{:.5},\n{}", seconds(segment.duration), Object::Segment { rendition, msn });
     }
 }
 

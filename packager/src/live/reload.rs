@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use crate::delivery::BroadcastSpec;
-use crate::grid::Position;
-use crate::query::{PlaylistQuery, QueryError};
-use crate::window::Progress;
+use crate::live::query::{PlaylistQuery, QueryError};
+use crate::live::window::RenditionProgress;
+use crate::object::Position;
 
 /// What the rules need to know of the broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// Parts in a whole segment.
     pub parts_per_segment: u32,
     /// Advance Part Limit, parts.
@@ -22,7 +22,7 @@ pub struct Rules {
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reload {
+pub(crate) enum Reload {
     /// Answer with the playlist as it stands, or its delta.
     Answer {
         /// A delta update is wanted (there may be none; the full playlist is always right).
@@ -38,7 +38,7 @@ pub enum Reload {
 
 impl Rules {
     /// The rules of a broadcast.
-    pub fn new(spec: &BroadcastSpec) -> Self {
+    pub(crate) fn new(spec: &BroadcastSpec) -> Self {
         // Shorter parts may be asked for further ahead: three seconds' worth.
         let part_seconds = spec.part_target_seconds_max();
         let parts_ahead_max = if part_seconds < 1.0 { (3.0 / part_seconds).ceil() as u64 } else { 3 };
@@ -50,7 +50,7 @@ impl Rules {
     }
 
     /// Decides on a request that has waited for `waited` already.
-    pub fn decide(&self, at: Progress, query: &PlaylistQuery, waited: Duration) -> Reload {
+    pub(crate) fn decide(&self, at: RenditionProgress, query: &PlaylistQuery, waited: Duration) -> Reload {
         let answer = Reload::Answer { delta: query.skip && !at.ended };
         let Some(msn) = query.msn else { return answer };
         if at.ended {
@@ -83,8 +83,8 @@ mod tests {
     use super::*;
     use crate::testing::spec;
 
-    fn at(msn: u64, part: u32) -> Progress {
-        Progress { next: Position { msn, part }, ended: false }
+    fn at(msn: u64, part: u32) -> RenditionProgress {
+        RenditionProgress { next: Position { msn, part }, ended: false }
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn after_the_end_directives_are_ignored() {
-        let ended = Progress { ended: true, ..at(10, 0) };
+        let ended = RenditionProgress { ended: true, ..at(10, 0) };
         let query = PlaylistQuery::parse("_HLS_msn=99&_HLS_part=1&_HLS_skip=YES").unwrap();
         assert_eq!(Rules::new(&spec()).decide(ended, &query, Duration::ZERO), Reload::Answer { delta: false });
     }

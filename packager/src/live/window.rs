@@ -11,8 +11,8 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use crate::delivery::{BroadcastSpec, RenditionSpec};
-use crate::grid::Position;
-use crate::segmenter::Cut;
+use crate::live::segmenter::Cut;
+use crate::object::Position;
 
 /// One part in the window.
 #[derive(Clone, Debug)]
@@ -55,11 +55,16 @@ impl Segment {
 
 /// Where a rendition stands: all that a blocking request needs to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct RenditionProgress {
     /// The first part that has not been published.
     pub next: Position,
     /// EXT-X-ENDLIST.
     pub ended: bool,
+}
+
+/// How much a playlist lists, seconds: what is configured, but never under six target durations.
+pub(crate) fn listed_seconds(spec: &BroadcastSpec, playlist_seconds: u32) -> u32 {
+    playlist_seconds.max(6 * spec.target_duration_seconds())
 }
 
 /// A rendition's window.
@@ -79,7 +84,7 @@ pub struct Window {
 impl Window {
     /// An empty window that lists `playlist_seconds`, but never under six target durations.
     pub fn new(spec: &BroadcastSpec, rendition: &RenditionSpec, playlist_seconds: u32) -> Self {
-        let seconds = playlist_seconds.max(6 * spec.target_duration_seconds());
+        let seconds = listed_seconds(spec, playlist_seconds);
         Self {
             timescale: rendition.timescale(),
             parts_per_segment: spec.parts_per_segment(),
@@ -147,14 +152,14 @@ impl Window {
     }
 
     /// Where it stands.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> RenditionProgress {
         let next = self.segments.back().map_or(Position::default(), |last| {
             if last.complete {
                 return Position { msn: last.msn + 1, part: 0 };
             }
             Position { msn: last.msn, part: last.parts.len() as u32 }
         });
-        Progress { next, ended: self.ended }
+        RenditionProgress { next, ended: self.ended }
     }
 
     /// The segments in the playlist, oldest first; the last may be growing.
@@ -187,10 +192,11 @@ impl Window {
         self.segments.back().map(|last| last.start + last.duration)
     }
 
-    /// Bytes of media in memory.
-    pub fn bytes_held(&self) -> usize {
-        let parts = self.segments.iter().flat_map(|segment| &segment.parts);
-        parts.filter_map(|part| part.bytes.as_ref()).map(Bytes::len).sum()
+    /// Lets all bytes go. Afterwards no segment is listed.
+    pub fn release(&mut self) {
+        self.segments.clear();
+        self.inits.clear();
+        self.unlisted = 0;
     }
 
     fn find(&self, msn: u64) -> Option<&Segment> {
