@@ -8,16 +8,21 @@ pub mod signalling {
     pub mod sdpfrag;
 }
 
-/// `interactive_sfu::media`.
-#[path = "../../interactive-sfu/src/media"]
+// `signalling` takes plain types of the plane: here they come from the same source.
+extern crate self as plane;
+pub use transport::association::{DtlsRole, Fingerprint, MESSAGE_BYTES_MAX};
+
+/// `plane::media`.
+#[path = "../../interactive-sfu/plane/src/media"]
 pub mod media {
     pub mod rtcp;
     pub mod rtp;
 }
 
-/// `interactive_sfu::transport`.
-#[path = "../../interactive-sfu/src/transport"]
+/// `plane::transport`.
+#[path = "../../interactive-sfu/plane/src/transport"]
 pub mod transport {
+    pub mod association;
     pub mod framing;
     pub mod hello;
     pub mod profile;

@@ -32,7 +32,7 @@ fn check(offer: &RemoteDescription, sections: Vec<NegotiatedSection>) {
     let ice = IceCredentials::new("abcd", "0123456789012345678901").expect("valid");
     let candidates = host_candidates(&[([127, 0, 0, 1], 1).into()], &[]);
     let fingerprint = Fingerprint([0; 32]);
-    let setup = offer.setup.our_role().setup();
+    let setup = offer.setup.our_role().into();
     let answer =
         LocalDescription { setup, session_id: 1, session_version: 1, ice, fingerprint, candidates, sections };
     let sdp = answer.to_sdp();

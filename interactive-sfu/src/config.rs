@@ -1,15 +1,11 @@
 //! What an operator sets of the SFU.
 
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
 
-use codec_headers::bounds::PictureBounds;
 use serde::{Deserialize, Serialize};
 
-/// Threads that carry media, at most: a port each.
-const SHARDS_MAX: u16 = 128;
-
-/// Settings of the SFU. Every field has a default.
+/// Settings of the SFU. Every field has a default. The plane's are among them ([`Config::plane`]): a nested section would
+/// change the keys that operators write, and serde's `flatten` would lose the key in what is said of a wrong value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -108,7 +104,6 @@ impl Default for Config {
 impl Config {
     /// Refuses what cannot work, in a sentence that names the key.
     pub fn validate(&self) -> Result<(), String> {
-        let shards = self.shard_count();
         let within = |key: &str, value: u32, least: u32, most: u32| {
             if (least..=most).contains(&value) {
                 Ok(())
@@ -116,18 +111,10 @@ impl Config {
                 Err(format!("{key} is {value}; it must be {least} to {most}"))
             }
         };
-        for (key, addresses) in [("addresses", &self.addresses), ("announced_addresses", &self.announced_addresses)] {
-            if let Some(bad) = addresses.iter().find(|a| a.is_unspecified() || a.is_multicast()) {
-                return Err(format!("{key} names {bad}, which no peer can reach: give the interface's own address"));
-            }
+        if let Some(bad) = self.announced_addresses.iter().find(|a| a.is_unspecified() || a.is_multicast()) {
+            return Err(format!("announced_addresses names {bad}, which no peer can reach"));
         }
-        if shards > SHARDS_MAX {
-            return Err(format!("shards is {shards}; it must be at most {SHARDS_MAX}"));
-        }
-        if self.port != 0 && self.port.checked_add(shards - 1).is_none() {
-            return Err(format!("port is {}; {shards} ports from there do not fit below 65536", self.port));
-        }
-        within("socket_buffer_bytes", self.socket_buffer_bytes, 64 << 10, 64 << 20)?;
+        self.plane().validate()?;
         within("sessions_max", self.sessions_max, 1, 1_000_000)?;
         within("pending_sessions_max", self.pending_sessions_max, 1, 1_000_000)?;
         within("sessions_per_identity_max", self.sessions_per_identity_max, 1, 100_000)?;
@@ -136,34 +123,25 @@ impl Config {
         within("listed_max", self.listed_max, 0, 100_000)?;
         within("tracks_per_participant_max", self.tracks_per_participant_max, 1, 32)?;
         within("resume_ms_max", self.resume_ms_max, 1000, 600_000)?;
-        within("publishers_per_room_max", self.publishers_per_room_max, 1, 1000)?;
-        within("join_ms_max", self.join_ms_max, 1000, 120_000)?;
-        within("silence_ms_max", self.silence_ms_max, 2000, 600_000)?;
-        within("publish_bits_per_second_max", self.publish_bits_per_second_max, 100_000, 100_000_000)?;
-        within("picture_pixels_max", self.picture_pixels_max, 128 * 128, u32::MAX)?;
-        within("picture_side_max", self.picture_side_max, 128, 65_536)?;
-        within("pictures_per_second_max", self.pictures_per_second_max, 5, 100_000)?;
-        within("keyframe_interval_ms_min", self.keyframe_interval_ms_min, 50, 10_000)
+        within("publishers_per_room_max", self.publishers_per_room_max, 1, 1000)
     }
 
-    /// What may be forwarded.
-    pub(crate) fn picture_bounds(&self) -> PictureBounds {
-        PictureBounds {
-            pixels_max: self.picture_pixels_max,
-            side_max: self.picture_side_max,
-            per_second_max: self.pictures_per_second_max,
-        }
-    }
-
-    /// Media threads: what is set, or the cores this process may use.
-    pub fn shard_count(&self) -> u16 {
-        match self.shards {
-            0 => std::thread::available_parallelism()
-                .map_or(1, NonZeroUsize::get)
-                .min(usize::from(SHARDS_MAX))
-                .try_into()
-                .unwrap_or(1),
-            n => n,
+    /// The plane's settings.
+    pub(crate) fn plane(&self) -> plane::Config {
+        plane::Config {
+            addresses: self.addresses.clone(),
+            port: self.port,
+            shards: self.shards,
+            pin_shards: self.pin_shards,
+            tcp: self.tcp,
+            socket_buffer_bytes: self.socket_buffer_bytes,
+            join_ms_max: self.join_ms_max,
+            silence_ms_max: self.silence_ms_max,
+            publish_bits_per_second_max: self.publish_bits_per_second_max,
+            picture_pixels_max: self.picture_pixels_max,
+            picture_side_max: self.picture_side_max,
+            pictures_per_second_max: self.pictures_per_second_max,
+            keyframe_interval_ms_min: self.keyframe_interval_ms_min,
         }
     }
 }
@@ -171,6 +149,11 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_plane() {
+        assert_eq!(Config::default().plane(), plane::Config::default());
+    }
 
     #[test]
     fn each_impossible_setting_is_refused_by_name() {

@@ -1,4 +1,4 @@
-//! Who sees and hears whom: rooms, WHIP, WHEP, and the WebRTC media plane behind them.
+//! Who sees and hears whom: rooms, WHIP, WHEP and LiveKit's protocol, above the media plane (crate `plane`).
 //!
 //! Knows no HLS, no SQL, no GStreamer and no HTTP server: `api` holds the routes and calls [`Sfu`].
 
@@ -7,15 +7,11 @@ mod connection;
 pub mod control;
 mod error;
 mod ids;
-pub mod media;
 mod metrics;
-mod pending;
 mod room;
 mod sfu;
-mod shard;
 pub mod signalling;
 mod start;
-pub mod transport;
 
 pub use config::Config;
 pub use connection::Connection;
@@ -23,5 +19,5 @@ pub use control::{
     Client, ConnectRequest, Event, JoinRequest, Joined, Notice, NoticeKind, Patched, SessionId, SfuError, Speaker,
 };
 pub use error::StartError;
+pub use plane::Network;
 pub use sfu::Sfu;
-pub use transport::network::Network;

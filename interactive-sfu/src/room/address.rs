@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use plane::LocalIce;
+
 use crate::config::Config;
 use crate::signalling::sdp::{
     Candidate, DtlsRole, Fingerprint, IceCredentials, LocalDescription, NegotiatedSection, host_candidates,
 };
 use crate::signalling::sdpfrag::restart_answer;
-use crate::transport::ice::LocalIce;
 
 /// Where one shard is reached.
 pub(crate) struct ShardCandidates {
@@ -54,7 +55,7 @@ impl OurEnd {
         sections: Vec<NegotiatedSection>,
     ) -> String {
         let answer = LocalDescription {
-            setup: role.setup(),
+            setup: role.into(),
             session_id: u64::from(rand::random::<u32>()),
             session_version: 1,
             ice: ice.into(),

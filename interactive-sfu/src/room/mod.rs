@@ -9,7 +9,6 @@ pub(crate) mod member;
 pub(crate) mod now;
 mod participants;
 mod place;
-pub(crate) mod report;
 mod sections;
 mod session;
 #[cfg(test)]

@@ -87,9 +87,9 @@ mod tests {
 
     use super::*;
     use crate::control::SessionId;
-    use crate::ids::{PeerId, TrackId};
     use crate::room::sections::OnStage;
     use crate::signalling::sdp::Codec;
+    use plane::{PeerId, TrackId};
 
     fn session(serial: u32, identity: &str, kind: Kind) -> Session {
         Session {

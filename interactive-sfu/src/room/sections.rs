@@ -4,9 +4,9 @@
 //! gets the speakers in order of their joining, one pair of sections each. A section keeps its speaker as long as there
 //! is one: when somebody leaves, only their sections change, and whoever waited takes them. Pure.
 
-use crate::ids::TrackId;
-use crate::media::codec::VideoCodec;
-use crate::shard::inbox::Source;
+use codec_headers::VideoCodec;
+use plane::{Source, TrackId};
+
 use crate::signalling::sdp::{Codec, NegotiatedSection, OfferedCodec, match_codec};
 
 /// A track on stage.

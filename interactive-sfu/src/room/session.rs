@@ -2,11 +2,10 @@
 
 use std::time::SystemTime;
 
+use plane::{NewSection, NewTrack, PeerId, Ticket, TrackId};
+
 use super::sections::{MediaTrack, OnStage, SectionSlot};
 use crate::control::{SessionId, SfuError};
-use crate::ids::{PeerId, TrackId};
-use crate::pending::Ticket;
-use crate::shard::inbox::{NewSection, NewTrack};
 use crate::signalling::sdp::{
     Direction, Extension, Msid, NegotiatedSection, PublishPolicy, RemoteDescription, RemoteSection, SdpError,
     SectionKind, SendStream, SubscribePolicy, negotiate_publish, negotiate_subscribe,

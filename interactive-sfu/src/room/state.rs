@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use livekit_protocol as proto;
+use plane::{PeerId, Pending, TrackId};
 use prost::Message as _;
 use tokio::sync::broadcast;
 
@@ -15,9 +16,7 @@ use super::participants::{info, participant_sid, tracks};
 use super::sections::{MediaTrack, OnStage};
 use super::session::{Kind, Session};
 use crate::control::{Notice, NoticeKind, SessionId, SfuError, Speaker};
-use crate::ids::{PeerId, TrackId};
-use crate::media::loudness::level;
-use crate::pending::Pending;
+use crate::signalling::livekit::info::loudness_level;
 
 /// Notices that a slow receiver may be behind.
 const NOTICES: usize = 4096;
@@ -490,7 +489,7 @@ impl State {
         let speaking = self.performers_of(room).filter(|member| member.loudness > 0);
         let info = |member: &Member| proto::SpeakerInfo {
             sid: member.sid.clone(),
-            level: level(member.loudness),
+            level: loudness_level(member.loudness),
             active: true,
         };
         speaking.map(info).collect()

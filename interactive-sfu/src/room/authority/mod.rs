@@ -14,6 +14,7 @@ use std::time::Instant;
 use access::Keys;
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::{DisconnectReason, ParticipantInfo};
+use plane::{Data, Expected, Handle, Limit, NewPeer, Order, PeerId, TrackId, local_ice};
 use tokio::sync::broadcast;
 
 use super::address::OurEnd;
@@ -27,13 +28,8 @@ use super::state::State;
 use crate::config::Config;
 use crate::control::{Event, JoinRequest, Joined, Notice, Patched, SessionId, SfuError, Speaker};
 use crate::ids::random_text;
-use crate::ids::{PeerId, TrackId};
-use crate::media::layers::Limit;
-use crate::shard::inbox::{Inboxes, NewPeer, Order};
 use crate::signalling::sdp::{NegotiatedSection, RemoteDescription};
 use crate::signalling::sdpfrag::SdpFragment;
-use crate::transport::dtls::{Data, Dtls, Expected, Task};
-use crate::transport::ice::local_ice;
 
 /// Events that a slow receiver may be behind.
 const EVENTS: usize = 1024;
@@ -45,8 +41,7 @@ pub(crate) struct Authority {
     state: Mutex<State>,
     config: Arc<Config>,
     keys: Keys,
-    inboxes: Inboxes,
-    dtls: Dtls,
+    plane: Handle,
     our_end: OurEnd,
     events: broadcast::Sender<Event>,
 }
@@ -61,17 +56,10 @@ struct Opening {
 }
 
 impl Authority {
-    pub(crate) fn new(
-        config: Arc<Config>,
-        keys: Keys,
-        inboxes: Inboxes,
-        dtls: Dtls,
-        our_end: OurEnd,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(config: Arc<Config>, keys: Keys, plane: Handle, our_end: OurEnd, now: Instant) -> Self {
         let state = Mutex::new(State::new(our_end.shards.len(), now));
         let (events, _) = broadcast::channel(EVENTS);
-        Self { state, config, keys, inboxes, dtls, our_end, events }
+        Self { state, config, keys, plane, our_end, events }
     }
 
     pub(in crate::room) fn lock(&self) -> MutexGuard<'_, State> {
@@ -171,8 +159,9 @@ impl Authority {
         let Opening { request, new, kind, negotiated, now } = opening;
         let (peer, ice) = (new.id, new.ice.clone());
         let role = offer.setup.our_role();
-        self.dtls.tell(Task::Expect(peer, Expected { fingerprint: offer.fingerprint, role, data: Data::None }));
-        self.inboxes.order(peer.shard, Order::Add(Box::new(new)));
+        let expected = Expected { fingerprint: offer.fingerprint, role, data: Data::None };
+        self.plane.order(Order::Add(Box::new(new)));
+        self.plane.order(Order::Expect { peer, expected });
         let session = Session {
             id: SessionId::new(random_text(SESSION_ID_LEN)),
             peer,
@@ -217,7 +206,7 @@ impl Authority {
         let ice = local_ice(session.peer.serial);
         session.remote_ufrag = remote.ufrag.clone();
         session.etag = random_text(16);
-        self.inboxes.order(session.peer.shard, Order::RestartIce(session.peer, ice.clone()));
+        self.plane.order(Order::RestartIce { peer: session.peer, ice: ice.clone() });
         let fragment = self.our_end.restart(&ice, session.peer.shard, session.local, &session.transport_section);
         Ok(Patched::Restarted { etag: session.etag.clone(), fragment })
     }
@@ -228,10 +217,8 @@ impl Authority {
         if matches!(session.kind, Kind::Publish { .. }) {
             return Err(SfuError::UnknownSession);
         }
-        self.inboxes.order(
-            session.peer.shard,
-            Order::LimitLayer(session.peer, None, Limit { size: Some(size), ..Limit::default() }),
-        );
+        let limit = Limit { size: Some(size), ..Limit::default() };
+        self.plane.order(Order::LimitLayer { peer: session.peer, section: None, limit });
         Ok(())
     }
 
@@ -288,11 +275,6 @@ impl Authority {
             self.dismiss(&mut state, sid, DisconnectReason::ParticipantRemoved, Action::Disconnect);
         }
         !ids.is_empty() || !sids.is_empty()
-    }
-
-    /// How many there are.
-    pub(crate) fn shards(&self) -> u16 {
-        self.our_end.shards.len() as u16
     }
 
     /// Peers that shards still have.

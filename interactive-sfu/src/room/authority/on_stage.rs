@@ -1,6 +1,7 @@
 //! What follows when somebody comes or goes: who is on stage, and whom each viewer's sections carry.
 
 use livekit_protocol::participant_info::State as Presence;
+use plane::Order;
 
 use super::Authority;
 use crate::control::{Event, NoticeKind, SessionId};
@@ -8,7 +9,6 @@ use crate::room::participants::{info, tracks};
 use crate::room::sections::{assign, track_of};
 use crate::room::session::{Kind, Session};
 use crate::room::state::State;
-use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::{Outgoing, update};
 
 impl Authority {
@@ -70,7 +70,7 @@ impl Authority {
     pub(super) fn end(&self, state: &mut State, id: &SessionId, why: &'static str) {
         let Some(session) = state.sessions.get(id) else { return };
         tracing::debug!(session = id.as_str(), why, "ending a session");
-        self.inboxes.order(session.peer.shard, Order::Remove(session.peer));
+        self.plane.order(Order::Remove { peer: session.peer });
         self.forget(state, id);
     }
 
@@ -116,7 +116,7 @@ impl Authority {
             let attached = source.as_ref().map(|s| s.track);
             if attached != section.attached {
                 section.attached = attached;
-                self.inboxes.order(peer.shard, Order::Attach(peer, i, source.map(Box::new)));
+                self.plane.order(Order::Attach { peer, section: i, source: source.map(Box::new) });
             }
         }
     }

@@ -1,21 +1,18 @@
 //! What shards and the DTLS thread tell, and whom it concerns.
 
 use livekit_protocol::TrackSource;
+use plane::{Channel, Order, PeerId, Report, TrackId};
 
 use super::Authority;
-use crate::ids::{PeerId, TrackId};
 use crate::metrics;
 use crate::room::participants::participant_sid;
-use crate::room::report::Report;
 use crate::room::session::Kind;
 use crate::room::state::{Owner, State};
-use crate::shard::inbox::Order;
-use crate::transport::data::Channel;
 
 impl Authority {
     /// Who speaks is seen before others, wherever not everything fits.
     fn prefer(&self, picture: TrackId, speaks: bool) {
-        (0..self.shards()).for_each(|shard| self.inboxes.order(shard, Order::Prefer(picture, speaks)));
+        self.plane.order(Order::Prefer { track: picture, preferred: speaks });
     }
 
     /// What a shard says.
@@ -24,7 +21,7 @@ impl Authority {
         let state = &mut *state;
         let owner = |state: &State, peer: PeerId| state.by_serial.get(&peer.serial).cloned();
         match report {
-            Report::Connected(peer) => {
+            Report::Connected { peer } => {
                 metrics::joined();
                 match owner(state, peer) {
                     Some(Owner::Session(id)) => self.connected(state, &id),
@@ -32,7 +29,7 @@ impl Authority {
                     None => {}
                 }
             }
-            Report::Loudness(peer, step) => match owner(state, peer) {
+            Report::Loudness { peer, step } => match owner(state, peer) {
                 Some(Owner::Session(id)) => {
                     if let Some(session) = state.sessions.get(&id).filter(|session| !session.hidden) {
                         if let Kind::Publish { speaker, .. } = &session.kind {
@@ -52,17 +49,17 @@ impl Authority {
                 }
                 None => {}
             },
-            Report::Paused(peer, section, paused) => {
+            Report::Paused { peer, section, paused } => {
                 if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.tell_pause(state, &sid, section, paused);
                 }
             }
-            Report::Quality(peer, quality) => {
+            Report::Quality { peer, quality } => {
                 if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.path_changed(state, &sid, peer, quality);
                 }
             }
-            Report::Refused(peer, track, why) => match owner(state, peer) {
+            Report::Refused { peer, track, why } => match owner(state, peer) {
                 Some(Owner::Member(sid)) => self.refuse_pictures(state, &sid, track, why),
                 Some(Owner::Session(id)) => {
                     // WHIP has no words for it.
@@ -71,18 +68,18 @@ impl Authority {
                 }
                 None => {}
             },
-            Report::DataOpened(peer, Channel::Reliable) => {
+            Report::DataOpened { peer, channel: Channel::Reliable } => {
                 if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.data_opened(state, &sid, peer);
                 }
             }
-            Report::DataOpened(_, Channel::Lossy) => {}
-            Report::Data(peer, channel, message) => {
+            Report::DataOpened { channel: Channel::Lossy, .. } => {}
+            Report::Data { peer, channel, message } => {
                 if let Some(Owner::Member(sid)) = owner(state, peer) {
                     self.message(state, &sid, channel, message);
                 }
             }
-            Report::Gone(peer, why) => {
+            Report::Gone { peer, why } => {
                 metrics::left(why);
                 if let Some(n) = state.peers.get_mut(usize::from(peer.shard)) {
                     *n = n.saturating_sub(1);

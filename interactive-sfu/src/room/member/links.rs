@@ -2,10 +2,9 @@
 //!
 //! With two (`/rtc`) the server offers what it sends; on a single one (`/rtc/v1`) the client always offers. Pure.
 
-use crate::ids::PeerId;
-use crate::media::quality::Quality;
+use plane::{LocalIce, PeerId, Quality};
+
 use crate::signalling::sdp::DtlsRole;
-use crate::transport::ice::LocalIce;
 
 /// One peer connection.
 pub(crate) struct Link {

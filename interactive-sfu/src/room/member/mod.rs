@@ -15,6 +15,7 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::signal_response::Message;
+use plane::Quality;
 use tokio::sync::mpsc;
 
 pub(crate) use asked::rank;
@@ -23,7 +24,6 @@ pub(crate) use links::{Link, Links};
 pub(crate) use uplink::{Backup, Refused, Track, Uplink};
 
 use crate::control::{SessionId, Speaker};
-use crate::media::quality::Quality;
 use crate::room::sections::OnStage;
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;

@@ -4,11 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 
-use mio::{Poll, Waker};
-
-use crate::ids::{PeerId, TrackId};
-use crate::shard::inbox::{Inbox, Inboxes, Order};
-use crate::transport::dtls::{Dtls, Task};
+use plane::{Handle, Order, PeerId, TrackId};
 
 /// A section on which a peer is sent something.
 #[derive(Debug)]
@@ -32,51 +28,28 @@ pub(super) struct Peer {
     pub(super) dead: bool,
 }
 
-/// Every shard and the DTLS thread.
+/// Every thread of the plane.
 pub(super) struct Plane {
-    inboxes: Vec<Inbox>,
-    tasks: Receiver<Task>,
+    orders: Receiver<Order>,
     /// By serial.
     pub(super) peers: BTreeMap<u32, Peer>,
     /// What no media plane could carry out.
     pub(super) faults: Vec<String>,
-    /// Orders and tasks since this was last taken.
+    /// Orders since this was last taken.
     pub(super) taken: usize,
-    /// Keeps the wakers alive.
-    _polls: Vec<Poll>,
 }
 
 impl Plane {
-    pub(super) fn new(shards: usize) -> (Self, Inboxes, Dtls) {
-        let polls: Vec<Poll> = (0..shards).map(|_| Poll::new().unwrap()).collect();
-        let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), mio::Token(0)).unwrap()).collect();
-        let (inboxes, ends) = Inboxes::new(wakers);
-        let (dtls, tasks) = Dtls::to_nobody();
-        let plane = Self { inboxes: ends, tasks, peers: BTreeMap::new(), faults: Vec::new(), taken: 0, _polls: polls };
-        (plane, inboxes, dtls)
+    pub(super) fn new() -> (Self, Handle) {
+        let (handle, orders) = Handle::detached();
+        (Self { orders, peers: BTreeMap::new(), faults: Vec::new(), taken: 0 }, handle)
     }
 
     /// Carries out what was ordered.
     pub(super) fn take_orders(&mut self) {
-        for shard in 0..self.inboxes.len() {
-            while let Some(order) = self.inboxes[shard].order() {
-                self.taken += 1;
-                self.carry_out(order);
-            }
-        }
-        while let Ok(task) = self.tasks.try_recv() {
+        while let Ok(order) = self.orders.try_recv() {
             self.taken += 1;
-            match task {
-                Task::Expect(id, _) => self.with(id, "expected", |peer, _| peer.expected = true),
-                Task::Send(id, ..) => self.with(id, "sent a message", |peer, faults| {
-                    if !peer.connected {
-                        faults.push(format!("a message for {id:?}, which is not connected"));
-                    }
-                }),
-                Task::Reachable(_) | Task::Datagram(..) | Task::Close(_) | Task::Stop => {
-                    self.faults.push("a task that is not the authority's".into());
-                }
-            }
+            self.carry_out(order);
         }
     }
 
@@ -105,20 +78,20 @@ impl Plane {
                     self.faults.push(format!("added twice: {:?}", new.id));
                 }
             }
-            Order::Remove(id) => self.with(id, "removed", |peer, _| peer.removed = true),
-            Order::RestartIce(id, _) => self.with(id, "ICE restarted", |_, _| {}),
-            Order::Attach(id, at, source) => {
+            Order::Remove { peer: id } => self.with(id, "removed", |peer, _| peer.removed = true),
+            Order::RestartIce { peer: id, .. } => self.with(id, "ICE restarted", |_, _| {}),
+            Order::Attach { peer: id, section: at, source } => {
                 self.with(id, "attached", |peer, faults| match peer.sections.get_mut(at) {
                     Some(section) => section.attached = source.map(|source| source.track),
                     None => faults.push(format!("attached to section {at} of {id:?}, which has none")),
                 })
             }
-            Order::LimitLayer(id, at, _) => self.with(id, "limited", |peer, faults| {
+            Order::LimitLayer { peer: id, section: at, .. } => self.with(id, "limited", |peer, faults| {
                 if at.is_some_and(|at| at >= peer.sections.len()) {
                     faults.push(format!("limited section {at:?} of {id:?}, which has none"));
                 }
             }),
-            Order::SetSection(id, at, new) => self.with(id, "given a section", |peer, faults| {
+            Order::SetSection { peer: id, section: at, new } => self.with(id, "given a section", |peer, faults| {
                 if peer.sections.iter().any(|section| section.ssrc == new.ssrc) {
                     faults.push(format!("SSRC {} of {id:?} is used twice", new.ssrc));
                 }
@@ -130,29 +103,32 @@ impl Plane {
                     None => faults.push(format!("section {at} of {id:?} leaves a hole")),
                 }
             }),
-            Order::AddTrack(id, track) => self.with(id, "given a track", |peer, faults| {
+            Order::AddTrack { peer: id, track } => self.with(id, "given a track", |peer, faults| {
                 if !peer.tracks.insert(track.id.0) {
                     faults.push(format!("track {:?} of {id:?} is added twice", track.id));
                 }
             }),
-            Order::RemoveTrack(id, track) => self.with(id, "deprived of a track", |peer, faults| {
+            Order::RemoveTrack { peer: id, track } => self.with(id, "deprived of a track", |peer, faults| {
                 if !peer.tracks.remove(&track.0) {
                     faults.push(format!("track {track:?} of {id:?} is removed, but not there"));
                 }
             }),
-            Order::Mute(id, track, _) => self.with(id, "muted", |peer, faults| {
+            Order::Mute { peer: id, track, .. } => self.with(id, "muted", |peer, faults| {
                 if !peer.tracks.contains(&track.0) {
                     faults.push(format!("track {track:?} of {id:?} is muted, but not there"));
                 }
             }),
-            Order::Prefer(..) => {}
-            Order::Datagram(..)
-            | Order::Keys(..)
-            | Order::Closed(_)
-            | Order::Forget(_)
-            | Order::Follow(..)
-            | Order::WantKeyframe(..)
-            | Order::Stop => self.faults.push("an order that is not the authority's".into()),
+            Order::Prefer { .. } => {}
+            Order::Expect { peer: id, .. } => self.with(id, "expected", |peer, _| peer.expected = true),
+            Order::Send { to, .. } => {
+                for id in to.iter().copied() {
+                    self.with(id, "sent a message", |peer, faults| {
+                        if !peer.connected {
+                            faults.push(format!("a message for {id:?}, which is not connected"));
+                        }
+                    });
+                }
+            }
         }
     }
 

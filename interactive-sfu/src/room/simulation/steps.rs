@@ -6,6 +6,7 @@ use access::{Grants, nobody};
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
+use plane::{Channel, PeerId, Quality, Report};
 use prost::Message as _;
 
 use super::Step;
@@ -13,10 +14,6 @@ use super::client::{Client, Line};
 use super::descriptions;
 use super::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
 use crate::control::{Client as About, ConnectRequest, JoinRequest};
-use crate::ids::PeerId;
-use crate::media::quality::Quality;
-use crate::room::report::Report;
-use crate::transport::data::Channel;
 
 impl World {
     pub(super) fn take(&mut self, step: &Step) {
@@ -206,19 +203,23 @@ impl World {
             }
             Step::Loudness(n, step) => {
                 let Some(id) = self.some_peer(n) else { return };
-                self.authority.report(Report::Loudness(id, step % 9));
+                self.authority.report(Report::Loudness { peer: id, step: step % 9 });
                 let quality = [Quality::Poor, Quality::Good, Quality::Excellent][usize::from(step % 3)];
-                self.authority.report(Report::Quality(id, quality));
-                self.authority.report(Report::Paused(id, usize::from(step % 4), step % 2 == 0));
+                self.authority.report(Report::Quality { peer: id, quality });
+                self.authority.report(Report::Paused {
+                    peer: id,
+                    section: usize::from(step % 4),
+                    paused: step % 2 == 0,
+                });
                 // Nobody's, and one that has no such section.
                 let nobody = PeerId { shard: 1, serial: u32::MAX };
-                self.authority.report(Report::Loudness(nobody, step % 9));
-                self.authority.report(Report::Paused(id, usize::MAX, true));
+                self.authority.report(Report::Loudness { peer: nobody, step: step % 9 });
+                self.authority.report(Report::Paused { peer: id, section: usize::MAX, paused: true });
             }
             Step::OpenData(n) => {
                 let connected = |id: &PeerId| self.plane.peers[&id.serial].connected;
                 let Some(id) = self.some_peer(n).filter(connected) else { return };
-                self.authority.report(Report::DataOpened(id, Channel::Reliable));
+                self.authority.report(Report::DataOpened { peer: id, channel: Channel::Reliable });
             }
             Step::Message(n) => {
                 let connected = |id: &PeerId| self.plane.peers[&id.serial].connected;
@@ -227,8 +228,8 @@ impl World {
                 let packet =
                     proto::DataPacket { value: Some(proto::data_packet::Value::User(user)), ..Default::default() };
                 let channel = if n % 2 == 0 { Channel::Reliable } else { Channel::Lossy };
-                self.authority.report(Report::Data(id, channel, packet.encode_to_vec().into()));
-                self.authority.report(Report::Data(id, channel, Bytes::from_static(&[0xff])));
+                self.authority.report(Report::Data { peer: id, channel, message: packet.encode_to_vec().into() });
+                self.authority.report(Report::Data { peer: id, channel, message: Bytes::from_static(&[0xff]) });
             }
             Step::Wait(ms) => self.wait(ms.into()),
             Step::SetClock(seconds) => {

@@ -1,11 +1,12 @@
 //! Everybody there is, and what each step does.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use access::Keys;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
+use plane::{PeerId, Report};
 
 use super::Step;
 use super::checks::Compared;
@@ -13,13 +14,10 @@ use super::client::Client;
 use super::plane::Plane;
 use crate::config::Config;
 use crate::control::SessionId;
-use crate::ids::PeerId;
 use crate::room::address::{OurEnd, ShardCandidates};
 use crate::room::authority::Authority;
 use crate::room::now::Now;
-use crate::room::report::Report;
 use crate::signalling::sdp::Fingerprint;
-use crate::transport::dtls::Identity;
 
 const SHARDS: u16 = 2;
 pub(super) const ROOMS: [&str; 3] = ["a", "b", "c"];
@@ -42,11 +40,6 @@ pub(super) struct World {
     pub(super) counter: usize,
 }
 
-fn fingerprint() -> Fingerprint {
-    static MADE: OnceLock<Fingerprint> = OnceLock::new();
-    *MADE.get_or_init(|| Identity::generate().unwrap().fingerprint)
-}
-
 pub(super) fn choose<T>(from: &[T], n: u8) -> Option<usize> {
     (!from.is_empty()).then(|| usize::from(n) % from.len())
 }
@@ -67,11 +60,11 @@ impl World {
             resume_ms_max: RESUME_MS_MAX,
             ..Config::default()
         };
-        let (plane, inboxes, dtls) = Plane::new(SHARDS.into());
+        let (plane, handle) = Plane::new();
         let shards = (0..SHARDS).map(|_| ShardCandidates::new(&config, &config.addresses, 1)).collect();
-        let our_end = OurEnd { fingerprint: fingerprint(), shards };
+        let our_end = OurEnd { fingerprint: Fingerprint([7; 32]), shards };
         let now = Now { instant: Instant::now(), utc: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) };
-        let authority = Authority::new(Arc::new(config), Keys::new("k", "s"), inboxes, dtls, our_end, now.instant);
+        let authority = Authority::new(Arc::new(config), Keys::new("k", "s"), handle, our_end, now.instant);
         Self {
             authority,
             plane,
@@ -125,14 +118,14 @@ impl World {
         if let Some(peer) = self.plane.peers.get_mut(&id.serial) {
             peer.connected = true;
         }
-        self.authority.report(Report::Connected(id));
+        self.authority.report(Report::Connected { peer: id });
         true
     }
 
     pub(super) fn tell_gone(&mut self) -> bool {
         self.plane.take_orders();
         let Some(id) = self.plane.next_gone() else { return false };
-        self.authority.report(Report::Gone(id, "simulated"));
+        self.authority.report(Report::Gone { peer: id, why: "simulated" });
         true
     }
 

@@ -22,6 +22,11 @@ pub(crate) fn server() -> proto::ServerInfo {
     }
 }
 
+/// A participant's loudness, 0 to 1, from the plane's step.
+pub(crate) fn loudness_level(step: u8) -> f32 {
+    f32::from(step) / f32::from(plane::LOUDNESS_MAX)
+}
+
 /// What a token allows.
 pub(crate) fn permission(grants: &Grants) -> proto::ParticipantPermission {
     let sources: Vec<i32> = grants.can_publish_sources.iter().filter_map(|name| source(name)).map(i32::from).collect();

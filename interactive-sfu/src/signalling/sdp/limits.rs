@@ -1,7 +1,5 @@
 //! How much of anything a description may hold. Each bound is checked against what this server itself asks clients for.
 
-/// A message of a data channel, as descriptions of ours say (RFC 8841 §6).
-pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// A whole WHIP or WHEP offer, or a fragment.
 pub const OFFER_BYTES_MAX: usize = 64 * 1024;
 /// Sections that a LiveKit participant is sent media on at a time: sound and picture of 160 others. Further tracks stay

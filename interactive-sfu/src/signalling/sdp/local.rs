@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use plane::{Fingerprint, MESSAGE_BYTES_MAX};
+
 use super::candidate::Candidate;
-use super::limits::MESSAGE_BYTES_MAX;
 use super::negotiate::NegotiatedSection;
 use super::section::EXTMAP_ALLOW_MIXED;
-use super::types::{Direction, Fingerprint, IceCredentials, Msid, SendStream, Setup};
+use super::types::{Direction, IceCredentials, Msid, SendStream, Setup};
 
 /// An offer or answer: ICE-lite, everything on one transport, every candidate known.
 #[derive(Clone, PartialEq, Eq, Debug)]

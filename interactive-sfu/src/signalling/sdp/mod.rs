@@ -3,7 +3,7 @@
 //! A [`RemoteDescription`], offer or answer, is parsed strictly and within limits; [`negotiate_publish`],
 //! [`negotiate_uplink`] and [`negotiate_subscribe`] decide what we take of an offer; a [`LocalDescription`] is printed.
 //! We are always ICE-lite, on one BUNDLE transport, and take whichever DTLS role the peer leaves us. Pure, and free of
-//! the rest of the crate, so that it can be fuzzed alone. Driven by the WHIP and WHEP sessions.
+//! the rest of the crate, so that it can be fuzzed alone; of the plane it takes three plain types. Driven by the WHIP and WHEP sessions.
 //!
 //! The grammar is our own ([`lines`]) because everything that gets in must be bounded and exact: stray white space,
 //! missing lines and duplicate attributes are refused here rather than trimmed.
@@ -20,9 +20,11 @@ mod section;
 mod tests;
 mod types;
 
+pub use plane::{DtlsRole, Fingerprint, MESSAGE_BYTES_MAX};
+
 pub use candidate::{Candidate, CandidateKind, TcpType, Transport, host_candidates};
 pub use codec::{Codec, CodecName, Feedback, OfferedCodec, match_codec};
-pub use limits::{Limits, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, SUBSCRIBED_SECTIONS_MAX};
+pub use limits::{Limits, OFFER_BYTES_MAX, SUBSCRIBED_SECTIONS_MAX};
 pub(super) use lines::{is_ice_string, printable};
 pub use local::LocalDescription;
 pub use negotiate::{
@@ -31,7 +33,7 @@ pub use negotiate::{
 };
 pub use remote::RemoteDescription;
 pub use section::RemoteSection;
-pub use types::{Direction, DtlsRole, Extension, Fingerprint, IceCredentials, Msid, SectionKind, SendStream, Setup};
+pub use types::{Direction, Extension, IceCredentials, Msid, SectionKind, SendStream, Setup};
 
 /// Why an SDP text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use plane::Fingerprint;
+
 use super::limits::Limits;
 use super::lines::{Block, Blocks, is_token, split};
 use super::section::{EXTMAP_ALLOW_MIXED, RemoteSection, direction, extmaps};
-use super::types::{Direction, Fingerprint, IceCredentials, SectionKind, Setup};
+use super::types::{Direction, IceCredentials, SectionKind, Setup, parse_fingerprint};
 use super::{SdpError, malformed, unacceptable};
 
 /// An offer, or the answer to one of ours, that is within limits and can go over one ICE and DTLS transport.
@@ -144,7 +146,7 @@ fn fingerprint(block: &Block<'_>, session: &Block<'_>) -> Result<Fingerprint, Sd
     let at = if block.has("fingerprint") { block } else { session };
     let mut found = None;
     for value in at.all("fingerprint") {
-        found = found.or(Fingerprint::parse(value)?);
+        found = found.or(parse_fingerprint(value)?);
     }
     found.map_or_else(|| unacceptable("a sha-256 a=fingerprint is required"), Ok)
 }

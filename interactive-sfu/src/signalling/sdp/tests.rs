@@ -71,7 +71,7 @@ fn we_take_the_dtls_role_that_the_peer_leaves_us() {
         assert_eq!(role, expected, "{setup}");
     }
     let sections = negotiate_publish(&RemoteDescription::parse(&offer("sendonly")).unwrap(), &PublishPolicy::default());
-    let active = LocalDescription { setup: DtlsRole::Client.setup(), ..answer(sections.unwrap()) }.to_sdp();
+    let active = LocalDescription { setup: DtlsRole::Client.into(), ..answer(sections.unwrap()) }.to_sdp();
     assert!(active.contains("a=setup:active\r\n"));
     for (later, role, goes_on) in [
         (Setup::ActPass, DtlsRole::Client, true),

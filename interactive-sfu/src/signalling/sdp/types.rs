@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use plane::{DtlsRole, Fingerprint};
+
 use super::lines::is_ice_string;
 use super::{SdpError, malformed, unacceptable};
 
@@ -33,37 +35,25 @@ impl fmt::Debug for IceCredentials {
     }
 }
 
-/// SHA-256 of a DTLS certificate (RFC 8122 §5). Displays as `AB:CD:…`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Fingerprint(pub [u8; 32]);
-
-impl Fingerprint {
-    /// From the value of `a=fingerprint`; `None` when the hash is not SHA-256.
-    pub(super) fn parse(value: &str) -> Result<Option<Self>, SdpError> {
-        let Some((hash, hex)) = value.split_once(' ') else { return malformed("a=fingerprint") };
-        if !hash.eq_ignore_ascii_case("sha-256") {
-            return Ok(None);
-        }
-        let mut bytes = [0; 32];
-        let mut pairs = hex.split(':');
-        for byte in &mut bytes {
-            let pair = pairs.next().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()));
-            *byte = match pair.map(|p| u8::from_str_radix(p, 16)) {
-                Some(Ok(value)) => value,
-                _ => return malformed("a=fingerprint is not 32 bytes in hexadecimal"),
-            };
-        }
-        if pairs.next().is_some() { malformed("a=fingerprint is longer than 32 bytes") } else { Ok(Some(Self(bytes))) }
+/// From the value of `a=fingerprint`; `None` when the hash is not SHA-256.
+pub(super) fn parse_fingerprint(value: &str) -> Result<Option<Fingerprint>, SdpError> {
+    let Some((hash, hex)) = value.split_once(' ') else { return malformed("a=fingerprint") };
+    if !hash.eq_ignore_ascii_case("sha-256") {
+        return Ok(None);
     }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, byte) in self.0.iter().enumerate() {
-            write!(f, "{}{byte:02X}", if i == 0 { "" } else { ":" })?;
-        }
-        Ok(())
+    let mut bytes = [0; 32];
+    let mut pairs = hex.split(':');
+    for byte in &mut bytes {
+        let pair = pairs.next().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()));
+        *byte = match pair.map(|p| u8::from_str_radix(p, 16)) {
+            Some(Ok(value)) => value,
+            _ => return malformed("a=fingerprint is not 32 bytes in hexadecimal"),
+        };
     }
+    if pairs.next().is_some() {
+        return malformed("a=fingerprint is longer than 32 bytes");
+    }
+    Ok(Some(Fingerprint(bytes)))
 }
 
 /// `a=setup`: the DTLS role of whoever wrote it (RFC 8842 §5.2).
@@ -77,21 +67,12 @@ pub enum Setup {
     Passive,
 }
 
-/// Our role in a DTLS association (RFC 8842 §5): it lasts as long as the association.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DtlsRole {
-    /// We send the ClientHello.
-    Client,
-    /// We wait for it.
-    Server,
-}
-
-impl DtlsRole {
-    /// How an answer of ours names it.
-    pub fn setup(self) -> Setup {
-        match self {
-            Self::Client => Setup::Active,
-            Self::Server => Setup::Passive,
+/// How an answer of ours names our role.
+impl From<DtlsRole> for Setup {
+    fn from(role: DtlsRole) -> Self {
+        match role {
+            DtlsRole::Client => Self::Active,
+            DtlsRole::Server => Self::Passive,
         }
     }
 }

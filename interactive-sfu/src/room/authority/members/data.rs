@@ -4,18 +4,17 @@
 //! receiver whose channel is not open yet.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::data_packet::{Kind, Value};
+use plane::{Channel, Order, PeerId};
 use prost::Message as _;
 
 use super::super::Authority;
-use crate::ids::PeerId;
 use crate::room::member::Member;
 use crate::room::state::State;
-use crate::transport::data::Channel;
-use crate::transport::dtls::Task;
 
 /// Reliable messages that wait for a channel: further ones are dropped.
 const WAITING_BYTES_MAX: usize = 512 * 1024;
@@ -61,6 +60,7 @@ impl Authority {
         message: &Bytes,
     ) {
         let Some(of) = state.rooms.get(room) else { return };
+        let mut to = Vec::new();
         let named: HashSet<&str> = destinations.iter().map(String::as_str).collect();
         for sid in &of.members {
             let Some(member) = state.members.get_mut(sid).filter(|member| except != Some(&member.sid)) else {
@@ -70,7 +70,7 @@ impl Authority {
                 continue;
             }
             match member.links.down() {
-                Some(link) if member.data_open => self.dtls.tell(Task::Send(link.peer, channel, message.clone())),
+                Some(link) if member.data_open => to.push(link.peer),
                 Some(_)
                     if channel == Channel::Reliable && member.waiting_bytes + message.len() <= WAITING_BYTES_MAX =>
                 {
@@ -79,6 +79,10 @@ impl Authority {
                 }
                 _ => crate::metrics::dropped("data_not_open", 1),
             }
+        }
+        if !to.is_empty() {
+            let from = except.and_then(|sid| state.members.get(sid)?.links.up()).map(|link| link.peer);
+            self.plane.order(Order::Send { from, to: to.into(), channel, message: message.clone() });
         }
     }
 
@@ -91,7 +95,8 @@ impl Authority {
         member.data_open = true;
         member.waiting_bytes = 0;
         for message in std::mem::take(&mut member.waiting) {
-            self.dtls.tell(Task::Send(peer, Channel::Reliable, message));
+            let to = Arc::new([peer]);
+            self.plane.order(Order::Send { from: None, to, channel: Channel::Reliable, message });
         }
     }
 }

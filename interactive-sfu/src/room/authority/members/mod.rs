@@ -20,17 +20,15 @@ use livekit_protocol::DisconnectReason;
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::participant_info::State as Presence;
 use livekit_protocol::signal_response::Message;
+use plane::{NewPeer, Order, PeerId, Quality};
 use tokio::sync::mpsc;
 
 use super::Authority;
 use crate::control::{Client, ConnectRequest, NoticeKind, SfuError};
-use crate::ids::PeerId;
 use crate::ids::random_text;
-use crate::media::quality::Quality;
 use crate::room::member::{Audience, Downlink, Link, Links, Member, Signal, Uplink};
 use crate::room::now::Now;
 use crate::room::state::{Owner, State};
-use crate::shard::inbox::{NewPeer, Order};
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::{Outgoing, leave};
 
@@ -228,7 +226,7 @@ impl Authority {
         tracing::debug!(sid, reason = reason.as_str_name(), "ending a participant's session");
         member.tell(leave(reason, action));
         for peer in member.links.iter().map(|link| link.peer) {
-            self.inboxes.order(peer.shard, Order::Remove(peer));
+            self.plane.order(Order::Remove { peer });
         }
         member.state = Presence::Disconnected;
         member.version += 1;
@@ -291,7 +289,7 @@ impl Authority {
         let peer = state.new_peer(shard);
         let new = NewPeer::bare(peer);
         let link = Link::new(peer, new.ice.clone());
-        self.inboxes.order(peer.shard, Order::Add(Box::new(new)));
+        self.plane.order(Order::Add(Box::new(new)));
         state.owns(peer, Owner::Member(sid.to_owned()));
         Some(link)
     }

@@ -4,18 +4,16 @@ use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::data_packet::{Kind, Value};
 use livekit_protocol::signal_response::Message;
+use plane::{Channel, Order, TrackId};
 use prost::Message as _;
 
 use super::super::Authority;
 use super::data::PAYLOAD_BYTES_MAX;
 use crate::control::SfuError;
-use crate::ids::TrackId;
 use crate::room::member::Track;
 use crate::room::participants::tracks;
 use crate::room::state::State;
-use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::Outgoing;
-use crate::transport::data::Channel;
 
 impl Authority {
     /// Mutes or unmutes a track. The participant is told, and what they send of it is dropped until they unmute it
@@ -64,7 +62,7 @@ impl Authority {
         let (info, media) = found.ok_or(SfuError::UnknownTrack)?;
         session.muted.retain(|muted| *muted != media.id);
         session.muted.extend(request.muted.then_some(media.id));
-        self.inboxes.order(session.peer.shard, Order::Mute(session.peer, media.id, request.muted));
+        self.plane.order(Order::Mute { peer: session.peer, track: media.id, muted: request.muted });
         state.roll_stale(&request.room);
         self.tell_of(state, id);
         Ok(proto::TrackInfo { muted: request.muted, ..info })
@@ -76,7 +74,7 @@ impl Authority {
         let track = member.uplink.tracks.iter().find(|track| track.info.sid == track_sid);
         if let (Some(up), Some(track)) = (member.links.up(), track) {
             for media in track.published() {
-                self.inboxes.order(up.peer.shard, Order::Mute(up.peer, media.id, muted));
+                self.plane.order(Order::Mute { peer: up.peer, track: media.id, muted });
             }
         }
     }

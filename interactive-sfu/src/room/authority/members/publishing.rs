@@ -4,21 +4,17 @@ use livekit_protocol as proto;
 use livekit_protocol::DisconnectReason;
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::signal_response::Message;
+use plane::{Data, Expected, Order, TrackId, local_ice};
 
 use super::super::Authority;
 use crate::control::{Event, NoticeKind, SessionId};
-use crate::ids::TrackId;
 use crate::ids::random_text;
-use crate::media::loudness;
 use crate::room::member::{Downlink, Link, Refused, Track};
 use crate::room::session::track;
 use crate::room::state::State;
-use crate::shard::inbox::Order;
 use crate::signalling::livekit::message::Outgoing;
 use crate::signalling::livekit::{info, message};
 use crate::signalling::sdp::{DtlsRole, LocalDescription, NegotiatedSection, RemoteDescription, Setup};
-use crate::transport::dtls::{Data, Expected, Task};
-use crate::transport::ice::local_ice;
 
 /// Characters of the random part of a track's sid.
 const SID_LEN: usize = 12;
@@ -64,7 +60,7 @@ impl Authority {
             let role = offer.setup.our_role();
             link.role = Some(role);
             let expected = Expected { fingerprint: offer.fingerprint, role, data: Data::Accept };
-            self.dtls.tell(Task::Expect(link.peer, expected));
+            self.plane.order(Order::Expect { peer: link.peer, expected });
             if let Some(member) = state.members.get_mut(sid) {
                 *member.links.up_mut() = Some(link);
             }
@@ -76,7 +72,7 @@ impl Authority {
         let peer = link.peer;
         let mut plan = member.uplink.offered(offer, &member.permission);
         for media in &plan.dropped {
-            self.inboxes.order(peer.shard, Order::RemoveTrack(peer, media.id));
+            self.plane.order(Order::RemoveTrack { peer, track: media.id });
         }
         let mut changed = !plan.removed.is_empty() || !plan.dropped.is_empty();
         let mut published = Vec::new();
@@ -86,13 +82,13 @@ impl Authority {
             let Some((new, media)) = track(offered, section, peer.shard, || TrackId(next_track)) else { continue };
             changed = true;
             published.extend(member.uplink.add(added, section, media));
-            self.inboxes.order(peer.shard, Order::AddTrack(peer, Box::new(new)));
+            self.plane.order(Order::AddTrack { peer, track: Box::new(new) });
         }
         let (agreed, mid_to_track_id) = match &mut member.downlink {
             Downlink::Answering(downlink) => downlink.answer(offer, &mut plan.sections),
             Downlink::Offering(_) => Default::default(),
         };
-        let setup = link.role.unwrap_or(DtlsRole::Server).setup();
+        let setup = Setup::from(link.role.unwrap_or(DtlsRole::Server));
         let sdp = self.describe(link, member.local, plan.sections, setup);
         member.tell(Message::Answer(proto::SessionDescription {
             r#type: "answer".to_owned(),
@@ -116,7 +112,7 @@ impl Authority {
     pub(super) fn follow_ice(&self, link: &mut Link, remote_ufrag: &str) {
         if link.remote_ufrag.as_deref().is_some_and(|known| known != remote_ufrag) {
             link.ice = local_ice(link.peer.serial);
-            self.inboxes.order(link.peer.shard, Order::RestartIce(link.peer, link.ice.clone()));
+            self.plane.order(Order::RestartIce { peer: link.peer, ice: link.ice.clone() });
         }
         link.remote_ufrag = Some(remote_ufrag.to_owned());
     }
@@ -144,7 +140,7 @@ impl Authority {
 
     /// Tells everybody how loud somebody is now.
     pub(in super::super) fn tell_loudness(&self, state: &State, room: &str, sid: String, step: u8) {
-        let speaker = proto::SpeakerInfo { sid, level: loudness::level(step), active: step > 0 };
+        let speaker = proto::SpeakerInfo { sid, level: info::loudness_level(step), active: step > 0 };
         let news = Outgoing::from(Message::SpeakersChanged(proto::SpeakersChanged { speakers: vec![speaker] }));
         state.members_of(room).for_each(|member| member.tell(news.clone()));
     }
@@ -154,7 +150,7 @@ impl Authority {
         let Some(up) = state.members.get(sid).and_then(|member| member.links.up()) else { return };
         for track in tracks {
             for media in track.published() {
-                self.inboxes.order(up.peer.shard, Order::RemoveTrack(up.peer, media.id));
+                self.plane.order(Order::RemoveTrack { peer: up.peer, track: media.id });
             }
             self.record(state, sid, NoticeKind::TrackUnpublished, Some(track.info.clone()));
         }

@@ -6,17 +6,14 @@ use livekit_protocol as proto;
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::signal_response::Message;
 use livekit_protocol::{DisconnectReason, VideoQuality};
+use plane::{Data, Expected, Limit, Order, local_ice};
 
 use super::super::Authority;
-use crate::media::layers::Limit;
 use crate::room::member::{Agreed, Audience, Change, Downlink, Member, MissingSections, Offer, TrackSetting, Wanted};
 use crate::room::sections::MediaTrack;
 use crate::room::state::State;
-use crate::shard::inbox::Order;
 use crate::signalling::livekit::info;
 use crate::signalling::sdp::{RemoteDescription, Setup};
-use crate::transport::dtls::{Data, Expected, Task};
-use crate::transport::ice::local_ice;
 
 impl Authority {
     /// Somebody's tracks changed: whoever watches is sent what there is now.
@@ -60,13 +57,10 @@ impl Authority {
     fn carry_out(&self, state: &State, sid: &str, changes: Vec<Change>) {
         let Some(peer) = state.members.get(sid).and_then(|member| Some(member.links.down()?.peer)) else { return };
         for change in changes {
-            self.inboxes.order(
-                peer.shard,
-                match change {
-                    Change::Set(at, section) => Order::SetSection(peer, at, section),
-                    Change::Attach(section, source) => Order::Attach(peer, section, source),
-                },
-            );
+            self.plane.order(match change {
+                Change::Set(section, new) => Order::SetSection { peer, section, new },
+                Change::Attach(section, source) => Order::Attach { peer, section, source },
+            });
         }
     }
 
@@ -101,7 +95,7 @@ impl Authority {
         }
         if link.remote_ufrag.replace(answer.ice.ufrag.clone()).is_none() {
             let expected = Expected { fingerprint: answer.fingerprint, role, data: Data::Announce };
-            self.dtls.tell(Task::Expect(link.peer, expected));
+            self.plane.order(Order::Expect { peer: link.peer, expected });
         }
         let agreed = downlink.answered(id, answer);
         self.agreed(state, sid, agreed);
@@ -139,7 +133,7 @@ impl Authority {
         let Some(member) = state.members.get_mut(sid) else { return };
         if let (Downlink::Offering(downlink), Some(link)) = (&mut member.downlink, member.links.down_mut()) {
             link.ice = local_ice(link.peer.serial);
-            self.inboxes.order(link.peer.shard, Order::RestartIce(link.peer, link.ice.clone()));
+            self.plane.order(Order::RestartIce { peer: link.peer, ice: link.ice.clone() });
             downlink.offer_again();
         }
         self.resubscribe(state, sid);
@@ -206,7 +200,7 @@ impl Authority {
             Limit { size, pictures_per_second: setting.pictures_per_second }
         });
         let limit = limit.unwrap_or_default();
-        self.inboxes.order(link.peer.shard, Order::LimitLayer(link.peer, Some(section), limit));
+        self.plane.order(Order::LimitLayer { peer: link.peer, section: Some(section), limit });
         let room = member.room.clone();
         state.qualities_stale(&room);
     }

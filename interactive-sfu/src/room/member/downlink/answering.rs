@@ -7,9 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use plane::NewSection;
+
 use super::{Agreed, Change, Wanted};
 use crate::room::session::{publish_policy, subscribe_policy};
-use crate::shard::inbox::NewSection;
 use crate::signalling::sdp::{
     Direction, Extension, Msid, NegotiatedSection, OfferedCodec, RemoteDescription, SUBSCRIBED_SECTIONS_MAX,
     SectionKind, SendStream, SubscribePolicy, match_codec, negotiate_downlink,

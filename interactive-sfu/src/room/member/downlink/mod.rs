@@ -3,6 +3,8 @@
 //! On a connection of its own the server offers ([`Offering`]); on the one that the client publishes on too, the client
 //! does, and tracks are put on sections of its offers ([`Answering`]). Pure. Driven by the authority.
 
+use plane::{NewSection, Source, TrackId};
+
 mod answering;
 mod offering;
 #[cfg(test)]
@@ -11,9 +13,7 @@ mod tests;
 pub(crate) use answering::{Answering, MissingSections};
 pub(crate) use offering::{Offer, Offering};
 
-use crate::ids::TrackId;
 use crate::room::sections::MediaTrack;
-use crate::shard::inbox::{NewSection, Source};
 use crate::signalling::sdp::CodecName;
 
 /// A track that the participant is to be sent.

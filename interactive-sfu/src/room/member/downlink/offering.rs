@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 
+use plane::{NewSection, TrackId};
+
 use super::{Agreed, Change, Wanted};
-use crate::ids::TrackId;
-use crate::shard::inbox::NewSection;
 use crate::signalling::sdp::{
     Codec, Direction, Extension, Feedback, Msid, NegotiatedSection, OfferedCodec, RemoteDescription,
     SUBSCRIBED_SECTIONS_MAX, SectionKind, SendStream, match_codec,

@@ -1,5 +1,6 @@
+use plane::TrackId;
+
 use super::*;
-use crate::ids::TrackId;
 use crate::signalling::sdp::{
     Candidate, Codec, Direction, Fingerprint, IceCredentials, Limits, LocalDescription, RemoteDescription,
     SUBSCRIBED_SECTIONS_MAX, Setup,

@@ -1,0 +1,32 @@
+//! Why the plane does not start.
+
+use std::net::SocketAddr;
+
+/// What [`crate::Plane::start`] can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An impossible setting; the sentence names its key.
+    #[error("{0}")]
+    Config(String),
+    /// A media port is taken, or its address is not this machine's.
+    #[error("binding the media port {address}")]
+    Bind {
+        /// The address that was to be bound.
+        address: SocketAddr,
+        /// The error of the system.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another call to the system failed.
+    #[error("{doing}")]
+    System {
+        /// The sentence's beginning: "making an event queue".
+        doing: &'static str,
+        /// The error of the system.
+        #[source]
+        source: std::io::Error,
+    },
+    /// This server's certificate could not be made.
+    #[error("making a DTLS certificate")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

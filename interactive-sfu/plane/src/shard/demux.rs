@@ -1,0 +1,234 @@
+//! Whose datagram this is, and what it says (RFC 7983).
+
+use std::net::SocketAddr;
+
+use super::Shard;
+use super::head::Stamp;
+use super::head::wall_clock_ntp;
+use super::inbox::Relayed;
+use super::net::RemoteSource;
+use super::peers::Bound;
+use crate::media::rtcp::{self, Message};
+use crate::media::rtp::Header;
+use crate::transport::dtls::Task;
+use crate::transport::srtp::Refused;
+use crate::transport::stun::{BindingRequest, is_indication};
+use crate::transport::tcp::{ConnectionId, Judgement};
+
+/// Packets of one connection before the others have their turn.
+const PACKETS_PER_TURN: usize = 64;
+
+impl Shard {
+    /// A connection's turn: one read, and so many packets. It takes a further turn when there may be more.
+    pub(super) fn turn_of(&mut self, connection: ConnectionId, scratch: &mut [u8]) {
+        let Some(remote) = self.net.connections.remote(connection) else { return };
+        let (mut packets, mut read) = (0, false);
+        let closed = loop {
+            if packets == PACKETS_PER_TURN {
+                return self.net.connections.wants_turn(connection);
+            }
+            match self.net.connections.packet(connection, scratch) {
+                Err(()) => break "tcp_framing",
+                Ok(Some(len)) => {
+                    packets += 1;
+                    let taken = self.datagram(RemoteSource::Tcp(connection), remote, &mut scratch[..len]);
+                    let judgement = taken.map_or_else(judgement, |()| Judgement::Sensible);
+                    if let Err(why) = self.net.connections.judge(connection, judgement) {
+                        break why;
+                    }
+                }
+                Ok(None) if read => return self.net.connections.wants_turn(connection),
+                Ok(None) => match self.net.connections.read(connection, scratch) {
+                    None => return self.close_connection(connection),
+                    Some(more) if !more => return,
+                    Some(_) => read = true,
+                },
+            }
+        };
+        self.counters.drop_one(closed);
+        self.close_connection(connection);
+    }
+
+    /// A datagram from `source`, or a packet of a TCP connection. `Err`: why it was dropped.
+    pub(super) fn datagram(
+        &mut self,
+        origin: RemoteSource,
+        source: SocketAddr,
+        bytes: &mut [u8],
+    ) -> Result<(), &'static str> {
+        self.counters.received_packets += 1;
+        self.counters.received_bytes += bytes.len() as u64;
+        let taken = match bytes.first() {
+            Some(0..=3) => self.stun(origin, source, bytes),
+            Some(20..=63) => self.dtls(origin, bytes),
+            // RTP and RTCP share a port; packet types 64 to 95 with the marker bit are RTCP's (RFC 5761 §4).
+            Some(128..=191) if bytes.get(1).is_some_and(|kind| (192..=223).contains(kind)) => self.rtcp(origin, bytes),
+            Some(128..=191) => self.rtp(origin, bytes),
+            _ => Err("not_ours"),
+        };
+        if let Err(reason) = taken {
+            self.counters.drop_one(reason);
+        }
+        taken
+    }
+
+    fn stun(&mut self, origin: RemoteSource, source: SocketAddr, bytes: &[u8]) -> Result<(), &'static str> {
+        if is_indication(bytes) {
+            return Ok(());
+        }
+        let request = BindingRequest::parse(bytes).ok_or("stun_malformed")?;
+        let (slot, password) = self.peers.authenticate(&request)?;
+        let Bound { reachable, gone } = self.peers.bind(slot, origin, request.nominates, self.now);
+        if let Some(peer) = reachable {
+            self.dtls.tell(Task::Reachable(peer));
+        }
+        if let Some(RemoteSource::Tcp(unused)) = gone {
+            self.net.connections.close(unused);
+        }
+        if let RemoteSource::Tcp(connection) = origin
+            && let Some(oldest) = self.net.connections.belongs_to(connection, slot)
+        {
+            self.counters.drop_one("tcp_too_many_of_peer");
+            self.close_connection(oldest);
+        }
+        self.net.push(&origin.path(), &request.success(source, |message| password.sign(message)));
+        Ok(())
+    }
+
+    fn dtls(&mut self, origin: RemoteSource, bytes: &[u8]) -> Result<(), &'static str> {
+        let slot = self.peers.at(origin).ok_or("unknown_address")?;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
+        if self.dtls.datagram(peer.id, bytes) { Ok(()) } else { Err("dtls_full") }
+    }
+
+    fn rtp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), &'static str> {
+        let slot = self.peers.at(origin).ok_or("unknown_address")?;
+        let header = Header::parse(bytes).ok_or("malformed_rtp")?;
+        let now = self.now;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
+        let opener = peer.opener.as_mut().ok_or("before_dtls")?;
+        let (len, index) = opener.open_rtp(bytes, header.len, header.ssrc, header.sequence).map_err(reason)?;
+        peer.heard = now;
+        let publisher = peer.publisher.as_mut().ok_or("not_publishing")?;
+        let Some(received) = publisher.receive(&header, &bytes[..len], index, now)? else { return Ok(()) };
+        let Some(track) = publisher.tracks.get(received.track) else { return Ok(()) };
+        let id = track.id();
+        for shard in &track.followers {
+            if !self
+                .inboxes
+                .relay(*shard, Relayed::Packet { track: id, source: received.layer, packet: received.packet.clone() })
+            {
+                self.counters.drop_one("relay_full");
+            }
+        }
+        if let Some(fanout) = self.fanouts.get_mut(&id) {
+            if !fanout.has_pending() {
+                self.pending.push(id);
+            }
+            fanout.push(received.layer, &received.packet);
+        }
+        Ok(())
+    }
+
+    fn rtcp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), &'static str> {
+        let slot = self.peers.at(origin).ok_or("unknown_address")?;
+        let now = self.now;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
+        let opener = peer.opener.as_mut().ok_or("before_dtls")?;
+        let len = opener.open_rtcp(bytes).map_err(reason)?;
+        peer.heard = now;
+        for message in rtcp::messages(&bytes[..len]) {
+            match message {
+                Message::SenderReport { ssrc, ntp, rtp } => self.sender_report(slot, ssrc, ntp, rtp),
+                Message::Nack { ssrc, items } => self.nack(slot, ssrc, items),
+                Message::KeyframeRequest { ssrc } => self.keyframe_request(slot, ssrc),
+                Message::ReceptionReport { ssrc, fraction_lost, highest_sequence, last_sr, delay_since_last_sr } => {
+                    self.subscriber_lost(slot, ssrc, (fraction_lost, highest_sequence));
+                    self.subscriber_answered(slot, ssrc, (last_sr, delay_since_last_sr));
+                }
+                Message::Remb(bits_per_second) => self.estimate(slot, bits_per_second),
+                // A bye ends a source; the session ends by DTLS or HTTP.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sender_report(&mut self, slot: usize, ssrc: u32, ntp: u64, rtp: u32) {
+        let now = self.now;
+        let Some(publisher) = self.peers.publisher(slot) else { return };
+        let Some((track, layer, mapping)) = publisher.sender_report(ssrc, ntp, rtp, now) else { return };
+        let Some(track) = publisher.tracks.get(track) else { return };
+        let id = track.id();
+        for shard in &track.followers {
+            self.inboxes.relay(*shard, Relayed::Clock { track: id, source: layer, clock: mapping });
+        }
+        self.learn_clock(id, layer, mapping);
+    }
+
+    fn nack(&mut self, slot: usize, ssrc: u32, items: &[u8]) {
+        let stamp = Stamp::new(self.now, wall_clock_ntp());
+        let Some(section) = self.section_of(slot, ssrc) else { return };
+        let Some((subscription, _)) = self.peers.subscription(slot, section) else { return };
+        let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get(&s.track)) else { return };
+        for sequence in rtcp::nacked(items) {
+            let Some((subscription, link)) = self.peers.subscription(slot, section) else { return };
+            if subscription.resend(sequence, &fanout.layers, &link, &mut self.net, &stamp) {
+                self.counters.retransmitted += 1;
+            }
+        }
+    }
+
+    fn keyframe_request(&mut self, slot: usize, ssrc: u32) {
+        self.counters.keyframes_asked += 1;
+        let Some(section) = self.section_of(slot, ssrc) else { return };
+        self.want_keyframe(slot, section);
+    }
+
+    fn estimate(&mut self, slot: usize, bits_per_second: u64) {
+        let Some(subscriber) = self.peers.subscriber(slot) else { return };
+        subscriber.estimated(bits_per_second);
+        self.choose_layers(slot);
+    }
+
+    fn subscriber_lost(&mut self, slot: usize, ssrc: u32, (fraction, highest): (u8, u32)) {
+        let Some(subscriber) = self.peers.subscriber(slot) else { return };
+        if let Some(section) = subscriber.sections.iter_mut().find(|section| section.ssrc == ssrc) {
+            let covered = section.covered(highest);
+            subscriber.losses.reported(fraction, covered);
+        }
+    }
+
+    /// A reception report tells how long the way is.
+    fn subscriber_answered(&mut self, slot: usize, ssrc: u32, (last_sr, delay): (u32, u32)) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let section = peer.subscriber.as_ref().and_then(|s| s.sections.iter().find(|section| section.ssrc == ssrc));
+        if let Some(round_trip) = section.and_then(|section| section.round_trip(last_sr, delay, now)) {
+            peer.quality.took(round_trip);
+        }
+    }
+
+    fn section_of(&mut self, slot: usize, ssrc: u32) -> Option<usize> {
+        self.peers.subscriber(slot)?.sections.iter().position(|s| s.ssrc == ssrc || s.rtx_ssrc == ssrc)
+    }
+}
+
+/// What a dropped packet says about its sender.
+fn judgement(dropped: &'static str) -> Judgement {
+    match dropped {
+        "stun_unauthenticated" | "unknown_ufrag" => Judgement::Unauthenticated,
+        "not_ours" | "stun_malformed" | "malformed_rtp" | "unknown_address" => Judgement::Nonsense,
+        "srtp_short" | "srtp_replayed" | "srtp_unauthenticated" => Judgement::Nonsense,
+        _ => Judgement::Sensible,
+    }
+}
+
+fn reason(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Short => "srtp_short",
+        Refused::Replayed => "srtp_replayed",
+        Refused::Forged => "srtp_unauthenticated",
+        Refused::TooManySources => "too_many_ssrcs",
+    }
+}

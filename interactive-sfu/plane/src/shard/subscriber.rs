@@ -1,0 +1,85 @@
+//! One peer that watches: its sections, and what its path bears.
+
+use std::time::{Duration, Instant};
+
+use super::subscription::Subscription;
+use crate::media::loss::Loss;
+use crate::media::probe::Probe;
+use crate::media::proven::ProvenRate;
+use crate::order::NewSection;
+
+/// A peer that watches.
+pub(crate) struct Subscriber {
+    pub sections: Vec<Subscription>,
+    /// What its path carries, as it says itself.
+    estimate_bits_per_second: Option<u64>,
+    /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they
+    /// receive.
+    trusted_from: Option<Instant>,
+    pub probe: Probe,
+    proof: ProvenRate,
+    pub losses: Loss,
+    /// As it was a second ago.
+    octets: u32,
+}
+
+/// See [`Subscriber::trusted_from`].
+const ESTIMATE_SETTLES: Duration = Duration::from_secs(7);
+/// A tenth.
+const LOSS_OF_A_FULL_PATH: u8 = 26;
+/// What sound takes of an estimate.
+const AUDIO_BITS_PER_SECOND: u64 = 64_000;
+
+impl Subscriber {
+    pub(crate) fn new(sections: Vec<NewSection>) -> Self {
+        Self {
+            sections: sections.into_iter().map(Subscription::new).collect(),
+            estimate_bits_per_second: None,
+            trusted_from: None,
+            probe: Probe::default(),
+            proof: ProvenRate::default(),
+            losses: Loss::default(),
+            octets: 0,
+        }
+    }
+
+    /// Its path is up.
+    pub(crate) fn connected(&mut self, now: Instant) {
+        self.trusted_from = Some(now + ESTIMATE_SETTLES);
+    }
+
+    /// It estimates so much.
+    pub(crate) fn estimated(&mut self, bits_per_second: u64) {
+        self.estimate_bits_per_second = Some(bits_per_second);
+    }
+
+    /// Once a second. `layers_bits_per_second`: what the layers take that it gets, on average. Returns what it loses,
+    /// of 256, if that can be told.
+    pub(crate) fn second(&mut self, layers_bits_per_second: u64, now: Instant) -> Option<u8> {
+        let lost = self.losses.second();
+        if let Some(fraction) = lost {
+            self.proof.lost(fraction);
+            if fraction > LOSS_OF_A_FULL_PATH {
+                // Whatever the age of the estimate.
+                self.trusted_from = self.trusted_from.map(|from| from.min(now));
+            }
+        }
+        let octets = self.sections.iter().fold(0u32, |sum, section| sum.wrapping_add(section.octets()));
+        let sent = octets.wrapping_sub(std::mem::replace(&mut self.octets, octets));
+        // A section that was replaced takes its count away.
+        let sent = if sent > u32::MAX / 2 { 0 } else { u64::from(sent) * 8 };
+        let trusted = self.trusted_from.is_some_and(|from| now >= from);
+        self.proof.second(sent.max(layers_bits_per_second), self.estimate_bits_per_second.filter(|_| trusted));
+        lost
+    }
+
+    /// What its pictures may cost together; `None` while there is no estimate to be trusted.
+    pub(crate) fn budget(&self, now: Instant) -> Option<u64> {
+        if self.trusted_from.is_none_or(|from| now < from) {
+            return None;
+        }
+        let sounds = self.sections.iter().filter(|s| !s.video && s.source.is_some()).count() as u64;
+        let path = self.estimate_bits_per_second?.max(self.proof.budget().unwrap_or(0));
+        Some(path.saturating_sub(sounds * AUDIO_BITS_PER_SECOND))
+    }
+}
