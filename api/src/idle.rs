@@ -61,7 +61,7 @@ pub async fn close_idle_rooms(parts: AppParts) {
             }
         };
         let seen = stored.into_iter().filter(|room| room.idle_end_seconds > 0).map(|room| Seen {
-            empty: app.media.participants(&room.name).is_empty(),
+            empty: app.media.participants(&room.name, false).is_empty(),
             idle_end: Duration::from_secs(room.idle_end_seconds.into()),
             name: room.name,
         });

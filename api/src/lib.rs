@@ -38,7 +38,7 @@ pub use error::Error;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
 pub use livekit::webhooks;
-pub use media::{BoxFuture, Media, Moderated, Moderation};
+pub use media::{BoxFuture, Media};
 pub use playback::{AddressPrefix, PlaybackKeys, PlaybackSpec};
 pub use proxies::{NotAddresses, Proxies};
 pub use rooms::{BroadcastSwitch, Layout, RoomAccess, RoomOrder, RoomSettings, Rooms};

@@ -9,14 +9,16 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use interactive_sfu::{ConnectRequest, Connection, JoinRequest, Joined, Patched, SessionId, SfuError, Speaker};
+use interactive_sfu::{
+    Command, ConnectRequest, Connection, JoinRequest, Joined, Leave, LimitLayer, Patch, Patched, Reply as SfuReply,
+    SessionId, SfuError, Speaker,
+};
 use livekit_protocol::ParticipantInfo;
 use packager::{NotServed, Served};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::extract::Caller;
-use crate::media::{Moderated, Moderation};
 use crate::playback::{PlaybackKeys, PlaybackSpec};
 use crate::rooms::{Room, RoomSettings};
 use crate::{AppParts, BoxFuture, Broadcasts, Config, Lifecycle, Media, RoomOrder, Rooms, router};
@@ -34,7 +36,7 @@ pub(crate) struct FakeMedia {
     pub(crate) speakers: Mutex<Vec<Speaker>>,
     pub(crate) participants: Mutex<Vec<ParticipantInfo>>,
     pub(crate) asked: Mutex<Vec<String>>,
-    pub(crate) moderated: Mutex<Vec<Moderation>>,
+    pub(crate) moderated: Mutex<Vec<Command>>,
 }
 
 impl FakeMedia {
@@ -42,24 +44,48 @@ impl FakeMedia {
         self.asked.lock().unwrap().push(text);
     }
 
-    fn joined(&self, what: &str, request: JoinRequest) -> Result<Joined, SfuError> {
+    fn joined(&self, what: &str, request: JoinRequest) -> Result<SfuReply, SfuError> {
         self.note(format!("{what} {} {} {:?} {}", request.room, request.identity, request.participant, request.offer));
         let joined = Joined { session: SessionId::from("s1"), etag: "e1".into(), answer: "v=0 answer".into() };
-        self.join.lock().unwrap().clone().unwrap_or(Ok(joined))
+        self.join.lock().unwrap().clone().unwrap_or(Ok(joined)).map(SfuReply::Joined)
     }
 
-    fn done(&self) -> Result<(), SfuError> {
-        self.other.lock().unwrap().clone().map_or(Ok(()), Err)
+    fn done(&self, reply: SfuReply) -> Result<SfuReply, SfuError> {
+        self.other.lock().unwrap().clone().map_or(Ok(reply), Err)
+    }
+
+    fn reply(&self, command: Command) -> Result<SfuReply, SfuError> {
+        match command {
+            Command::Publish(request) => self.joined("publish", request),
+            Command::Subscribe(request) => self.joined("subscribe", request),
+            Command::Patch(Patch { room, session, if_match, fragment }) => {
+                self.note(format!("patch {room} {} {if_match:?} {fragment}", session.as_str()));
+                self.patch.lock().unwrap().clone().unwrap_or(Ok(Patched::Trickled)).map(SfuReply::Patched)
+            }
+            Command::LimitLayer(LimitLayer { room, session, width_max, height_max }) => {
+                self.note(format!("layer {room} {} {width_max}x{height_max}", session.as_str()));
+                self.done(SfuReply::Done)
+            }
+            Command::Leave(Leave { room, session }) => {
+                self.note(format!("leave {room} {}", session.as_str()));
+                self.done(SfuReply::Done)
+            }
+            moderation => {
+                let reply = match &moderation {
+                    Command::MuteTrack(_) => SfuReply::Track(Box::default()),
+                    Command::UpdateParticipant(_) => SfuReply::Participant(Box::default()),
+                    _ => SfuReply::Done,
+                };
+                self.moderated.lock().unwrap().push(moderation);
+                self.done(reply)
+            }
+        }
     }
 }
 
 impl Media for FakeMedia {
-    fn publish(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
-        Box::pin(async { self.joined("publish", request) })
-    }
-
-    fn subscribe(&self, request: JoinRequest) -> BoxFuture<'_, Result<Joined, SfuError>> {
-        Box::pin(async { self.joined("subscribe", request) })
+    fn call(&self, command: Command) -> BoxFuture<'_, Result<SfuReply, SfuError>> {
+        Box::pin(async { self.reply(command) })
     }
 
     fn connect(&self, request: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>> {
@@ -68,44 +94,12 @@ impl Media for FakeMedia {
         Box::pin(async { Err(SfuError::ShuttingDown) })
     }
 
-    fn patch<'a>(
-        &'a self,
-        room: &'a str,
-        session: &'a SessionId,
-        if_match: Option<&'a str>,
-        fragment: &'a str,
-    ) -> BoxFuture<'a, Result<Patched, SfuError>> {
-        self.note(format!("patch {room} {} {if_match:?} {fragment}", session.as_str()));
-        Box::pin(async { self.patch.lock().unwrap().clone().unwrap_or(Ok(Patched::Trickled)) })
-    }
-
-    fn limit_layer<'a>(
-        &'a self,
-        room: &'a str,
-        session: &'a SessionId,
-        width_max: u32,
-        height_max: u32,
-    ) -> BoxFuture<'a, Result<(), SfuError>> {
-        self.note(format!("layer {room} {} {width_max}x{height_max}", session.as_str()));
-        Box::pin(async { self.done() })
-    }
-
-    fn leave<'a>(&'a self, room: &'a str, session: &'a SessionId) -> BoxFuture<'a, Result<(), SfuError>> {
-        self.note(format!("leave {room} {}", session.as_str()));
-        Box::pin(async { self.done() })
-    }
-
     fn stage(&self, _room: &str) -> Vec<Speaker> {
         self.speakers.lock().unwrap().clone()
     }
 
-    fn participants(&self, _room: &str) -> Vec<ParticipantInfo> {
+    fn participants(&self, _room: &str, _hidden: bool) -> Vec<ParticipantInfo> {
         self.participants.lock().unwrap().clone()
-    }
-
-    fn moderate(&self, call: Moderation) -> BoxFuture<'_, Result<Moderated, SfuError>> {
-        self.moderated.lock().unwrap().push(call);
-        Box::pin(async { self.done().map(|()| Moderated::default()) })
     }
 }
 

@@ -6,7 +6,6 @@ mod config;
 mod connection;
 pub mod control;
 mod error;
-mod ids;
 mod metrics;
 mod room;
 mod sfu;
@@ -16,7 +15,8 @@ mod start;
 pub use config::Config;
 pub use connection::Connection;
 pub use control::{
-    Client, ConnectRequest, Event, JoinRequest, Joined, Notice, NoticeKind, Patched, SessionId, SfuError, Speaker,
+    Ask, Client, CloseRoom, Command, ConnectRequest, JoinRequest, Joined, Leave, LimitLayer, Patch, Patched, Publish,
+    Reply, RoomEvent, SessionId, SfuError, Speaker, Subscribe, TellRoom,
 };
 pub use error::StartError;
 pub use plane::Network;

@@ -1,4 +1,4 @@
-//! The one place that puts the SFU together: the media plane, and the authority above it.
+//! The one place that puts the SFU together: the media plane, and the rooms above it.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,25 +11,28 @@ use plane::{Plane, Report};
 use crate::config::Config;
 use crate::error::StartError;
 use crate::room::address::{OurEnd, ShardCandidates};
-use crate::room::authority::Authority;
+use crate::room::driver::Driver;
+use crate::room::machine::Ground;
+use crate::room::node::Node;
+use crate::room::now::Now;
 
-/// How often the authority looks after what is due.
-const AUTHORITY_TICK: Duration = Duration::from_millis(100);
+/// How often rooms look after what is due.
+const ROOMS_TICK: Duration = Duration::from_millis(100);
 
 /// A running SFU.
 pub(crate) struct Running {
-    pub authority: Arc<Authority>,
+    pub driver: Arc<Driver>,
     plane: Plane,
-    authority_thread: Mutex<Option<JoinHandle<()>>>,
+    rooms_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Running {
     /// Stops the threads, in the order in which they need each other. Blocks until they have ended.
     pub(crate) fn join(&self) {
         self.plane.join();
-        let thread = self.authority_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.rooms_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the authority's thread has panicked");
+            tracing::error!("the rooms' thread has panicked");
         }
     }
 }
@@ -40,27 +43,28 @@ pub(crate) fn start(config: Config, keys: Keys) -> Result<Running, StartError> {
     let plane = Plane::start(config.plane(), reports)?;
     let shards = plane.ports().iter().map(|port| ShardCandidates::new(&config, plane.addresses(), *port)).collect();
     let our_end = OurEnd { fingerprint: plane.fingerprint(), shards };
-    let authority = Authority::new(Arc::new(config), keys, plane.handle().clone(), our_end, Instant::now());
-    let authority = Arc::new(authority);
-    let authority_thread = Mutex::new(Some(listen(authority.clone(), reports_end)?));
-    Ok(Running { authority, plane, authority_thread })
+    let node = Node::new(plane.ports().len(), config.sessions_max as usize);
+    let ground = Ground { config: Arc::new(config), our_end, node };
+    let driver = Arc::new(Driver::new(ground, keys, plane.handle().clone(), rand::random()));
+    let rooms_thread = Mutex::new(Some(listen(driver.clone(), reports_end)?));
+    Ok(Running { driver, plane, rooms_thread })
 }
 
 /// The thread that takes the plane's reports. It ends when the plane does.
-fn listen(authority: Arc<Authority>, reports: Receiver<Report>) -> Result<JoinHandle<()>, StartError> {
-    let thread = std::thread::Builder::new().name("sfu-authority".into());
+fn listen(driver: Arc<Driver>, reports: Receiver<Report>) -> Result<JoinHandle<()>, StartError> {
+    let thread = std::thread::Builder::new().name("sfu-rooms".into());
     let run = move || {
-        let mut tick_at = Instant::now() + AUTHORITY_TICK;
+        let mut tick_at = Instant::now() + ROOMS_TICK;
         loop {
             match reports.recv_timeout(tick_at.saturating_duration_since(Instant::now())) {
-                Ok(report) => authority.report(report),
+                Ok(report) => driver.report(report, Now::read()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
             if now >= tick_at {
-                tick_at = now + AUTHORITY_TICK;
-                authority.tick(now);
+                tick_at = now + ROOMS_TICK;
+                driver.tick(Now::read());
             }
         }
     };

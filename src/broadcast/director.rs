@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use api::RoomOrder;
 use api::rooms::Room;
-use interactive_sfu::{Event, Sfu, Speaker};
+use interactive_sfu::{RoomEvent, Sfu, Speaker};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -86,18 +86,25 @@ impl BroadcastDirector {
         self.end_all(all, end_max).await;
     }
 
-    async fn heard(&self, all: &mut DirectedRooms, event: Event) {
+    async fn heard(&self, all: &mut DirectedRooms, event: RoomEvent) {
         match event {
-            Event::SpeakerJoined { room, speaker } => {
+            RoomEvent::SpeakerJoined { room, speaker } => {
                 let policy = self.policy(all, &room);
                 let order = policy.joined(speaker, Instant::now());
                 self.follow(all, &room, order).await;
             }
-            Event::SpeakerLeft { room, session, .. } => {
+            RoomEvent::SpeakerLeft { room, session, .. } => {
                 let Some(state) = all.by_room.get_mut(&room) else { return };
                 let order = state.policy.left(session.as_str(), Instant::now());
                 self.follow(all, &room, order).await;
             }
+            // Broadcasts follow the stage alone.
+            RoomEvent::RoomStarted { .. }
+            | RoomEvent::RoomFinished { .. }
+            | RoomEvent::ParticipantJoined { .. }
+            | RoomEvent::ParticipantLeft { .. }
+            | RoomEvent::TrackPublished { .. }
+            | RoomEvent::TrackUnpublished { .. } => {}
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) fn start(server: Server, deps: Deps) -> Result<HttpNode, Error> {
     let webhooks = Webhooks::new(deps.keys.clone(), deps.rooms.clone(), deps.config.webhook_urls.clone())?;
     let lifecycle = Lifecycle::default();
     let mut background = JoinSet::new();
-    background.spawn(webhooks.run(deps.sfu.notices()));
+    background.spawn(webhooks.run(deps.sfu.events()));
     let parts = AppParts {
         config: deps.config,
         media: Arc::new(deps.sfu),

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use access::{Keys, random_id};
 use bytes::Bytes;
-use interactive_sfu::{Notice, NoticeKind};
+use interactive_sfu::RoomEvent;
 use livekit_protocol as proto;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -52,21 +52,23 @@ impl Webhooks {
         Ok(Self { keys, rooms, urls, client })
     }
 
-    /// Runs until the notices end or it is dropped.
-    pub async fn run(self, mut notices: broadcast::Receiver<Notice>) {
+    /// Runs until the events end or it is dropped.
+    pub async fn run(self, mut events: broadcast::Receiver<RoomEvent>) {
         if self.urls.is_empty() {
             return;
         }
         let this = Arc::new(self);
-        let mut queues: HashMap<String, mpsc::Sender<Notice>> = HashMap::new();
+        let mut queues: HashMap<String, mpsc::Sender<RoomEvent>> = HashMap::new();
         let mut workers = JoinSet::new();
         loop {
-            let notice = tokio::select! {
-                notice = notices.recv() => notice,
+            let event = tokio::select! {
+                event = events.recv() => event,
                 Some(_) = workers.join_next() => continue,
             };
-            let notice = match notice {
-                Ok(notice) => notice,
+            let event = match event {
+                // Speakers come and go for the director of the broadcasts; no webhook tells of it.
+                Ok(RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. }) => continue,
+                Ok(event) => event,
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "events came faster than webhooks could be told of them");
                     metrics::webhooks("dropped", missed);
@@ -75,19 +77,19 @@ impl Webhooks {
                 Err(broadcast::error::RecvError::Closed) => return,
             };
             queues.retain(|_, queue| !queue.is_closed());
-            let queue = queues.entry(notice.room.clone()).or_insert_with(|| {
+            let queue = queues.entry(event.room().to_owned()).or_insert_with(|| {
                 let (queue, waiting) = mpsc::channel(WAITING_MAX);
                 workers.spawn(this.clone().work(waiting));
                 queue
             });
-            if queue.try_send(notice).is_err() {
+            if queue.try_send(event).is_err() {
                 metrics::webhooks("dropped", 1);
             }
         }
     }
 
     /// One room's events, in order; each URL is told at its own pace.
-    async fn work(self: Arc<Self>, mut waiting: mpsc::Receiver<Notice>) {
+    async fn work(self: Arc<Self>, mut waiting: mpsc::Receiver<RoomEvent>) {
         let (mut deliveries, pending) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
         let queues = (0..self.urls.len()).map(|url| {
             let (queue, bodies) = mpsc::channel(WAITING_MAX);
@@ -96,8 +98,8 @@ impl Webhooks {
         });
         let queues: Vec<mpsc::Sender<Bytes>> = queues.collect();
         loop {
-            let notice = match tokio::time::timeout(IDLE, waiting.recv()).await {
-                Ok(Some(notice)) => notice,
+            let event = match tokio::time::timeout(IDLE, waiting.recv()).await {
+                Ok(Some(event)) => event,
                 Ok(None) => break,
                 // A later worker would overtake this one.
                 Err(_) if pending.load(Relaxed) > 0 => continue,
@@ -107,8 +109,8 @@ impl Webhooks {
                     continue;
                 }
             };
-            let event = self.event(notice).await;
-            let Ok(body) = serde_json::to_vec(&event).map(Bytes::from) else { continue };
+            let Some(webhook) = self.webhook(event).await else { continue };
+            let Ok(body) = serde_json::to_vec(&webhook).map(Bytes::from) else { continue };
             for queue in &queues {
                 pending.fetch_add(1, Relaxed);
                 if queue.try_send(body.clone()).is_err() {
@@ -131,27 +133,31 @@ impl Webhooks {
         }
     }
 
-    async fn event(&self, notice: Notice) -> proto::WebhookEvent {
-        let room = self.rooms.get(&notice.room).await.map(|room| room.as_livekit());
-        let room = room.unwrap_or_else(|_| proto::Room { name: notice.room, ..proto::Room::default() });
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let name = match notice.kind {
-            NoticeKind::RoomStarted => "room_started",
-            NoticeKind::RoomFinished => "room_finished",
-            NoticeKind::ParticipantJoined => "participant_joined",
-            NoticeKind::ParticipantLeft => "participant_left",
-            NoticeKind::TrackPublished => "track_published",
-            NoticeKind::TrackUnpublished => "track_unpublished",
+    /// The webhook of an event; `None`: none tells of it.
+    async fn webhook(&self, event: RoomEvent) -> Option<proto::WebhookEvent> {
+        let (name, participant, track) = match &event {
+            RoomEvent::RoomStarted { .. } => ("room_started", None, None),
+            RoomEvent::RoomFinished { .. } => ("room_finished", None, None),
+            RoomEvent::ParticipantJoined { participant, .. } => ("participant_joined", Some(participant), None),
+            RoomEvent::ParticipantLeft { participant, .. } => ("participant_left", Some(participant), None),
+            RoomEvent::TrackPublished { participant, track, .. } => ("track_published", Some(participant), Some(track)),
+            RoomEvent::TrackUnpublished { participant, track, .. } => {
+                ("track_unpublished", Some(participant), Some(track))
+            }
+            RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. } => return None,
         };
-        proto::WebhookEvent {
+        let room = self.rooms.get(event.room()).await.map(|room| room.as_livekit());
+        let room = room.unwrap_or_else(|_| proto::Room { name: event.room().to_owned(), ..proto::Room::default() });
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Some(proto::WebhookEvent {
             event: name.to_owned(),
             room: Some(room),
-            participant: notice.participant,
-            track: notice.track,
+            participant: participant.map(|participant| (**participant).clone()),
+            track: track.map(|track| (**track).clone()),
             id: random_id("EV"),
             created_at: now.as_secs() as i64,
             ..proto::WebhookEvent::default()
-        }
+        })
     }
 
     /// Whether it was taken in the end.
@@ -223,14 +229,20 @@ mod tests {
 
     async fn told(urls: Vec<String>, got: Got, mut tasks: JoinSet<()>) {
         let rig = Rig::new().await;
-        let (sender, notices) = broadcast::channel(16);
+        let (sender, receiver) = broadcast::channel(16);
         let webhooks = Webhooks::new(Keys::new("k", "s"), rig.rooms.clone(), urls).unwrap();
-        tasks.spawn(webhooks.run(notices));
-        let kinds = [NoticeKind::RoomStarted, NoticeKind::ParticipantJoined, NoticeKind::RoomFinished];
-        for kind in kinds {
-            sender.send(Notice { room: "demo".into(), kind, participant: None, track: None }).unwrap();
+        tasks.spawn(webhooks.run(receiver));
+        let room = || "demo".to_owned();
+        let events = [
+            RoomEvent::RoomStarted { room: room() },
+            RoomEvent::SpeakerLeft { room: room(), identity: "ann".into(), session: "s".into() },
+            RoomEvent::ParticipantJoined { room: room(), participant: Box::default() },
+            RoomEvent::RoomFinished { room: room() },
+        ];
+        for event in events {
+            sender.send(event).unwrap();
         }
-        while got.lock().unwrap().len() < kinds.len() {
+        while got.lock().unwrap().len() < 3 {
             sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(*got.lock().unwrap(), ["room_started demo", "participant_joined demo", "room_finished demo"]);

@@ -14,6 +14,7 @@ use axum::{Extension, Router};
 use chrono::Utc;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use interactive_sfu::CloseRoom;
 use serde::{Deserialize, Serialize};
 
 use crate::admission::{self, Credential, Sight, may_watch};
@@ -23,7 +24,7 @@ use crate::config::Lobby;
 use crate::extract::{self, Caller, RoomInPath, parsed};
 use crate::problem::Problem;
 use crate::rooms::{BroadcastSetting, Layout, RecordSetting, Room, RoomOrder, RoomSettings, Visibility, to_the_end};
-use crate::{Error, Moderation, rooms};
+use crate::{Error, rooms};
 use view::{PlaylistFor, RoomView, uncached, view};
 
 mod playback_token;
@@ -238,9 +239,9 @@ pub(crate) async fn end_room(app: App, room: String) -> Result<(), Error> {
         let _alone = app.rooms.changing().await;
         let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
         app.rooms.delete(&room).await?;
-        let closed = app.media.moderate(Moderation::CloseRoom(room.clone())).await;
+        let closed = app.media.ask(CloseRoom(room.clone())).await;
         place.send(RoomOrder::Deleted { room });
-        closed.map(drop).map_err(Error::from)
+        closed.map_err(Error::from)
     })
     .await
 }

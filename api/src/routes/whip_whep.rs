@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use interactive_sfu::{JoinRequest, Joined, Patched};
+use interactive_sfu::{JoinRequest, Joined, Leave, LimitLayer, Patch, Patched, Publish, Subscribe};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -107,8 +107,8 @@ async fn join(
     let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
     let request = JoinRequest { room: room.to_string(), identity, name, participant, local, hidden, offer };
     let joined = match side {
-        Side::Whip => app.media.publish(request).await?,
-        Side::Whep => app.media.subscribe(request).await?,
+        Side::Whip => app.media.ask(Publish(request)).await?,
+        Side::Whep => app.media.ask(Subscribe(request)).await?,
     };
     Ok(created(side, &room, joined, &app.config.ice_servers))
 }
@@ -161,8 +161,8 @@ async fn patch(
 ) -> Result<Response, Problem> {
     may_touch(side, &app, &room, &headers)?;
     let fragment = extract::text(&app.config, &headers, body, SDP_FRAGMENT).await?;
-    let if_match = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).map(unquoted);
-    match app.media.patch(&room, &session, if_match, &fragment).await? {
+    let if_match = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).map(|tag| unquoted(tag).to_owned());
+    match app.media.ask(Patch { room: room.into(), session, if_match, fragment }).await? {
         Patched::Trickled => Ok(StatusCode::NO_CONTENT.into_response()),
         Patched::Restarted { etag, fragment } => {
             let mut response = fragment.into_response();
@@ -181,7 +181,7 @@ async fn leave(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     may_touch(side, &app, &room, &headers)?;
-    app.media.leave(&room, &session).await?;
+    app.media.ask(Leave { room: room.into(), session }).await?;
     Ok(StatusCode::OK)
 }
 
@@ -204,7 +204,8 @@ async fn limit_layer(
     if limit.max_width.max(limit.max_height) > PICTURE_SIDE_MAX {
         return Err(Error::Invalid(format!("maxWidth and maxHeight must be at most {PICTURE_SIDE_MAX}")).into());
     }
-    app.media.limit_layer(&room, &session, limit.max_width, limit.max_height).await?;
+    let (width_max, height_max) = (limit.max_width, limit.max_height);
+    app.media.ask(LimitLayer { room: room.into(), session, width_max, height_max }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -32,5 +32,5 @@ pub use pending::{Pending, Ticket};
 pub use report::Report;
 pub use start::Plane;
 pub use transport::association::{Channel, Data, DtlsRole, Expected, Fingerprint, MESSAGE_BYTES_MAX};
-pub use transport::ice::{LocalIce, local_ice};
+pub use transport::ice::LocalIce;
 pub use transport::network::Network;

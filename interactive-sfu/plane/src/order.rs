@@ -9,7 +9,7 @@ use crate::ids::{PeerId, TrackId};
 use crate::media::layers::Limit;
 use crate::media::packet::Packet;
 use crate::transport::association::{Channel, Expected};
-use crate::transport::ice::{LocalIce, local_ice};
+use crate::transport::ice::LocalIce;
 
 /// One order. An order for a peer, a section or a track that is gone does nothing.
 #[derive(Debug)]
@@ -119,9 +119,9 @@ pub struct NewPeer {
 }
 
 impl NewPeer {
-    /// One that neither publishes nor is sent anything yet, with random ICE credentials.
-    pub fn bare(id: PeerId) -> Self {
-        Self { id, ice: local_ice(id.serial), tracks: Vec::new(), sections: Vec::new() }
+    /// One that neither publishes nor is sent anything yet.
+    pub fn bare(id: PeerId, ice: LocalIce) -> Self {
+        Self { id, ice, tracks: Vec::new(), sections: Vec::new() }
     }
 }
 

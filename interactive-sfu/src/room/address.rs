@@ -2,13 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use plane::LocalIce;
-
 use crate::config::Config;
 use crate::signalling::sdp::{
     Candidate, DtlsRole, Fingerprint, IceCredentials, LocalDescription, NegotiatedSection, host_candidates,
 };
 use crate::signalling::sdpfrag::restart_answer;
+use plane::LocalIce;
 
 /// Where one shard is reached.
 pub(crate) struct ShardCandidates {
@@ -45,18 +44,19 @@ impl OurEnd {
         of_shard.map_or(&[], |of| if local { &of.local } else { &of.announced })
     }
 
-    /// The answer to an offer.
+    /// The answer to an offer. `session_id` stands in its `o=` line.
     pub(crate) fn answer(
         &self,
         ice: &LocalIce,
         shard: u16,
         local: bool,
         role: DtlsRole,
+        session_id: u64,
         sections: Vec<NegotiatedSection>,
     ) -> String {
         let answer = LocalDescription {
             setup: role.into(),
-            session_id: u64::from(rand::random::<u32>()),
+            session_id,
             session_version: 1,
             ice: ice.into(),
             fingerprint: self.fingerprint,

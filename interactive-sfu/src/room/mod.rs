@@ -1,16 +1,24 @@
-//! Who is where: the rooms, their stages, and what each viewer's sections carry. [`sections`], [`place`],
-//! [`participants`] and [`member`] decide, `state` knows, `address` says where we are, `now` when it is, `authority`
-//! acts.
+//! Who is where: the rooms, their stages, and what each viewer's sections carry.
+//!
+//! `machine` is a room, a machine without I/O, and `driver` drives all of them; `verbs` has what can happen in a room,
+//! `participant` the people in it. `sections`, `place` and `negotiation` decide, `node` counts what rooms share,
+//! `address` says where we are and `now` when it is.
 
 pub(crate) mod address;
-pub(crate) mod authority;
+mod budget;
 mod departures;
-pub(crate) mod member;
+pub(crate) mod driver;
+pub(crate) mod machine;
+mod negotiation;
+pub(crate) mod node;
 pub(crate) mod now;
-mod participants;
+mod output;
+pub(crate) mod participant;
 mod place;
+mod roster;
 mod sections;
-mod session;
 #[cfg(test)]
 mod simulation;
-mod state;
+#[cfg(test)]
+mod tests;
+mod verbs;

@@ -4,10 +4,9 @@
 //! gets the speakers in order of their joining, one pair of sections each. A section keeps its speaker as long as there
 //! is one: when somebody leaves, only their sections change, and whoever waited takes them. Pure.
 
+use crate::signalling::sdp::{Codec, NegotiatedSection, OfferedCodec, match_codec};
 use codec_headers::VideoCodec;
 use plane::{Source, TrackId};
-
-use crate::signalling::sdp::{Codec, NegotiatedSection, OfferedCodec, match_codec};
 
 /// A track on stage.
 #[derive(Clone, Debug, PartialEq, Eq)]

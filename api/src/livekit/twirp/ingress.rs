@@ -15,10 +15,10 @@ use livekit_protocol as proto;
 use proto::ingress_state::Status;
 
 use super::Failure;
+use crate::Error;
 use crate::app::App;
 use crate::extract::parsed;
 use crate::ingresses::Ingress as Stored;
-use crate::{Error, Moderation};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -65,8 +65,8 @@ impl Ingress {
         let gone = self.app.rooms.ingresses().delete(&request.ingress_id).await?;
         let (room, identity) = (gone.room.clone(), gone.identity.clone());
         let publisher = proto::RoomParticipantIdentity { room, identity, ..Default::default() };
-        match self.app.media.moderate(Moderation::Remove(publisher)).await {
-            Ok(_) | Err(SfuError::UnknownParticipant) => Ok(self.info(gone)),
+        match self.app.media.ask(publisher).await {
+            Ok(()) | Err(SfuError::UnknownParticipant) => Ok(self.info(gone)),
             Err(error) => Err(error.into()),
         }
     }

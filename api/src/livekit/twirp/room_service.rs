@@ -3,7 +3,7 @@
 use access::limits::ROOM_METADATA_BYTES_MAX;
 use access::{Grants, RoomName};
 use chrono::Utc;
-use interactive_sfu::SfuError;
+use interactive_sfu::{SfuError, TellRoom};
 use livekit_protocol as proto;
 
 use super::Failure;
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::extract::parsed;
 use crate::rooms::Room;
 use crate::routes::rooms::{change_room, end_room};
-use crate::{Error, Moderation, auth};
+use crate::{Error, auth};
 
 /// One caller's view of the rooms.
 pub(super) struct RoomService {
@@ -71,7 +71,7 @@ impl RoomService {
         auth::may_administer(&self.grants, &request.room)?;
         let metadata = checked(request.metadata)?;
         let room = change_room(self.app.clone(), request.room, |room| room.metadata = metadata).await?;
-        self.app.media.moderate(Moderation::TellRoom(room.as_livekit())).await?;
+        self.app.media.ask(TellRoom(room.as_livekit())).await?;
         Ok(self.room(room))
     }
 
@@ -80,7 +80,7 @@ impl RoomService {
         request: proto::ListParticipantsRequest,
     ) -> Result<proto::ListParticipantsResponse, Failure> {
         let room = self.administered(&request.room).await?;
-        let participants = self.app.media.participants(&room.name);
+        let participants = self.app.media.participants(&room.name, true);
         Ok(proto::ListParticipantsResponse { participants })
     }
 
@@ -89,7 +89,7 @@ impl RoomService {
         request: proto::RoomParticipantIdentity,
     ) -> Result<proto::ParticipantInfo, Failure> {
         let room = self.administered(&request.room).await?;
-        let mut participants = self.app.media.participants(&room.name).into_iter();
+        let mut participants = self.app.media.participants(&room.name, true).into_iter();
         let found = participants.find(|participant| participant.identity == request.identity);
         Ok(found.ok_or(SfuError::UnknownParticipant)?)
     }
@@ -100,7 +100,7 @@ impl RoomService {
         request: proto::RoomParticipantIdentity,
     ) -> Result<proto::RemoveParticipantResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.media.moderate(Moderation::Remove(request)).await?;
+        self.app.media.ask(request).await?;
         Ok(proto::RemoveParticipantResponse {})
     }
 
@@ -109,8 +109,8 @@ impl RoomService {
         request: proto::MuteRoomTrackRequest,
     ) -> Result<proto::MuteRoomTrackResponse, Failure> {
         self.administered(&request.room).await?;
-        let done = self.app.media.moderate(Moderation::MuteTrack(request)).await?;
-        Ok(proto::MuteRoomTrackResponse { track: done.track })
+        let track = self.app.media.ask(request).await?;
+        Ok(proto::MuteRoomTrackResponse { track: Some(track) })
     }
 
     pub(super) async fn update_participant(
@@ -118,8 +118,7 @@ impl RoomService {
         request: proto::UpdateParticipantRequest,
     ) -> Result<proto::ParticipantInfo, Failure> {
         self.administered(&request.room).await?;
-        let done = self.app.media.moderate(Moderation::UpdateParticipant(request)).await?;
-        Ok(done.participant.unwrap_or_default())
+        Ok(self.app.media.ask(request).await?)
     }
 
     pub(super) async fn update_subscriptions(
@@ -127,13 +126,13 @@ impl RoomService {
         request: proto::UpdateSubscriptionsRequest,
     ) -> Result<proto::UpdateSubscriptionsResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.media.moderate(Moderation::UpdateSubscriptions(request)).await?;
+        self.app.media.ask(request).await?;
         Ok(proto::UpdateSubscriptionsResponse {})
     }
 
     pub(super) async fn send_data(&self, request: proto::SendDataRequest) -> Result<proto::SendDataResponse, Failure> {
         self.administered(&request.room).await?;
-        self.app.media.moderate(Moderation::SendData(request)).await?;
+        self.app.media.ask(request).await?;
         Ok(proto::SendDataResponse {})
     }
 
@@ -144,7 +143,7 @@ impl RoomService {
     }
 
     fn room(&self, room: Room) -> proto::Room {
-        let participants = self.app.media.participants(&room.name);
+        let participants = self.app.media.participants(&room.name, false);
         proto::Room {
             num_participants: count(participants.len()),
             num_publishers: count(participants.iter().filter(|participant| participant.is_publisher).count()),

@@ -1,11 +1,11 @@
-use interactive_sfu::SfuError;
+use interactive_sfu::{Command, SfuError, TellRoom};
 use livekit_protocol as proto;
 use prost::Message as _;
 use serde_json::{Value, json};
 
+use crate::RoomOrder;
 use crate::rooms::{Room, RoomSettings};
 use crate::testing::{Reply, Rig};
-use crate::{Moderation, RoomOrder};
 
 async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
     rig.twirp(&format!("RoomService/{method}"), grants, body).await
@@ -75,7 +75,7 @@ async fn participants_are_told_and_removed_in_protobuf_too() {
     assert_eq!(told, ann());
 
     assert_eq!(send("RemoveParticipant").await.status, 200);
-    assert_eq!(*rig.media.moderated.lock().unwrap(), [Moderation::Remove(request.clone())]);
+    assert_eq!(*rig.media.moderated.lock().unwrap(), [Command::Remove(request.clone())]);
     rig.media.participants.lock().unwrap().clear();
     *rig.media.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
     for method in ["GetParticipant", "RemoveParticipant"] {
@@ -146,11 +146,11 @@ async fn participants_are_muted_changed_subscribed_and_sent_messages() {
     let message = proto::SendDataRequest { room, data: vec![1, 2], ..Default::default() };
     let told = Room { metadata: "m".into(), ..rig.rooms.get("demo").await.unwrap() }.as_livekit();
     let table = [
-        ("MutePublishedTrack", who(json!({"trackSid": "TR_A", "muted": true})), Moderation::MuteTrack(mute)),
-        ("UpdateParticipant", who(json!({"name": "Ann"})), Moderation::UpdateParticipant(update)),
-        ("UpdateSubscriptions", who(json!({"trackSids": ["TR_B"]})), Moderation::UpdateSubscriptions(subscribe)),
-        ("SendData", json!({"room": "demo", "data": "AQI="}), Moderation::SendData(message)),
-        ("UpdateRoomMetadata", json!({"room": "demo", "metadata": "m"}), Moderation::TellRoom(told)),
+        ("MutePublishedTrack", who(json!({"trackSid": "TR_A", "muted": true})), Command::MuteTrack(mute)),
+        ("UpdateParticipant", who(json!({"name": "Ann"})), Command::UpdateParticipant(update)),
+        ("UpdateSubscriptions", who(json!({"trackSids": ["TR_B"]})), Command::UpdateSubscriptions(subscribe)),
+        ("SendData", json!({"room": "demo", "data": "AQI="}), Command::SendData(message)),
+        ("UpdateRoomMetadata", json!({"room": "demo", "metadata": "m"}), Command::TellRoom(TellRoom(told))),
     ];
     for (method, body, asked) in table {
         assert_eq!(call(&rig, method, "admin", body).await.status, 200, "{method}");

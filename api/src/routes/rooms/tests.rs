@@ -1,5 +1,5 @@
 use interactive_sfu::{SessionId, Speaker};
-use packager::origin::NotServed;
+use packager::NotServed;
 use serde_json::json;
 
 use super::*;
@@ -154,7 +154,10 @@ async fn deleting_a_room_ends_its_sessions_and_its_broadcast() {
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 403);
     let (name, token) = rig.bearer("x", "create");
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 204);
-    assert_eq!(*rig.media.moderated.lock().unwrap(), [crate::Moderation::CloseRoom("demo".into())]);
+    assert_eq!(
+        *rig.media.moderated.lock().unwrap(),
+        [interactive_sfu::Command::CloseRoom(interactive_sfu::CloseRoom("demo".into()))]
+    );
     assert_eq!(rig.orders.recv().await, Some(RoomOrder::Deleted { room: "demo".into() }));
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 404);
     assert_eq!(rig.get("/v1/rooms/demo", &[]).await.status, 404);

@@ -251,10 +251,13 @@ impl Peers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::ice::local_ice;
 
     fn peers(count: u32) -> (Peers, Instant) {
         let (mut peers, now) = (Peers::default(), Instant::now());
-        (0..count).for_each(|serial| peers.add(NewPeer::bare(PeerId { shard: 0, serial }), &Config::default(), now));
+        (0..count).for_each(|serial| {
+            peers.add(NewPeer::bare(PeerId { shard: 0, serial }, local_ice(serial)), &Config::default(), now)
+        });
         (peers, now)
     }
 
@@ -267,7 +270,7 @@ mod tests {
         let (mut peers, now) = peers(3);
         assert!(peers.remove(1).is_some() && peers.remove(1).is_none());
         for serial in 3..5 {
-            peers.add(NewPeer::bare(PeerId { shard: 0, serial }), &Config::default(), now);
+            peers.add(NewPeer::bare(PeerId { shard: 0, serial }, local_ice(serial)), &Config::default(), now);
         }
         let slot_of = |serial| peers.slot_of(PeerId { shard: 0, serial });
         assert_eq!((slot_of(3), slot_of(4), peers.slots()), (Some(1), Some(3), 4));

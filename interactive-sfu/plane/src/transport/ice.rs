@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(test)]
 use rand::Rng as _;
 
 /// Random characters that a user fragment begins with.
@@ -24,19 +25,24 @@ impl fmt::Debug for LocalIce {
     }
 }
 
+impl LocalIce {
+    /// Credentials for the peer with this serial number. `random_text` makes as many random letters and digits as it is
+    /// asked for: ice-chars (RFC 8839 §5.4).
+    pub fn new(serial: u32, mut random_text: impl FnMut(usize) -> String) -> Self {
+        Self { ufrag: format!("{}{serial:x}", random_text(UFRAG_RANDOM)), pwd: random_text(PASSWORD_LEN) }
+    }
+}
+
 /// Random ICE credentials for the peer with this serial number.
-pub fn local_ice(serial: u32) -> LocalIce {
-    LocalIce { ufrag: format!("{}{serial:x}", random_text(UFRAG_RANDOM)), pwd: random_text(PASSWORD_LEN) }
+#[cfg(test)]
+pub(crate) fn local_ice(serial: u32) -> LocalIce {
+    let random = |len| rand::rng().sample_iter(rand::distr::Alphanumeric).take(len).map(char::from).collect();
+    LocalIce::new(serial, random)
 }
 
 /// Whose a user fragment of ours is: it carries the peer's serial number, in hexadecimal after the random characters.
 pub(crate) fn serial_of(ufrag: &str) -> Option<u32> {
     u32::from_str_radix(ufrag.get(UFRAG_RANDOM..)?, 16).ok()
-}
-
-/// Random letters and digits: ice-chars (RFC 8839 §5.4).
-fn random_text(len: usize) -> String {
-    rand::rng().sample_iter(rand::distr::Alphanumeric).take(len).map(char::from).collect()
 }
 
 #[cfg(test)]

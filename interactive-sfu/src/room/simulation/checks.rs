@@ -7,9 +7,9 @@ use livekit_protocol as proto;
 
 use super::client::Client;
 use super::world::World;
-use crate::room::member::Member;
-use crate::room::participants::info;
-use crate::room::state::State;
+use crate::room::machine::Room;
+use crate::room::participant::livekit::LiveKit;
+use crate::room::participant::{Participant, PublishedTrack};
 
 /// Orders, and tasks of the DTLS thread, that one step may lead to: this many, and for each person this many for each
 /// track.
@@ -67,28 +67,45 @@ impl World {
         if let Some((peer, track)) = gone {
             return Err(format!("{peer:?} is to be sent {track:?}, which nobody publishes"));
         }
-        let state = self.authority.lock();
-        let peers: u32 = state.peers.iter().sum();
-        equal(|| "peers".into(), &(peers as usize), &people)?;
+        equal(|| "peers".into(), &(self.driver.peers() as usize), &people)?;
         for client in &self.clients {
             if let Some(seen) = client.others.values().find(|one| one.permission.as_ref().is_some_and(|p| p.hidden)) {
                 return Err(format!("{} sees {}, who is hidden", client.identity, seen.identity));
             }
-            if client.inbox.is_some() && !state.members.contains_key(&client.sid) {
+        }
+        let mut checked = Ok(());
+        self.driver.each_room(|name, room| {
+            if checked.is_ok() {
+                checked = self.check_room(name, room);
+            }
+        });
+        checked
+    }
+
+    fn check_room(&self, name: &str, room: &Room) -> Checked {
+        for client in self.clients.iter().filter(|client| client.room == name && client.inbox.is_some()) {
+            if client.key.is_some_and(|key| room.roster.get(key).is_none()) {
                 return Err(format!("{} was forgotten without a word", client.identity));
             }
         }
-        for (name, room) in &state.rooms {
-            let members = || state.members_of(name);
-            let seen = members().filter(|member| !member.hidden()).count();
-            equal(|| format!("people seen in {name}"), &room.seen, &(seen as u32))?;
-            let performs = |member: &&Member| member.on_stage || !member.uplink.tracks.is_empty();
-            let mut performers: Vec<String> = members().filter(performs).map(|member| member.sid.clone()).collect();
-            performers.sort();
-            equal(|| format!("performers of {name}"), &state.performer_sids(name), &performers)?;
-            let unlisted = members().find(|m| m.listed == m.hidden() && (m.hidden() || m.permission.can_publish));
-            if let Some(member) = unlisted {
-                return Err(format!("{} is listed: {}", member.identity, member.listed));
+        let seen = room.roster.all_livekit().filter(|(who, _)| !who.hidden).count();
+        equal(|| format!("people seen in {name}"), &room.roster.seen(), &(seen as u32))?;
+        let mut so: Vec<_> = room.roster.iter().filter(|one| one.performs()).map(Participant::key).collect();
+        let mut performers = room.performers.clone();
+        so.sort();
+        performers.sort();
+        equal(|| format!("performers of {name}"), &performers, &so)?;
+        for one in room.roster.iter() {
+            let known = room.listed.contains(&one.key());
+            let must = match one.livekit() {
+                Some(livekit) => livekit.permission.can_publish,
+                None => one.on_stage,
+            };
+            if one.listed != known || (one.listed && one.who.hidden) || (must && !one.who.hidden && !one.listed) {
+                return Err(format!("{} is listed: {}", one.who.identity, one.listed));
+            }
+            if one.on_stage != one.as_speaker(None).is_some() {
+                return Err(format!("{} is on stage: {}", one.who.identity, one.on_stage));
             }
         }
         Ok(())
@@ -97,25 +114,34 @@ impl World {
     /// What holds when everybody has said what they had to say.
     pub(super) fn check_settled(&mut self) -> Checked {
         self.check()?;
-        let state = self.authority.lock();
-        for client in self.clients.iter().filter(|client| client.inbox.is_some()) {
-            let Some(member) = state.members.get(&client.sid) else { continue };
-            check_told(client, member, &state)?;
-            self.compared.people += client.others.len() as u64;
-            let Some(link) = member.links.down().filter(|_| client.offers.is_empty() && !client.owes_offer) else {
-                continue;
-            };
-            self.compared.tracks += due(member, &state).len() as u64;
-            let (sent, due) = (self.plane.sent_to(link.peer.serial), due(member, &state));
-            equal(|| format!("tracks sent to {} in {}", client.identity, client.room), &sent, &due)?;
-        }
-        Ok(())
+        let (mut checked, mut compared) = (Ok(()), Compared::default());
+        self.driver.each_room(|name, room| {
+            for client in self.clients.iter().filter(|client| client.room == name && client.inbox.is_some()) {
+                if checked.is_ok() {
+                    checked = self.check_client(client, room, &mut compared);
+                }
+            }
+        });
+        self.compared = self.compared + compared;
+        checked
+    }
+
+    fn check_client(&self, client: &Client, room: &Room, compared: &mut Compared) -> Checked {
+        let Some(participant) = client.key.and_then(|key| room.roster.get(key)) else { return Ok(()) };
+        let Some(livekit) = participant.livekit() else { return Ok(()) };
+        check_told(client, participant, room)?;
+        compared.people += client.others.len() as u64;
+        let settled = client.offers.is_empty() && !client.owes_offer;
+        let Some(link) = livekit.links.down().filter(|_| settled) else { return Ok(()) };
+        let (sent, due) = (self.plane.sent_to(link.peer.serial), due(participant, livekit, room));
+        compared.tracks += due.len() as u64;
+        equal(|| format!("tracks sent to {} in {}", client.identity, client.room), &sent, &due)
     }
 
     /// What holds when nobody is there any more.
     pub(super) fn check_empty(&mut self) -> Checked {
         self.check()?;
-        let mut remains = self.authority.lock().remains();
+        let mut remains = self.driver.remains();
         remains.extend(self.plane.peers.keys().map(|serial| format!("peer {serial} in the media plane")));
         remains.extend(self.clients.iter().map(|client| format!("client {}", client.identity)));
         if remains.is_empty() { Ok(()) } else { Err(remains.join("; ")) }
@@ -123,13 +149,11 @@ impl World {
 }
 
 /// What a client was told of itself and of others equals what is so.
-fn check_told(client: &Client, member: &Member, state: &State) -> Checked {
+fn check_told(client: &Client, participant: &Participant, room: &Room) -> Checked {
     let who = &client.identity;
-    equal(|| format!("{who}, of itself"), &client.own, &member.info())?;
-    let members = state.listed_of(&client.room).filter(|other| other.sid != member.sid).map(Member::info);
-    let sessions = state.connected(&client.room).filter(|session| !session.hidden && session.identity != *who);
-    let so: BTreeMap<String, proto::ParticipantInfo> =
-        members.chain(sessions.map(|session| info(&[session]))).map(|one| (one.identity.clone(), one)).collect();
+    equal(|| format!("{who}, of itself"), &client.own, &participant.info())?;
+    let others = room.listed().filter(|other| other.who.identity != *who).map(Participant::info);
+    let so: BTreeMap<String, proto::ParticipantInfo> = others.map(|one| (one.identity.clone(), one)).collect();
     let sids = |of: &BTreeMap<String, proto::ParticipantInfo>| -> BTreeSet<(String, String)> {
         of.values().map(|one| (one.identity.clone(), one.sid.clone())).collect()
     };
@@ -140,21 +164,18 @@ fn check_told(client: &Client, member: &Member, state: &State) -> Checked {
     Ok(())
 }
 
-/// The tracks that a participant is to be sent, sorted: all that others publish, let them have, and that they want.
-fn due(member: &Member, state: &State) -> Vec<u32> {
+/// The tracks that a participant is to be sent, sorted: all that others publish, let it have, and that it wants.
+fn due(participant: &Participant, livekit: &LiveKit, room: &Room) -> Vec<u32> {
     let mut due = Vec::new();
-    if !member.permission.can_subscribe {
+    if !livekit.permission.can_subscribe {
         return due;
     }
-    let wants = |sid: &str| member.chosen.get(sid).copied().unwrap_or(member.auto_subscribe);
-    for other in state.members_of(&member.room).filter(|other| !other.hidden() && other.sid != member.sid) {
-        let lets = |sid: &str| other.audience.admits(&member.sid, &member.identity, sid);
-        let tracks = other.uplink.tracks.iter().filter(|track| wants(&track.info.sid) && lets(&track.info.sid));
-        due.extend(tracks.map(|track| track.media.id.0));
-    }
-    for session in state.connected(&member.room).filter(|s| !s.hidden && s.identity != member.identity) {
-        let tracks = crate::room::participants::tracks(session);
-        due.extend(tracks.into_iter().filter(|(track, _)| wants(&track.sid)).map(|(_, media)| media.id.0));
+    let wants = |sid: &str| livekit.chosen.get(sid).copied().unwrap_or(livekit.auto_subscribe);
+    let others = room.roster.iter().filter(|other| !other.who.hidden);
+    for other in others.filter(|other| other.who.identity != participant.who.identity) {
+        let tracks = other.tracks();
+        let fits = |track: &&PublishedTrack<'_>| wants(&track.info.sid) && track.admits(&participant.who);
+        due.extend(tracks.iter().filter(fits).map(|track| track.media.id.0));
     }
     due.sort_unstable();
     due

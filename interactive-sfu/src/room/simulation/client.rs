@@ -1,6 +1,7 @@
 //! A client of LiveKit's protocol: what it was told, and what it says.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use livekit_protocol as proto;
 use livekit_protocol::participant_info::State as Presence;
@@ -11,6 +12,8 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::descriptions;
+use crate::room::driver::Cell;
+use crate::room::participant::ParticipantKey;
 use crate::signalling::livekit::Frame;
 use crate::signalling::livekit::message::Outgoing;
 
@@ -27,6 +30,9 @@ pub(super) struct Client {
     pub(super) single: bool,
     pub(super) sid: String,
     pub(super) connection: u32,
+    /// The room behind the connection, and the participant there. `None`: the server refused the client.
+    pub(super) cell: Arc<Cell>,
+    pub(super) key: Option<ParticipantKey>,
     /// `None`: its socket is lost.
     pub(super) inbox: Option<mpsc::Receiver<Outgoing>>,
     /// It was told to leave, or its connection was ended.

@@ -1,4 +1,4 @@
-//! The simulated room: the authority without sockets and threads, in virtual time.
+//! The simulated room: rooms and their driver without sockets and threads, in virtual time.
 //!
 //! Random people of both protocols come, lose their socket, resume, publish, mute, are moderated, and go; peer
 //! connections come up and break; clocks jump. After each step nothing may be ordered of a peer that is not there, and

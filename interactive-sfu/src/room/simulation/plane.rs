@@ -1,5 +1,4 @@
-//! The media plane as the authority sees it: it takes orders, and reports. It checks that each order is for a peer that
-//! lives.
+//! The media plane as rooms see it: it takes orders, and reports. It checks that each order is for a peer that lives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
@@ -28,18 +27,19 @@ pub(super) struct Peer {
     pub(super) dead: bool,
 }
 
-/// Every thread of the plane.
+/// Every media thread and the DTLS thread.
 pub(super) struct Plane {
     orders: Receiver<Order>,
     /// By serial.
     pub(super) peers: BTreeMap<u32, Peer>,
     /// What no media plane could carry out.
     pub(super) faults: Vec<String>,
-    /// Orders since this was last taken.
+    /// Orders and tasks since this was last taken.
     pub(super) taken: usize,
 }
 
 impl Plane {
+    /// The plane, and the way to it.
     pub(super) fn new() -> (Self, Handle) {
         let (handle, orders) = Handle::detached();
         (Self { orders, peers: BTreeMap::new(), faults: Vec::new(), taken: 0 }, handle)
@@ -78,8 +78,18 @@ impl Plane {
                     self.faults.push(format!("added twice: {:?}", new.id));
                 }
             }
-            Order::Remove { peer: id } => self.with(id, "removed", |peer, _| peer.removed = true),
-            Order::RestartIce { peer: id, .. } => self.with(id, "ICE restarted", |_, _| {}),
+            Order::Expect { peer, .. } => self.with(peer, "expected", |peer, _| peer.expected = true),
+            Order::Send { to, .. } => {
+                for id in to.iter() {
+                    self.with(*id, "sent a message", |peer, faults| {
+                        if !peer.connected {
+                            faults.push(format!("a message for {id:?}, which is not connected"));
+                        }
+                    });
+                }
+            }
+            Order::Remove { peer } => self.with(peer, "removed", |peer, _| peer.removed = true),
+            Order::RestartIce { peer, .. } => self.with(peer, "ICE restarted", |_, _| {}),
             Order::Attach { peer: id, section: at, source } => {
                 self.with(id, "attached", |peer, faults| match peer.sections.get_mut(at) {
                     Some(section) => section.attached = source.map(|source| source.track),
@@ -119,16 +129,6 @@ impl Plane {
                 }
             }),
             Order::Prefer { .. } => {}
-            Order::Expect { peer: id, .. } => self.with(id, "expected", |peer, _| peer.expected = true),
-            Order::Send { to, .. } => {
-                for id in to.iter().copied() {
-                    self.with(id, "sent a message", |peer, faults| {
-                        if !peer.connected {
-                            faults.push(format!("a message for {id:?}, which is not connected"));
-                        }
-                    });
-                }
-            }
         }
     }
 

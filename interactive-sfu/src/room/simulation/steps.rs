@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use access::{Grants, nobody};
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
@@ -13,7 +12,9 @@ use super::Step;
 use super::client::{Client, Line};
 use super::descriptions;
 use super::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
-use crate::control::{Client as About, ConnectRequest, JoinRequest};
+use crate::control::{Client as About, CloseRoom, Command, ConnectRequest, JoinRequest, Patch, Reply};
+use crate::room::machine::Signal;
+use access::{Grants, nobody};
 
 impl World {
     pub(super) fn take(&mut self, step: &Step) {
@@ -23,15 +24,17 @@ impl World {
                 let room = ROOMS[choose(&ROOMS, room).unwrap()];
                 let grants = Self::grants(identity, publishes, subscribes, hidden);
                 let request = Self::request(room, grants, single, auto, None);
-                let Ok(connected) = self.authority.connect(request, self.now) else { return };
+                let Ok(connected) = self.driver.connect(request, self.now) else { return };
                 // Whoever had no socket is not told that another has taken their place.
                 self.clients.retain(|c| c.inbox.is_some() || c.identity != identity || c.room != room);
                 self.clients.push(Client {
                     identity: identity.into(),
                     room: room.into(),
                     single,
-                    sid: connected.sid,
+                    sid: String::new(),
                     connection: connected.connection,
+                    cell: connected.cell,
+                    key: connected.key,
                     inbox: Some(connected.inbox),
                     ended: false,
                     resumes: false,
@@ -49,8 +52,8 @@ impl World {
             Step::LoseSocket(n) => {
                 let Some(at) = choose(&self.clients, n) else { return };
                 let client = &mut self.clients[at];
-                if client.inbox.take().is_some() {
-                    self.authority.disconnected(&client.sid, client.connection, self.now);
+                if let (Some(_), Some(key)) = (client.inbox.take(), client.key) {
+                    self.driver.disconnected(&client.cell, key, client.connection, self.now);
                 }
             }
             Step::Resume(n) => self.resume(n),
@@ -61,9 +64,11 @@ impl World {
             Step::Stale(n) => {
                 let Some(at) = choose(&self.clients, n) else { return };
                 let client = &self.clients[at];
+                let Some(key) = client.key else { return };
                 let leave = Request::Leave(proto::LeaveRequest::default());
-                self.authority.request(&client.sid, client.connection.wrapping_sub(1), leave, self.now);
-                self.authority.disconnected(&client.sid, client.connection.wrapping_sub(1), self.now);
+                let (signal, before) = (Signal::read(Some(leave), 0), client.connection.wrapping_sub(1));
+                self.driver.signal(&client.cell, key, before, signal, self.now);
+                self.driver.disconnected(&client.cell, key, before, self.now);
             }
             Step::Publish(n, video) => {
                 let Some(at) = choose(&self.clients, n) else { return };
@@ -157,12 +162,12 @@ impl World {
                 let Some(track_sid) = Self::own_track(client, track) else { return };
                 let (room, identity) = (client.room.clone(), client.identity.clone());
                 let request = proto::MuteRoomTrackRequest { room, identity, track_sid, muted };
-                drop(self.authority.mute_track(&request));
+                self.call(Command::MuteTrack(request));
             }
             Step::Permit(n, can_publish, can_subscribe) => {
                 let Some(at) = choose(&self.clients, n) else { return };
                 let permission = proto::ParticipantPermission { can_publish, can_subscribe, ..Default::default() };
-                drop(self.authority.update_participant(proto::UpdateParticipantRequest {
+                self.call(Command::UpdateParticipant(proto::UpdateParticipantRequest {
                     room: self.clients[at].room.clone(),
                     identity: self.clients[at].identity.clone(),
                     permission: Some(permission),
@@ -172,23 +177,24 @@ impl World {
             Step::Remove(n) => {
                 let identity = IDENTITIES[choose(&IDENTITIES, n).unwrap()];
                 let room = ROOMS[choose(&ROOMS, n / 16).unwrap()];
-                self.authority.remove(room, identity);
+                let (room, identity) = (room.to_owned(), identity.to_owned());
+                self.call(Command::Remove(proto::RoomParticipantIdentity { room, identity, ..Default::default() }));
             }
-            Step::CloseRoom(n) => self.authority.close_room(ROOMS[choose(&ROOMS, n).unwrap()]),
+            Step::CloseRoom(n) => self.call(Command::CloseRoom(CloseRoom(ROOMS[choose(&ROOMS, n).unwrap()].into()))),
             Step::Whip { who, room, video, hidden } => self.session(true, who, room, video, hidden),
             Step::Whep { who, room } => self.session(false, who, room, true, false),
             Step::EndSession(n) => {
                 let Some(at) = choose(&self.sessions, n) else { return };
                 let (room, id) = self.sessions.swap_remove(at);
                 // It may be gone for other reasons; and a room that is not its own has no such session.
-                drop(self.authority.leave("elsewhere", &id));
-                drop(self.authority.leave(room, &id));
+                self.leave("elsewhere", &id);
+                self.leave(room, &id);
             }
             Step::Restart(n) => {
                 let Some(at) = choose(&self.sessions, n) else { return };
-                let (room, id) = &self.sessions[at];
+                let (room, session) = self.sessions[at].clone();
                 let fragment = format!("a=ice-ufrag:u{n:03}\r\na=ice-pwd:0123456789012345678901\r\n");
-                drop(self.authority.patch(room, id, Some("*"), &fragment));
+                self.call(Command::Patch(Patch { room: room.into(), session, if_match: Some("*".into()), fragment }));
             }
             Step::Connect => {
                 self.connect_one();
@@ -203,23 +209,19 @@ impl World {
             }
             Step::Loudness(n, step) => {
                 let Some(id) = self.some_peer(n) else { return };
-                self.authority.report(Report::Loudness { peer: id, step: step % 9 });
+                self.report(Report::Loudness { peer: id, step: step % 9 });
                 let quality = [Quality::Poor, Quality::Good, Quality::Excellent][usize::from(step % 3)];
-                self.authority.report(Report::Quality { peer: id, quality });
-                self.authority.report(Report::Paused {
-                    peer: id,
-                    section: usize::from(step % 4),
-                    paused: step % 2 == 0,
-                });
+                self.report(Report::Quality { peer: id, quality });
+                self.report(Report::Paused { peer: id, section: usize::from(step % 4), paused: step % 2 == 0 });
                 // Nobody's, and one that has no such section.
                 let nobody = PeerId { shard: 1, serial: u32::MAX };
-                self.authority.report(Report::Loudness { peer: nobody, step: step % 9 });
-                self.authority.report(Report::Paused { peer: id, section: usize::MAX, paused: true });
+                self.report(Report::Loudness { peer: nobody, step: step % 9 });
+                self.report(Report::Paused { peer: id, section: usize::MAX, paused: true });
             }
             Step::OpenData(n) => {
                 let connected = |id: &PeerId| self.plane.peers[&id.serial].connected;
                 let Some(id) = self.some_peer(n).filter(connected) else { return };
-                self.authority.report(Report::DataOpened { peer: id, channel: Channel::Reliable });
+                self.report(Report::DataOpened { peer: id, channel: Channel::Reliable });
             }
             Step::Message(n) => {
                 let connected = |id: &PeerId| self.plane.peers[&id.serial].connected;
@@ -228,8 +230,8 @@ impl World {
                 let packet =
                     proto::DataPacket { value: Some(proto::data_packet::Value::User(user)), ..Default::default() };
                 let channel = if n % 2 == 0 { Channel::Reliable } else { Channel::Lossy };
-                self.authority.report(Report::Data { peer: id, channel, message: packet.encode_to_vec().into() });
-                self.authority.report(Report::Data { peer: id, channel, message: Bytes::from_static(&[0xff]) });
+                self.report(Report::Data { peer: id, channel, message: packet.encode_to_vec().into() });
+                self.report(Report::Data { peer: id, channel, message: Bytes::from_static(&[0xff]) });
             }
             Step::Wait(ms) => self.wait(ms.into()),
             Step::SetClock(seconds) => {
@@ -256,12 +258,13 @@ impl World {
         let client = &mut self.clients[at];
         let grants = Self::grants(&client.identity, true, true, false);
         let request = Self::request(&client.room, grants, client.single, true, Some(client.sid.clone()));
-        let Ok(connected) = self.authority.connect(request, self.now) else { return };
+        let Ok(connected) = self.driver.connect(request, self.now) else { return };
         // Its last words on the old connection are heard no more.
         client.offers.clear();
         client.inbox = Some(connected.inbox);
         client.resumes = true;
-        if connected.sid == client.sid {
+        (client.cell, client.key) = (connected.cell, connected.key);
+        if connected.key.is_some() {
             client.connection = connected.connection;
             // It offers ICE anew on the connections that it offers on.
             client.owes_offer |= client.single;
@@ -280,12 +283,8 @@ impl World {
             hidden,
             offer: descriptions::session(publishes, video),
         };
-        let joined = if publishes {
-            self.authority.publish(request, self.now)
-        } else {
-            self.authority.subscribe(request, self.now)
-        };
-        if let Ok(joined) = joined {
+        let command = if publishes { Command::Publish(request) } else { Command::Subscribe(request) };
+        if let Ok(Reply::Joined(joined)) = self.driver.call(command, self.now) {
             self.sessions.push((room, joined.session));
         }
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use access::Keys;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
 use plane::{PeerId, Report};
@@ -13,11 +12,14 @@ use super::checks::Compared;
 use super::client::Client;
 use super::plane::Plane;
 use crate::config::Config;
-use crate::control::SessionId;
+use crate::control::{Command, Leave, SessionId};
 use crate::room::address::{OurEnd, ShardCandidates};
-use crate::room::authority::Authority;
+use crate::room::driver::Driver;
+use crate::room::machine::{Ground, Signal};
+use crate::room::node::Node;
 use crate::room::now::Now;
 use crate::signalling::sdp::Fingerprint;
+use access::Keys;
 
 const SHARDS: u16 = 2;
 pub(super) const ROOMS: [&str; 3] = ["a", "b", "c"];
@@ -30,7 +32,7 @@ const ROUNDS_MAX: usize = 40;
 const RESUME_MS_MAX: u32 = 5_000;
 
 pub(super) struct World {
-    pub(super) authority: Authority,
+    pub(super) driver: Driver,
     pub(super) plane: Plane,
     pub(super) clients: Vec<Client>,
     pub(super) sessions: Vec<(&'static str, SessionId)>,
@@ -64,9 +66,11 @@ impl World {
         let shards = (0..SHARDS).map(|_| ShardCandidates::new(&config, &config.addresses, 1)).collect();
         let our_end = OurEnd { fingerprint: Fingerprint([7; 32]), shards };
         let now = Now { instant: Instant::now(), utc: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) };
-        let authority = Authority::new(Arc::new(config), Keys::new("k", "s"), handle, our_end, now.instant);
+        let node = Node::new(SHARDS.into(), config.sessions_max as usize);
+        let ground = Ground { config: Arc::new(config), our_end, node };
+        let driver = Driver::new(ground, Keys::new("k", "s"), handle, [7; 32]);
         Self {
-            authority,
+            driver,
             plane,
             clients: Vec::new(),
             sessions: Vec::new(),
@@ -102,9 +106,21 @@ impl World {
 
     pub(super) fn say(&mut self, at: usize, request: Request) {
         let Some(client) = self.clients.get(at).filter(|client| client.inbox.is_some()) else { return };
-        self.authority.request(&client.sid, client.connection, request, self.now);
-        // Each request's orders before those of the next: orders and tasks come by different ways.
-        self.plane.take_orders();
+        let Some(key) = client.key else { return };
+        self.driver.signal(&client.cell, key, client.connection, Signal::read(Some(request), 0), self.now);
+    }
+
+    /// A call of the server's API, which may be refused.
+    pub(super) fn call(&self, command: Command) {
+        drop(self.driver.call(command, self.now));
+    }
+
+    pub(super) fn leave(&self, room: &str, session: &SessionId) {
+        self.call(Command::Leave(Leave { room: room.into(), session: session.clone() }));
+    }
+
+    pub(super) fn report(&self, report: Report) {
+        self.driver.report(report, self.now);
     }
 
     pub(super) fn some_peer(&self, n: u8) -> Option<PeerId> {
@@ -118,21 +134,21 @@ impl World {
         if let Some(peer) = self.plane.peers.get_mut(&id.serial) {
             peer.connected = true;
         }
-        self.authority.report(Report::Connected { peer: id });
+        self.report(Report::Connected { peer: id });
         true
     }
 
     pub(super) fn tell_gone(&mut self) -> bool {
         self.plane.take_orders();
         let Some(id) = self.plane.next_gone() else { return false };
-        self.authority.report(Report::Gone { peer: id, why: "simulated" });
+        self.report(Report::Gone { peer: id, why: "simulated" });
         true
     }
 
     pub(super) fn wait(&mut self, ms: u64) {
         self.now.instant += Duration::from_millis(ms);
         self.now.utc += Duration::from_millis(ms);
-        self.authority.tick(self.now.instant);
+        self.driver.tick(self.now);
     }
 
     /// Lets everybody say what they have to say, until nobody has.
@@ -176,7 +192,7 @@ impl World {
             self.say(at, Request::Leave(proto::LeaveRequest::default()));
         }
         for (room, id) in std::mem::take(&mut self.sessions) {
-            drop(self.authority.leave(room, &id));
+            self.leave(room, &id);
         }
         self.settle();
         // Who has no socket is waited for.

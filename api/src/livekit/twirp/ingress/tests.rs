@@ -1,4 +1,4 @@
-use interactive_sfu::{SessionId, Speaker};
+use interactive_sfu::{Command, SessionId, Speaker};
 use prost::Message as _;
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ async fn an_ingress_leads_to_the_stage_until_it_is_deleted() {
     assert_eq!((gone.status, &gone.json()["ingressId"]), (200, id));
     let (room, identity) = ("demo".to_owned(), "bob".to_owned());
     let who = proto::RoomParticipantIdentity { room, identity, ..Default::default() };
-    assert_eq!(*rig.media.moderated.lock().unwrap(), [Moderation::Remove(who)]);
+    assert_eq!(*rig.media.moderated.lock().unwrap(), [Command::Remove(who)]);
     assert_eq!(publish(&rig, &made["streamKey"], "demo").await, 401);
     let twice = call(&rig, "DeleteIngress", json!({ "ingressId": id })).await;
     assert_eq!((twice.status, &twice.json()["code"]), (404, &json!("not_found")));

@@ -1,0 +1,116 @@
+//! What a participant is sent, and what the client is told of it.
+//!
+//! On a connection of its own the server offers ([`Offering`]); on the one that the client publishes on too, the client
+//! does, and tracks are put on sections of its offers ([`Answering`]). Pure. Driven by the authority.
+
+mod answering;
+mod offering;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answering::{Answering, MissingSections};
+pub(crate) use offering::{Offer, Offering};
+
+use crate::room::sections::MediaTrack;
+use crate::signalling::sdp::CodecName;
+use plane::{NewSection, Source, TrackId};
+
+/// A track that the participant is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Its name.
+    pub sid: String,
+    /// What it is played in sync with.
+    pub stream: String,
+    pub media: MediaTrack,
+}
+
+impl Wanted {
+    /// The same for all that one participant publishes: their clocks are one.
+    fn cname(&self) -> &str {
+        self.stream.split('|').next().unwrap_or_default()
+    }
+
+    /// Whether it is still wanted, as the same media.
+    fn is_among(&self, wanted: &[Self]) -> bool {
+        wanted.iter().any(|other| other.sid == self.sid && other.media == self.media)
+    }
+
+    fn is_video(&self) -> bool {
+        self.media.video().is_some()
+    }
+}
+
+/// What the media plane is to do.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// A new section, or one that takes another's place.
+    Set(usize, Box<NewSection>),
+    /// The section carries this, or nothing.
+    Attach(usize, Option<Box<Source>>),
+}
+
+/// What an agreement with the client comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Agreed {
+    pub changes: Vec<Change>,
+    /// Tracks that flow from now on.
+    pub subscribed: Vec<String>,
+    /// Tracks that the client cannot decode, and in what codec they were.
+    pub refused: Vec<(String, CodecName)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Downlink {
+    Offering(Offering),
+    Answering(Answering),
+}
+
+impl Downlink {
+    /// Nothing yet. Sections' SSRCs begin at `first_ssrc`.
+    pub(crate) fn new(single: bool, first_ssrc: u32) -> Self {
+        if single { Self::Answering(Answering::new(first_ssrc)) } else { Self::Offering(Offering::new(first_ssrc)) }
+    }
+
+    /// From now on it is to be sent these, and no others.
+    pub(crate) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
+        match self {
+            Self::Offering(offering) => offering.want(wanted),
+            Self::Answering(answering) => answering.want(wanted),
+        }
+    }
+
+    /// Tracks that are wanted, and stay out because the client has as many sections as it may be asked for.
+    pub(crate) fn left_out(&self) -> Vec<&str> {
+        match self {
+            Self::Offering(offering) => offering.left_out().collect(),
+            Self::Answering(answering) => answering.left_out().collect(),
+        }
+    }
+
+    /// Which track a section has.
+    pub(crate) fn track_at(&self, section: usize) -> Option<&str> {
+        match self {
+            Self::Offering(offering) => offering.track_at(section),
+            Self::Answering(answering) => answering.track_at(section),
+        }
+    }
+
+    /// As which a track is sent, or is going to be.
+    pub(crate) fn media_of(&self, sid: &str) -> Option<TrackId> {
+        let wanted = match self {
+            Self::Offering(offering) => offering.wanted(sid),
+            Self::Answering(answering) => answering.wanted(sid),
+        };
+        Some(wanted?.media.id)
+    }
+
+    /// Which section a track has.
+    pub(crate) fn section_of(&self, sid: &str) -> Option<usize> {
+        match self {
+            Self::Offering(offering) => offering.section_of(sid),
+            Self::Answering(answering) => answering.section_of(sid),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Everything that can happen in a room, one kind a file; each adds to [`Room`](super::machine::Room).
+//!
+//! `joining` and `leaving` say how participants come and go, `requests` what LiveKit's clients ask, `publishing` and
+//! `subscribing` what they publish and are sent, `data` their messages; `dynacast` asks publishers for no more than is
+//! looked at; `stage` follows who performs, `news` tells everybody, `moderation` obeys the server's API, `reports` hears
+//! the media plane, `sessions` serves WHIP and WHEP, `upkeep` does what is due.
+
+mod data;
+mod dynacast;
+mod joining;
+mod leaving;
+mod moderation;
+mod news;
+mod publishing;
+mod reports;
+mod requests;
+mod sessions;
+mod stage;
+mod subscribing;
+mod upkeep;
+
+pub(super) use subscribing::Offered;
