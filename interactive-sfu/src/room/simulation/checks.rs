@@ -9,6 +9,7 @@ use super::client::Client;
 use super::world::World;
 use crate::room::machine::Room;
 use crate::room::participant::livekit::LiveKit;
+use crate::room::participant::whip_whep::Kind;
 use crate::room::participant::{Participant, PublishedTrack};
 
 /// Orders, and tasks of the DTLS thread, that one step may lead to: this many, and for each person this many for each
@@ -121,6 +122,11 @@ impl World {
                     checked = self.check_client(client, room, &mut compared);
                 }
             }
+            for viewer in room.roster.iter() {
+                if checked.is_ok() {
+                    checked = self.check_viewer(viewer, room, &mut compared);
+                }
+            }
         });
         self.compared = self.compared + compared;
         checked
@@ -136,6 +142,40 @@ impl World {
         let (sent, due) = (self.plane.sent_to(link.peer.serial), due(participant, livekit, room));
         compared.tracks += due.len() as u64;
         equal(|| format!("tracks sent to {} in {}", client.identity, client.room), &sent, &due)
+    }
+
+    /// A WHEP viewer is sent only tracks of people on stage who let it, and as many as it has sections for.
+    fn check_viewer(&self, viewer: &Participant, room: &Room, compared: &mut Compared) -> Checked {
+        let Some((session, peer)) = viewer.whip_whep().and_then(|session| Some((session, session.peer?))) else {
+            return Ok(());
+        };
+        let Kind::Watch { participant, sections } = &session.kind else { return Ok(()) };
+        let stage = room.performers.iter().filter_map(|key| room.roster.get(*key)).filter(|one| one.on_stage);
+        let watched = stage.filter(|one| participant.as_ref().is_none_or(|only| one.who.identity == *only));
+        let speakers: Vec<_> = watched.filter_map(|one| one.as_speaker(Some(&viewer.who))).collect();
+        let tracks = |video: bool| {
+            let tracks =
+                speakers.iter().filter_map(move |one| if video { one.video.clone() } else { one.audio.clone() });
+            tracks.map(|track| track.id.0).collect::<BTreeSet<u32>>()
+        };
+        let sent: BTreeSet<u32> = self.plane.sent_to(peer.serial).into_iter().collect();
+        let due: BTreeSet<u32> = tracks(false).union(&tracks(true)).copied().collect();
+        if !sent.is_subset(&due) {
+            return Err(format!("{} is sent {sent:?} by WHEP, and may see {due:?}", viewer.who.identity));
+        }
+        if let Some(only) = participant {
+            // One participant has a section for each kind, if the viewer offered any.
+            let room_for = |video: bool| sections.iter().any(|section| section.slot.video == video);
+            let missing = [false, true].into_iter().filter(|video| room_for(*video)).flat_map(tracks);
+            let missing: Vec<u32> = missing.filter(|track| !sent.contains(track)).collect();
+            // Of two people of one identity the one who came on stage first is seen.
+            let twins = speakers.len() > 1;
+            if !missing.is_empty() && !twins {
+                return Err(format!("{} watches {only} and is not sent {missing:?}", viewer.who.identity));
+            }
+        }
+        compared.tracks += sent.len() as u64;
+        Ok(())
     }
 
     /// What holds when nobody is there any more.

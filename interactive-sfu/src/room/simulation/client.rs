@@ -53,6 +53,8 @@ pub(super) struct Client {
     /// Lines to receive on, of one connection: whether each is for a picture.
     pub(super) receiving: Vec<bool>,
     pub(super) faults: Vec<String>,
+    /// Messages that came.
+    pub(super) messages: usize,
 }
 
 impl Client {
@@ -74,6 +76,7 @@ impl Client {
     }
 
     fn told(&mut self, message: Message) {
+        self.messages += 1;
         match message {
             Message::Join(join) => {
                 self.own = join.participant.unwrap();

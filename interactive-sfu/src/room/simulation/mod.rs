@@ -12,6 +12,7 @@ mod checks;
 mod client;
 mod descriptions;
 mod plane;
+mod rules;
 mod steps;
 mod world;
 

@@ -12,7 +12,7 @@ use super::Step;
 use super::client::{Client, Line};
 use super::descriptions;
 use super::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
-use crate::control::{Client as About, CloseRoom, Command, ConnectRequest, JoinRequest, Patch, Reply};
+use crate::control::{Client as About, CloseRoom, Command, ConnectRequest, JoinRequest, Patch, Reply, SfuError};
 use crate::room::machine::Signal;
 use access::{Grants, nobody};
 
@@ -47,6 +47,7 @@ impl World {
                     published: Vec::new(),
                     receiving: Vec::new(),
                     faults: Vec::new(),
+                    messages: 0,
                 });
             }
             Step::LoseSocket(n) => {
@@ -269,6 +270,21 @@ impl World {
             // It offers ICE anew on the connections that it offers on.
             client.owes_offer |= client.single;
         }
+    }
+
+    /// A viewer by WHEP, who is not hidden.
+    pub(super) fn whep(&mut self, who: u8, participant: Option<&str>) -> Result<(), SfuError> {
+        let identity = OTHERS[choose(&OTHERS, who).unwrap()];
+        let request = JoinRequest {
+            room: ROOMS[0].into(),
+            identity: identity.into(),
+            name: identity.into(),
+            participant: participant.map(str::to_owned),
+            local: false,
+            hidden: false,
+            offer: descriptions::session(false, true),
+        };
+        self.driver.call(Command::Subscribe(request), self.now).map(drop)
     }
 
     fn session(&mut self, publishes: bool, who: u8, room: u8, video: bool, hidden: bool) {

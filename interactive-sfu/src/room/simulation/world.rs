@@ -24,8 +24,8 @@ use access::Keys;
 const SHARDS: u16 = 2;
 pub(super) const ROOMS: [&str; 3] = ["a", "b", "c"];
 pub(super) const IDENTITIES: [&str; 7] = ["ann", "ben", "cat", "dan", "eve", "fay", "gus"];
-/// By WHIP and WHEP.
-pub(super) const OTHERS: [&str; 4] = ["hal", "ida", "jon", "kay"];
+/// By WHIP and WHEP. Ann comes by both protocols.
+pub(super) const OTHERS: [&str; 4] = ["hal", "ida", "jon", "ann"];
 /// How often what is left to be said may lead to more.
 const ROUNDS_MAX: usize = 40;
 /// How long a client may be without a socket.
@@ -104,10 +104,11 @@ impl World {
         self.clients.retain(|client| !client.ended || !client.faults.is_empty());
     }
 
-    pub(super) fn say(&mut self, at: usize, request: Request) {
-        let Some(client) = self.clients.get(at).filter(|client| client.inbox.is_some()) else { return };
-        let Some(key) = client.key else { return };
-        self.driver.signal(&client.cell, key, client.connection, Signal::read(Some(request), 0), self.now);
+    /// Returns how long the client is to wait before it says more.
+    pub(super) fn say(&mut self, at: usize, request: Request) -> Duration {
+        let Some(client) = self.clients.get(at).filter(|client| client.inbox.is_some()) else { return Duration::ZERO };
+        let Some(key) = client.key else { return Duration::ZERO };
+        self.driver.signal(&client.cell, key, client.connection, Signal::read(Some(request), 0), self.now)
     }
 
     /// A call of the server's API, which may be refused.

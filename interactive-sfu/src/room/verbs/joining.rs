@@ -42,9 +42,7 @@ impl Room {
     }
 
     fn join(&mut self, request: ConnectRequest, connection: u32) -> Result<ParticipantKey, SfuError> {
-        if let Some(replaced) = self.roster.by_identity(&request.grants.identity) {
-            self.leave(replaced, Departure::Replaced);
-        }
+        self.replace(&request.grants.identity, None);
         let config = self.ground.config.clone();
         let asked_max = Some(request.about.max_participants).filter(|max| *max > 0);
         let participants_max = config.participants_per_room_max.min(asked_max.unwrap_or(u32::MAX));
@@ -76,7 +74,7 @@ impl Room {
             server_info: Some(info::server()),
             ..proto::JoinResponse::default()
         };
-        let others = self.roll(&participant.who.identity);
+        let others = self.roll();
         self.out.tell(Some(connection), Outgoing::join(&join, &others));
         let updates = self.qualities();
         if !updates.is_empty() {
@@ -126,6 +124,7 @@ impl Room {
             chosen: HashMap::new(),
             settings: HashMap::new(),
             refresh_at: self.now.instant + TOKEN_RENEWED,
+            quality_told: false,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             data_open: false,

@@ -8,7 +8,7 @@ use plane::Order;
 
 use crate::control::{RoomEvent, SfuError};
 use crate::room::machine::Room;
-use crate::room::participant::{ParticipantKey, Protocol};
+use crate::room::participant::{Participant, ParticipantKey, Protocol};
 use crate::signalling::livekit::message::leave;
 
 /// Why a participant goes.
@@ -109,6 +109,22 @@ impl Room {
             crate::metrics::crowded_out();
             self.leave(key, Departure::CrowdedOut);
         }
+    }
+
+    /// Makes a newcomer the only one of its identity whom others see: clients know each other by identity. Viewers by
+    /// WHEP, and sessions by WHIP that are not connected yet, are not seen, and stay.
+    pub(super) fn replace(&mut self, identity: &str, newcomer: Option<ParticipantKey>) {
+        let mut replaced: Vec<ParticipantKey> = self.roster.by_identity(identity).into_iter().collect();
+        // A room of thousands is searched only for those who have a session.
+        if self.roster.sessions(identity) > 0 {
+            let seen = |one: &&Participant| {
+                let publishes = one.whip_whep().is_some_and(|session| session.publishes() && session.connected);
+                publishes && one.who.identity == identity
+            };
+            replaced.extend(self.roster.iter().filter(seen).map(Participant::key));
+        }
+        replaced.retain(|key| Some(*key) != newcomer);
+        replaced.into_iter().for_each(|key| self.leave(key, Departure::Replaced));
     }
 
     /// Ends every stay of an identity.

@@ -58,10 +58,7 @@ impl Room {
         if told.is_empty() {
             return;
         }
-        // Clients assume good quality by default. Quality goes out only after the update that introduces the
-        // participant's sid.
-        let active = news.iter().filter_map(|key| self.roster.get(*key)).filter(|one| one.on_stage && one.has_joined());
-        let updates: Vec<_> = active.filter_map(|one| Some(one.livekit()?.quality(&one.who))).collect();
+        let updates = self.first_qualities(&news);
         let mut connections = self.roster.connections();
         for twin in self.twins(&told) {
             connections.retain(|connection| *connection != twin.0);
@@ -73,6 +70,20 @@ impl Room {
             let update = proto::ConnectionQualityUpdate { updates };
             self.out.tell_many(everybody, Message::ConnectionQuality(update));
         }
+    }
+
+    /// The qualities of those who are new on stage: clients assume good quality by default, and learn a participant's
+    /// quality only after the update that introduces its sid.
+    fn first_qualities(&mut self, news: &[ParticipantKey]) -> Vec<proto::ConnectionQualityInfo> {
+        let mut updates = Vec::new();
+        for key in news {
+            let new = self.roster.get(*key).is_some_and(|one| one.on_stage && one.has_joined());
+            let Some((who, livekit)) = self.roster.livekit_mut(*key).filter(|_| new) else { continue };
+            if !std::mem::replace(&mut livekit.quality_told, true) {
+                updates.push(livekit.quality(who));
+            }
+        }
+        updates
     }
 
     /// Participants who would be told of another stay of their own identity, which their clients would take for
@@ -100,18 +111,15 @@ impl Room {
         self.roster.seen() + by_whip as u32
     }
 
-    /// The list for a newcomer of `identity`: `other_participants` of a [`JoinResponse`](proto::JoinResponse), encoded.
-    pub(super) fn roll(&mut self, identity: &str) -> Bytes {
-        let twin = self.listed().any(|one| one.who.identity == identity);
-        if let Some(roll) = self.roll.as_ref().filter(|_| !twin) {
+    /// The list for a newcomer: `other_participants` of a [`JoinResponse`](proto::JoinResponse), encoded.
+    pub(super) fn roll(&mut self) -> Bytes {
+        if let Some(roll) = &self.roll {
             return roll.clone();
         }
-        let others = self.listed().filter(|one| one.who.identity != identity).map(Participant::info);
-        let response = proto::JoinResponse { other_participants: others.collect(), ..proto::JoinResponse::default() };
+        let other_participants = self.listed().map(Participant::info).collect();
+        let response = proto::JoinResponse { other_participants, ..proto::JoinResponse::default() };
         let roll = Bytes::from(response.encode_to_vec());
-        if !twin {
-            self.roll = Some(roll.clone());
-        }
+        self.roll = Some(roll.clone());
         roll
     }
 

@@ -4,7 +4,6 @@ use livekit_protocol as proto;
 use livekit_protocol::signal_response::Message;
 use plane::Order;
 
-use super::leaving::Departure;
 use crate::control::{RoomEvent, Speaker};
 use crate::room::machine::Room;
 use crate::room::participant::whip_whep::Kind;
@@ -37,14 +36,7 @@ impl Room {
         self.ground.node.settle(pending);
         self.begin();
         if publishes {
-            // The newcomer takes the place of the identity's session before.
-            let before = self.roster.iter().filter(|one| {
-                let publishes = one.whip_whep().is_some_and(|session| session.publishes() && session.connected);
-                publishes && one.key() != key && one.who.identity == identity
-            });
-            for before in before.map(Participant::key).collect::<Vec<_>>() {
-                self.leave(before, Departure::Replaced);
-            }
+            self.replace(&identity, Some(key));
         }
         self.refresh_stage(key);
         if self.roster.get(key).is_some_and(|one| one.on_stage) {

@@ -79,6 +79,8 @@ pub(crate) struct LiveKit {
     pub settings: HashMap<String, TrackSetting>,
     /// When the token is to be renewed.
     pub refresh_at: Instant,
+    /// The others have been told how good the participant's path is.
+    pub quality_told: bool,
     /// Reliable messages that wait for their channel.
     pub waiting: VecDeque<Bytes>,
     pub waiting_bytes: usize,
