@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use access::Keys;
-use plane::{Plane, Report};
+use plane::{Plane, Report, spawn_supervised};
 
 use crate::config::Config;
 use crate::error::StartError;
@@ -52,7 +52,6 @@ pub(crate) fn start(config: Config, keys: Keys) -> Result<Running, StartError> {
 
 /// The thread that takes the plane's reports. It ends when the plane does.
 fn listen(driver: Arc<Driver>, reports: Receiver<Report>) -> Result<JoinHandle<()>, StartError> {
-    let thread = std::thread::Builder::new().name("sfu-rooms".into());
     let run = move || {
         let mut tick_at = Instant::now() + ROOMS_TICK;
         loop {
@@ -68,5 +67,5 @@ fn listen(driver: Arc<Driver>, reports: Receiver<Report>) -> Result<JoinHandle<(
             }
         }
     };
-    thread.spawn(run).map_err(StartError::Thread)
+    spawn_supervised("sfu-rooms".into(), run).map_err(StartError::Thread)
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::order::Order;
 use crate::shard::inbox::{Inboxes, ShardTask};
-use crate::transport::dtls::{Dtls, Task};
+use crate::transport::dtls::Dtls;
 
 /// Gives orders to the plane. Cheap to clone; giving an order never blocks.
 #[derive(Clone)]
@@ -40,10 +40,9 @@ impl Handle {
 /// Gives the order to the thread that carries it out.
 fn route(inboxes: &Inboxes, dtls: &Dtls, order: Order) {
     let peer = match &order {
-        Order::Expect { peer, expected } => return dtls.tell(Task::Expect(*peer, *expected)),
         Order::Send { .. } => {
-            let Order::Send { to, channel, message, .. } = order else { return };
-            return dtls.tell(Task::Send { to, channel, message });
+            let Order::Send { from, to, channel, message } = order else { return };
+            return dtls.send(from, to, channel, message);
         }
         Order::Prefer { track, preferred } => {
             let (track, preferred) = (*track, *preferred);
@@ -51,7 +50,8 @@ fn route(inboxes: &Inboxes, dtls: &Dtls, order: Order) {
             return all.for_each(|(shard, order)| inboxes.tell(shard, ShardTask::Order(order)));
         }
         Order::Add(new) => new.id,
-        Order::Remove { peer }
+        Order::Expect { peer, .. }
+        | Order::Remove { peer }
         | Order::RestartIce { peer, .. }
         | Order::Attach { peer, .. }
         | Order::LimitLayer { peer, .. }

@@ -8,6 +8,7 @@
 //! `shard` the media threads that drive both.
 
 mod config;
+mod dropped;
 mod error;
 mod handle;
 mod ids;
@@ -18,6 +19,7 @@ mod pending;
 mod report;
 mod shard;
 mod start;
+mod supervise;
 mod transport;
 
 pub use config::Config;
@@ -31,6 +33,7 @@ pub use order::{NewPeer, NewSection, NewTrack, Order, Source};
 pub use pending::{Pending, Ticket};
 pub use report::Report;
 pub use start::Plane;
+pub use supervise::spawn_supervised;
 pub use transport::association::{Channel, Data, DtlsRole, Expected, Fingerprint, MESSAGE_BYTES_MAX};
 pub use transport::ice::LocalIce;
 pub use transport::network::Network;

@@ -4,11 +4,13 @@
 
 use metrics::{counter, histogram};
 
+use crate::dropped::Dropped;
+
 /// Packets and datagrams thrown away, and TCP connections closed or not taken, by why.
 const DROPPED: &str = "spillway_sfu_dropped_total";
 
-pub(crate) fn dropped(reason: &'static str, count: u64) {
-    counter!(DROPPED, "reason" => reason).increment(count);
+pub(crate) fn dropped(reason: Dropped, count: u64) {
+    counter!(DROPPED, "reason" => reason.as_label()).increment(count);
 }
 
 pub(crate) fn received(packets: u64, bytes: u64) {

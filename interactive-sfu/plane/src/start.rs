@@ -15,8 +15,9 @@ use crate::handle::Handle;
 use crate::report::Report;
 use crate::shard::inbox::{Inbox, Inboxes, ShardTask};
 use crate::shard::{Runner, ShardSetup, WAKER};
+use crate::supervise::spawn_supervised;
 use crate::transport::association::Fingerprint;
-use crate::transport::dtls::{self, Dtls, Identity, Task};
+use crate::transport::dtls::{self, Dtls, HandshakeTask, Identity};
 use crate::transport::{interfaces, udp};
 
 /// Send buffers are for bursts alone; what does not fit is dropped.
@@ -32,7 +33,7 @@ pub struct Plane {
     fingerprint: Fingerprint,
     addresses: Vec<IpAddr>,
     ports: Vec<u16>,
-    dtls_thread: Mutex<Option<JoinHandle<()>>>,
+    dtls_threads: Mutex<Vec<JoinHandle<()>>>,
     media_threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -55,7 +56,7 @@ impl Plane {
         let (inboxes, inbox_ends) = Inboxes::new(wakers.map_err(system("making an event queue"))?);
         let identity = Arc::new(Identity::generate()?);
         let fingerprint = identity.fingerprint;
-        let (dtls, dtls_thread) = dtls::start(identity, inboxes.clone(), reports.clone())?;
+        let (dtls, dtls_threads) = dtls::start(identity, inboxes.clone(), reports.clone())?;
         let config = Arc::new(config);
         let mut media_threads = Vec::new();
         for (index, ((poll, sockets), inbox)) in (0u16..).zip(polls.into_iter().zip(sockets).zip(inbox_ends)) {
@@ -69,7 +70,7 @@ impl Plane {
             fingerprint,
             addresses,
             ports,
-            dtls_thread: Mutex::new(Some(dtls_thread)),
+            dtls_threads: Mutex::new(dtls_threads.into()),
             media_threads: Mutex::new(media_threads),
         })
     }
@@ -97,15 +98,15 @@ impl Plane {
     /// Stops the threads, in the order in which they need each other, and waits until they have ended. Media stops at
     /// once: remove the peers before.
     pub fn join(&self) {
-        self.dtls.tell(Task::Stop);
-        let dtls_thread = self.dtls_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Its last datagrams reach the shards before they are told to stop.
-        dtls_thread.into_iter().for_each(ended);
+        let take =
+            |threads: &Mutex<Vec<_>>| std::mem::take(&mut *threads.lock().unwrap_or_else(PoisonError::into_inner));
+        self.dtls.tell(HandshakeTask::Stop);
+        // Their last datagrams reach the shards before they are told to stop.
+        take(&self.dtls_threads).into_iter().for_each(ended);
         for shard in 0..self.inboxes.len() {
             self.inboxes.tell(shard, ShardTask::Stop);
         }
-        let threads = std::mem::take(&mut *self.media_threads.lock().unwrap_or_else(PoisonError::into_inner));
-        threads.into_iter().for_each(ended);
+        take(&self.media_threads).into_iter().for_each(ended);
     }
 }
 
@@ -147,14 +148,13 @@ impl Making<'_> {
         };
         let runner = Runner::new(parts).map_err(system)?;
         let core = self.config.pin_shards.then_some(usize::from(self.index));
-        let thread = std::thread::Builder::new().name(format!("sfu-media-{}", self.index));
         let run = move || {
             if let Some(core) = core {
                 pin(core);
             }
             runner.run();
         };
-        thread.spawn(run).map_err(system)
+        spawn_supervised(format!("sfu-media-{}", self.index), run).map_err(system)
     }
 }
 

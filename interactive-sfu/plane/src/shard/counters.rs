@@ -1,5 +1,6 @@
 //! What a shard has counted since it last said so.
 
+use crate::dropped::Dropped;
 use crate::metrics;
 use crate::transport::udp::Sent;
 
@@ -14,15 +15,15 @@ pub(super) struct Counters {
     pub keyframes_sent: u64,
     pub nacked: u64,
     /// As few as there are reasons.
-    dropped: Vec<(&'static str, u64)>,
+    dropped: Vec<(Dropped, u64)>,
 }
 
 impl Counters {
-    pub(super) fn drop_one(&mut self, reason: &'static str) {
+    pub(super) fn drop_one(&mut self, reason: Dropped) {
         self.drop_many(reason, 1);
     }
 
-    pub(super) fn drop_many(&mut self, reason: &'static str, count: u64) {
+    pub(super) fn drop_many(&mut self, reason: Dropped, count: u64) {
         if count == 0 {
             return;
         }
@@ -30,6 +31,11 @@ impl Counters {
             Some((_, sum)) => *sum += count,
             None => self.dropped.push((reason, count)),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn dropped(&self, reason: Dropped) -> u64 {
+        self.dropped.iter().filter(|(known, _)| *known == reason).map(|(_, count)| count).sum()
     }
 
     /// Adds everything to the metrics, and begins anew.
@@ -44,7 +50,7 @@ impl Counters {
             metrics::dropped(reason, count);
         }
         if sent.refused > 0 {
-            metrics::dropped("send_refused", sent.refused);
+            metrics::dropped(Dropped::SendRefused, sent.refused);
         }
     }
 }

@@ -8,9 +8,10 @@ use super::head::wall_clock_ntp;
 use super::inbox::Relayed;
 use super::net::RemoteSource;
 use super::peers::Bound;
+use crate::dropped::Dropped;
 use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
-use crate::transport::dtls::Task;
+use crate::transport::dtls::HandshakeTask;
 use crate::transport::srtp::Refused;
 use crate::transport::stun::{BindingRequest, is_indication};
 use crate::transport::tcp::{ConnectionId, Judgement};
@@ -28,7 +29,7 @@ impl Shard {
                 return self.net.connections.wants_turn(connection);
             }
             match self.net.connections.packet(connection, scratch) {
-                Err(()) => break "tcp_framing",
+                Err(()) => break Dropped::TcpFraming,
                 Ok(Some(len)) => {
                     packets += 1;
                     let taken = self.datagram(RemoteSource::Tcp(connection), remote, &mut scratch[..len]);
@@ -55,7 +56,7 @@ impl Shard {
         origin: RemoteSource,
         source: SocketAddr,
         bytes: &mut [u8],
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Dropped> {
         self.counters.received_packets += 1;
         self.counters.received_bytes += bytes.len() as u64;
         let taken = match bytes.first() {
@@ -64,7 +65,7 @@ impl Shard {
             // RTP and RTCP share a port; packet types 64 to 95 with the marker bit are RTCP's (RFC 5761 §4).
             Some(128..=191) if bytes.get(1).is_some_and(|kind| (192..=223).contains(kind)) => self.rtcp(origin, bytes),
             Some(128..=191) => self.rtp(origin, bytes),
-            _ => Err("not_ours"),
+            _ => Err(Dropped::NotOurs),
         };
         if let Err(reason) = taken {
             self.counters.drop_one(reason);
@@ -72,15 +73,15 @@ impl Shard {
         taken
     }
 
-    fn stun(&mut self, origin: RemoteSource, source: SocketAddr, bytes: &[u8]) -> Result<(), &'static str> {
+    fn stun(&mut self, origin: RemoteSource, source: SocketAddr, bytes: &[u8]) -> Result<(), Dropped> {
         if is_indication(bytes) {
             return Ok(());
         }
-        let request = BindingRequest::parse(bytes).ok_or("stun_malformed")?;
+        let request = BindingRequest::parse(bytes).ok_or(Dropped::StunMalformed)?;
         let (slot, password) = self.peers.authenticate(&request)?;
         let Bound { reachable, gone } = self.peers.bind(slot, origin, request.nominates, self.now);
         if let Some(peer) = reachable {
-            self.dtls.tell(Task::Reachable(peer));
+            self.dtls.tell(HandshakeTask::Reachable { peer });
         }
         if let Some(RemoteSource::Tcp(unused)) = gone {
             self.net.connections.close(unused);
@@ -88,28 +89,28 @@ impl Shard {
         if let RemoteSource::Tcp(connection) = origin
             && let Some(oldest) = self.net.connections.belongs_to(connection, slot)
         {
-            self.counters.drop_one("tcp_too_many_of_peer");
+            self.counters.drop_one(Dropped::TcpTooManyOfPeer);
             self.close_connection(oldest);
         }
         self.net.push(&origin.path(), &request.success(source, |message| password.sign(message)));
         Ok(())
     }
 
-    fn dtls(&mut self, origin: RemoteSource, bytes: &[u8]) -> Result<(), &'static str> {
-        let slot = self.peers.at(origin).ok_or("unknown_address")?;
-        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
-        if self.dtls.datagram(peer.id, bytes) { Ok(()) } else { Err("dtls_full") }
+    fn dtls(&mut self, origin: RemoteSource, bytes: &[u8]) -> Result<(), Dropped> {
+        let slot = self.peers.at(origin).ok_or(Dropped::UnknownAddress)?;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or(Dropped::UnknownAddress)?;
+        self.dtls.datagram(peer.id, peer.opener.is_some(), &peer.dtls_waiting, bytes)
     }
 
-    fn rtp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), &'static str> {
-        let slot = self.peers.at(origin).ok_or("unknown_address")?;
-        let header = Header::parse(bytes).ok_or("malformed_rtp")?;
+    fn rtp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), Dropped> {
+        let slot = self.peers.at(origin).ok_or(Dropped::UnknownAddress)?;
+        let header = Header::parse(bytes).ok_or(Dropped::MalformedRtp)?;
         let now = self.now;
-        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
-        let opener = peer.opener.as_mut().ok_or("before_dtls")?;
-        let (len, index) = opener.open_rtp(bytes, header.len, header.ssrc, header.sequence).map_err(reason)?;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or(Dropped::UnknownAddress)?;
+        let opener = peer.opener.as_mut().ok_or(Dropped::BeforeDtls)?;
+        let (len, index) = opener.open_rtp(bytes, header.len, header.ssrc, header.sequence).map_err(Dropped::Srtp)?;
         peer.heard = now;
-        let publisher = peer.publisher.as_mut().ok_or("not_publishing")?;
+        let publisher = peer.publisher.as_mut().ok_or(Dropped::NotPublishing)?;
         let Some(received) = publisher.receive(&header, &bytes[..len], index, now)? else { return Ok(()) };
         let Some(track) = publisher.tracks.get(received.track) else { return Ok(()) };
         let id = track.id();
@@ -118,7 +119,7 @@ impl Shard {
                 .inboxes
                 .relay(*shard, Relayed::Packet { track: id, source: received.layer, packet: received.packet.clone() })
             {
-                self.counters.drop_one("relay_full");
+                self.counters.drop_one(Dropped::RelayFull);
             }
         }
         if let Some(fanout) = self.fanouts.get_mut(&id) {
@@ -130,12 +131,12 @@ impl Shard {
         Ok(())
     }
 
-    fn rtcp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), &'static str> {
-        let slot = self.peers.at(origin).ok_or("unknown_address")?;
+    fn rtcp(&mut self, origin: RemoteSource, bytes: &mut [u8]) -> Result<(), Dropped> {
+        let slot = self.peers.at(origin).ok_or(Dropped::UnknownAddress)?;
         let now = self.now;
-        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_address")?;
-        let opener = peer.opener.as_mut().ok_or("before_dtls")?;
-        let len = opener.open_rtcp(bytes).map_err(reason)?;
+        let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or(Dropped::UnknownAddress)?;
+        let opener = peer.opener.as_mut().ok_or(Dropped::BeforeDtls)?;
+        let len = opener.open_rtcp(bytes).map_err(Dropped::Srtp)?;
         peer.heard = now;
         for message in rtcp::messages(&bytes[..len]) {
             match message {
@@ -166,12 +167,16 @@ impl Shard {
         self.learn_clock(id, layer, mapping);
     }
 
-    fn nack(&mut self, slot: usize, ssrc: u32, items: &[u8]) {
+    pub(super) fn nack(&mut self, slot: usize, ssrc: u32, items: &[u8]) {
+        // The work is bounded before it is done.
+        let asked = rtcp::nacked(items).count();
+        let taken = self.peers.get_mut(slot).map_or(0, |peer| peer.nacks.take_up_to(asked, self.now));
+        self.counters.drop_many(Dropped::NackTooMany, (asked - taken) as u64);
         let stamp = Stamp::new(self.now, wall_clock_ntp());
         let Some(section) = self.section_of(slot, ssrc) else { return };
         let Some((subscription, _)) = self.peers.subscription(slot, section) else { return };
         let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get(&s.track)) else { return };
-        for sequence in rtcp::nacked(items) {
+        for sequence in rtcp::nacked(items).take(taken) {
             let Some((subscription, link)) = self.peers.subscription(slot, section) else { return };
             if subscription.resend(sequence, &fanout.layers, &link, &mut self.net, &stamp) {
                 self.counters.retransmitted += 1;
@@ -185,10 +190,11 @@ impl Shard {
         self.want_keyframe(slot, section);
     }
 
-    fn estimate(&mut self, slot: usize, bits_per_second: u64) {
+    pub(super) fn estimate(&mut self, slot: usize, bits_per_second: u64) {
         let Some(subscriber) = self.peers.subscriber(slot) else { return };
         subscriber.estimated(bits_per_second);
-        self.choose_layers(slot);
+        // With the next tick, however many estimates come until then.
+        self.undecided.insert(slot);
     }
 
     fn subscriber_lost(&mut self, slot: usize, ssrc: u32, (fraction, highest): (u8, u32)) {
@@ -215,20 +221,13 @@ impl Shard {
 }
 
 /// What a dropped packet says about its sender.
-fn judgement(dropped: &'static str) -> Judgement {
+fn judgement(dropped: Dropped) -> Judgement {
     match dropped {
-        "stun_unauthenticated" | "unknown_ufrag" => Judgement::Unauthenticated,
-        "not_ours" | "stun_malformed" | "malformed_rtp" | "unknown_address" => Judgement::Nonsense,
-        "srtp_short" | "srtp_replayed" | "srtp_unauthenticated" => Judgement::Nonsense,
+        Dropped::StunUnauthenticated | Dropped::UnknownUfrag => Judgement::Unauthenticated,
+        Dropped::NotOurs | Dropped::StunMalformed | Dropped::MalformedRtp | Dropped::UnknownAddress => {
+            Judgement::Nonsense
+        }
+        Dropped::Srtp(Refused::Short | Refused::Replayed | Refused::Forged) => Judgement::Nonsense,
         _ => Judgement::Sensible,
-    }
-}
-
-fn reason(refused: Refused) -> &'static str {
-    match refused {
-        Refused::Short => "srtp_short",
-        Refused::Replayed => "srtp_replayed",
-        Refused::Forged => "srtp_unauthenticated",
-        Refused::TooManySources => "too_many_ssrcs",
     }
 }

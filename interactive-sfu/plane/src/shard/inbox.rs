@@ -1,7 +1,7 @@
 //! What a media thread is told, and by whom.
 //!
-//! Orders come from the authority, from the DTLS thread and from other shards; they are never lost, and as few as there
-//! are peers and DTLS datagrams, which are bounded where they arise. Media from other shards comes through a bounded
+//! Tasks are orders, and what the DTLS threads and other shards want. They are never lost; whoever makes them bounds
+//! them, and a shard takes so many of them before its sockets have their turn. Media from other shards comes through a bounded
 //! queue; when it is full packets are dropped and counted, and NACKs mend that.
 
 use std::sync::Arc;

@@ -16,6 +16,8 @@ pub(crate) mod peers;
 mod publisher;
 mod subscriber;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod track;
 
@@ -31,9 +33,10 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::Config;
+use crate::dropped::Dropped;
 use crate::ids::TrackId;
 use crate::report::Report;
-use crate::transport::dtls::{Dtls, Task};
+use crate::transport::dtls::{Dtls, HandshakeTask};
 use crate::transport::tcp::{ConnectionId, Connections, Subject};
 use crate::transport::udp::{Inlet, Outlet};
 use counters::Counters;
@@ -49,6 +52,10 @@ pub(crate) const WAKER: Token = Token(0);
 const TICK: Duration = Duration::from_millis(10);
 /// Batches from one socket before the others have their turn.
 const BATCHES_MAX: usize = 8;
+/// Tasks, and packets from other shards, before the sockets have their turn. Of tasks there are as many as clients ask
+/// for.
+const TASKS_MAX: usize = 256;
+const RELAYED_MAX: usize = 2048;
 /// Turns of TCP connections before the sockets have theirs.
 const TCP_TURNS_MAX: usize = 8;
 
@@ -146,7 +153,7 @@ impl Runner {
             for event in &events {
                 self.event(event, &mut ready);
             }
-            self.look_at_inbox();
+            ready.inbox = self.look_at_inbox();
             for socket in std::mem::take(&mut ready.sockets) {
                 if self.receive(socket, &mut inlet) {
                     ready.sockets.push(socket);
@@ -186,14 +193,14 @@ impl Runner {
         }
     }
 
-    fn look_at_inbox(&mut self) {
+    /// Takes some of what others sent. Returns whether there may be more.
+    fn look_at_inbox(&mut self) -> bool {
         self.inbox.looking();
-        while let Some(task) = self.inbox.task() {
-            self.shard.task(task);
-        }
-        while let Some(relayed) = self.inbox.relayed() {
-            self.shard.relayed(relayed);
-        }
+        let tasks = std::iter::from_fn(|| self.inbox.task()).take(TASKS_MAX);
+        let tasks = tasks.map(|task| self.shard.task(task)).count();
+        let relayed = std::iter::from_fn(|| self.inbox.relayed()).take(RELAYED_MAX);
+        let relayed = relayed.map(|relayed| self.shard.relayed(relayed)).count();
+        tasks == TASKS_MAX || relayed == RELAYED_MAX
     }
 
     /// Takes some batches of datagrams. Returns whether there may be more.
@@ -219,8 +226,8 @@ impl Runner {
     fn accept(&mut self, listener: usize) -> bool {
         let shard = &mut self.shard;
         let accepted = shard.net.connections.accept(listener, self.poll.registry(), shard.now);
-        shard.counters.drop_many("tcp_refused", accepted.refused);
-        shard.counters.drop_many("tcp_evicted", accepted.evicted);
+        shard.counters.drop_many(Dropped::TcpRefused, accepted.refused);
+        shard.counters.drop_many(Dropped::TcpEvicted, accepted.evicted);
         accepted.more
     }
 
@@ -235,13 +242,15 @@ impl Runner {
 /// What to look at again without waiting: events come at an edge, so it stays here until it has been emptied.
 #[derive(Default)]
 struct Ready {
+    /// Others may have sent more.
+    inbox: bool,
     sockets: Vec<usize>,
     listeners: Vec<usize>,
 }
 
 impl Ready {
     fn is_empty(&self) -> bool {
-        self.sockets.is_empty() && self.listeners.is_empty()
+        !self.inbox && self.sockets.is_empty() && self.listeners.is_empty()
     }
 
     fn note(ready: &mut Vec<usize>, index: usize) {
@@ -277,7 +286,7 @@ impl Shard {
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         peer.leaving = true;
         let id = peer.id;
-        self.dtls.tell(Task::Close(id));
+        self.dtls.tell(HandshakeTask::Close { peer: id });
         // The authority outlives the shards.
         let _ = self.reports.send(Report::Gone { peer: id, why });
     }

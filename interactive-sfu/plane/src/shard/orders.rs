@@ -11,6 +11,7 @@ use crate::media::allocate::{Picture, shares};
 use crate::media::layers::{Limit, wanted_rates};
 use crate::media::report::ClockMapping;
 use crate::order::{NewPeer, NewSection, NewTrack, Order, Source};
+use crate::transport::dtls::HandshakeTask;
 use crate::transport::srtp::{Opener, Sealer};
 
 impl Shard {
@@ -53,8 +54,14 @@ impl Shard {
             Order::SetSection { peer, section, new } => {
                 self.with_slot(peer, |shard, slot| shard.set_section(slot, section, *new));
             }
-            // The DTLS thread's: `Handle` sends them there.
-            Order::Expect { .. } | Order::Send { .. } => {}
+            // By way of the shard, which knows whether the peer is still there.
+            Order::Expect { peer, expected } => self.with_slot(peer, |shard, slot| {
+                if shard.peers.get_mut(slot).is_some_and(|peer| !peer.leaving) {
+                    shard.dtls.tell(HandshakeTask::Expect { peer, expected });
+                }
+            }),
+            // `Handle` sends it to the thread of established associations.
+            Order::Send { .. } => {}
         }
     }
 

@@ -9,9 +9,12 @@ use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use crate::config::Config;
+use crate::dropped::Dropped;
 use crate::ids::PeerId;
+use crate::media::pace::Pace;
 use crate::media::quality::QualityMeter;
 use crate::order::NewPeer;
+use crate::transport::dtls::Waiting;
 use crate::transport::ice::{LocalIce, serial_of};
 use crate::transport::password::Password;
 use crate::transport::srtp::{Opener, Sealer};
@@ -19,6 +22,10 @@ use crate::transport::stun::BindingRequest;
 
 /// Addresses a peer may use at a time: its candidate pairs while ICE decides.
 const ORIGINS_MAX: usize = 16;
+
+/// Packets that a peer may ask for again, a second and at once: a keyframe of every picture of a large room.
+const NACKS_PER_SECOND: f64 = 2000.0;
+const NACKS_BURST: f64 = 2000.0;
 
 /// One side of an ICE session, ours.
 struct Ice {
@@ -49,6 +56,10 @@ pub(crate) struct Peer {
     /// What it is sent; none before it is.
     pub subscriber: Option<Box<Subscriber>>,
     pub quality: QualityMeter,
+    /// DTLS datagrams of it that wait.
+    pub dtls_waiting: Waiting,
+    /// Packets that it may ask for again.
+    pub nacks: Pace,
     pub added: Instant,
     /// When something authentic last came.
     pub heard: Instant,
@@ -127,6 +138,8 @@ impl Peers {
             publisher,
             subscriber,
             quality: QualityMeter::default(),
+            dtls_waiting: Waiting::default(),
+            nacks: Pace::new(NACKS_PER_SECOND, NACKS_BURST),
             added: now,
             heard: now,
             leaving: false,
@@ -172,19 +185,24 @@ impl Peers {
     }
 
     /// Checks a binding request. `Err`: why it is dropped.
-    pub(crate) fn authenticate(&mut self, request: &BindingRequest<'_>) -> Result<(usize, Password), &'static str> {
-        let serial = serial_of(request.local_ufrag).ok_or("unknown_ufrag")?;
-        let slot = self.by_serial.get(&serial).copied().ok_or("unknown_ufrag")?;
-        let peer = self.get_mut(slot).filter(|p| !p.leaving).ok_or("unknown_ufrag")?;
+    pub(crate) fn authenticate(&mut self, request: &BindingRequest<'_>) -> Result<(usize, Password), Dropped> {
+        let serial = serial_of(request.local_ufrag).ok_or(Dropped::UnknownUfrag)?;
+        let slot = self.by_serial.get(&serial).copied().ok_or(Dropped::UnknownUfrag)?;
+        let peer = self.get_mut(slot).filter(|p| !p.leaving).ok_or(Dropped::UnknownUfrag)?;
         if peer.ice.ufrag == request.local_ufrag {
             if !peer.ice.password.made(request) {
-                return Err("stun_unauthenticated");
+                return Err(Dropped::StunUnauthenticated);
             }
             peer.ice_before = None;
             return Ok((slot, peer.ice.password.clone()));
         }
-        let before = peer.ice_before.as_ref().filter(|ice| ice.ufrag == request.local_ufrag).ok_or("unknown_ufrag")?;
-        if before.password.made(request) { Ok((slot, before.password.clone())) } else { Err("stun_unauthenticated") }
+        let before =
+            peer.ice_before.as_ref().filter(|ice| ice.ufrag == request.local_ufrag).ok_or(Dropped::UnknownUfrag)?;
+        if before.password.made(request) {
+            Ok((slot, before.password.clone()))
+        } else {
+            Err(Dropped::StunUnauthenticated)
+        }
     }
 
     pub(crate) fn restart_ice(&mut self, slot: usize, ice: LocalIce) {

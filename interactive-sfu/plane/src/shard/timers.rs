@@ -7,6 +7,7 @@ use super::head::wall_clock_ntp;
 use super::inbox::{Relayed, ShardTask};
 use super::subscription::Subscription;
 use super::{Report, Shard, TICK};
+use crate::dropped::Dropped;
 use crate::ids::TrackId;
 use crate::media::rtcp::Writer;
 
@@ -26,8 +27,8 @@ impl Shard {
         if self.phase.is_multiple_of(TICKS_PER_GROUP) {
             self.look_after_group(self.phase / TICKS_PER_GROUP);
             let (sent, tcp_full) = self.net.take_sent();
-            self.counters.drop_many("tcp_full", tcp_full);
-            self.counters.drop_many("tcp_unauthenticated", self.net.connections.expire(self.now));
+            self.counters.drop_many(Dropped::TcpFull, tcp_full);
+            self.counters.drop_many(Dropped::TcpUnauthenticated, self.net.connections.expire(self.now));
             self.counters.hand_over(sent);
         }
     }

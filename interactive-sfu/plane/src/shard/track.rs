@@ -36,6 +36,10 @@ pub(super) struct Layer {
     pub clock: Option<ClockMapping>,
     pub keyframes: KeyframeRequests,
     guard: PictureGuard,
+    /// Its place among the track's layers by bit rate: 0.0 (lowest) to 1.0 (highest).
+    height: f64,
+    /// The publisher sends more than it may: the layer is off until a keyframe of it fits again.
+    over_limit: bool,
     info: LayerInfo,
     spectrum: LayerRates,
     /// AV1's.
@@ -70,6 +74,8 @@ impl Track {
             clock: None,
             keyframes: KeyframeRequests::new(keyframe_interval),
             guard: PictureGuard::new(config.picture_bounds()),
+            height: 0.0,
+            over_limit: false,
             info: LayerInfo::default(),
             spectrum: LayerRates::default(),
             structure: Structure::default(),
@@ -118,6 +124,15 @@ impl Track {
         refused.filter(|_| !told)
     }
 
+    /// Once a second: which layers lose packets first if the publisher exceeds its limit.
+    pub(super) fn rank_layers(&mut self) {
+        let rates: Vec<u32> = self.layers.iter().map(|layer| layer.reception.bits_per_second()).collect();
+        let highest = rates.len().saturating_sub(1).max(1) as f64;
+        for (layer, rate) in self.layers.iter_mut().zip(&rates) {
+            layer.height = rates.iter().filter(|other| *other < rate).count() as f64 / highest;
+        }
+    }
+
     /// What a follower that comes late needs to know.
     pub(crate) fn clocks(&self) -> impl Iterator<Item = (usize, ClockMapping)> + '_ {
         self.layers.iter().enumerate().filter_map(|(i, l)| Some((i, l.clock?)))
@@ -163,6 +178,26 @@ impl Layer {
         LayerPosition::of_av1(&frame, self.structure.layer_of(frame.template).unwrap_or_default())
     }
 
+    /// For [`Police::admits`](crate::media::police::Police::admits). A layer that is off comes back only with room to
+    /// spare.
+    #[inline]
+    pub(super) fn height_to_admit(&self) -> f64 {
+        if self.over_limit { self.height + 0.5 } else { self.height }
+    }
+
+    /// Whether a packet passes the publisher's limit, in which it `fits` or not. `Err`: it is dropped, and whether
+    /// [`LayerInfo`] changed with it.
+    #[inline]
+    pub(super) fn limit(&mut self, fits: bool, keyframe: bool, video: bool) -> Result<(), bool> {
+        if video && (!fits || (self.over_limit && !keyframe)) {
+            self.over_limit = true;
+            // Its subscribers get a lower layer, if there is one.
+            return Err(std::mem::take(&mut self.info.live));
+        }
+        self.over_limit = false;
+        if fits { Ok(()) } else { Err(false) }
+    }
+
     /// Whether a packet's picture may be forwarded; `Err`: why not, and whether the one before was.
     pub(super) fn admit(
         &mut self,
@@ -171,10 +206,10 @@ impl Layer {
         keyframe: bool,
         timestamp: u32,
         now: Instant,
-    ) -> Result<(), (&'static str, bool)> {
+    ) -> Result<(), (Refusal, bool)> {
         self.guard.check(coded_size(codec, payload), keyframe, timestamp, now).map_err(|refusal| {
             // Its subscribers get another layer, if there is one.
-            (refusal.reason(), std::mem::take(&mut self.info.live))
+            (refusal, std::mem::take(&mut self.info.live))
         })
     }
 
@@ -215,7 +250,7 @@ impl Layer {
         let before = self.info;
         self.spectrum.second(now);
         self.info.live = self.reception.is_live(now, LIVE_FOR);
-        if self.guard.refused().is_some() {
+        if self.guard.refused().is_some() || self.over_limit {
             self.info.live = false;
             self.keyframes.request();
         }
@@ -266,17 +301,17 @@ mod tests {
             assert_eq!(admit(&mut track, layer, 640, 0), Ok(()));
             track.layers[layer].info.live = true;
         }
-        assert_eq!(admit(&mut track, 1, 16_383, 1), Err(("picture_too_large", true)));
-        assert_eq!(admit(&mut track, 1, 16_383, 2), Err(("picture_too_large", false)));
+        assert_eq!(admit(&mut track, 1, 16_383, 1), Err((Refusal::TooLarge, true)));
+        assert_eq!(admit(&mut track, 1, 16_383, 2), Err((Refusal::TooLarge, false)));
         assert!(track.infos()[0].live && !track.infos().iter().any(|info| info.live && info.variant.source == 1));
         assert_eq!(track.take_refusal(), None, "the other layer is left");
-        assert_eq!(admit(&mut track, 0, 16_383, 1), Err(("picture_too_large", true)));
+        assert_eq!(admit(&mut track, 0, 16_383, 1), Err((Refusal::TooLarge, true)));
         assert_eq!((track.take_refusal(), track.take_refusal()), (Some(Refusal::TooLarge), None));
         // Unmuted, it is looked at anew.
         track.mute(true);
         track.mute(false);
         assert_eq!(track.take_refusal(), None);
-        assert_eq!(admit(&mut track, 0, 16_383, 3), Err(("picture_too_large", false)));
+        assert_eq!(admit(&mut track, 0, 16_383, 3), Err((Refusal::TooLarge, false)));
         assert_eq!((track.take_refusal(), admit(&mut track, 0, 640, 4)), (Some(Refusal::TooLarge), Ok(())));
     }
 }

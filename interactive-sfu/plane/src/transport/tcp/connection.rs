@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mio::net::TcpStream;
 
+use crate::dropped::Dropped;
 use crate::pending::Ticket;
 use crate::transport::framing::{Deframer, PACKET_MAX, prefix};
 
@@ -94,15 +95,15 @@ impl Connection {
     }
 
     /// Whether it may go on after a packet. `Err`: why it is to be closed.
-    pub(super) fn judge(&mut self, packet: Judgement) -> Result<(), &'static str> {
+    pub(super) fn judge(&mut self, packet: Judgement) -> Result<(), Dropped> {
         match (&mut self.owner, packet) {
-            (Owner::Stranger { .. }, Judgement::Nonsense) => return Err("tcp_stranger"),
+            (Owner::Stranger { .. }, Judgement::Nonsense) => return Err(Dropped::TcpStranger),
             // Clients send indications, too; they show nobody.
             (Owner::Stranger { tries, .. }, _) if *tries + 1 < STRANGER_TRIES => *tries += 1,
-            (Owner::Stranger { .. }, _) => return Err("tcp_unauthenticated"),
+            (Owner::Stranger { .. }, _) => return Err(Dropped::TcpUnauthenticated),
             (Owner::Peer(_), Judgement::Sensible) => self.nonsense = self.nonsense.saturating_sub(1),
             (Owner::Peer(_), _) if self.nonsense < NONSENSE_MAX => self.nonsense += 1,
-            (Owner::Peer(_), _) => return Err("tcp_nonsense"),
+            (Owner::Peer(_), _) => return Err(Dropped::TcpNonsense),
         }
         Ok(())
     }

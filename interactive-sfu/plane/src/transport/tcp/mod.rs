@@ -14,6 +14,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
 use super::network::Network;
+use crate::dropped::Dropped;
 use crate::pending::Pending;
 use connection::{Connection, Owner};
 
@@ -216,7 +217,7 @@ impl Connections {
     }
 
     /// Whether the connection may go on after a packet. `Err`: why it is to be closed.
-    pub(crate) fn judge(&mut self, id: ConnectionId, packet: Judgement) -> Result<(), &'static str> {
+    pub(crate) fn judge(&mut self, id: ConnectionId, packet: Judgement) -> Result<(), Dropped> {
         self.get_mut(id).map_or(Ok(()), |connection| connection.judge(packet))
     }
 

@@ -126,11 +126,11 @@ fn whoever_has_more_to_read_waits_for_the_others() {
 fn a_stranger_is_closed_at_its_first_nonsense_and_a_peer_when_it_sends_little_else() {
     let mut rig = Rig::new();
     let (_stranger, stranger, _) = rig.connect();
-    assert_eq!(rig.connections.judge(stranger, Judgement::Nonsense), Err("tcp_stranger"));
+    assert_eq!(rig.connections.judge(stranger, Judgement::Nonsense), Err(Dropped::TcpStranger));
     for _ in 1..STRANGER_TRIES {
         assert_eq!(rig.connections.judge(stranger, Judgement::Unauthenticated), Ok(()));
     }
-    assert_eq!(rig.connections.judge(stranger, Judgement::Unauthenticated), Err("tcp_unauthenticated"));
+    assert_eq!(rig.connections.judge(stranger, Judgement::Unauthenticated), Err(Dropped::TcpUnauthenticated));
     rig.connections.belongs_to(stranger, 7);
     for _ in 0..1000 {
         assert_eq!(rig.connections.judge(stranger, Judgement::Nonsense), Ok(()));
@@ -139,7 +139,7 @@ fn a_stranger_is_closed_at_its_first_nonsense_and_a_peer_when_it_sends_little_el
     for _ in 0..NONSENSE_MAX {
         assert_eq!(rig.connections.judge(stranger, Judgement::Nonsense), Ok(()));
     }
-    assert_eq!(rig.connections.judge(stranger, Judgement::Nonsense), Err("tcp_nonsense"));
+    assert_eq!(rig.connections.judge(stranger, Judgement::Nonsense), Err(Dropped::TcpNonsense));
 }
 
 #[test]

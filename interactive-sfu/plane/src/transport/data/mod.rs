@@ -1,0 +1,216 @@
+//! Data channels of one peer: SCTP (RFC 9260, RFC 8831) inside its DTLS, and the handful of messages that open channels
+//! (RFC 8832).
+//!
+//! Every peer has two: a reliable, ordered one, and a lossy, unordered one. Either side may open them; we wait for the
+//! peer's INIT, which browsers and native clients send as soon as DTLS is up. Some peers leave the INIT to the client
+//! of DTLS, so as the client we send one after [`INIT_WAIT`]. `reading` says how fast a peer's messages are read,
+//! `sending` how many may wait for it, `channels` how channels open. No I/O and no clock; driven by the thread of
+//! established associations.
+
+mod channels;
+mod reading;
+mod sending;
+mod shares;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc_sctp::{
+    Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+    ServerConfig, StreamEvent, StreamId, TransportConfig,
+};
+use rtc_shared::TransportProtocol;
+
+use super::association::{Channel, DtlsRole, MESSAGE_BYTES_MAX};
+use reading::Reading;
+pub(crate) use sending::NotSent;
+use shares::Shares;
+
+/// What SCTP may hold of a peer's messages before we read them.
+const WINDOW_BYTES: u32 = 256 * 1024;
+/// Streams that a peer may have open. Clients have two or three; the library keeps state for each, and has no limit.
+const STREAMS_MAX: usize = 64;
+/// The peer's INIT is waited for so long before ours goes out.
+const INIT_WAIT: Duration = Duration::from_millis(500);
+/// Associations that a peer may choose from: it repeats its INIT less than once a second.
+const OFFERED_MAX: usize = 8;
+/// ICE may move the peer's real address; towards the library it never changes.
+const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000);
+
+/// What came of a datagram, or of time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum DataEvent {
+    /// Messages can be sent on this channel.
+    Opened(Channel),
+    /// The peer sent this.
+    Message(Channel, Bytes),
+    /// The peer opened more streams than any client needs: it is to be ended.
+    TooManyStreams,
+}
+
+/// See the module.
+pub(crate) struct DataTransport {
+    endpoint: Endpoint,
+    association: Option<(AssociationHandle, Association)>,
+    /// When to begin an association of our own.
+    connect_at: Option<Instant>,
+    /// The association that we began.
+    begun: Option<(AssociationHandle, Association)>,
+    /// Until the peer chooses one by its cookie: the library makes one of every INIT, and a peer repeats it until an
+    /// answer arrives.
+    offered: VecDeque<(AssociationHandle, Association)>,
+    /// We open the channels.
+    announces: bool,
+    /// Ours in the DTLS association.
+    role: DtlsRole,
+    /// Where we send, once it is open.
+    open: [Option<StreamId>; 2],
+    /// What the peer's streams are.
+    theirs: Vec<(StreamId, Channel)>,
+    /// Streams that the peer has opened so far.
+    streams: usize,
+    reading: Reading,
+    /// What waits for the peer, by channel.
+    shares: [Shares; 2],
+}
+
+fn config() -> TransportConfig {
+    TransportConfig::default()
+        .with_sctp_port(5000)
+        .with_max_message_size(MESSAGE_BYTES_MAX as u32)
+        .with_max_receive_buffer_size(WINDOW_BYTES)
+}
+
+impl DataTransport {
+    /// `announces`: we open the channels, else the peer does. `role`: ours in DTLS.
+    pub(crate) fn new(announces: bool, role: DtlsRole) -> Self {
+        let server = Some(Arc::new(ServerConfig::new(config())));
+        let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, Arc::new(EndpointConfig::default()), server);
+        Self {
+            endpoint,
+            association: None,
+            connect_at: None,
+            begun: None,
+            offered: VecDeque::new(),
+            announces,
+            role,
+            open: [None; 2],
+            theirs: Vec::new(),
+            streams: 0,
+            reading: Reading::default(),
+            shares: sending::shares(),
+        }
+    }
+
+    /// DTLS is up.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.connect_at = (self.role == DtlsRole::Client).then(|| now + INIT_WAIT);
+    }
+
+    /// What DTLS decrypted.
+    pub(crate) fn receive(&mut self, now: Instant, datagram: Bytes, events: &mut Vec<DataEvent>) {
+        match self.endpoint.handle(now, REMOTE, None, datagram) {
+            // A second association on one DTLS connection has no meaning (RFC 8831 §6.2).
+            Some((handle, DatagramEvent::NewAssociation(new))) if self.association.is_none() => {
+                // Where both ends sent an INIT, ours gives way: two associations would compete.
+                self.begun = None;
+                if self.offered.len() == OFFERED_MAX {
+                    self.offered.pop_front();
+                }
+                self.offered.push_back((handle, new));
+            }
+            Some((handle, DatagramEvent::AssociationEvent(event))) => {
+                let mut all = self.association.iter_mut().chain(&mut self.begun).chain(&mut self.offered);
+                if let Some((_, association)) = all.find(|(ours, _)| *ours == handle) {
+                    association.handle_event(event);
+                }
+            }
+            _ => {}
+        }
+        self.choose(now, events);
+        self.progress(now, events);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let own = self.association.iter().chain(&self.begun).filter_map(|(_, association)| association.poll_timeout());
+        own.chain(self.reading.held_until).chain(self.connect_at).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
+        if self.connect_at.is_some_and(|at| at <= now) {
+            self.connect_at = None;
+            self.connect(now);
+        }
+        for (_, association) in self.association.iter_mut().chain(&mut self.begun) {
+            if association.poll_timeout().is_some_and(|at| at <= now) {
+                association.handle_timeout(now);
+            }
+        }
+        self.progress(now, events);
+        self.read_held(now, events);
+    }
+
+    /// What DTLS is to encrypt.
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
+        let mut all = self.association.iter_mut().chain(&mut self.begun).chain(&mut self.offered);
+        match all.find_map(|(_, association)| association.poll_transmit(now))?.message {
+            Payload::RawEncode(packets) => Some(packets),
+            _ => Some(Vec::new()),
+        }
+    }
+
+    /// Begins an association, unless the peer has.
+    fn connect(&mut self, now: Instant) {
+        if self.association.is_none() && self.offered.is_empty() {
+            self.begun = self.endpoint.connect(now, ClientConfig::new(config()), REMOTE).ok();
+        }
+    }
+
+    /// The association whose cookie came is the one.
+    fn choose(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
+        let connected = |association: &mut Association| {
+            std::iter::from_fn(|| association.poll()).any(|event| matches!(event, Event::Connected))
+        };
+        if self.begun.as_mut().is_some_and(|(_, association)| connected(association)) {
+            self.association = self.begun.take();
+        } else {
+            let Some(chosen) = self.offered.iter_mut().position(|(_, association)| connected(association)) else {
+                return;
+            };
+            self.association = self.offered.remove(chosen);
+        }
+        self.offered.clear();
+        self.connect_at = None;
+        if self.announces {
+            self.announce(now, Channel::Reliable, events);
+            self.announce(now, Channel::Lossy, events);
+        }
+    }
+
+    fn progress(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
+        while let Some(event) = self.association.as_mut().and_then(|(_, association)| association.poll()) {
+            match event {
+                Event::Stream(StreamEvent::Opened { .. }) => {
+                    let Some((_, association)) = &mut self.association else { return };
+                    let accepted = association.accept_stream().map(|stream| stream.stream_identifier());
+                    self.streams += 1;
+                    // Streams that were closed again count no more.
+                    if self.streams > STREAMS_MAX && association.stream_ids().len() > STREAMS_MAX {
+                        return events.push(DataEvent::TooManyStreams);
+                    }
+                    if let Some(id) = accepted {
+                        self.read(now, id, events);
+                    }
+                }
+                Event::Stream(StreamEvent::Readable { id }) => self.read(now, id, events),
+                _ => {}
+            }
+        }
+    }
+}

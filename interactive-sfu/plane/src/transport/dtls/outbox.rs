@@ -1,0 +1,105 @@
+//! Messages of data channels that wait to be delivered, in turns: one delivery of each sender, again and again.
+//!
+//! A sender whose messages go to many receivers delays its own later messages alone. Messages of one sender stay in
+//! order. No I/O and no clock. Driven by the thread of established associations.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+
+use super::handle::Message;
+use crate::ids::PeerId;
+use crate::transport::association::Channel;
+
+/// A message to one receiver.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Delivery {
+    pub from: Option<PeerId>,
+    pub to: PeerId,
+    pub channel: Channel,
+    pub bytes: Bytes,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Outbox {
+    /// Of each sender, in order; with each message, the index of its next receiver.
+    senders: HashMap<Option<PeerId>, VecDeque<(Message, usize)>>,
+    /// Senders in order of their turns: those of whom messages wait.
+    turns: VecDeque<Option<PeerId>>,
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, message: Message) {
+        if message.to.is_empty() {
+            return;
+        }
+        let from = message.from;
+        let waiting = self.senders.entry(from).or_default();
+        if waiting.is_empty() {
+            self.turns.push_back(from);
+        }
+        waiting.push_back((message, 0));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// The next delivery.
+    pub(super) fn next(&mut self) -> Option<Delivery> {
+        let from = self.turns.pop_front()?;
+        let waiting = self.senders.get_mut(&from)?;
+        let (message, index) = waiting.front_mut()?;
+        let to = message.to.get(*index).copied();
+        *index += 1;
+        let delivery = to.map(|to| Delivery { from, to, channel: message.channel, bytes: message.bytes.clone() });
+        if *index >= message.to.len() {
+            waiting.pop_front();
+        }
+        if waiting.is_empty() {
+            self.senders.remove(&from);
+        } else {
+            self.turns.push_back(from);
+        }
+        delivery
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::waiting::Waiting;
+    use super::*;
+
+    fn peer(serial: u32) -> PeerId {
+        PeerId { shard: 0, serial }
+    }
+
+    fn message(from: u32, to: impl IntoIterator<Item = u32>, text: &'static str) -> Message {
+        Message {
+            from: Some(peer(from)),
+            to: to.into_iter().map(peer).collect(),
+            channel: Channel::Reliable,
+            bytes: Bytes::from_static(text.as_bytes()),
+            _place: Waiting::default().enter(0, 0).unwrap(),
+        }
+    }
+
+    #[test]
+    fn senders_take_turns_and_messages_of_each_stay_in_order() {
+        let mut outbox = Outbox::default();
+        outbox.push(message(1, 100..110, "flood"));
+        outbox.push(message(1, [100], "after the flood"));
+        outbox.push(message(2, [100], "first"));
+        outbox.push(message(2, [100], "second"));
+        outbox.push(message(3, [], "to nobody"));
+        let deliveries: Vec<Delivery> = std::iter::from_fn(|| outbox.next()).collect();
+        let texts = |from| deliveries.iter().filter(move |d| d.from == Some(peer(from))).map(|d| &d.bytes[..]);
+        assert_eq!(texts(2).collect::<Vec<_>>(), [b"first".as_slice(), b"second"]);
+        assert_eq!(texts(1).last(), Some(b"after the flood".as_slice()));
+        assert_eq!(texts(1).count(), 11);
+        let last_of_other = deliveries.iter().rposition(|d| d.from == Some(peer(2)));
+        assert_eq!(last_of_other, Some(3), "two turns after it came, not after the flood");
+        assert!(outbox.is_empty() && outbox.senders.is_empty());
+    }
+}
