@@ -15,6 +15,8 @@ pub(crate) enum Dropped {
     /// The user fragment belongs to no peer.
     UnknownUfrag,
     StunUnauthenticated,
+    /// A copy of an earlier request, from another address.
+    StunReplayed,
     /// The answer to no check of ours.
     StunUnasked,
     /// The peer, or all peers together, have too many DTLS datagrams waiting.
@@ -78,6 +80,7 @@ impl Dropped {
             Self::StunMalformed => "stun_malformed",
             Self::UnknownUfrag => "unknown_ufrag",
             Self::StunUnauthenticated => "stun_unauthenticated",
+            Self::StunReplayed => "stun_replayed",
             Self::StunUnasked => "stun_unasked",
             Self::DtlsFull => "dtls_full",
             Self::DtlsTooLong => "dtls_too_long",

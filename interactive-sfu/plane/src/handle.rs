@@ -51,6 +51,7 @@ fn route(inboxes: &Inboxes, dtls: &Dtls, order: Order) {
         }
         Order::Add(new) => new.id,
         Order::Expect { peer, .. }
+        | Order::RemoteIce { peer, .. }
         | Order::Remove { peer }
         | Order::RestartIce { peer, .. }
         | Order::Attach { peer, .. }

@@ -35,5 +35,5 @@ pub use report::Report;
 pub use start::Plane;
 pub use supervise::spawn_supervised;
 pub use transport::association::{Channel, Data, DtlsRole, Expected, Fingerprint, MESSAGE_BYTES_MAX};
-pub use transport::ice::LocalIce;
+pub use transport::ice::{LocalIce, RemoteIce};
 pub use transport::network::Network;

@@ -9,7 +9,7 @@ use crate::ids::{PeerId, TrackId};
 use crate::media::layers::Limit;
 use crate::media::packet::Packet;
 use crate::transport::association::{Channel, Expected};
-use crate::transport::ice::LocalIce;
+use crate::transport::ice::{LocalIce, RemoteIce};
 
 /// One order. An order for a peer, a section or a track that is gone does nothing.
 #[derive(Debug)]
@@ -22,6 +22,14 @@ pub enum Order {
         peer: PeerId,
         /// Its certificate, our role, and its data channels.
         expected: Expected,
+    },
+    /// The peer's ICE credentials, from each description of it that brings new ones. Without them media never moves to
+    /// another address of the peer.
+    RemoteIce {
+        /// The peer.
+        peer: PeerId,
+        /// Its credentials.
+        ice: RemoteIce,
     },
     /// The peer is to go.
     Remove {

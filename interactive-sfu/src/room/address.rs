@@ -7,7 +7,7 @@ use crate::signalling::sdp::{
     Candidate, DtlsRole, Fingerprint, IceCredentials, LocalDescription, NegotiatedSection, host_candidates,
 };
 use crate::signalling::sdpfrag::restart_answer;
-use plane::LocalIce;
+use plane::{LocalIce, RemoteIce};
 
 /// Where one shard is reached.
 pub(crate) struct ShardCandidates {
@@ -74,6 +74,12 @@ impl OurEnd {
 
 impl From<&LocalIce> for IceCredentials {
     fn from(ice: &LocalIce) -> Self {
+        Self { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() }
+    }
+}
+
+impl From<&IceCredentials> for RemoteIce {
+    fn from(ice: &IceCredentials) -> Self {
         Self { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() }
     }
 }

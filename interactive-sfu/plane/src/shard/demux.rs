@@ -1,6 +1,7 @@
 //! Whose datagram this is, and what it says (RFC 7983).
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::Shard;
 use super::head::Stamp;
@@ -13,7 +14,7 @@ use crate::media::rtcp::{self, Message};
 use crate::media::rtp::Header;
 use crate::transport::dtls::HandshakeTask;
 use crate::transport::srtp::Refused;
-use crate::transport::stun::{BindingRequest, is_indication};
+use crate::transport::stun::{BindingRequest, BindingSuccess, is_indication, is_success};
 use crate::transport::tcp::{ConnectionId, Judgement};
 
 /// Packets of one connection before the others have their turn.
@@ -77,9 +78,13 @@ impl Shard {
         if is_indication(bytes) {
             return Ok(());
         }
+        if is_success(bytes) {
+            return self.check_answered(origin, bytes);
+        }
         let request = BindingRequest::parse(bytes).ok_or(Dropped::StunMalformed)?;
         let (slot, password) = self.peers.authenticate(&request)?;
-        let Bound { reachable, gone } = self.peers.bind(slot, origin, request.nominates, self.now);
+        let consent = Duration::from_millis(self.config.silence_ms_max.into());
+        let Bound { reachable, gone } = self.peers.bind(slot, origin, &request, consent, self.now)?;
         if let Some(peer) = reachable {
             self.dtls.tell(HandshakeTask::Reachable { peer });
         }
@@ -93,7 +98,27 @@ impl Shard {
             self.close_connection(oldest);
         }
         self.net.push(&origin.path(), &request.success(source, |message| password.sign(message)));
+        self.check(slot);
         Ok(())
+    }
+
+    /// Sends the check that is due, if one is: whether the peer receives at an address that it nominated.
+    pub(super) fn check(&mut self, slot: usize) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot).filter(|peer| !peer.leaving) else { return };
+        if let Some((path, message)) = peer.poll_check(now) {
+            self.net.push(&path, &message);
+        }
+        if peer.paths.awaits_answer() {
+            self.checking.insert(slot);
+        }
+    }
+
+    fn check_answered(&mut self, origin: RemoteSource, bytes: &[u8]) -> Result<(), Dropped> {
+        let answer = BindingSuccess::parse(bytes).ok_or(Dropped::StunMalformed)?;
+        let slot = self.peers.at(origin).ok_or(Dropped::UnknownAddress)?;
+        let peer = self.peers.get_mut(slot).filter(|peer| !peer.leaving).ok_or(Dropped::UnknownAddress)?;
+        peer.check_answered(origin, &answer, self.now)
     }
 
     fn dtls(&mut self, origin: RemoteSource, bytes: &[u8]) -> Result<(), Dropped> {
@@ -109,7 +134,7 @@ impl Shard {
         let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or(Dropped::UnknownAddress)?;
         let opener = peer.opener.as_mut().ok_or(Dropped::BeforeDtls)?;
         let (len, index) = opener.open_rtp(bytes, header.len, header.ssrc, header.sequence).map_err(Dropped::Srtp)?;
-        peer.heard = now;
+        peer.heard(origin, now);
         let publisher = peer.publisher.as_mut().ok_or(Dropped::NotPublishing)?;
         let Some(received) = publisher.receive(&header, &bytes[..len], index, now)? else { return Ok(()) };
         let Some(track) = publisher.tracks.get(received.track) else { return Ok(()) };
@@ -137,7 +162,7 @@ impl Shard {
         let peer = self.peers.get_mut(slot).filter(|p| !p.leaving).ok_or(Dropped::UnknownAddress)?;
         let opener = peer.opener.as_mut().ok_or(Dropped::BeforeDtls)?;
         let len = opener.open_rtcp(bytes).map_err(Dropped::Srtp)?;
-        peer.heard = now;
+        peer.heard(origin, now);
         for message in rtcp::messages(&bytes[..len]) {
             match message {
                 Message::SenderReport { ssrc, ntp, rtp } => self.sender_report(slot, ssrc, ntp, rtp),

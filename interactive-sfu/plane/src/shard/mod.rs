@@ -12,6 +12,8 @@ pub(crate) mod inbox;
 mod layer;
 mod net;
 mod orders;
+mod paths;
+mod peer;
 pub(crate) mod peers;
 mod publisher;
 mod subscriber;
@@ -87,6 +89,8 @@ pub(crate) struct Shard {
     pending: Vec<TrackId>,
     /// Slots of subscribers whose layers are to be chosen anew.
     undecided: BTreeSet<usize>,
+    /// Slots of peers that are sent checks.
+    checking: BTreeSet<usize>,
     counters: Counters,
     inboxes: Inboxes,
     dtls: Dtls,
@@ -125,6 +129,7 @@ impl Runner {
             homes: HashMap::new(),
             pending: Vec::new(),
             undecided: BTreeSet::new(),
+            checking: BTreeSet::new(),
             counters: Counters::default(),
             inboxes,
             dtls,

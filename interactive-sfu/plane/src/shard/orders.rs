@@ -19,7 +19,9 @@ impl Shard {
         match task {
             ShardTask::Order(order) => self.order(order),
             ShardTask::Datagram { peer, datagram } => self.with_slot(peer, |shard, slot| {
-                if let Some(path) = shard.peers.get_mut(slot).and_then(|p| p.path) {
+                let Some(peer) = shard.peers.get_mut(slot) else { return };
+                if let Some(path) = peer.paths.path().copied() {
+                    peer.paths.handshake_sent();
                     shard.net.push(&path, &datagram);
                 }
             }),
@@ -36,7 +38,17 @@ impl Shard {
         match order {
             Order::Add(new) => self.add(*new),
             Order::Remove { peer } => self.with_slot(peer, |shard, slot| shard.leave(slot, "left")),
-            Order::RestartIce { peer, ice } => self.with_slot(peer, |shard, slot| shard.peers.restart_ice(slot, ice)),
+            Order::RestartIce { peer, ice } => self.with_slot(peer, |shard, slot| {
+                if let Some(peer) = shard.peers.get_mut(slot) {
+                    peer.restart_ice(ice);
+                }
+            }),
+            Order::RemoteIce { peer, ice } => self.with_slot(peer, |shard, slot| {
+                if let Some(peer) = shard.peers.get_mut(slot) {
+                    peer.learn_ice(ice);
+                    shard.check(slot);
+                }
+            }),
             Order::Attach { peer, section, source } => {
                 self.with_slot(peer, |shard, slot| shard.attach(slot, section, source));
             }
@@ -86,8 +98,10 @@ impl Shard {
         if let Some(subscriber) = &mut peer.subscriber {
             subscriber.connected(self.now);
         }
+        peer.paths.secured(self.now);
         let id = peer.id;
         let _ = self.reports.send(Report::Connected { peer: id });
+        self.check(slot);
         // What was attached before can be sent from now on, beginning with a keyframe.
         self.choose_layers(slot);
     }

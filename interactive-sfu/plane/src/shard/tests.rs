@@ -3,6 +3,7 @@
 
 use std::sync::mpsc::{Receiver, channel};
 
+use bytes::BytesMut;
 use mio::Waker;
 
 use super::inbox::ShardTask;
@@ -11,9 +12,11 @@ use crate::dropped::Dropped;
 use crate::ids::PeerId;
 use crate::order::{NewPeer, NewSection, Order};
 use crate::transport::association::{Data, DtlsRole, Expected, Fingerprint};
-use crate::transport::ice::local_ice;
+use crate::transport::ice::{LocalIce, RemoteIce, local_ice};
+use crate::transport::password::Password;
 use crate::transport::profile::Profile;
 use crate::transport::srtp::contexts;
+use crate::transport::stun::{self, BindingRequest};
 
 const PEER: PeerId = PeerId { shard: 0, serial: 1 };
 
@@ -119,4 +122,87 @@ fn flood_of_estimates_is_one_decision_with_the_next_tick() {
     assert_eq!(rig.runner.shard.undecided.iter().collect::<Vec<_>>(), [&slot]);
     rig.runner.shard.tick();
     assert!(rig.runner.shard.undecided.is_empty());
+}
+
+/// A full agent at an address of its own.
+struct Agent {
+    socket: UdpSocket,
+    password: Password,
+}
+
+impl Agent {
+    fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        Self { socket, password: Password::new(THEIR_PWD) }
+    }
+
+    /// Nominates its address.
+    fn nominate(&self, rig: &mut Rig, ours: &LocalIce) {
+        let password = Password::new(&ours.pwd);
+        let mut request = stun::request(rand::random(), &ours.ufrag, "theirs", true, |message| password.sign(message));
+        self.say(rig, &mut request);
+    }
+
+    fn say(&self, rig: &mut Rig, bytes: &mut [u8]) {
+        let from = self.socket.local_addr().unwrap();
+        let _ = rig.runner.shard.datagram(RemoteSource::Udp(0, from), from, bytes);
+        rig.runner.shard.net.flush();
+    }
+
+    /// What came, up to a pause.
+    fn received(&self) -> Vec<Vec<u8>> {
+        let mut buffer = [0; 2048];
+        std::iter::from_fn(|| self.socket.recv(&mut buffer).ok().map(|len| buffer[..len].to_vec())).collect()
+    }
+
+    /// Answers the checks among what came. Returns how many.
+    fn answer_checks(&self, rig: &mut Rig) -> usize {
+        let received = self.received();
+        let checks: Vec<_> = received.iter().filter_map(|message| BindingRequest::parse(message)).collect();
+        for check in &checks {
+            assert!(self.password.made(check) && check.local_ufrag == "theirs");
+            let mut answer = check.success(self.socket.local_addr().unwrap(), |message| self.password.sign(message));
+            self.say(rig, &mut answer);
+        }
+        checks.len()
+    }
+
+    /// Whether what the peer is sent arrives here.
+    fn gets_media(&self, rig: &mut Rig) -> bool {
+        drop(self.received());
+        rig.runner.shard.task(ShardTask::Datagram { peer: PEER, datagram: BytesMut::from(&b"media"[..]) });
+        rig.runner.shard.net.flush();
+        self.received().iter().any(|message| message == b"media")
+    }
+}
+
+const THEIR_PWD: &str = "theirs-0123456789012345";
+
+#[test]
+fn media_moves_to_another_address_once_it_answers_a_check_and_never_to_one_that_does_not() {
+    let mut rig = rig();
+    let new = NewPeer::bare(PEER, local_ice(PEER.serial));
+    let ours = new.ice.clone();
+    rig.order(Order::Add(Box::new(new)));
+    rig.order(Order::RemoteIce { peer: PEER, ice: RemoteIce { ufrag: "theirs".into(), pwd: THEIR_PWD.into() } });
+    let [home, victim, roaming] = [(); 3].map(|()| Agent::new());
+    home.nominate(&mut rig, &ours);
+    // The handshake goes there, at once.
+    assert!(home.gets_media(&mut rig));
+    let profile = Profile::AeadAes128Gcm;
+    let keys = contexts(profile, &vec![7; profile.keying_material_len()], false).unwrap();
+    rig.runner.shard.task(ShardTask::Keys { peer: PEER, keys: Box::new(keys) });
+    assert!(home.gets_media(&mut rig), "no check is needed: the handshake showed that it receives");
+    // Somebody who knows our password forges the victim's address.
+    victim.nominate(&mut rig, &ours);
+    assert!(!victim.gets_media(&mut rig) && home.gets_media(&mut rig));
+    let mut forged = stun::check([1; 12], "theirs", "ours", |message| victim.password.sign(message));
+    forged[..2].copy_from_slice(&[0x01, 0x01]);
+    victim.say(&mut rig, &mut forged);
+    assert!(!victim.gets_media(&mut rig));
+    // A new network: the check is answered.
+    roaming.nominate(&mut rig, &ours);
+    assert_eq!(roaming.answer_checks(&mut rig), 1);
+    assert!(roaming.gets_media(&mut rig) && !home.gets_media(&mut rig));
 }

@@ -22,6 +22,7 @@ impl Shard {
     pub(super) fn tick(&mut self) {
         self.ask_publishers();
         self.choose_undecided();
+        std::mem::take(&mut self.checking).into_iter().for_each(|slot| self.check(slot));
         self.pass_on_keyframe_requests();
         self.phase = (self.phase + 1) % (TICKS_PER_GROUP * GROUPS);
         if self.phase.is_multiple_of(TICKS_PER_GROUP) {
@@ -116,6 +117,7 @@ impl Shard {
         if now.saturating_duration_since(peer.heard) > silence_max {
             return self.leave(slot, "silent");
         }
+        peer.paths.lapse(silence_max, now);
         self.report_reception(slot);
         self.report(slot, |_| true);
         let now = self.now;
@@ -183,7 +185,8 @@ impl Shard {
     fn probe(&mut self, slot: usize) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
-        let (Some(path), Some(sealer), Some(subscriber)) = (&peer.path, &peer.sealer, &mut peer.subscriber) else {
+        let (Some(path), Some(sealer), Some(subscriber)) = (peer.paths.path(), &peer.sealer, &mut peer.subscriber)
+        else {
             return;
         };
         let Some(budget) = subscriber.budget(now) else { return };

@@ -33,6 +33,21 @@ impl LocalIce {
     }
 }
 
+/// The peer's side, as it has described itself. `Debug` does not show the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RemoteIce {
+    /// 4 to 256 ice-chars.
+    pub ufrag: String,
+    /// 22 to 256 ice-chars.
+    pub pwd: String,
+}
+
+impl fmt::Debug for RemoteIce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteIce").field("ufrag", &self.ufrag).finish_non_exhaustive()
+    }
+}
+
 /// Random ICE credentials for the peer with this serial number.
 #[cfg(test)]
 pub(crate) fn local_ice(serial: u32) -> LocalIce {

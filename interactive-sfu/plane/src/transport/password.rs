@@ -2,7 +2,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::stun::BindingRequest;
+use super::stun::{BindingRequest, BindingSuccess};
 
 /// The key that a password makes.
 #[derive(Clone)]
@@ -16,8 +16,17 @@ impl Password {
     /// Whether `request` was made with it.
     pub(crate) fn made(&self, request: &BindingRequest<'_>) -> bool {
         let (head, rest) = request.covered();
-        let own = self.mac(&[&head, rest]);
-        aws_lc_rs::constant_time::verify_slices_are_equal(&own, request.tag()).is_ok()
+        self.verifies(&[&head, rest], request.tag())
+    }
+
+    /// Whether `answer` was made with it.
+    pub(crate) fn answered(&self, answer: &BindingSuccess<'_>) -> bool {
+        let (head, rest) = answer.covered();
+        self.verifies(&[&head, rest], answer.tag())
+    }
+
+    fn verifies(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.mac(parts), tag).is_ok()
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 20] {

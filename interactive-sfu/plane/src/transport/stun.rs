@@ -1,4 +1,5 @@
-//! The one STUN exchange an ICE-lite agent has: binding requests in, answers out (RFC 8489, RFC 8445 §2.5, §7.3).
+//! The STUN exchanges of an ICE-lite agent (RFC 8489, RFC 8445 §2.5, §7.3): binding requests in and answers out, and
+//! checks of ours, by which it learns whether the peer receives at an address.
 //!
 //! Takes any bytes, allocates nothing to refuse one, and is exact about order: whatever stands after MESSAGE-INTEGRITY,
 //! other than FINGERPRINT, is not covered by it and spoils the request. No I/O, no clock, no keys: see `password`.
@@ -19,6 +20,10 @@ const FINGERPRINT_XOR: u32 = 0x5354_554e;
 const ATTRIBUTES_MAX: usize = 24;
 
 const USERNAME: u16 = 0x0006;
+const PRIORITY: u16 = 0x0024;
+const ICE_CONTROLLED: u16 = 0x8029;
+/// Of a host candidate (RFC 8445 §5.1.2.1).
+const HOST_PRIORITY: u32 = 126 << 24 | 65_535 << 8 | 255;
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 const USE_CANDIDATE: u16 = 0x0025;
@@ -32,6 +37,8 @@ pub struct BindingRequest<'a> {
     pub transaction_id: [u8; 12],
     /// The part of USERNAME before the colon: our user fragment.
     pub local_ufrag: &'a str,
+    /// The part after the colon: the peer's user fragment. Empty without one.
+    pub remote_ufrag: &'a str,
     /// USE-CANDIDATE: the peer will send media on this path.
     pub nominates: bool,
     /// Where MESSAGE-INTEGRITY starts.
@@ -58,9 +65,11 @@ impl<'a> BindingRequest<'a> {
             match (kind, integrity_at) {
                 (FINGERPRINT, Some(integrity_at)) => {
                     let whole = next == bytes.len() && value == fingerprint(bytes.get(..at)?).to_be_bytes();
-                    let local_ufrag = std::str::from_utf8(username?).ok()?.split(':').next()?;
+                    let username = std::str::from_utf8(username?).ok()?;
+                    let (local_ufrag, remote_ufrag) = username.split_once(':').unwrap_or((username, ""));
                     let transaction_id = *header[8..].first_chunk()?;
-                    return whole.then_some(Self { bytes, transaction_id, local_ufrag, nominates, integrity_at });
+                    let request = Self { bytes, transaction_id, local_ufrag, remote_ufrag, nominates, integrity_at };
+                    return whole.then_some(request);
                 }
                 (MESSAGE_INTEGRITY, None) if value.len() == 20 => integrity_at = Some(at),
                 (USERNAME, None) if username.is_none() => username = Some(value),
@@ -76,31 +85,19 @@ impl<'a> BindingRequest<'a> {
     /// What MESSAGE-INTEGRITY (RFC 8489 §14.5) is made over: the start of the header, as if the message ended with it,
     /// and what follows.
     pub fn covered(&self) -> ([u8; 4], &'a [u8]) {
-        let length = (self.integrity_at + INTEGRITY - HEADER) as u16;
-        let [high, low] = length.to_be_bytes();
-        ([BINDING_REQUEST[0], BINDING_REQUEST[1], high, low], self.bytes.get(4..self.integrity_at).unwrap_or_default())
+        covered(self.bytes, self.integrity_at)
     }
 
     /// The value of MESSAGE-INTEGRITY.
     pub fn tag(&self) -> &'a [u8] {
-        self.bytes.get(self.integrity_at + 4..self.integrity_at + INTEGRITY).unwrap_or_default()
+        tag(self.bytes, self.integrity_at)
     }
 
     /// The answer to a request from `source`. `sign` makes the HMAC-SHA1 of what it is given.
     pub fn success(&self, source: SocketAddr, sign: impl FnOnce(&[u8]) -> [u8; 20]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEADER + 24 + INTEGRITY + 8);
-        out.extend_from_slice(&BINDING_SUCCESS);
-        out.extend_from_slice(&[0, 0]);
-        out.extend_from_slice(&MAGIC_COOKIE);
-        out.extend_from_slice(&self.transaction_id);
+        let mut out = begun(BINDING_SUCCESS, &self.transaction_id);
         put(&mut out, XOR_MAPPED_ADDRESS, &self.xor_mapped(source));
-        set_length(&mut out, INTEGRITY);
-        let tag = sign(&out);
-        put(&mut out, MESSAGE_INTEGRITY, &tag);
-        set_length(&mut out, 8);
-        let crc = fingerprint(&out);
-        put(&mut out, FINGERPRINT, &crc.to_be_bytes());
-        out
+        signed(out, sign)
     }
 
     /// RFC 8489 §14.2.
@@ -116,6 +113,111 @@ impl<'a> BindingRequest<'a> {
         value.extend(address.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
         value
     }
+}
+
+/// A binding request of ours: whether the peer receives where it is sent. `sign` makes the HMAC-SHA1, with the peer's
+/// password, of what it is given. As a lite agent we are the controlled one (RFC 8445 §6.1.1).
+pub fn check(
+    transaction_id: [u8; 12],
+    remote_ufrag: &str,
+    local_ufrag: &str,
+    sign: impl FnOnce(&[u8]) -> [u8; 20],
+) -> Vec<u8> {
+    request(transaction_id, remote_ufrag, local_ufrag, false, sign)
+}
+
+/// The same, or one that a test nominates a path with.
+pub(crate) fn request(
+    transaction_id: [u8; 12],
+    remote_ufrag: &str,
+    local_ufrag: &str,
+    nominates: bool,
+    sign: impl FnOnce(&[u8]) -> [u8; 20],
+) -> Vec<u8> {
+    let mut out = begun(BINDING_REQUEST, &transaction_id);
+    put(&mut out, USERNAME, format!("{remote_ufrag}:{local_ufrag}").as_bytes());
+    put(&mut out, PRIORITY, &HOST_PRIORITY.to_be_bytes());
+    // The tie-breaker: a lite agent never changes its role, so it breaks no tie.
+    put(&mut out, ICE_CONTROLLED, &[0; 8]);
+    if nominates {
+        put(&mut out, USE_CANDIDATE, &[]);
+    }
+    signed(out, sign)
+}
+
+/// The answer to a check of ours, well-formed. Not to be trusted before its tag is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindingSuccess<'a> {
+    bytes: &'a [u8],
+    /// The check's.
+    pub transaction_id: [u8; 12],
+    integrity_at: usize,
+}
+
+impl<'a> BindingSuccess<'a> {
+    /// `None`: not an answer that could be authentic.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (header, attributes) = bytes.split_at_checked(HEADER)?;
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header[..2] != BINDING_SUCCESS || header[4..8] != MAGIC_COOKIE || length != attributes.len() {
+            return None;
+        }
+        let mut at = HEADER;
+        for _ in 0..ATTRIBUTES_MAX {
+            let (kind, value) = attribute(bytes, at)?;
+            if kind == MESSAGE_INTEGRITY && value.len() == 20 {
+                return Some(Self { bytes, transaction_id: *header[8..].first_chunk()?, integrity_at: at });
+            }
+            at += 4 + value.len().next_multiple_of(4);
+        }
+        None
+    }
+
+    /// See [`BindingRequest::covered`].
+    pub fn covered(&self) -> ([u8; 4], &'a [u8]) {
+        covered(self.bytes, self.integrity_at)
+    }
+
+    /// The value of MESSAGE-INTEGRITY.
+    pub fn tag(&self) -> &'a [u8] {
+        tag(self.bytes, self.integrity_at)
+    }
+}
+
+/// Whether this is the answer to some binding request.
+pub fn is_success(bytes: &[u8]) -> bool {
+    bytes.len() >= HEADER && bytes[..2] == BINDING_SUCCESS && bytes[4..8] == MAGIC_COOKIE
+}
+
+/// The message up to its attributes.
+fn begun(kind: [u8; 2], transaction_id: &[u8; 12]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER + 96);
+    out.extend_from_slice(&kind);
+    out.extend_from_slice(&[0, 0]);
+    out.extend_from_slice(&MAGIC_COOKIE);
+    out.extend_from_slice(transaction_id);
+    out
+}
+
+/// The whole message, with MESSAGE-INTEGRITY and FINGERPRINT.
+fn signed(mut out: Vec<u8>, sign: impl FnOnce(&[u8]) -> [u8; 20]) -> Vec<u8> {
+    set_length(&mut out, INTEGRITY);
+    let tag = sign(&out);
+    put(&mut out, MESSAGE_INTEGRITY, &tag);
+    set_length(&mut out, 8);
+    let crc = fingerprint(&out);
+    put(&mut out, FINGERPRINT, &crc.to_be_bytes());
+    out
+}
+
+/// See [`BindingRequest::covered`].
+fn covered(bytes: &[u8], integrity_at: usize) -> ([u8; 4], &[u8]) {
+    let [high, low] = ((integrity_at + INTEGRITY - HEADER) as u16).to_be_bytes();
+    ([bytes[0], bytes[1], high, low], bytes.get(4..integrity_at).unwrap_or_default())
+}
+
+fn tag(bytes: &[u8], integrity_at: usize) -> &[u8] {
+    bytes.get(integrity_at + 4..integrity_at + INTEGRITY).unwrap_or_default()
 }
 
 /// Whether this keeps a NAT's mapping open, and asks nothing (RFC 8445 §11).

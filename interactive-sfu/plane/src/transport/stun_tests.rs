@@ -95,3 +95,31 @@ fn what_integrity_does_not_cover_spoils_the_request() {
     assert_eq!(BindingRequest::parse(&build(Box::new(Flag))), None);
     assert_eq!(BindingRequest::parse(&build(Box::new(TextAttribute::new(ATTR_SOFTWARE, "x".into())))), None);
 }
+
+#[test]
+fn check_of_ours_is_understood_and_its_answer_is_known_by_its_tag() {
+    use rtc_srtp::crypto::RTCCryptoProvider as _;
+    let bytes = check([7; 12], "theirs", "ours", |m| Password::new(PWD).sign(m));
+    let mut m = Message::new();
+    m.unmarshal_binary(&bytes).unwrap();
+    assert_eq!((m.typ, m.transaction_id.0), (BINDING_REQUEST, [7; 12]));
+    assert_eq!(TextAttribute::get_from_as(&m, ATTR_USERNAME).unwrap().text, "theirs:ours");
+    FINGERPRINT.check(&m).unwrap();
+    MessageIntegrity::check(&mut m, PWD.as_bytes(), crypto().crypto()).unwrap();
+
+    let provider = crypto();
+    let answer = message(vec![
+        Box::new(BINDING_SUCCESS),
+        Box::new(m.transaction_id),
+        Box::new(XorMappedAddress { ip: [192, 0, 2, 1].into(), port: 9 }),
+        Box::new(MessageIntegrity::new_short_term_integrity_with_provider(PWD.into(), provider.crypto())),
+        Box::new(FINGERPRINT),
+    ]);
+    let parsed = BindingSuccess::parse(&answer).unwrap();
+    assert_eq!(parsed.transaction_id, [7; 12]);
+    assert!(is_success(&answer) && Password::new(PWD).answered(&parsed));
+    assert!(!Password::new("another-password-of-24--").answered(&parsed));
+    for len in 0..answer.len() {
+        assert_eq!(BindingSuccess::parse(&answer[..len]), None, "{len}");
+    }
+}

@@ -132,6 +132,7 @@ impl Plane {
                 }
             }),
             Order::Prefer { .. } => {}
+            Order::RemoteIce { peer: id, .. } => self.with(id, "described", |_, _| {}),
         }
     }
 

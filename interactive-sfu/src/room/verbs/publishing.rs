@@ -11,7 +11,7 @@ use crate::room::negotiation::track;
 use crate::room::participant::ParticipantKey;
 use crate::room::participant::livekit::{Downlink, Link, Refused, Track};
 use crate::signalling::livekit::{info, message};
-use crate::signalling::sdp::{DtlsRole, LocalDescription, NegotiatedSection, RemoteDescription, Setup};
+use crate::signalling::sdp::{DtlsRole, IceCredentials, LocalDescription, NegotiatedSection, RemoteDescription, Setup};
 
 /// Characters of the random part of a track's sid.
 const SID_LEN: usize = 12;
@@ -56,7 +56,7 @@ impl Room {
             Some(_) => {}
             None => self.open_uplink(key, offer),
         }
-        self.follow_ice(key, &offer.ice.ufrag);
+        self.follow_ice(key, &offer.ice);
         let Some((who, livekit)) = self.roster.livekit_mut(key) else { return };
         let Some(link) = livekit.links.up_mut() else { return };
         let peer = link.peer;
@@ -106,18 +106,21 @@ impl Room {
     }
 
     /// New credentials of the client's are an ICE restart, and ask for new ones of ours (RFC 8839 §4.4.1.1.1).
-    fn follow_ice(&mut self, key: ParticipantKey, remote_ufrag: &str) {
+    fn follow_ice(&mut self, key: ParticipantKey, remote: &IceCredentials) {
         let up = self.roster.livekit(key).and_then(|(_, livekit)| livekit.links.up());
         let known = up.and_then(|link| Some((link.peer, link.remote_ufrag.as_deref()?)));
-        let restarted = known.filter(|(_, known)| *known != remote_ufrag).map(|(peer, _)| peer);
+        let restarted = known.filter(|(_, known)| *known != remote.ufrag).map(|(peer, _)| peer);
         let ice = restarted.map(|peer| self.local_ice(peer.serial));
         let Some((_, livekit)) = self.roster.livekit_mut(key) else { return };
         let Some(link) = livekit.links.up_mut() else { return };
+        if link.remote_ufrag.as_ref() != Some(&remote.ufrag) {
+            self.out.order(Order::RemoteIce { peer: link.peer, ice: remote.into() });
+        }
         if let Some(ice) = ice {
             link.ice = ice.clone();
             self.out.order(Order::RestartIce { peer: link.peer, ice });
         }
-        link.remote_ufrag = Some(remote_ufrag.to_owned());
+        link.remote_ufrag = Some(remote.ufrag.clone());
     }
 
     /// Tracks that are published no more: the media plane forgets them.

@@ -103,6 +103,7 @@ impl Room {
         let expected = Expected { fingerprint: offer.fingerprint, role, data: Data::None };
         self.out.order(Order::Add(Box::new(new)));
         self.out.order(Order::Expect { peer, expected });
+        self.out.order(Order::RemoteIce { peer, ice: (&offer.ice).into() });
         let key = self.roster.next_key();
         let holder = (self.name.clone(), request.identity.clone());
         let ticket = self.ground.node.pending().add(holder, (self.name.clone(), key));
@@ -176,6 +177,7 @@ impl Room {
         session.remote_ufrag.clone_from(&remote.ufrag);
         session.etag.clone_from(&etag);
         let fragment = self.ground.our_end.restart(&ice, peer.shard, who.local, &session.transport_section);
+        self.out.order(Order::RemoteIce { peer, ice: remote.into() });
         self.out.order(Order::RestartIce { peer, ice });
         Ok(Patched::Restarted { etag, fragment })
     }

@@ -103,9 +103,13 @@ impl Room {
             tracing::debug!(?key, ?role, "an answer would turn the DTLS roles round");
             return self.leave(key, Departure::Misunderstood);
         }
-        if link.remote_ufrag.replace(answer.ice.ufrag.clone()).is_none() {
+        let known = link.remote_ufrag.replace(answer.ice.ufrag.clone());
+        if known.is_none() {
             let expected = Expected { fingerprint: answer.fingerprint, role, data: Data::Announce };
             self.out.order(Order::Expect { peer: link.peer, expected });
+        }
+        if known.is_none_or(|known| known != answer.ice.ufrag) {
+            self.out.order(Order::RemoteIce { peer: link.peer, ice: (&answer.ice).into() });
         }
         let agreed = downlink.answered(id, answer);
         self.agreed(key, agreed);

@@ -65,6 +65,7 @@ impl Rig {
         while Instant::now() < until {
             match self.inbox.task() {
                 Some(ShardTask::Datagram { datagram, .. }) => {
+                    // Once it is stopped, an error.
                     let events = self.client.read(Instant::now(), REMOTE, None, datagram).unwrap_or_default();
                     assert!(!events.iter().any(|event| matches!(event, EndpointEvent::PeerClosed)));
                     self.send();
