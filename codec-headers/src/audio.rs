@@ -1,4 +1,4 @@
-//! Audio facts: how loud (RFC 6464), and whether Opus pauses.
+//! How loud a packet is (RFC 6464).
 
 /// One `ssrc-audio-level` extension.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,11 +16,4 @@ pub fn audio_level(extension: &[u8]) -> Option<AudioLevel> {
         [byte] | [byte, _] => Some(AudioLevel { voice: byte & 0x80 != 0, level: byte & 0x7f }),
         _ => None,
     }
-}
-
-/// Whether an Opus payload carries no coded sound: a table of contents alone, or with one byte of frame count or
-/// comfort noise (RFC 6716 §3.1: frames of 0 or 1 bytes mean DTX or loss).
-#[inline]
-pub fn is_opus_dtx(payload: &[u8]) -> bool {
-    (1..=2).contains(&payload.len())
 }

@@ -28,7 +28,7 @@ fuzz_target!(|payload: &[u8]| {
             });
         }
     }
-    let _ = (h264::sps_size(payload), audio::audio_level(payload), audio::is_opus_dtx(payload));
+    let _ = (h264::sps_size(payload), audio::audio_level(payload));
     let mut renamed = payload.to_vec();
     if let Some(primary) = red::primary(payload) {
         red::set_payload_types(&mut renamed, 96);

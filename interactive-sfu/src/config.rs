@@ -53,10 +53,12 @@ pub struct Config {
     pub publishers_per_room_max: u32,
     /// How long a peer may take from its offer to media. Milliseconds; default 20000.
     pub join_ms_max: u32,
-    /// A peer of whom nothing valid arrives for this long is gone. Shorter clears frozen speakers off the stage sooner;
-    /// longer survives dead spots. Milliseconds; default 15000.
+    /// A peer of whom nothing valid arrives for this long is gone; an address from which nothing valid arrives for this
+    /// long is sent nothing more. Shorter clears frozen speakers off the stage sooner; longer survives dead spots.
+    /// Milliseconds; default 15000.
     pub silence_ms_max: u32,
-    /// What a publisher may send, all its layers together. Bits a second; default 8000000.
+    /// Bits a second that a publisher may send, all its layers together. Browsers are told, and keep to it. Of a
+    /// publisher that exceeds it by more than a quarter, packets of the highest layers are dropped. Default 8000000.
     pub publish_bits_per_second_max: u32,
     /// The largest picture that is forwarded, width × height. A layer with a larger one is dropped until a keyframe
     /// within bounds comes: whoever receives it may be unable to decode it, or pay dearly. Default 8294400 (3840 ×

@@ -1,4 +1,4 @@
-//! What the plane is started with.
+//! Settings of the plane.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -29,7 +29,8 @@ pub struct Config {
     pub join_ms_max: u32,
     /// A peer of whom nothing valid arrives for this long is gone. Milliseconds; default 15000.
     pub silence_ms_max: u32,
-    /// What a publisher may send, all its layers together. Bits a second; default 8000000.
+    /// Bits a second that a publisher may send, all its layers together. Beyond that and a quarter, packets of its
+    /// highest layers are dropped. Default 8000000.
     pub publish_bits_per_second_max: u32,
     /// The largest picture that is forwarded, width × height. Default 8294400 (3840 × 2160).
     pub picture_pixels_max: u32,

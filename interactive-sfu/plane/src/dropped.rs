@@ -39,7 +39,7 @@ pub(crate) enum Dropped {
     SupersededSsrc,
     Duplicate,
     Muted,
-    /// Nothing can be decoded before the encoder's next keyframe.
+    /// The encoder's next keyframe has not come yet, and a decoder needs it.
     BeforeKeyframe,
     /// A picture out of bounds.
     Picture(Refusal),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// What [`crate::Plane::start`] can fail with.
+/// The errors of [`crate::Plane::start`].
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An impossible setting; the sentence names its key.

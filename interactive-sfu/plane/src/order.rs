@@ -1,4 +1,4 @@
-//! What the plane is told to do. Orders for one peer are carried out in the order in which they are given.
+//! The orders the plane takes. Orders for one peer are carried out in the order in which they are given.
 
 use std::sync::Arc;
 
@@ -203,7 +203,7 @@ pub struct NewSection {
     pub pausable: bool,
 }
 
-/// What a section carries.
+/// The track that a section carries.
 #[derive(Debug)]
 pub struct Source {
     /// The track.

@@ -48,7 +48,8 @@ impl<G: Clone + Eq + Hash, T> Pending<G, T> {
         Some(newcomer)
     }
 
-    /// The newcomer that has to go before one more of `group` comes, where a group may have `group_max` and all together `all_max`.
+    /// The newcomer that has to go before one more of `group` comes, where a group may have `group_max` and all
+    /// together `all_max`.
     pub fn to_go(&self, group: &G, group_max: usize, all_max: usize) -> Option<&T> {
         let own = self.groups.get(group).filter(|tickets| tickets.len() >= group_max).and_then(BTreeSet::first);
         let oldest = || (self.by_age.len() >= all_max).then(|| self.by_age.first_key_value().map(|(ticket, _)| ticket));

@@ -1,4 +1,4 @@
-//! What the plane tells whoever decides. Reports of one peer come in order; the last one is [`Report::Gone`].
+//! The reports the plane gives. Reports of one peer come in order; the last one is [`Report::Gone`].
 
 use bytes::Bytes;
 

@@ -123,7 +123,7 @@ struct Sockets {
     port: u16,
 }
 
-/// What a shard's thread is made with.
+/// The parts a shard's thread is made with.
 struct Making<'a> {
     index: u16,
     config: &'a Arc<Config>,

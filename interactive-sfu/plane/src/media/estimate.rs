@@ -90,7 +90,7 @@ impl UplinkEstimate {
         } else if fraction_lost > LOSS_HIGH {
             self.bits_per_second *= 1.0 - 0.5 * f64::from(fraction_lost) / 256.0;
         } else if fraction_lost < LOSS_LOW {
-            // What has not been tried is not known: no further than a good step beyond what is sent.
+            // An untried rate is unknown: grow at most one step beyond the rate that is sent.
             let reach = (received * 1.5 + 200_000.0).max(self.bits_per_second);
             self.bits_per_second = (self.bits_per_second * GROWTH.powf(seconds)).min(reach);
         }

@@ -1,4 +1,4 @@
-//! What part of packets is lost, from reports that cover a few packets each.
+//! The fraction of packets lost, from reports that cover a few packets each.
 //!
 //! One packet of four is a quarter, and says nothing: reports are added up until they cover enough. No I/O and no
 //! clock.

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-/// What is judged at a time.
+/// The span of packets judged at a time.
 const WINDOW: Duration = Duration::from_millis(400);
 /// Quieter than this is noise, −dBov.
 const NOISE_DBOV: u8 = 40;

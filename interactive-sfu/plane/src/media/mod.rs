@@ -1,4 +1,4 @@
-//! What happens to media between a publisher and its subscribers. Pure: packets, times and reports come in, decisions
+//! Decisions about media between a publisher and its subscribers. Pure: packets, times and reports come in, decisions
 //! and bytes come out.
 
 pub(crate) mod allocate;

@@ -19,7 +19,7 @@ impl Pace {
         Self { per_second, burst, left: burst, at: None }
     }
 
-    /// What is left now. Below 0: a debt.
+    /// Units left now. Below 0: a debt.
     #[inline]
     pub(crate) fn left(&mut self, now: Instant) -> f64 {
         if let Some(at) = self.at.replace(now) {

@@ -43,7 +43,7 @@ pub(crate) struct LayerPosition {
     pub begins_picture: bool,
     /// The last packet of its spatial layer of a picture.
     pub ends_layer: bool,
-    /// Who has the temporal layers up to this one may have all others from here on.
+    /// A receiver of the temporal layers up to this one can decode all others from here on.
     pub up_from: Option<u8>,
     /// Counts pictures, at least in its low seven bits; AV1's counts each spatial layer's.
     pub picture: Option<u16>,

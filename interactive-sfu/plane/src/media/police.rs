@@ -1,4 +1,4 @@
-//! What a publisher may send, enforced.
+//! The limit of what a publisher may send, enforced.
 //!
 //! A publisher is told its limit by REMB. One that sends more loses packets: those of its highest layers first, so that
 //! the lowest keeps flowing. A layer that lost a packet stays off until a keyframe of it fits again, because a decoder

@@ -1,11 +1,11 @@
-//! What a subscriber's path has borne.
+//! The bit rate that a subscriber's path has carried lately.
 //!
 //! A receiver's estimate hardly exceeds what it receives, so after a while of small pictures it says little about the
 //! path. What was sent without loss, and without the receiver's estimate falling, has been proved, and fades slowly.
 //! That an estimate is below what is sent proves nothing: after a switch to a larger picture it takes its time to
 //! follow. No I/O and no clock: told once a second by the shard.
 
-/// What a proof loses in a second, per mille: a quarter of it in a minute.
+/// Decay of a proven rate in a second, per mille: a quarter of it in a minute.
 const FADES_PER_MILLE: u64 = 5;
 /// Loss up to which what is sent counts as borne, of 256: five percent are a bad radio's as often as a full path's, and
 /// that shows in the estimate.
@@ -26,12 +26,12 @@ pub(crate) struct ProvenRate {
 }
 
 impl ProvenRate {
-    /// So much was lost lately, of 256.
+    /// A fraction of the latest packets was lost, of 256.
     pub(crate) fn lost(&mut self, fraction: u8) {
         self.worst_loss = self.worst_loss.max(fraction);
     }
 
-    /// So much was sent in the last second, and so much does the receiver estimate, if that can be trusted.
+    /// Once a second: bits sent in it, and the receiver's estimate if that can be trusted.
     pub(crate) fn second(&mut self, sent_bits_per_second: u64, estimate_bits_per_second: Option<u64>) {
         let loss = std::mem::take(&mut self.worst_loss);
         let before = std::mem::replace(&mut self.estimate, estimate_bits_per_second);
@@ -46,7 +46,7 @@ impl ProvenRate {
         }
     }
 
-    /// What the path bears, if that is known.
+    /// Bits a second that the path is known to carry.
     pub(crate) fn budget(&self) -> Option<u64> {
         self.borne.map(|borne| borne * MARGIN_PERCENT / 100)
     }

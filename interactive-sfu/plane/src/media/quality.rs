@@ -37,7 +37,7 @@ pub(crate) struct QualityMeter {
 }
 
 impl QualityMeter {
-    /// So much was lost lately, of 256.
+    /// A fraction of the latest packets was lost, of 256.
     pub(crate) fn lost(&mut self, fraction: u8) {
         self.worst = self.worst.max(fraction);
     }

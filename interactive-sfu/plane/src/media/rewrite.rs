@@ -90,7 +90,7 @@ impl Rewriter {
         self.epochs.back().map(|e| e.layer)
     }
 
-    /// What is added to the current layer's timestamps.
+    /// The offset added to the current layer's timestamps.
     pub(crate) fn timestamp_offset(&self) -> Option<u32> {
         self.epochs.back().map(|e| e.timestamp_offset)
     }
@@ -149,7 +149,7 @@ impl Rewriter {
         for epoch in self.epochs.iter().rev() {
             if epoch.layer == layer && packet.sequence >= epoch.source_first {
                 let numbers = epoch.numbers(packet);
-                // What belongs to the end of an old epoch was never given a number, if its place is taken.
+                // A late packet of an old epoch has no number left if another packet took its place.
                 return if numbers.index < limit { self.send(numbers) } else { None };
             }
             limit = epoch.first;

@@ -63,7 +63,7 @@ impl Variant {
     }
 }
 
-/// What a track of so many sequences can be sent as: first each whole, then what they can be thinned to.
+/// The variants that a track of so many sequences can be sent as: first each sequence whole, then thinned.
 pub(crate) fn variants(codec: Option<VideoCodec>, sources: usize) -> Vec<Variant> {
     let thinnest = match codec {
         Some(VideoCodec::Vp9 | VideoCodec::Av1) => 0,
@@ -91,7 +91,7 @@ impl Break {
     }
 }
 
-/// What is known of the newest packet.
+/// The newest packet, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Newest {
     timestamp: u32,
@@ -157,7 +157,7 @@ impl LayerFilter {
             return None;
         }
         let sequence = before.number(packet.sequence);
-        // Its number was given away: it was taken for padding, and is.
+        // The gap was assumed to be padding and its output number reused; drop this late packet.
         if self.breaks.get(at + 1).is_some_and(|after| sequence >= after.number(after.from)) {
             return None;
         }
@@ -195,7 +195,7 @@ impl LayerFilter {
         });
     }
 
-    /// Of breaks without a packet between them one is enough.
+    /// Merges a gap into the previous one if no packet was forwarded between them.
     fn add(&mut self, after: Break) {
         let number = after.number(after.from);
         match self.breaks.back_mut().filter(|last| last.number(last.from) == number && last.packets > 0) {
@@ -210,7 +210,7 @@ impl LayerFilter {
     }
 }
 
-/// What one layer of a picture takes.
+/// Bit rate and picture rate of one layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rate {
     pub bits_per_second: u32,
@@ -219,7 +219,7 @@ pub(crate) struct Rate {
 
 type PerPlace<T> = [[T; TOP as usize + 1]; TOP as usize + 1];
 
-/// What each layer within a sequence takes, and how large its pictures are.
+/// Bit rate, picture rate and picture size of each layer within a sequence.
 #[derive(Debug, Default)]
 pub(crate) struct LayerRates {
     counted: PerPlace<(u64, u32)>,
@@ -264,7 +264,7 @@ impl LayerRates {
         rows.flat_map(|(spatial, row)| (0..=TOP).zip(row).map(move |(temporal, rate)| (spatial, temporal, rate)))
     }
 
-    /// What a variant takes; `None`: there is no such layer, or it is the whole.
+    /// Rate and picture size of a variant. `None`: there is no such layer, or it is the whole sequence.
     pub(crate) fn of(&self, variant: &Variant) -> Option<(Rate, (u32, u32))> {
         let there = |rate: &Rate| rate.bits_per_second > 0;
         let most = |of: fn((u8, u8, &Rate)) -> u8| {

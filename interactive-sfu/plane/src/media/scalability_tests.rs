@@ -28,7 +28,7 @@ fn packet(sequence: u64, place: LayerPosition, vp8: Option<vp8::Descriptor>) -> 
     })
 }
 
-/// What goes out: number, picture, whether it carries something.
+/// The packet that goes out: number, picture id, whether it has a payload.
 fn out(thinner: &mut LayerFilter, packet: &Arc<Packet>) -> Option<(u64, Option<u16>, bool)> {
     let thinned = thinner.thin(packet)?;
     Some((thinned.sequence, thinned.vp8.and_then(|d| d.picture_id), !thinned.payload.is_empty()))
@@ -51,7 +51,7 @@ fn what_is_left_out_leaves_no_gap_behind() {
 }
 
 #[test]
-fn who_comes_late_finds_its_number_and_one_that_does_not_belong_leaves_it_empty() {
+fn late_packet_keeps_its_number_and_excluded_packet_leaves_a_hole() {
     let mut base = LayerFilter::new(Variant { temporal: 0, ..Variant::whole(0) });
     assert_eq!(out(&mut base, &vp8(10, 0, 0, false)), Some((10, Some(0), true)));
     assert_eq!(out(&mut base, &vp8(11, 1, 2, false)), None);

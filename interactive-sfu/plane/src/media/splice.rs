@@ -24,7 +24,7 @@ pub(crate) struct Numbers {
     pub frame: u16,
 }
 
-/// See the module.
+/// Continues one layer's numbers across its SSRCs.
 #[derive(Debug, Default)]
 pub(crate) struct Splice {
     /// The first numbers of the current SSRC.

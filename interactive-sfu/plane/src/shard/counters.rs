@@ -1,4 +1,4 @@
-//! What a shard has counted since it last said so.
+//! Counters of a shard since it last handed them over.
 
 use crate::dropped::Dropped;
 use crate::metrics;

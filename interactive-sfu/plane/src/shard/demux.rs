@@ -1,4 +1,4 @@
-//! Whose datagram this is, and what it says (RFC 7983).
+//! From a datagram to its peer and its protocol (RFC 7983).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -245,7 +245,7 @@ impl Shard {
     }
 }
 
-/// What a dropped packet says about its sender.
+/// A verdict on the sender of a dropped packet.
 fn judgement(dropped: Dropped) -> Judgement {
     match dropped {
         Dropped::StunUnauthenticated | Dropped::UnknownUfrag => Judgement::Unauthenticated,

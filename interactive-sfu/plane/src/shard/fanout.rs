@@ -77,7 +77,7 @@ impl Fanout {
         }
     }
 
-    /// What the timestamps of a published sequence mean.
+    /// A published sequence's clock: the wall-clock time of its timestamps.
     pub(crate) fn learn_clock(&mut self, source: usize, clock: ClockMapping) {
         for layer in self.layers.iter_mut().filter(|layer| layer.variant.source == source) {
             layer.clock = Some(clock);

@@ -12,7 +12,7 @@ use crate::transport::srtp::Sealer;
 const HEAD_MAX: usize = 12 + 4 + 18 + 5 + 3;
 /// Where the extension's elements begin.
 const ELEMENTS: usize = 16;
-/// What an element of one-byte headers can carry (RFC 8285 §4.2).
+/// Bytes that an element of one-byte headers can carry (RFC 8285 §4.2).
 const SHORT_MAX: usize = 16;
 
 /// The time of one flush.
@@ -32,7 +32,7 @@ pub(crate) fn wall_clock_ntp() -> u64 {
     ntp(SystemTime::now())
 }
 
-/// What sending to a connected peer takes.
+/// The path and the keys to send to a connected peer with.
 pub(crate) struct Link<'a> {
     pub path: &'a Path,
     pub sealer: &'a Sealer,
@@ -41,7 +41,7 @@ pub(crate) struct Link<'a> {
 /// A dependency descriptor as it goes out: the extension's id, what it says, and the frame's number.
 type Described<'a> = Option<(u8, &'a [u8], u16)>;
 
-/// What differs from packet to packet.
+/// The fields that differ from packet to packet.
 pub(super) struct Fields<'a> {
     pub marker: bool,
     pub payload_type: u8,
@@ -105,7 +105,7 @@ fn element(out: &mut [u8], id: u8, data: &[u8], long: bool) -> usize {
     header + data.len()
 }
 
-/// See the module.
+/// A packet head, prepared for one section.
 pub(super) struct Head {
     short: Prepared,
     /// For packets with an element that is longer; made when one comes.

@@ -1,8 +1,8 @@
-//! What a media thread is told, and by whom.
+//! Queues into a media thread.
 //!
 //! Tasks are orders, and what the DTLS threads and other shards want. They are never lost; whoever makes them bounds
-//! them, and a shard takes so many of them before its sockets have their turn. Media from other shards comes through a bounded
-//! queue; when it is full packets are dropped and counted, and NACKs mend that.
+//! them, and a shard takes so many of them before its sockets have their turn. Media from other shards comes through a
+//! bounded queue; when it is full packets are dropped and counted, and NACKs mend that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ use crate::transport::srtp::{Opener, Sealer};
 /// Packets that wait for a shard.
 const RELAY_QUEUE: usize = 8192;
 
-/// What a shard is told.
+/// A task for a shard.
 pub(crate) enum ShardTask {
     /// An order from outside the plane.
     Order(Order),
@@ -41,13 +41,13 @@ pub(crate) enum ShardTask {
     Stop,
 }
 
-/// What shards pass on of a track. All of it may be lost.
+/// News of a track from its publisher's shard. Any of it may be lost.
 pub(crate) enum Relayed {
     /// A packet of one published sequence.
     Packet { track: TrackId, source: usize, packet: Arc<Packet> },
-    /// What is known of the layers.
+    /// Sizes and rates of the layers.
     Layers { track: TrackId, infos: Arc<[LayerInfo]> },
-    /// What the timestamps of one published sequence mean.
+    /// The wall-clock time of one published sequence's timestamps.
     Clock { track: TrackId, source: usize, clock: ClockMapping },
 }
 

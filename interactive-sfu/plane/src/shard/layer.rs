@@ -5,7 +5,7 @@ use crate::media::report::ClockMapping;
 use crate::media::ring::Ring;
 use crate::media::scalability::{LayerFilter, Variant};
 
-/// What all its subscribers share.
+/// The state that all subscribers of the layer share.
 pub(crate) struct FanoutLayer {
     pub variant: Variant,
     /// Makes it of what is published.

@@ -1,12 +1,14 @@
 //! One media thread: its sockets, its peers, and the tracks it fans out.
 //!
 //! Everything here belongs to the thread, so nothing is locked. A wake-up receives what is there, decides packet by
-//! packet, and sends once: fan-outs last, subscriber by subscriber. `demux` says whose a datagram is, `orders` what the
-//! rest of the server wants, `timers` what is due.
+//! packet, and sends once: fan-outs last, subscriber by subscriber. `demux` finds the peer of a datagram, `orders`
+//! carries out what the rest of the server wants, `choosing` picks layers, `timers` does what is due.
 
+mod choosing;
 mod counters;
 mod demux;
 mod fanout;
+mod following;
 mod head;
 pub(crate) mod inbox;
 mod layer;
@@ -61,7 +63,7 @@ const RELAYED_MAX: usize = 2048;
 /// Turns of TCP connections before the sockets have theirs.
 const TCP_TURNS_MAX: usize = 8;
 
-/// What a shard is made of.
+/// The parts a shard is made of.
 pub(crate) struct ShardSetup {
     pub index: u16,
     pub config: Arc<Config>,
@@ -244,7 +246,7 @@ impl Runner {
     }
 }
 
-/// What to look at again without waiting: events come at an edge, so it stays here until it has been emptied.
+/// Sources to look at again without waiting: an event comes once, so a source stays here until it is empty.
 #[derive(Default)]
 struct Ready {
     /// Others may have sent more.

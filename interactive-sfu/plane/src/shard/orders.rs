@@ -1,15 +1,12 @@
-//! What the plane's orders, the DTLS thread and other shards want of this one.
+//! Carries out orders, and tasks of the DTLS threads and of other shards.
 
 use super::fanout::Fanout;
-use super::inbox::{Relayed, ShardTask};
+use super::inbox::ShardTask;
 use super::publisher::Publisher;
 use super::subscriber::Subscriber;
 use super::subscription::Subscription;
 use super::{Report, Shard};
 use crate::ids::{PeerId, TrackId};
-use crate::media::allocate::{Picture, shares};
-use crate::media::layers::{Limit, wanted_rates};
-use crate::media::report::ClockMapping;
 use crate::order::{NewPeer, NewSection, NewTrack, Order, Source};
 use crate::transport::dtls::HandshakeTask;
 use crate::transport::srtp::{Opener, Sealer};
@@ -102,7 +99,7 @@ impl Shard {
         let id = peer.id;
         let _ = self.reports.send(Report::Connected { peer: id });
         self.check(slot);
-        // What was attached before can be sent from now on, beginning with a keyframe.
+        // Sections attached before can be sent from now on, beginning with a keyframe.
         self.choose_layers(slot);
     }
 
@@ -163,30 +160,6 @@ impl Shard {
         }
     }
 
-    /// A fan-out on the publisher's own shard learns at once what is known.
-    fn catch_up(&mut self, id: TrackId) {
-        let Some(slot) = self.homes.get(&id).copied() else { return };
-        let Some(publisher) = self.peers.publisher(slot) else { return };
-        let Some(track) = publisher.track(id) else { return };
-        let (infos, clocks) = (track.infos(), track.clocks().collect::<Vec<_>>());
-        if let Some(fanout) = self.fanouts.get_mut(&id) {
-            if infos.iter().any(|i| i.live) {
-                fanout.infos = infos;
-            }
-            clocks.into_iter().for_each(|(layer, clock)| fanout.learn_clock(layer, clock));
-        }
-    }
-
-    fn limit_layer(&mut self, slot: usize, section: Option<usize>, limit: Limit) {
-        let Some(subscriber) = self.peers.subscriber(slot) else { return };
-        for (_, subscription) in
-            subscriber.sections.iter_mut().enumerate().filter(|(i, _)| section.is_none_or(|wanted| wanted == *i))
-        {
-            subscription.limit = limit;
-        }
-        self.choose_layers(slot);
-    }
-
     fn add_track(&mut self, slot: usize, track: NewTrack) {
         let id = track.id;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
@@ -219,125 +192,6 @@ impl Shard {
         match subscriber.sections.get_mut(at) {
             Some(old) => *old = section,
             None => subscriber.sections.push(section),
-        }
-    }
-
-    /// Another shard begins or ends to fan out a track of a publisher here.
-    fn follow(&mut self, id: TrackId, follower: u16, wanted: bool) {
-        let Some(slot) = self.homes.get(&id).copied() else { return };
-        let Some(publisher) = self.peers.publisher(slot) else { return };
-        let Some(track) = publisher.track(id) else { return };
-        track.followers.retain(|f| *f != follower);
-        if wanted {
-            track.followers.push(follower);
-            let infos = track.infos();
-            if infos.iter().any(|i| i.live) {
-                self.inboxes.relay(follower, Relayed::Layers { track: id, infos });
-            }
-            for (source, clock) in track.clocks() {
-                self.inboxes.relay(follower, Relayed::Clock { track: id, source, clock });
-            }
-        }
-    }
-
-    pub(super) fn relayed(&mut self, relayed: Relayed) {
-        match relayed {
-            Relayed::Packet { track, source, packet } => {
-                if let Some(fanout) = self.fanouts.get_mut(&track) {
-                    if !fanout.has_pending() {
-                        self.pending.push(track);
-                    }
-                    fanout.push(source, &packet);
-                }
-            }
-            Relayed::Layers { track, infos } => {
-                if let Some(fanout) = self.fanouts.get_mut(&track).filter(|f| f.layers.len() == infos.len()) {
-                    fanout.infos = infos;
-                    self.choose_for_track(track);
-                }
-            }
-            Relayed::Clock { track, source, clock } => self.learn_clock(track, source, clock),
-        }
-    }
-
-    pub(super) fn learn_clock(&mut self, track: TrackId, source: usize, clock: ClockMapping) {
-        let Some(fanout) = self.fanouts.get_mut(&track) else { return };
-        fanout.learn_clock(source, clock);
-        for (slot, section) in &fanout.subscribers {
-            if let Some((subscription, _)) = self.peers.subscription(*slot, *section) {
-                subscription.learn_clock(&fanout.layers, source, clock);
-            }
-        }
-    }
-
-    /// Decides anew what every section of a subscriber gets.
-    pub(super) fn choose_layers(&mut self, slot: usize) {
-        let now = self.now;
-        let Some(peer) = self.peers.get_mut(slot).filter(|p| p.is_connected()) else { return };
-        let id = peer.id;
-        let Some(subscriber) = &mut peer.subscriber else { return };
-        let shares = subscriber.budget(now).map(|budget| {
-            let pictures = subscriber.sections.iter().map(|section| {
-                let source = section.source.as_ref().filter(|_| section.video);
-                let fanout = source.and_then(|source| self.fanouts.get(&source.track));
-                fanout.map_or_else(Picture::default, |fanout| Picture {
-                    preferred: fanout.preferred,
-                    layers_bits_per_second: wanted_rates(&fanout.infos, section.limit),
-                })
-            });
-            shares(budget, &pictures.collect::<Vec<_>>())
-        });
-        for (at, subscription) in subscriber.sections.iter_mut().enumerate() {
-            let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else {
-                continue;
-            };
-            let share = shares.as_ref().and_then(|shares| shares.get(at)).copied();
-            if subscription.choose(&fanout.infos, &fanout.layers, share, now)
-                && let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t))
-            {
-                layer.keyframes.request();
-            }
-            if let Some(paused) = subscription.pause_changed(&fanout.infos) {
-                // The authority outlives the shards.
-                let _ = self.reports.send(Report::Paused { peer: id, section: at, paused });
-            }
-        }
-    }
-
-    fn prefer(&mut self, track: TrackId, preferred: bool) {
-        let Some(fanout) = self.fanouts.get_mut(&track) else { return };
-        if std::mem::replace(&mut fanout.preferred, preferred) != preferred {
-            self.choose_for_track(track);
-        }
-    }
-
-    /// What is known of a track changed: with the next tick its subscribers' sections are decided anew. In a meeting of
-    /// 150 each second brings 150 such changes to everybody, and one decision covers all those of a tick.
-    pub(super) fn choose_for_track(&mut self, track: TrackId) {
-        let Some(fanout) = self.fanouts.get(&track) else { return };
-        self.undecided.extend(fanout.subscribers.iter().map(|(slot, _)| *slot));
-    }
-
-    /// Decides what waited for the tick.
-    pub(super) fn choose_undecided(&mut self) {
-        for slot in std::mem::take(&mut self.undecided) {
-            self.choose_layers(slot);
-        }
-    }
-
-    /// A subscriber cannot decode what it gets.
-    pub(super) fn want_keyframe(&mut self, slot: usize, section: usize) {
-        let Some((subscription, _)) = self.peers.subscription(slot, section) else { return };
-        let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else { return };
-        if let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t)) {
-            layer.keyframes.request();
-        }
-    }
-
-    pub(super) fn keyframe_at_home(&mut self, track: TrackId, layer: usize) {
-        let Some(slot) = self.homes.get(&track).copied() else { return };
-        if let Some(publisher) = self.peers.publisher(slot) {
-            publisher.want_keyframe(track, layer);
         }
     }
 }

@@ -52,9 +52,9 @@ pub(crate) struct Peer {
     pub paths: Paths,
     pub sealer: Option<Sealer>,
     pub opener: Option<Opener>,
-    /// What it publishes; none before it does.
+    /// The tracks it publishes; `None` before the first.
     pub publisher: Option<Box<Publisher>>,
-    /// What it is sent; none before it is.
+    /// The sections it is sent; `None` before the first.
     pub subscriber: Option<Box<Subscriber>>,
     pub quality: QualityMeter,
     /// DTLS datagrams of it that wait.

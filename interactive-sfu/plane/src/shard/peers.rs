@@ -18,7 +18,7 @@ use crate::transport::ice::serial_of;
 use crate::transport::password::Password;
 use crate::transport::stun::BindingRequest;
 
-/// What came of a binding request.
+/// The effect of a binding request.
 #[derive(Default)]
 pub(crate) struct Bound {
     /// The peer, if there was no way to it before.

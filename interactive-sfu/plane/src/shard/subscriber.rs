@@ -11,7 +11,7 @@ use crate::order::NewSection;
 /// A peer that watches.
 pub(crate) struct Subscriber {
     pub sections: Vec<Subscription>,
-    /// What its path carries, as it says itself.
+    /// Bits a second that its path carries, by its own estimate (REMB).
     estimate_bits_per_second: Option<u64>,
     /// Until then its estimate says nothing: receivers start theirs low, and after five seconds set it to what they
     /// receive.
@@ -27,7 +27,7 @@ pub(crate) struct Subscriber {
 const ESTIMATE_SETTLES: Duration = Duration::from_secs(7);
 /// A tenth.
 const LOSS_OF_A_FULL_PATH: u8 = 26;
-/// What sound takes of an estimate.
+/// The part of an estimate that one audio track takes.
 const AUDIO_BITS_PER_SECOND: u64 = 64_000;
 
 impl Subscriber {
@@ -60,7 +60,7 @@ impl Subscriber {
         if let Some(fraction) = lost {
             self.proof.lost(fraction);
             if fraction > LOSS_OF_A_FULL_PATH {
-                // Whatever the age of the estimate.
+                // Trust the estimate at once, however young it is.
                 self.trusted_from = self.trusted_from.map(|from| from.min(now));
             }
         }
@@ -73,7 +73,7 @@ impl Subscriber {
         lost
     }
 
-    /// What its pictures may cost together; `None` while there is no estimate to be trusted.
+    /// Bits a second for all its pictures together. `None`: no estimate can be trusted yet.
     pub(crate) fn budget(&self, now: Instant) -> Option<u64> {
         if self.trusted_from.is_none_or(|from| now < from) {
             return None;

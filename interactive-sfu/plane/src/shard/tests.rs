@@ -150,7 +150,7 @@ impl Agent {
         rig.runner.shard.net.flush();
     }
 
-    /// What came, up to a pause.
+    /// Messages that came, up to a pause.
     fn received(&self) -> Vec<Vec<u8>> {
         let mut buffer = [0; 2048];
         std::iter::from_fn(|| self.socket.recv(&mut buffer).ok().map(|len| buffer[..len].to_vec())).collect()

@@ -1,4 +1,4 @@
-//! What is due: every 10 ms, every tenth of a second, every second.
+//! Work that is due every 10 ms, every tenth of a second, and every second.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is agreed about a peer's DTLS association (RFC 8122, RFC 8842) and its data channels.
+//! The terms of a peer's DTLS association (RFC 8122, RFC 8842) and its data channels.
 //!
 //! Values alone, free of the rest of the crate: SDP is parsed into them, and fuzzed without the plane's cryptography.
 
@@ -40,7 +40,7 @@ pub struct Expected {
     pub data: Data,
 }
 
-/// Who opens a peer's data channels.
+/// The end that opens a peer's data channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
     /// The peer has none.

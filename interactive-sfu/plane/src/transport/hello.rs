@@ -1,4 +1,4 @@
-//! What a DTLS ClientHello offers of SRTP (RFC 5764 §4.1.1), read before the handshake begins.
+//! The SRTP profiles that a DTLS ClientHello offers (RFC 5764 §4.1.1), read before the handshake begins.
 //!
 //! The DTLS library follows the client's order of profiles, and browsers put AES-CM first. So we look, and then
 //! configure one profile alone: GCM where it is offered. A ClientHello may come in pieces over several datagrams. Takes
@@ -15,7 +15,7 @@ const MESSAGE_HEADER: usize = 12;
 /// A longer ClientHello is no browser's.
 const HELLO_BYTES_MAX: usize = 8 * 1024;
 
-/// What is known so far.
+/// The state of reading so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peek {
     /// Pieces are missing.

@@ -55,7 +55,8 @@ pub(crate) fn local_ice(serial: u32) -> LocalIce {
     LocalIce::new(serial, random)
 }
 
-/// Whose a user fragment of ours is: it carries the peer's serial number, in hexadecimal after the random characters.
+/// The serial number of the peer that a user fragment of ours was made for: in hexadecimal, after the random
+/// characters.
 pub(crate) fn serial_of(ufrag: &str) -> Option<u32> {
     u32::from_str_radix(ufrag.get(UFRAG_RANDOM..)?, 16).ok()
 }

@@ -82,8 +82,8 @@ impl<'a> BindingRequest<'a> {
         None
     }
 
-    /// What MESSAGE-INTEGRITY (RFC 8489 §14.5) is made over: the start of the header, as if the message ended with it,
-    /// and what follows.
+    /// The bytes that MESSAGE-INTEGRITY (RFC 8489 §14.5) covers: the start of the header, as if the message ended with
+    /// it, and what follows.
     pub fn covered(&self) -> ([u8; 4], &'a [u8]) {
         covered(self.bytes, self.integrity_at)
     }

@@ -1,4 +1,4 @@
-//! What peers say.
+//! RTCP that peers send.
 
 use super::{BLOCK, BYE, PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT, TRANSPORT_FEEDBACK};
 
@@ -7,14 +7,14 @@ use super::{BLOCK, BYE, PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT, TRANSP
 pub enum Message<'a> {
     /// Which wall clock time a timestamp of `ssrc` belongs to.
     SenderReport {
-        /// Whose.
+        /// The source that reports.
         ssrc: u32,
         /// 32.32 fixed point seconds since 1900.
         ntp: u64,
         /// The same instant in the source's RTP clock.
         rtp: u32,
     },
-    /// What became of our packets of `ssrc`.
+    /// How the peer received our packets of `ssrc`.
     ReceptionReport {
         /// Ours.
         ssrc: u32,
@@ -39,7 +39,7 @@ pub enum Message<'a> {
         /// Ours.
         ssrc: u32,
     },
-    /// What the peer's path to here can carry: bits a second.
+    /// Bits a second that the peer's receiving path can carry, as the peer estimates it.
     Remb(u64),
     /// The source is over.
     Bye {

@@ -91,7 +91,7 @@ impl Publisher {
         }
     }
 
-    /// What to ask for now: missing packets and keyframes. Returns how many of each.
+    /// Writes requests for missing packets and keyframes that are due. Returns how many of each.
     pub(crate) fn ask(&mut self, now: Instant, out: &mut Writer) -> (u64, u64) {
         let (mut nacked, mut keyframes) = (0, 0);
         for track in &mut self.tracks {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use codec_headers::audio::audio_level;
 use codec_headers::dependency::{Frame, set_frame_number};
 use codec_headers::{VideoCodec, is_keyframe_start, red, vp8};
 
@@ -24,8 +25,8 @@ pub(crate) struct Received {
 }
 
 impl Publisher {
-    /// An authentic RTP packet, decrypted, with its 48-bit index. `None`: it only kept the path busy. `Err`: why it is
-    /// dropped.
+    /// Takes an authentic RTP packet, decrypted, with its 48-bit index. `None`: a bandwidth probe (padding), nothing to
+    /// forward. `Err`: the reason to drop it.
     pub(crate) fn receive(
         &mut self,
         header: &Header,
@@ -45,8 +46,7 @@ impl Publisher {
             return Err(Dropped::Muted);
         }
         if let Some(level) = track.negotiated.audio_level_extension.and_then(|id| header.extension(packet, id)) {
-            // RFC 6464 §3: a bit for voice activity, then the level.
-            self.loudness.packet(level.first().map_or(127, |level| level & 0x7f), now);
+            self.loudness.packet(audio_level(level).map_or(127, |audio| audio.level), now);
         }
         let Track { negotiated, layers, infos_changed, .. } = track;
         let Some(layer) = layers.get_mut(route.layer) else { return Err(Dropped::UnknownSsrc) };
@@ -91,7 +91,7 @@ impl Publisher {
     }
 }
 
-/// What a packet brings of its layer.
+/// The part of a packet that belongs to its layer.
 struct Content<'p> {
     /// The publisher's number, 48 bits.
     sequence: u64,
@@ -143,7 +143,7 @@ fn forwardable(
     })
 }
 
-/// What the publisher says of a packet's place; `sequence` has 48 bits.
+/// A packet's numbers as its publisher counts them; `sequence` has 48 bits.
 fn own_numbers(
     sequence: u64,
     timestamp: u32,

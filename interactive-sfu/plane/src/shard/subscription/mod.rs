@@ -128,7 +128,7 @@ impl Subscription {
         }
         self.target = self.choice.choose(infos, self.limit, budget_bits_per_second, self.pausable, now);
         if self.target.is_none() {
-            // What follows the pause begins with a keyframe, and right after the last packet before it.
+            // The first packet after the pause is a keyframe, numbered right after the last packet before it.
             self.rewriter.leave_source();
         }
         self.needs_keyframe(layers, now)
@@ -181,7 +181,7 @@ impl Subscription {
         true
     }
 
-    /// What the head of a packet says, sent under its own number or, as a retransmission, under another.
+    /// The fields of a packet's head, sent under its own number or, as a retransmission, under another.
     fn fields<'p>(&self, packet: &'p Packet, numbers: &Numbers, payload_type: u8, sequence: u16) -> Fields<'p> {
         let described = || Some((self.descriptor_extension?, packet.descriptor.as_deref()?, numbers.frame?));
         let (marker, timestamp) = (packet.marker, numbers.timestamp);

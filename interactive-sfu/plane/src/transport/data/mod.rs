@@ -31,7 +31,7 @@ use reading::Reading;
 pub(crate) use sending::NotSent;
 use shares::Shares;
 
-/// What SCTP may hold of a peer's messages before we read them.
+/// Bytes of a peer's messages that SCTP may hold before we read them.
 const WINDOW_BYTES: u32 = 256 * 1024;
 /// Streams that a peer may have open. Clients have two or three; the library keeps state for each, and has no limit.
 const STREAMS_MAX: usize = 64;
@@ -42,7 +42,7 @@ const OFFERED_MAX: usize = 8;
 /// ICE may move the peer's real address; towards the library it never changes.
 const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000);
 
-/// What came of a datagram, or of time.
+/// An event on a peer's data channels.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DataEvent {
     /// Messages can be sent on this channel.
@@ -53,7 +53,7 @@ pub(crate) enum DataEvent {
     TooManyStreams,
 }
 
-/// See the module.
+/// A peer's data channels, from DTLS plaintext to messages.
 pub(crate) struct DataTransport {
     endpoint: Endpoint,
     association: Option<(AssociationHandle, Association)>,
@@ -70,12 +70,12 @@ pub(crate) struct DataTransport {
     role: DtlsRole,
     /// Where we send, once it is open.
     open: [Option<StreamId>; 2],
-    /// What the peer's streams are.
+    /// The channel of each stream that the peer opened.
     theirs: Vec<(StreamId, Channel)>,
     /// Streams that the peer has opened so far.
     streams: usize,
     reading: Reading,
-    /// What waits for the peer, by channel.
+    /// Messages that wait for the peer, by channel.
     shares: [Shares; 2],
 }
 
@@ -112,7 +112,7 @@ impl DataTransport {
         self.connect_at = (self.role == DtlsRole::Client).then(|| now + INIT_WAIT);
     }
 
-    /// What DTLS decrypted.
+    /// Takes a datagram that DTLS decrypted.
     pub(crate) fn receive(&mut self, now: Instant, datagram: Bytes, events: &mut Vec<DataEvent>) {
         match self.endpoint.handle(now, REMOTE, None, datagram) {
             // A second association on one DTLS connection has no meaning (RFC 8831 §6.2).
@@ -156,7 +156,7 @@ impl DataTransport {
         self.read_held(now, events);
     }
 
-    /// What DTLS is to encrypt.
+    /// Packets for DTLS to encrypt.
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
         let mut all = self.association.iter_mut().chain(&mut self.begun).chain(&mut self.offered);
         match all.find_map(|(_, association)| association.poll_transmit(now))?.message {

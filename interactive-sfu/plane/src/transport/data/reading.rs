@@ -25,7 +25,7 @@ const DELIVERY_COST_BYTES: usize = 512;
 const READ_AT_ONCE: usize = 64;
 const NEXT_AFTER: Duration = Duration::from_millis(5);
 
-/// What a peer may still cause to be done.
+/// The work that a peer may still cause.
 pub(super) struct Reading {
     bytes: Pace,
     fan_out: Pace,

@@ -1,4 +1,4 @@
-//! What may wait for a peer.
+//! Bounds on the messages that wait for a peer.
 
 use std::time::Instant;
 

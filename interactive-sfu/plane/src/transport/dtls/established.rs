@@ -39,7 +39,7 @@ impl Peer {
     }
 }
 
-/// See the module.
+/// The thread's state.
 pub(super) struct Established {
     shards: Inboxes,
     reports: Sender<Report>,

@@ -17,7 +17,7 @@ const DATAGRAMS_MAX: usize = 8192;
 const DATAGRAMS_OF_PEER_MAX: usize = 256;
 /// Bytes of messages that wait to be delivered, of all senders.
 const MESSAGES_BYTES_MAX: usize = 64 << 20;
-/// What a receiver of a message adds to it.
+/// Bytes that each receiver adds to a message's size.
 const RECEIVER_BYTES: usize = 64;
 
 /// A datagram on its way to a thread.
@@ -40,7 +40,7 @@ pub(crate) struct Message {
     pub _place: Place,
 }
 
-/// What the thread of handshakes is asked.
+/// A task for the thread of handshakes.
 #[derive(Debug)]
 pub(crate) enum HandshakeTask {
     /// A peer has described itself.
@@ -55,7 +55,7 @@ pub(crate) enum HandshakeTask {
     Stop,
 }
 
-/// What the thread of established associations is asked.
+/// A task for the thread of established associations.
 pub(crate) enum DataTask {
     /// A handshake is complete. `early`: what came decrypted with its last datagram.
     Established { peer: PeerId, association: Box<EstablishedPeer>, early: Vec<Bytes> },

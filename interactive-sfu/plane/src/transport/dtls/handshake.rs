@@ -6,15 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc_dtls::state::State;
-use rtc_shared::TransportProtocol;
+use rtc_dtls::endpoint::EndpointEvent;
 
 use super::handle::{DataTask, Datagram, HandshakeTask};
-use super::identity::{FLIGHT_INTERVAL, Identity, agreed, fingerprint};
+use super::identity::{FLIGHT_INTERVAL, Identity};
+use super::keys::keys;
+use super::shaking::{Peer, Progress};
 use super::timers::Timers;
 use super::{REMOTE, established};
 use crate::dropped::Dropped;
@@ -24,7 +24,6 @@ use crate::shard::inbox::{Inboxes, ShardTask};
 use crate::transport::association::{Data, DtlsRole, Expected};
 use crate::transport::data::DataTransport;
 use crate::transport::hello::{Peek, begins_client_hello, peek};
-use crate::transport::srtp::{Opener, Sealer, contexts};
 
 /// Datagrams of one ClientHello.
 const HELLO_DATAGRAMS_MAX: usize = 8;
@@ -33,82 +32,14 @@ const HELLO_DATAGRAMS_MAX: usize = 8;
 const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 /// Repetitions of what we said, for a peer that repeats its ClientHello: it does so ten times in as many seconds.
 const REPEATS_MAX: u8 = 16;
-/// The longest wait before a flight is sent again. Waits double from [`FLIGHT_INTERVAL`] on (RFC 6347 §4.2.4.1), so
-/// that the library's seven attempts last for the time in which a peer may join.
-const RESEND_INTERVAL_MAX: Duration = Duration::from_secs(3);
-/// What RFC 5764 §4.2 exports by.
-const EXPORTER_LABEL: &str = "EXTRACTOR-dtls_srtp";
-
-/// How far a handshake is.
-enum Progress {
-    /// The server waits until the ClientHello is whole.
-    Hello(Vec<BytesMut>),
-    /// The client waits for a way to the peer.
-    Unreachable,
-    Shaking,
-}
-
-struct Peer {
-    expected: Expected,
-    progress: Progress,
-    endpoint: Endpoint,
-    /// Bytes that the peer has sent.
-    bytes: usize,
-    /// When it stands in the timers.
-    due: Option<Instant>,
-    /// What was sent last, and how often it was repeated.
-    flight: Vec<BytesMut>,
-    repeats: u8,
-    /// Times that the timer has sent the current flight again.
-    attempts: u32,
-    /// When the client says its flight again although the library has no timer: it disarms its own at every handshake
-    /// message, and one that the peer repeats, because the flight was lost, brings no new flight.
-    repeat_at: Option<Instant>,
-}
-
-/// What came of a peer that has not described itself yet: its description travels another way than its datagrams.
+/// Datagrams of a peer that has not described itself yet: its answer may travel more slowly than they do.
 #[derive(Default)]
 struct Early {
     reachable: bool,
     datagrams: Vec<Datagram>,
 }
 
-impl Peer {
-    fn new(expected: Expected) -> Self {
-        Self {
-            expected,
-            progress: match expected.role {
-                DtlsRole::Server => Progress::Hello(Vec::new()),
-                DtlsRole::Client => Progress::Unreachable,
-            },
-            endpoint: Endpoint::new(REMOTE, TransportProtocol::UDP, None),
-            bytes: 0,
-            due: None,
-            flight: Vec::new(),
-            repeats: 0,
-            attempts: 0,
-            repeat_at: None,
-        }
-    }
-
-    fn is_shaking(&self) -> bool {
-        matches!(self.progress, Progress::Shaking)
-    }
-
-    /// When the current flight is to be sent again.
-    fn resend_at(&self) -> Option<Instant> {
-        self.library_resends_at().or(self.repeat_at.filter(|_| self.is_shaking()))
-    }
-
-    /// When the library sends it again.
-    fn library_resends_at(&self) -> Option<Instant> {
-        let at = self.is_shaking().then(|| self.endpoint.poll_timeout(&REMOTE)).flatten()?;
-        let wait = FLIGHT_INTERVAL.saturating_mul(1 << self.attempts.min(8)).min(RESEND_INTERVAL_MAX);
-        Some(at + wait.saturating_sub(FLIGHT_INTERVAL))
-    }
-}
-
-/// See the module.
+/// The thread's state.
 pub(super) struct Handshakes {
     identity: Arc<Identity>,
     shards: Inboxes,
@@ -344,18 +275,4 @@ impl Handshakes {
             self.transmit(id);
         }
     }
-}
-
-/// The keys of a completed handshake. Refused, with the reason to count: another certificate than the offer's, or none.
-fn keys(endpoint: &Endpoint, expected: Expected) -> Result<(Sealer, Opener), Dropped> {
-    let state: &State = endpoint.get_connection_state(REMOTE).ok_or(Dropped::DtlsFailed)?;
-    let presented = state.peer_certificates.first().map(|der| fingerprint(der));
-    if presented != Some(expected.fingerprint) {
-        return Err(Dropped::ForeignFingerprint);
-    }
-    let profile = agreed(state.srtp_protection_profile()).ok_or(Dropped::NoSrtpProfile)?;
-    let material = state
-        .export_keying_material(EXPORTER_LABEL, &[], profile.keying_material_len())
-        .map_err(|_| Dropped::DtlsFailed)?;
-    contexts(profile, material.as_ref(), expected.role == DtlsRole::Client).ok_or(Dropped::DtlsFailed)
 }

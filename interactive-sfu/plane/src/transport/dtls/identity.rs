@@ -1,4 +1,4 @@
-//! Who we are in DTLS: one certificate, and what we agree to.
+//! Our DTLS identity: one certificate, and one configuration for each role and SRTP profile.
 
 use std::sync::Arc;
 use std::time::Duration;

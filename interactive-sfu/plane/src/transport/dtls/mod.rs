@@ -11,7 +11,9 @@ mod established;
 mod handle;
 mod handshake;
 mod identity;
+mod keys;
 mod outbox;
+mod shaking;
 #[cfg(test)]
 mod tests;
 mod timers;

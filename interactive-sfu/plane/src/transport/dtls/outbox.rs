@@ -20,7 +20,7 @@ pub(super) struct Delivery {
     pub bytes: Bytes,
 }
 
-/// See the module.
+/// Messages of all senders.
 #[derive(Default)]
 pub(super) struct Outbox {
     /// Of each sender, in order; with each message, the index of its next receiver.

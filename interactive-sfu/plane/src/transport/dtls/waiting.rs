@@ -1,4 +1,4 @@
-//! What waits for a thread: counted, and bounded.
+//! Counts and bounds of the items that wait for a thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -49,7 +49,7 @@ pub(crate) enum Refused {
     TooManySources,
 }
 
-/// What we send.
+/// Protects the packets that we send.
 pub(crate) struct Sealer {
     cipher: Cipher,
     rtcp_index: u32,
@@ -73,7 +73,7 @@ impl Sealer {
     }
 }
 
-/// What we receive.
+/// Opens the packets that we receive.
 pub(crate) struct Opener {
     cipher: Cipher,
     rtp: Sources,

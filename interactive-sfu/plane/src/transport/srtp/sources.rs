@@ -21,7 +21,7 @@ struct Source {
     heard: u64,
 }
 
-/// See the module.
+/// The replay windows of a peer's SSRCs.
 #[derive(Default)]
 pub(super) struct Sources {
     live: Vec<Source>,
@@ -29,12 +29,12 @@ pub(super) struct Sources {
     packets: u64,
 }
 
-/// What is known of an SSRC.
+/// An SSRC as it is known here.
 #[derive(Clone, Copy)]
 pub(super) enum Known {
     /// It has the window at this place.
     Live(usize),
-    /// Nothing at or below this index is accepted.
+    /// The index at or below which a packet is refused.
     Retired(u64),
     /// No packet of it has been authenticated.
     New,

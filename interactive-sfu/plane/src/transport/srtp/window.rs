@@ -18,7 +18,7 @@ impl Window {
         window
     }
 
-    /// Nothing at or below `highest` is new any more; `index`, above it, has been seen.
+    /// Indexes up to `highest` count as seen; so does `index`, above it.
     pub(super) fn beyond(highest: u64, index: u64) -> Self {
         let mut window = Self { highest, seen: [u64::MAX; (SPAN / 64) as usize] };
         window.accept(index);

@@ -23,7 +23,7 @@ pub(super) const STRANGER_TRIES: u8 = 4;
 /// Packets that no client sends, beyond those that clients do send, until a peer's connection is closed.
 pub(super) const NONSENSE_MAX: u8 = 64;
 
-/// What a connection belongs to.
+/// The owner of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Owner {
     /// Nobody yet, since then; so many binding requests were not authentic.
@@ -32,7 +32,7 @@ pub(super) enum Owner {
     Peer(usize),
 }
 
-/// What is thought of a packet that was read.
+/// A verdict on a packet that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
     /// Clients send such packets.

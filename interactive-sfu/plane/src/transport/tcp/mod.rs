@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 
 use super::network::Network;
@@ -18,6 +18,7 @@ use crate::dropped::Dropped;
 use crate::pending::Pending;
 use connection::{Connection, Owner};
 
+mod accepting;
 mod connection;
 #[cfg(test)]
 mod tests;
@@ -26,18 +27,8 @@ pub(crate) use connection::Judgement;
 
 /// Bytes that wait for all slow readers of a shard.
 const QUEUES_MAX: usize = 64 * 1024 * 1024;
-/// How long a connection may take to its first authentic binding request.
-const AUTHENTICATE_WITHIN: Duration = Duration::from_secs(8);
-/// Connections that have not authenticated yet, in all and from one network. A crowd behind one address is pending for
-/// a round trip each.
-const STRANGERS_MAX: usize = 512;
-const STRANGERS_PER_NETWORK_MAX: usize = 64;
 /// Connections of one peer.
 const PER_PEER_MAX: usize = 4;
-/// Connections of a shard.
-const CONNECTIONS_MAX: usize = 8192;
-/// Connections that are taken at a time.
-const ACCEPTS_MAX: usize = 16;
 
 /// A connection, never mistaken for a later one of the same index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,17 +48,6 @@ pub(crate) enum Subject {
 struct Slot {
     generation: u32,
     connection: Option<Connection>,
-}
-
-/// What accepting came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Accepted {
-    /// Turned away: there are too many connections.
-    pub refused: u64,
-    /// Strangers that made way.
-    pub evicted: u64,
-    /// There may be more to accept.
-    pub more: bool,
 }
 
 /// The connections of a shard. Their tokens begin where the listeners' end.
@@ -119,55 +99,6 @@ impl Connections {
     /// How many there are.
     fn len(&self) -> usize {
         self.slots.len() - self.free.len()
-    }
-
-    /// Takes some of those who have connected.
-    pub(crate) fn accept(&mut self, listener: usize, registry: &Registry, now: Instant) -> Accepted {
-        let mut accepted = Accepted::default();
-        for _ in 0..ACCEPTS_MAX {
-            match self.listeners.get(listener).map(TcpListener::accept) {
-                Some(Ok((stream, remote))) => self.take(stream, remote, registry, now, &mut accepted),
-                Some(Err(error)) if is_of_one_connection(&error) => {}
-                // Out of descriptors, or empty: the next one who connects is an event again.
-                _ => return accepted,
-            }
-        }
-        accepted.more = true;
-        accepted
-    }
-
-    fn take(
-        &mut self,
-        mut stream: TcpStream,
-        remote: SocketAddr,
-        registry: &Registry,
-        now: Instant,
-        accepted: &mut Accepted,
-    ) {
-        let network = Network::from(remote.ip());
-        let evicted = self.strangers.to_go(&network, STRANGERS_PER_NETWORK_MAX, STRANGERS_MAX).copied();
-        let evicted = evicted.or_else(|| self.strangers.oldest().copied().filter(|_| self.len() >= CONNECTIONS_MAX));
-        if let Some(evicted) = evicted {
-            self.close(evicted);
-            accepted.evicted += 1;
-        }
-        let index = self.free.last().copied().unwrap_or(self.slots.len());
-        let token = Token(self.first_token + self.listeners.len() + index);
-        let ready = self.len() < CONNECTIONS_MAX
-            && stream.set_nodelay(true).is_ok()
-            && registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).is_ok();
-        if !ready {
-            accepted.refused += 1;
-            return;
-        }
-        if self.free.pop().is_none() {
-            self.slots.push(Slot::default());
-        }
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        slot.generation = slot.generation.wrapping_add(1);
-        let id = ConnectionId { index, generation: slot.generation };
-        let ticket = self.strangers.add(network, id);
-        slot.connection = Some(Connection::new(stream, remote, Owner::Stranger { since: now, ticket, tries: 0 }));
     }
 
     /// The system has bytes: the connection gets a turn.
@@ -288,26 +219,4 @@ impl Connections {
     pub(crate) fn close_peer(&mut self, peer: usize) {
         self.by_peer.remove(&peer).into_iter().flatten().for_each(|id| self.close(id));
     }
-
-    /// Closes strangers that have had their time. Returns how many.
-    pub(crate) fn expire(&mut self, now: Instant) -> u64 {
-        let mut closed = 0;
-        while let Some(id) = self.strangers.oldest().copied() {
-            let since = match self.get_mut(id).map(|connection| connection.owner) {
-                Some(Owner::Stranger { since, .. }) => since,
-                _ => break,
-            };
-            if now.saturating_duration_since(since) <= AUTHENTICATE_WITHIN {
-                break;
-            }
-            self.close(id);
-            closed += 1;
-        }
-        closed
-    }
-}
-
-/// The one that connected has gone again; those behind it are still there.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }

@@ -4,6 +4,7 @@ use std::net::TcpStream as Client;
 
 use mio::{Events, Poll};
 
+use super::accepting::{AUTHENTICATE_WITHIN, STRANGERS_PER_NETWORK_MAX};
 use super::connection::{NONSENSE_MAX, STRANGER_TRIES};
 use super::*;
 

@@ -24,7 +24,7 @@ struct Message {
     closed: bool,
 }
 
-/// What happened since it was last asked.
+/// Counters since the last call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub datagrams: u64,

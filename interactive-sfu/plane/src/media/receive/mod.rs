@@ -1,11 +1,16 @@
-//! What one layer of a publisher looks like from here: which packets are missing, what to report, how much arrives.
+//! Reception of one layer of a publisher: missing packets, receiver reports, bit rate.
 //!
 //! No I/O and no clock. Driven by the publisher's track.
+
+mod meter;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::rtcp::ReportBlock;
+use meter::Meter;
 
 /// A gap wider than this is not mended packet by packet: a keyframe is cheaper.
 const MISSING_MAX: usize = 256;
@@ -18,7 +23,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(60);
 /// Requests for one packet.
 const ASKS_MAX: u8 = 10;
 
-/// What to make of a packet.
+/// How a packet fits what has arrived before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// The newest, or one that was missing.
@@ -221,123 +226,5 @@ impl Reception {
     /// Whether anything came within `span`.
     pub(crate) fn is_live(&self, now: Instant, span: Duration) -> bool {
         self.last_arrival.is_some_and(|at| now.saturating_duration_since(at) < span)
-    }
-}
-
-/// A bit rate, smoothed.
-#[derive(Debug, Default)]
-struct Meter {
-    bytes: u64,
-    bits_per_second: u32,
-}
-
-impl Meter {
-    /// So many seconds since the bytes were counted from.
-    fn passed(&mut self, seconds: f64) {
-        let bits = self.bytes as f64 * 8.0 / seconds;
-        let smooth = if self.bits_per_second == 0 { 1.0 } else { 0.5 };
-        self.bits_per_second = (f64::from(self.bits_per_second) * (1.0 - smooth) + bits * smooth) as u32;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ms(start: Instant, ms: u64) -> Instant {
-        start + Duration::from_millis(ms)
-    }
-
-    #[test]
-    fn a_gap_is_asked_for_after_the_time_of_reordering_and_again() {
-        let (mut r, t) = (Reception::new(90_000), Instant::now());
-        for s in [100, 101, 104] {
-            assert_eq!(r.arrived(s, 0, (100, 100), t, false), Arrival::Wanted);
-        }
-        assert_eq!(r.nacks(ms(t, 7)), [0u16; 0]);
-        assert_eq!(r.arrived(102, 0, (100, 100), ms(t, 7), false), Arrival::Wanted);
-        assert_eq!(r.nacks(ms(t, 8)), [103]);
-        assert_eq!(r.nacks(ms(t, 9)), [0u16; 0]);
-        assert_eq!(r.nacks(ms(t, 68)), [103]);
-        assert_eq!(r.arrived(103, 0, (100, 100), ms(t, 80), true), Arrival::Wanted);
-        assert_eq!(r.arrived(103, 0, (100, 100), ms(t, 81), true), Arrival::Duplicate);
-        assert_eq!(r.nacks(ms(t, 500)), [0u16; 0]);
-    }
-
-    #[test]
-    fn what_is_too_late_is_given_up() {
-        let (mut r, t) = (Reception::new(90_000), Instant::now());
-        r.arrived(1, 0, (100, 100), t, false);
-        r.arrived(3, 0, (100, 100), t, false);
-        assert_eq!(r.nacks(ms(t, 999)), [2]);
-        assert_eq!(r.nacks(ms(t, 1000)), [0u16; 0]);
-        assert_eq!(r.arrived(2, 0, (100, 100), ms(t, 1001), true), Arrival::Duplicate);
-    }
-
-    #[test]
-    fn a_wide_gap_wants_a_keyframe_and_no_thousand_requests() {
-        let (mut r, t) = (Reception::new(90_000), Instant::now());
-        r.arrived(1, 0, (100, 100), t, false);
-        assert_eq!(r.arrived(5000, 0, (100, 100), t, false), Arrival::WantedAfterBreak);
-        assert_eq!(r.nacks(ms(t, 100)), [0u16; 0]);
-        assert_eq!(r.arrived(5001, 0, (100, 100), t, false), Arrival::Wanted);
-    }
-
-    #[test]
-    fn reports_count_what_is_lost_in_each_interval() {
-        let (mut r, t) = (Reception::new(90_000), Instant::now());
-        assert_eq!(r.report(9), None);
-        (0..100).filter(|s| s % 10 != 5).for_each(|s| {
-            r.arrived(1000 + s, 0, (100, 100), t, false);
-        });
-        let block = r.report(9).unwrap();
-        assert_eq!((block.ssrc, block.fraction_lost, block.lost, block.highest_sequence), (9, 25, 10, 1099));
-        (100..200).for_each(|s| {
-            r.arrived(1000 + s, 0, (100, 100), t, false);
-        });
-        let block = r.report(9).unwrap();
-        assert_eq!((block.fraction_lost, block.lost), (0, 10));
-    }
-
-    #[test]
-    fn a_steady_source_has_no_jitter_and_an_uneven_one_has() {
-        let (mut steady, mut uneven, t) = (Reception::new(90_000), Reception::new(90_000), Instant::now());
-        for i in 0..200u64 {
-            let timestamp = i as u32 * 3000;
-            steady.arrived(i, timestamp, (100, 100), t + Duration::from_micros(i * 100_000 / 3), false);
-            uneven.arrived(
-                i,
-                timestamp,
-                (100, 100),
-                t + Duration::from_micros(i * 100_000 / 3 + (i % 2) * 10_000),
-                false,
-            );
-        }
-        let of = |r: &mut Reception| r.report(1).unwrap().jitter;
-        assert!(of(&mut steady) <= 1);
-        assert!((800..1000).contains(&of(&mut uneven)));
-    }
-
-    #[test]
-    fn padding_and_what_comes_twice_is_received_and_no_media() {
-        let (mut r, t) = (Reception::new(90_000), Instant::now());
-        r.meter(t);
-        r.arrived(7, 0, (1000, 1000), t, false);
-        assert_eq!(r.arrived(7, 0, (1000, 1000), ms(t, 900), true), Arrival::Duplicate);
-        r.arrived(8, 0, (1000, 0), t, false);
-        r.meter(ms(t, 1000));
-        assert_eq!((r.bits_per_second(), r.media_bits_per_second()), (24_000, 8_000));
-        assert!(!r.is_live(ms(t, 1000), Duration::from_millis(500)));
-    }
-
-    #[test]
-    fn the_bit_rate_is_what_arrives() {
-        let (mut r, t) = (Reception::new(90_000), Instant::now());
-        r.meter(t);
-        (0..100).for_each(|s| {
-            r.arrived(s, 0, (1250, 1250), t, false);
-        });
-        r.meter(ms(t, 1000));
-        assert_eq!((r.bits_per_second(), r.media_bits_per_second()), (1_000_000, 1_000_000));
     }
 }
