@@ -1,4 +1,4 @@
-//! What a part costs: cutting it, rendering its playlist, waking who waits for it, and holding a request.
+//! The costs of a part: cutting it, rendering its playlist, waking the requests that wait for it, and holding one.
 //!
 //! Plain loops; prints a table. `cargo bench -p packager`.
 

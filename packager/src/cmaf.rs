@@ -26,7 +26,7 @@ const AUDIO_STREAM: u8 = 0x05;
 /// One sample of a chunk.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Ticks.
+    /// Ticks of the rendition.
     pub duration: u32,
     /// Decodable on its own.
     pub sync: bool,
@@ -34,7 +34,7 @@ pub struct Sample {
     pub data: Bytes,
 }
 
-/// What a decoder needs to know, checked.
+/// A decoder configuration that has been checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Codec {
     /// CODECS of the multivariant playlist (RFC 6381): `avc1.640c1f`, `mp4a.40.2`.

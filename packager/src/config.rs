@@ -1,4 +1,4 @@
-//! What an operator may turn.
+//! The settings of the packager that an operator may change.
 
 use std::time::Duration;
 

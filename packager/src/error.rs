@@ -1,4 +1,4 @@
-//! What can go wrong here, and what we were doing at the time.
+//! The failures of this crate. Each says what the packager was doing at the time.
 
 /// Why the packager refused or failed.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-/// Stages of the way of a frame; this crate sees `part` (last frame of a part out of the encoder to the part published)
-/// and `playlist` (rendering the playlists of one change and waking who waits for it).
+/// Steps on the way of a frame; this crate sees `part` (last frame of a part out of the encoder to the part published)
+/// and `playlist` (rendering the playlists of one change and waking the requests that wait for it).
 const LATENCY: &str = "spillway_latency_seconds";
 const PARTS: &str = "spillway_packager_parts_total";
 const GAPS: &str = "spillway_packager_gap_parts_total";

@@ -11,7 +11,7 @@ use crate::recording::Stored;
 pub struct Served {
     /// Its kind: content type and cache policy follow from it.
     pub kind: ObjectKind,
-    /// Its bytes.
+    /// Its bytes, whole.
     pub body: Body,
     /// The same bytes, gzipped once for everybody who asks for them so. Playlists in memory only.
     pub gzip: Option<Bytes>,

@@ -1,4 +1,5 @@
-//! The rules that a [`BroadcastSpec`] must satisfy, and the lengths that follow from it: in ticks, parts and seconds. Pure.
+//! The rules that a [`BroadcastSpec`] must satisfy, and the lengths that follow from it: in ticks, parts and seconds.
+//! Pure.
 
 use crate::Error;
 use crate::delivery::{

@@ -1,8 +1,8 @@
 //! The LL-HLS origin: `GET`/`HEAD /live/{room}/…`, and `/live/t/{token}/{room}/…` with a playback token.
 //!
 //! A caller who may not watch a room is told the same as of a room that is not on the air or does not exist. Only
-//! playback tokens count here, for a cache that keeps an answer looks at the URL alone. No body contains a token: playlists have
-//! relative URIs.
+//! playback tokens count here, for a cache that keeps an answer looks at the URL alone. No body contains a token:
+//! playlists have relative URIs.
 //!
 //! The broadcast of a room answers for its own epoch, the store for every earlier one, whether or not the room has a
 //! broadcast. `packager` decides what a request gets, and when; `response.rs` makes an HTTP response of it.
@@ -101,7 +101,8 @@ impl Admitted<'_> {
     async fn get(&self, query: Option<&str>) -> Result<Served, NotServed> {
         match &self.source {
             Source::Broadcast(entry) => entry.playback.get(self.asked.path, query).await,
-            Source::Recordings(recordings, key) => recordings.get(self.asked.room, *key, query).await,
+            // Boxed: requests that wait for a broadcast would hold the room for it as well.
+            Source::Recordings(recordings, key) => Box::pin(recordings.get(self.asked.room, *key, query)).await,
         }
     }
 
@@ -114,8 +115,8 @@ impl Admitted<'_> {
     }
 }
 
-/// The request, if the caller may watch the room and the path is not of an earlier room of its name. A token is verified
-/// even where there is no room, so that it takes as long to be refused.
+/// The request, if the caller may watch the room and the path is not of an earlier room of its name. A token is
+/// verified even where there is no room, so that it takes as long to be refused.
 fn admitted<'a>(app: &'a App, asked: Asked<'a>, client: impl Fn() -> Option<IpAddr>) -> Option<Admitted<'a>> {
     let credential = asked.token.map(|token| playback_credential(app, token, asked.room, client()));
     let credential = credential.unwrap_or(Credential::Nothing);
@@ -149,8 +150,8 @@ fn answers(entry: &Entry, key: Option<ObjectKey<'_>>) -> bool {
     key.and_then(ObjectKey::epoch).is_none_or(|epoch| epoch == entry.playback.epoch())
 }
 
-/// Whether a key names no broadcast that began before the room was made: recordings lie under the room's name, and those
-/// of an earlier room are not this one's to show.
+/// Whether a key names no broadcast that began before the room was made: recordings lie under the room's name, and
+/// those of an earlier room are not this one's to show.
 fn is_since(key: ObjectKey<'_>, created_at_utc_ms: i64) -> bool {
     key.began_at_utc_ms().is_none_or(|began_at_utc_ms| began_at_utc_ms >= created_at_utc_ms)
 }

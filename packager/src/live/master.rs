@@ -1,7 +1,7 @@
 //! The multivariant playlist.
 //!
-//! Lists the renditions whose decoder configuration is known. Its URIs lead to the media playlists from the room's stable
-//! entry, or from beside them in the store. Pure. Rendered by `run.rs`.
+//! Lists the renditions whose decoder configuration is known. Its URIs lead to the media playlists from the room's
+//! stable entry, or from beside them in the store. Pure. Rendered by `run.rs`.
 
 use m3u8_rs::{AlternativeMedia, AlternativeMediaType, MasterPlaylist, Resolution, VariantStream};
 

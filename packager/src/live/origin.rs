@@ -176,11 +176,12 @@ impl Origin {
         state.read().part(at).ok_or(NotServed::NotFound)
     }
 
-    /// What is not in memory any more, or never was.
+    /// Answers with an object that is not in memory any more, or never was. Reading from the store takes a kilobyte of
+    /// its own, which requests that wait for a part would hold as well if it were not boxed.
     async fn stored(&self, object: Object<'_>, query: Option<&str>) -> Result<Served, NotServed> {
         let spec = &self.shared.spec;
         let recordings = self.shared.recordings.as_ref().ok_or(NotServed::NotFound)?;
-        recordings.get(&spec.room, ObjectKey::new(&spec.epoch, object), query).await
+        Box::pin(recordings.get(&spec.room, ObjectKey::new(&spec.epoch, object), query)).await
     }
 
     fn index_of(&self, rendition: &str) -> Result<usize, NotServed> {

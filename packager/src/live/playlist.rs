@@ -9,7 +9,7 @@ use crate::delivery::{BroadcastSpec, RenditionSpec};
 use crate::live::window::{Segment, Window};
 use crate::object::{Object, Position};
 
-/// What is the same in every media playlist of a broadcast.
+/// The values that every media playlist of a broadcast shares.
 #[derive(Clone, Debug)]
 pub struct Control {
     /// EXT-X-TARGETDURATION, seconds.
@@ -38,16 +38,16 @@ impl Control {
 /// Where another rendition stands (EXT-X-RENDITION-REPORT).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Its name.
+    /// Name of that rendition.
     pub name: String,
-    /// Its last part.
+    /// Its last published part.
     pub last: Position,
 }
 
 /// A playlist in both forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Playlist {
-    /// The whole.
+    /// With every listed segment.
     pub full: String,
     /// Without the segments a player with a recent copy knows; `None` when there is nothing to skip.
     pub delta: Option<String>,

@@ -23,39 +23,39 @@ use crate::live::segmenter::{Cut, Dropped, Segmenter};
 /// Units kept while there is no anchor yet; the oldest go first.
 const EARLY_UNITS_MAX: usize = 256;
 
-/// What came of a delivery.
+/// An outcome of a delivery.
 #[derive(Debug)]
 pub enum Output {
     /// A rendition has a new init segment.
     Init {
-        /// Whose.
+        /// The rendition that it is of.
         rendition: RenditionId,
         /// Number of the init segment; cuts refer to it.
         map: u32,
         /// `ftyp` + `moov`.
         bytes: Bytes,
-        /// CODECS.
+        /// The value of CODECS (RFC 6381).
         rfc6381: String,
     },
     /// A part, or a gap in its place.
     Cut {
-        /// Whose.
+        /// The rendition that it is of.
         rendition: RenditionId,
         /// The init segment it needs; `None` while there is none.
         map: Option<u32>,
         /// Its segment begins with EXT-X-DISCONTINUITY.
         discontinuity: bool,
-        /// The part.
+        /// The part itself.
         cut: Cut,
     },
-    /// A unit went nowhere.
+    /// A unit was dropped.
     Dropped(RenditionId, Dropped),
     /// A decoder configuration record was refused.
     Refused(RenditionId, Error),
 }
 
 #[derive(Debug)]
-struct Track {
+struct RenditionTrack {
     segmenter: Option<Segmenter>,
     config: Option<CodecConfig>,
     maps: u32,
@@ -72,7 +72,7 @@ pub struct Programme {
     spec: BroadcastSpec,
     gap_after_parts: u64,
     grid: Option<Grid>,
-    tracks: Vec<Track>,
+    tracks: Vec<RenditionTrack>,
     early: VecDeque<AccessUnit>,
     discontinuities: BTreeSet<u64>,
 }
@@ -80,7 +80,8 @@ pub struct Programme {
 impl Programme {
     /// A broadcast before its first unit.
     pub fn new(spec: BroadcastSpec, gap_after_parts: u32) -> Self {
-        let track = || Track { segmenter: None, config: None, maps: 0, map: None, next_map: None, absent: false };
+        let track =
+            || RenditionTrack { segmenter: None, config: None, maps: 0, map: None, next_map: None, absent: false };
         Self {
             gap_after_parts: gap_after_parts.into(),
             grid: None,
@@ -190,7 +191,7 @@ impl Programme {
             let track = &mut self.tracks[at];
             let Some(segmenter) = &mut track.segmenter else { continue };
             let behind = front - segmenter.next();
-            // What is known to be gone does not make its viewers wait again.
+            // A rendition that is known to be gone does not make its viewers wait again.
             let patience = if track.absent && !segmenter.is_filling() { 0 } else { self.gap_after_parts };
             if behind > patience {
                 let mut cuts = Vec::new();
@@ -232,7 +233,7 @@ impl Programme {
 
     /// The first segment of which no rendition has published a part.
     fn first_unopened_segment(&self) -> u64 {
-        let first = |track: &Track| {
+        let first = |track: &RenditionTrack| {
             let segmenter = track.segmenter.as_ref()?;
             Some(self.grid?.segment_from(segmenter.next()))
         };

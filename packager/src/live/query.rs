@@ -11,11 +11,11 @@ const QUERY_BYTES_MAX: usize = 8192;
 /// The directives of a request for a media playlist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlaylistQuery {
-    /// `_HLS_msn`.
+    /// The value of `_HLS_msn`.
     pub msn: Option<u64>,
-    /// `_HLS_part`; only with `msn`.
+    /// The value of `_HLS_part`; only with `msn`.
     pub part: Option<u64>,
-    /// `_HLS_skip=YES` or `v2`.
+    /// Whether `_HLS_skip` is `YES` or `v2`.
     pub skip: bool,
 }
 

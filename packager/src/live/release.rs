@@ -1,9 +1,9 @@
 //! Gives back the memory of a broadcast that has ended.
 //!
 //! Players may still be fetching what the last live playlist named, parts included, so the bytes stay for twice as long
-//! as that playlist (RFC 8216 §6.2.2 asks for once), and then all of them go. Of a recorded broadcast everything is then
-//! served from the store: its playlists list no parts any more, for the store has none. Of a broadcast that was not
-//! recorded nothing is left to serve.
+//! as that playlist (RFC 8216 §6.2.2 asks for once), and then all of them go. Of a recorded broadcast everything is
+//! then served from the store: its playlists list no parts any more, for the store has none. Of a broadcast that was
+//! not recorded nothing is left to serve.
 
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! Answer a playlist request now, or hold it, or refuse it? (rfc8216bis §6.2.5.2)
+//! Decides whether a playlist request is answered now, held or refused (rfc8216bis §6.2.5.2).
 //!
-//! Pure: where the rendition stands, what is asked and how long it has waited come in. Driven by `origin.rs`.
+//! Pure: where the rendition stands, the directives and how long the request has waited come in. Driven by `origin.rs`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::live::query::{PlaylistQuery, QueryError};
 use crate::live::window::RenditionProgress;
 use crate::object::Position;
 
-/// What the rules need to know of the broadcast.
+/// The facts of a broadcast that decide about requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// Parts in a whole segment.
@@ -20,7 +20,7 @@ pub(crate) struct Rules {
     pub hold_max: Duration,
 }
 
-/// What becomes of a request.
+/// The decision about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reload {
     /// Answer with the playlist as it stands, or its delta.
@@ -30,9 +30,9 @@ pub(crate) enum Reload {
     },
     /// Hold it until the rendition moves on.
     Wait,
-    /// 400.
+    /// Answer 400.
     Refuse(QueryError),
-    /// 503.
+    /// Answer 503.
     TimeOut,
 }
 

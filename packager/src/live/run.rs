@@ -166,8 +166,8 @@ impl Broadcast {
         changed
     }
 
-    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again, so that
-    /// no new player starts on it. Players that are on it see the gaps and switch.
+    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again, so
+    /// that no new player starts on it. Players that are on it see the gaps and switch.
     fn note_presence(&mut self, rendition: RenditionId, media: bool, whole_segment: bool) {
         let absent = if media { self.absent[rendition.0] && !whole_segment } else { true };
         if absent != self.absent[rendition.0] {

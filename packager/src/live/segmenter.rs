@@ -4,9 +4,9 @@
 //! frame's arrival. Every part lies on the grid; where the units do not, the segmenter bends their times by less than a
 //! part, so that decode times never leap: each tfdt is the one before plus the durations between.
 //!
-//! What did not come becomes a gap; after a gap video resumes at a keyframe. A keyframe that comes early opens nothing,
-//! a keyframe that comes late is tolerated: the segment starts on the grid all the same, and its first part is then not
-//! called independent. No I/O and no clock. Driven by `programme.rs`.
+//! Units that did not come leave a gap; after a gap video resumes at a keyframe. A keyframe that comes early opens no
+//! segment, one that comes late is tolerated: the segment starts on the grid all the same, and its first part is then
+//! not called independent. No I/O and no clock. Driven by `programme.rs`.
 
 use std::time::Instant;
 
@@ -27,13 +27,13 @@ const PARTS_AHEAD_MAX: u64 = 2_400;
 /// One part of one rendition, on its way to the window.
 #[derive(Clone, Debug)]
 pub struct Cut {
-    /// Its place.
+    /// Where the part stands in the programme.
     pub position: Position,
     /// Decode time of its first sample, ticks of the rendition.
     pub start: u64,
-    /// Ticks.
+    /// Duration, ticks of the rendition.
     pub duration: u64,
-    /// Its bytes, unless it is a gap.
+    /// The bytes, unless it is a gap.
     pub media: Option<Media>,
 }
 
@@ -48,12 +48,12 @@ pub struct Media {
     pub encoded_at: Instant,
 }
 
-/// Why a unit went nowhere.
+/// Why a unit was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dropped {
     /// It lies before the broadcast's first part, or before what is published already.
     Late,
-    /// Not after its predecessor, or more units than a part can hold, or too large, or absurdly far ahead.
+    /// It is not later than its predecessor, is one more than a part can hold, is too large, or lies absurdly far ahead.
     Malformed,
     /// Something before it is missing, and it is no keyframe.
     AwaitingKeyframe,
@@ -73,9 +73,9 @@ pub(crate) struct Segmenter {
     /// Where the last part ended.
     cursor: Option<u64>,
     pending: Vec<AccessUnit>,
-    /// Nothing but a keyframe may follow.
+    /// The next unit must be a keyframe.
     resuming: bool,
-    /// Nothing before this part is wanted.
+    /// Units of earlier parts are dropped.
     resume_from: u64,
     sequence: u32,
 }
@@ -147,7 +147,7 @@ impl Segmenter {
         }
     }
 
-    /// Nothing more is wanted before segment `msn`: its decoder configuration is another. What is being filled is
+    /// Drops units until segment `msn`, which has another decoder configuration. The part that is being filled is
     /// published.
     pub(crate) fn restart_at(&mut self, msn: u64, out: &mut Vec<Cut>) {
         if !self.pending.is_empty() {
@@ -157,7 +157,7 @@ impl Segmenter {
         self.resuming = true;
     }
 
-    /// Publishes what is being filled, as short as it is.
+    /// Publishes the part that is being filled, as short as it is.
     pub(crate) fn finish(&mut self, out: &mut Vec<Cut>) {
         if let Some(last) = self.pending.last() {
             let end = last.time + u64::from(last.duration);

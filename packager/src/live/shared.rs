@@ -41,11 +41,12 @@ pub(crate) struct View {
     pub(crate) delta: Option<Rendered>,
 }
 
-/// One rendition.
+/// The window of one rendition and its playlist as it was rendered last.
 #[derive(Debug)]
 pub(crate) struct RenditionState {
     window: RwLock<Window>,
-    /// Replaced once a change; whoever waits for the rendition is woken by that. `None` before the first part.
+    /// Replaced once a change, which wakes the requests that wait for the rendition. `None` before the first part, and
+    /// when no playlist is left.
     pub(crate) view: watch::Sender<Option<Arc<View>>>,
 }
 
@@ -70,7 +71,7 @@ pub(crate) enum Recorded {
     InStore,
 }
 
-/// One broadcast.
+/// The state of one broadcast.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) spec: BroadcastSpec,

@@ -1,4 +1,4 @@
-//! One rendition's live window: what stands in its playlist, and which bytes are kept.
+//! One rendition's live window: the segments that its playlist lists, and the bytes that are kept.
 //!
 //! A segment leaves the playlist when the rest is long enough without it; its bytes stay for another playlist's length
 //! and one segment more, so that no player that still holds the older playlist is refused (RFC 8216 §6.2.2). A finished
@@ -17,7 +17,7 @@ use crate::object::Position;
 /// One part in the window.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Ticks.
+    /// Ticks of the rendition.
     pub duration: u64,
     /// It starts with a keyframe.
     pub independent: bool,
@@ -53,7 +53,7 @@ impl Segment {
     }
 }
 
-/// Where a rendition stands: all that a blocking request needs to know.
+/// Where a rendition stands, which decides about blocking requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RenditionProgress {
     /// The first part that has not been published.

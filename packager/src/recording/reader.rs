@@ -1,7 +1,7 @@
 //! Serves recordings from the store, of any room and whether or not one of its broadcasts runs.
 //!
 //! A store that fails or does not answer in time is told apart from an object that is not there: the one is a 503 that
-//! no cache keeps, the other a 404. Who may watch is decided before anybody asks here.
+//! no cache keeps, the other a 404. `api` decides who may watch before it asks here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -33,7 +33,7 @@ pub(crate) struct Completed {
     pub(crate) start: u64,
     /// The same in programme time.
     pub(crate) starts_at: DateTime<Utc>,
-    /// Ticks.
+    /// Ticks of the rendition.
     pub(crate) duration: u64,
     /// Number of its init segment.
     pub(crate) map: Option<u32>,

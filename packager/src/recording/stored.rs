@@ -1,4 +1,4 @@
-//! One object of the store, on its way to whoever asked for it.
+//! One object of the store, on its way to a client.
 //!
 //! It is read in pieces of at most [`CHUNK_BYTES`] (a remote store decides for itself, within what its connection
 //! buffers), each when the one before has been taken, so a response holds one piece however large the object is. The

@@ -143,7 +143,7 @@ async fn media(served: Served, sent: &Sent, request: &HeaderMap) -> Result<(Resp
         // The range lies within bytes that are in memory, so it fits.
         packager::Body::Held(bytes) => Body::from(bytes.slice(range.start as usize..range.end as usize)),
         packager::Body::Stored(stored) => {
-            let chunks = stored.read_range(range.clone()).await.map_err(|error| match error {
+            let chunks = Box::pin(stored.read_range(range.clone())).await.map_err(|error| match error {
                 ReadFailed::Missing => NotServed::NotFound,
                 ReadFailed::Store(_) | ReadFailed::File(_) | ReadFailed::Late | ReadFailed::Short => {
                     NotServed::StoreDown
