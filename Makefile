@@ -28,7 +28,7 @@ dependencies:
 test-dependencies:
 	@deploy/dependencies.sh test
 
-web/dist/assets: $(shell find web/src web/index.html web/package-lock.json web/vite.config.ts -type f)
+web/dist/assets: $(shell find web/src web/index.html web/package-lock.json web/vite.config.ts web/compress.ts -type f)
 	@echo "building the web pages"
 	@cd web && npm run --silent build
 	@touch web/dist/assets

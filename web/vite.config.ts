@@ -1,10 +1,11 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { compress } from "./compress";
 
 // Everything but index.html goes to /assets/ under a hashed name, and nothing is inlined: the server may then send
 // a Content-Security-Policy of 'self' and cache /assets/ for ever.
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), compress()],
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod accept_encoding;
 mod admission;
 mod app;
 mod auth;

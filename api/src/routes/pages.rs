@@ -1,18 +1,23 @@
 //! The web pages, embedded in the binary: one page for `/`, `/watch/{room}` and `/stage/{room}`, and its assets.
+//!
+//! The build of the pages leaves compressed copies beside the files (`web/compress.ts`): `app.js.br`, `app.js.gz`. A
+//! client gets the smallest that it takes; nobody asks for a copy by its name.
+
+use std::borrow::Cow;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rust_embed::RustEmbed;
-use tower_http::compression::CompressionLayer;
 
 use crate::Error;
+use crate::accept_encoding::accepts;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -28,6 +33,9 @@ const PAGE_CACHE: &str = "no-cache";
 const CSP_START: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; media-src 'self' blob: mediastream:; \
     img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'";
 
+/// Codings of the copies and what their names end in, the smallest copy first.
+const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(page))
@@ -35,11 +43,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/stage/{room}", get(page))
         .route("/{file}", get(root_file))
         .route("/assets/{*file}", get(asset))
-        .layer(CompressionLayer::new().gzip(true))
 }
 
-async fn page(State(app): State<App>) -> Result<Response, Problem> {
-    let mut response = file("index.html", PAGE_CACHE)?;
+async fn page(State(app): State<App>, request: HeaderMap) -> Result<Response, Problem> {
+    let mut response = file("index.html", &request, PAGE_CACHE)?;
     let cdn = app.config.playlist_base_url.as_deref().unwrap_or_default();
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::try_from(format!("{CSP_START} {cdn}").trim_end()) {
@@ -56,27 +63,57 @@ async fn page(State(app): State<App>) -> Result<Response, Problem> {
     Ok(response)
 }
 
-async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
-    Ok(file(&format!("assets/{name}"), ASSET_CACHE)?)
+async fn asset(Path(name): Path<String>, request: HeaderMap) -> Result<Response, Problem> {
+    Ok(file(&format!("assets/{name}"), &request, ASSET_CACHE)?)
 }
 
 /// Icons and the like, under their own names.
-async fn root_file(Path(name): Path<String>) -> Result<Response, Problem> {
-    Ok(file(&name, PAGE_CACHE)?)
+async fn root_file(Path(name): Path<String>, request: HeaderMap) -> Result<Response, Problem> {
+    Ok(file(&name, &request, PAGE_CACHE)?)
 }
 
-fn file(name: &str, cache: &'static str) -> Result<Response, Error> {
-    let file = Dist::get(name).ok_or(Error::NoRoute)?;
-    let body = match file.data {
-        std::borrow::Cow::Borrowed(bytes) => bytes::Bytes::from_static(bytes),
-        std::borrow::Cow::Owned(bytes) => bytes.into(),
+fn file(name: &str, request: &HeaderMap, cache: &'static str) -> Result<Response, Error> {
+    let found = find(name, request, |name| Dist::get(name).map(|file| file.data)).ok_or(Error::NoRoute)?;
+    let body = match found.data {
+        Cow::Borrowed(bytes) => bytes::Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(coding) = found.coding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    if found.has_copies {
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
     Ok(response)
+}
+
+/// A file as one client gets it.
+#[derive(Debug, PartialEq)]
+struct Found {
+    data: Cow<'static, [u8]>,
+    coding: Option<&'static str>,
+    /// Whether other clients may get another copy.
+    has_copies: bool,
+}
+
+/// The file `name` for whoever asks by `request`; `get` has files and their copies.
+fn find(name: &str, request: &HeaderMap, get: impl Fn(&str) -> Option<Cow<'static, [u8]>>) -> Option<Found> {
+    if CODINGS.iter().any(|(_, extension)| name.ends_with(extension)) {
+        return None;
+    }
+    let data = get(name)?;
+    let copy = |&(coding, extension): &(&'static str, &str)| Some((coding, get(&format!("{name}{extension}"))?));
+    let mut copies = CODINGS.iter().filter_map(copy).peekable();
+    let has_copies = copies.peek().is_some();
+    match copies.find(|(coding, _)| accepts(request, coding)) {
+        Some((coding, data)) => Some(Found { data, coding: Some(coding), has_copies }),
+        None => Some(Found { data, coding: None, has_copies }),
+    }
 }
 
 fn content_type(name: &str) -> &'static str {

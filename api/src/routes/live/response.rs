@@ -9,13 +9,14 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use cdn_config::{CacheClass, TokenBounds};
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use packager::{NotServed, ObjectKind, ReadFailed, Served};
 
 use super::range::ByteRange;
 use super::stored_body::StoredBody;
+use crate::accept_encoding::accepts;
 use crate::problem::Problem;
 use crate::{Error, cors, metrics};
 
@@ -113,7 +114,7 @@ async fn with_body(served: Served, sent: &Sent, request: &HeaderMap) -> Result<(
 }
 
 fn playlist(served: Served, sent: &Sent, request: &HeaderMap) -> (Response, u64) {
-    let gzip = served.gzip.filter(|_| accepts_gzip(request));
+    let gzip = served.gzip.filter(|_| accepts(request, "gzip"));
     let zipped = gzip.is_some();
     let body = gzip.map_or(served.body, packager::Body::Held);
     let length_bytes = body.length_bytes();
@@ -168,22 +169,4 @@ async fn media(served: Served, sent: &Sent, request: &HeaderMap) -> Result<(Resp
 fn wanted_range(headers: &HeaderMap, length_bytes: u64) -> Option<ByteRange> {
     let value = headers.get(RANGE).filter(|_| !headers.contains_key(IF_RANGE))?;
     Some(ByteRange::parse(value.to_str().ok()?, length_bytes))
-}
-
-/// RFC 9110 §12.5.3, as far as one coding needs it.
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let mut star = None;
-    for value in headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
-        for coding in value.split(',') {
-            let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-            let weight = parameters.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
-            let wanted = weight.is_ok_and(|weight| weight > 0.0);
-            match name.trim() {
-                name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => return wanted,
-                "*" => star = Some(wanted),
-                _ => {}
-            }
-        }
-    }
-    star.unwrap_or(false)
 }

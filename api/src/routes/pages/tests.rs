@@ -1,3 +1,6 @@
+use http::header::ACCEPT_ENCODING;
+
+use super::*;
 use crate::testing::Rig;
 
 #[tokio::test]
@@ -40,4 +43,27 @@ async fn health_readiness_and_metrics_are_never_cached() {
     let rig = Rig::new().await;
     rig.rooms.close().await;
     assert_eq!(rig.get("/readyz", &[]).await.status, 503);
+}
+
+#[test]
+fn client_gets_the_smallest_copy_that_it_takes() {
+    let files = ["app.js", "app.js.br", "app.js.gz", "only.js", "only.js.gz", "icon.png"];
+    let get = |name: &str| files.contains(&name).then(|| name.as_bytes().to_vec().into());
+    let find = |name: &str, accept: &'static str| {
+        let request = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(accept))]);
+        let found = super::find(name, &request, get)?;
+        Some((String::from_utf8(found.data.into_owned()).unwrap(), found.coding, found.has_copies))
+    };
+    for (name, accept, data, coding, has_copies) in [
+        ("app.js", "gzip, deflate, br", "app.js.br", Some("br"), true),
+        ("app.js", "gzip", "app.js.gz", Some("gzip"), true),
+        ("app.js", "br;q=0, gzip;q=0", "app.js", None, true),
+        ("only.js", "gzip, br", "only.js.gz", Some("gzip"), true),
+        ("only.js", "br", "only.js", None, true),
+        ("icon.png", "gzip, br", "icon.png", None, false),
+    ] {
+        assert_eq!(find(name, accept), Some((data.into(), coding, has_copies)), "{name} {accept}");
+    }
+    assert_eq!(find("app.js.br", "br"), None, "a copy has no name of its own");
+    assert_eq!(find("missing.js", "br"), None);
 }
