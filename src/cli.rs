@@ -54,7 +54,7 @@ pub(crate) struct Token {
     /// The room it opens.
     #[arg(long)]
     pub(crate) room: access::RoomName,
-    /// Who bears it.
+    /// The identity of its bearer.
     #[arg(long, required_unless_present = "playback")]
     pub(crate) identity: Option<access::Identity>,
     /// A playback token instead: whoever has it may watch the room's broadcast, private or not, at
@@ -66,10 +66,10 @@ pub(crate) struct Token {
     /// proxy that is not one of `[api] trusted_proxies` every viewer has the proxy's.
     #[arg(long, conflicts_with = "identity", value_name = "PREFIX")]
     pub(crate) address: Option<api::AddressPrefix>,
-    /// What to call them.
+    /// The name that others see.
     #[arg(long, default_value = "")]
     pub(crate) name: String,
-    /// Seat class: speaker, host, premium, viewer or anonymous.
+    /// The bearer's seat class: speaker, host, premium, viewer or anonymous.
     #[arg(long)]
     pub(crate) class: Option<access::Class>,
     /// May speak, not only watch.
@@ -90,7 +90,7 @@ pub(crate) struct Token {
     /// The key that signs.
     #[arg(long, requires = "secret", conflicts_with = "config")]
     pub(crate) key: Option<String>,
-    /// Its secret.
+    /// The secret of that key.
     #[arg(long, requires = "key", env = "SPILLWAY_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
     /// Settings to take key and secret from; without, the environment's SPILLWAY__AUTH__….
@@ -139,13 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_playback_token_takes_no_identity_and_an_access_token_no_address() {
+    fn playback_token_takes_no_identity_and_access_token_no_address() {
         let parsed = |arguments: &str| {
             let words = format!("spillway token --room r {arguments}");
             Cli::try_parse_from(words.split_whitespace()).is_ok()

@@ -6,10 +6,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::{Log, LogFormat};
 
-/// Warns of every extension of a ClientHello that it does not know: twenty lines a handshake.
+/// `rtc_dtls` warns of every extension of a ClientHello that it does not know: twenty lines a handshake.
 const QUIET: &str = "rtc_dtls=error";
 
-/// Once, before anything is logged. The filter was validated with the settings.
+/// Starts logging. Called once, before anything is logged; the filter was validated with the settings.
 pub(crate) fn start(log: &Log) {
     let filter = EnvFilter::new(format!("{QUIET},{}", log.filter));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -9,7 +9,7 @@ use ingest::TokenProvider;
 /// How long one of these tokens is good. Each connection gets a new one.
 const TTL: Duration = Duration::from_secs(600);
 
-/// Who bears the tokens, and whether they speak. Whoever only watches is hidden, so that nobody meets them.
+/// The bearer of the tokens. A bearer who does not speak is hidden, so that nobody meets them.
 pub(crate) struct Bearer<'a> {
     pub(crate) room: &'a str,
     pub(crate) identity: &'a str,

@@ -1,4 +1,4 @@
-//! What a person at the terminal is told, on standard output.
+//! Lines for a person at the terminal, on standard output.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::role::Running;
 use crate::settings::Settings;
 
-/// Good for a long evening.
+/// How long the printed token is good: a long evening.
 const PRINTED_TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn starting(settings: &Settings, is_demo: bool) {
@@ -61,7 +61,7 @@ pub(crate) fn ended() {
     println!("Ended.");
 }
 
-/// The error and why, a line each.
+/// Prints the error and its causes, a line each.
 pub(crate) fn failed(error: &Error) {
     eprintln!("spillway: {error}");
     let mut cause = std::error::Error::source(error);

@@ -27,7 +27,7 @@ const SECRET_BYTES_MIN: usize = 32;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// Who signs tokens.
+    /// Keys that sign and verify tokens.
     pub(crate) auth: Auth,
     /// The HTTP surface.
     pub(crate) api: api::Config,
@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) packager: packager::Config,
     /// When rooms are on the air, and where recordings go.
     pub(crate) broadcast: Broadcast,
-    /// What is written to standard error.
+    /// Logs, on standard error.
     pub(crate) log: Log,
     /// How the server ends.
     pub(crate) shutdown: Shutdown,
@@ -51,15 +51,15 @@ pub(crate) struct Settings {
 pub(crate) struct Auth {
     /// Name of the key: the issuer of every token. No default.
     pub(crate) key: String,
-    /// What tokens are signed with, at least 32 bytes: `openssl rand -hex 32`. No default.
+    /// The secret that tokens are signed with, at least 32 bytes: `openssl rand -hex 32`. No default.
     pub(crate) secret: Secret,
     /// A further key that is still accepted, while tokens signed with it run out. Default none.
     pub(crate) previous_key: String,
-    /// Its secret.
+    /// The secret of `previous_key`.
     pub(crate) previous_secret: Secret,
 }
 
-/// Text that is not shown.
+/// Text that `Debug` does not show.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Secret(pub(crate) String);
@@ -94,7 +94,7 @@ impl Default for Broadcast {
     }
 }
 
-/// What is written to standard error.
+/// Logs, on standard error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Log {
@@ -203,7 +203,7 @@ impl Settings {
 }
 
 impl Auth {
-    /// What the demo runs with.
+    /// The keys of the demo.
     pub(crate) fn development() -> Self {
         Self { key: DEV_KEY.into(), secret: Secret(DEV_SECRET.into()), ..Self::default() }
     }
@@ -213,7 +213,7 @@ impl Auth {
         if self.previous_key.is_empty() { keys } else { keys.with(&self.previous_key, &self.previous_secret.0) }
     }
 
-    /// What tokens can be signed with.
+    /// The keys to sign tokens with.
     pub(crate) fn signing_keys(&self) -> Result<Keys, Error> {
         if self.key.is_empty() || self.secret.0.is_empty() {
             let sentence =

@@ -29,7 +29,7 @@ fn keys(request: &cli::Token) -> Result<Keys, Error> {
     }
 }
 
-/// For the room as it is in the server's database.
+/// A playback token for the room as it is in the server's database.
 async fn playback(request: &cli::Token, database: &Path, keys: &PlaybackKeys) -> Result<String, Error> {
     let created_at_utc_ms = Rooms::created_at_utc_ms(database, &request.room).await?;
     let expires_at = SystemTime::now() + request.ttl;

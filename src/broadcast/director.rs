@@ -6,24 +6,24 @@
 //! all broadcasts and waits for them, for a bounded time.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use api::RoomOrder;
-use api::rooms::Room;
 use interactive_sfu::{RoomEvent, Sfu, Speaker};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::pipeline::{Pipeline, PipelineParts};
-use super::policy::{BroadcastOrder, BroadcastPolicy};
+use super::policy::{BroadcastOrder, BroadcastPolicy, NotStarted, admit};
 
 /// How long players of a deleted room can still fetch that its broadcast is over, and the last of it.
 const FAREWELL: Duration = Duration::from_secs(60);
 /// How long the broadcasts' ends may take when nobody is left to say so.
 const END_MAX: Duration = Duration::from_secs(10);
 
-/// What the director works with.
+/// Everything that the director works with.
 pub(crate) struct BroadcastDirector {
     pub(crate) pipelines: PipelineParts,
     pub(crate) sfu: Sfu,
@@ -45,11 +45,12 @@ struct DirectedRooms {
     farewells: JoinSet<()>,
 }
 
+/// A broadcast that began: its handle, and the future that owns it.
+type Started = (Pipeline, Pin<Box<dyn Future<Output = ()> + Send>>);
+
 struct DirectedRoom {
     policy: BroadcastPolicy,
     pipeline: Option<Pipeline>,
-    /// The broadcast was not started because all slots for being on the air were taken.
-    waits_for_air: bool,
 }
 
 impl DirectedRooms {
@@ -116,8 +117,7 @@ impl BroadcastDirector {
                     pipeline.recorded
                 });
                 if on && recorded.is_some_and(|recorded| recorded != record) {
-                    // What is kept is kept whole, and what is not, not at all: this broadcast ends, and the next one is
-                    // as ordered.
+                    // A recording is whole or not there: this broadcast ends, and the next one is as ordered.
                     self.switched(all, &room, false).await;
                 }
                 self.switched(all, &room, on).await;
@@ -172,7 +172,7 @@ impl BroadcastDirector {
         let Some(room) = all.rooms_by_end.remove(&task) else { return };
         let now = Instant::now();
         // There is a slot for one of them.
-        all.by_room.values_mut().filter(|state| state.waits_for_air).for_each(|state| state.policy.hurry(now));
+        all.by_room.values_mut().for_each(|state| state.policy.slot_is_free(now));
         let Some(state) = all.by_room.get_mut(&room) else { return };
         state.pipeline = None;
         let order = state.policy.ended(now);
@@ -188,7 +188,7 @@ impl BroadcastDirector {
     }
 
     fn policy<'a>(&self, all: &'a mut DirectedRooms, room: &str) -> &'a mut BroadcastPolicy {
-        let new = || DirectedRoom { policy: BroadcastPolicy::new(self.idle_end), pipeline: None, waits_for_air: false };
+        let new = || DirectedRoom { policy: BroadcastPolicy::new(self.idle_end), pipeline: None };
         &mut all.by_room.entry(room.to_owned()).or_insert_with(new).policy
     }
 
@@ -206,53 +206,40 @@ impl BroadcastDirector {
     }
 
     async fn go_live(&self, all: &mut DirectedRooms, room: &str, speakers: Vec<Speaker>) {
-        let is_full = all.ends.len() >= self.rooms_on_air_max;
-        let (is_off, started) = match self.rooms.get(room).await {
-            Ok(stored) if stored.broadcast.is_on() && is_full => {
-                tracing::warn!(room, running = all.ends.len(), "no broadcast: rooms_on_air_max is reached");
-                (false, None)
-            }
-            Ok(stored) if stored.broadcast.is_on() => (false, self.start(&stored, speakers)),
-            Ok(_) => (true, None),
-            // Whoever came in while it was being deleted.
-            Err(api::Error::UnknownRoom) => (false, None),
-            Err(error) => {
-                tracing::error!(
-                    room,
-                    error = &error as &dyn std::error::Error,
-                    "no broadcast: how the room is set is unknown"
-                );
-                (false, None)
-            }
-        };
+        let started = self.start(room, speakers, all.ends.len()).await;
         let Some(state) = all.by_room.get_mut(room) else { return };
-        state.waits_for_air = is_full && !is_off;
-        if is_off {
-            state.policy.switched(false, Instant::now());
-        }
         match started {
-            Some((pipeline, end)) => {
+            Ok((pipeline, end)) => {
                 state.pipeline = Some(pipeline);
                 all.rooms_by_end.insert(all.ends.spawn(end).id(), room.to_owned());
             }
-            // It is tried again later, unless it is off: `ended` orders nothing while somebody is on stage.
-            None => drop(state.policy.ended(Instant::now())),
+            Err(reason) => state.policy.not_started(reason, Instant::now()),
         }
     }
 
-    fn start(
-        &self,
-        room: &Room,
-        speakers: Vec<Speaker>,
-    ) -> Option<(Pipeline, impl Future<Output = ()> + Send + use<>)> {
-        let name = &room.name;
-        match self.pipelines.start(room, self.rooms.access(name)?, speakers) {
-            Ok(started) => Some(started),
+    /// Starts the broadcast of `room`, as the room is stored, while `running` others are on the air.
+    async fn start(&self, room: &str, speakers: Vec<Speaker>, running: usize) -> Result<Started, NotStarted> {
+        let stored = match self.rooms.get(room).await {
+            Ok(stored) => stored,
+            // Somebody came in while it was being deleted.
+            Err(api::Error::UnknownRoom) => return Err(NotStarted::Failed),
             Err(error) => {
-                tracing::error!(room = name, error = &error as &dyn std::error::Error, "starting the broadcast");
-                None
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(room, error, "no broadcast: how the room is set is unknown");
+                return Err(NotStarted::Failed);
             }
+        };
+        let admitted = admit(stored.broadcast.is_on(), running, self.rooms_on_air_max);
+        if admitted == Err(NotStarted::NoSlot) {
+            tracing::warn!(room, running, "no broadcast: rooms_on_air_max is reached");
         }
+        admitted?;
+        let access = self.rooms.access(room).ok_or(NotStarted::Failed)?;
+        let (pipeline, end) = self.pipelines.start(&stored, access, speakers).map_err(|error| {
+            tracing::error!(room, error = &error as &dyn std::error::Error, "starting the broadcast");
+            NotStarted::Failed
+        })?;
+        Ok((pipeline, Box::pin(end)))
     }
 
     async fn end_all(&self, mut all: DirectedRooms, end_max: Duration) {

@@ -28,6 +28,26 @@ pub(crate) enum BroadcastOrder {
     End,
 }
 
+/// Why a broadcast that was ordered to start did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotStarted {
+    /// The room's broadcast is switched off.
+    SwitchedOff,
+    /// As many rooms as may be are on the air.
+    NoSlot,
+    /// Starting it failed, or how the room is set is unknown.
+    Failed,
+}
+
+/// Whether a room that is to go on the air may, while `running` of at most `rooms_on_air_max` others are.
+pub(crate) fn admit(is_switched_on: bool, running: usize, rooms_on_air_max: usize) -> Result<(), NotStarted> {
+    match is_switched_on {
+        false => Err(NotStarted::SwitchedOff),
+        true if running >= rooms_on_air_max => Err(NotStarted::NoSlot),
+        true => Ok(()),
+    }
+}
+
 #[derive(Debug)]
 enum Phase {
     Off,
@@ -46,11 +66,20 @@ pub(crate) struct BroadcastPolicy {
     stage: BTreeMap<String, Speaker>,
     phase: Phase,
     retry: Duration,
+    /// The pause is for want of a slot.
+    waits_for_slot: bool,
 }
 
 impl BroadcastPolicy {
     pub(crate) fn new(idle_end: Duration) -> Self {
-        Self { idle_end, on: true, stage: BTreeMap::new(), phase: Phase::Off, retry: RETRY_FIRST }
+        Self {
+            idle_end,
+            on: true,
+            stage: BTreeMap::new(),
+            phase: Phase::Off,
+            retry: RETRY_FIRST,
+            waits_for_slot: false,
+        }
     }
 
     pub(crate) fn joined(&mut self, speaker: Speaker, now: Instant) -> Option<BroadcastOrder> {
@@ -105,7 +134,7 @@ impl BroadcastPolicy {
         }
     }
 
-    /// The room is gone, and everybody with it. Who comes now comes to a new room of the same name.
+    /// The room is gone, and everybody with it. A speaker who comes now comes to a new room of the same name.
     pub(crate) fn deleted(&mut self) -> Option<BroadcastOrder> {
         self.stage.clear();
         self.on = true;
@@ -144,8 +173,25 @@ impl BroadcastPolicy {
         }
     }
 
+    /// The broadcast was ordered to start, and did not. Unless it is switched off, it is tried again later.
+    pub(crate) fn not_started(&mut self, reason: NotStarted, now: Instant) {
+        self.waits_for_slot = reason == NotStarted::NoSlot;
+        if reason == NotStarted::SwitchedOff {
+            self.switched(false, now);
+        }
+        // There is nothing to order: the broadcast pauses, or it is off.
+        self.ended(now);
+    }
+
+    /// A room went off the air, so that another one may go on.
+    pub(crate) fn slot_is_free(&mut self, now: Instant) {
+        if self.waits_for_slot {
+            self.hurry(now);
+        }
+    }
+
     /// A pause ends now: there is reason to think that the broadcast can be started.
-    pub(crate) fn hurry(&mut self, now: Instant) {
+    fn hurry(&mut self, now: Instant) {
         if let Phase::Pausing { until } = &mut self.phase {
             *until = now;
         }
@@ -177,12 +223,13 @@ impl BroadcastPolicy {
         }
     }
 
-    /// Nothing is left to remember.
+    /// Whether the policy can be forgotten: the room is off the air, and its stage empty.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Off) && self.stage.is_empty()
     }
 
     fn start(&mut self, now: Instant) -> BroadcastOrder {
+        self.waits_for_slot = false;
         self.phase = Phase::OnAir { since: now, silent_since: None };
         BroadcastOrder::Start(self.stage.values().cloned().collect())
     }

@@ -15,7 +15,7 @@ use crate::broadcast::{BroadcastDirector, PipelineParts};
 use crate::error::Error;
 use crate::settings::{self, Settings};
 
-/// What the broadcasts depend on.
+/// Everything that the broadcasts depend on.
 pub(crate) struct Deps {
     /// From [`open_store`].
     pub(crate) store: Option<Arc<dyn ObjectStore>>,

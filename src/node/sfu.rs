@@ -17,7 +17,7 @@ pub(crate) fn start(config: interactive_sfu::Config, keys: Keys) -> Result<SfuNo
 }
 
 impl SfuNode {
-    /// What the other parts ask, and hear events from.
+    /// The handle that the other nodes ask, and hear events from.
     pub(crate) fn sfu(&self) -> &Sfu {
         &self.sfu
     }

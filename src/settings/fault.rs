@@ -1,10 +1,10 @@
-//! What is wrong with a settings file or the environment, in a sentence that names section and key.
+//! Faults of a settings file or of the environment, in sentences that name section and key.
 //!
-//! Shows no line of the file and no value of `[auth]`: these sentences end up in journals.
+//! The sentences show no line of the file and no value of `[auth]`, because they end up in journals.
 
 use figment::error::Kind;
 
-/// All that is wrong.
+/// All faults, in one sentence.
 pub(crate) fn sentence(error: figment::Error) -> String {
     error.into_iter().map(|error| one(&error)).collect::<Vec<_>>().join("; ")
 }
@@ -44,7 +44,7 @@ fn variable(path: &[String]) -> String {
     format!("{}: ", std::iter::once("SPILLWAY".to_owned()).chain(name).collect::<Vec<_>>().join("__"))
 }
 
-/// The parser draws the line it stumbled over, which may hold a secret.
+/// The message without the line that the parser stumbled over, which may hold a secret.
 fn without_excerpt(text: &str) -> String {
     let is_drawn = |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
     text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !is_drawn(line)).collect::<Vec<_>>().join(", ")

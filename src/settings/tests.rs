@@ -38,7 +38,7 @@ fn the_example_file_names_every_key() {
 }
 
 #[test]
-fn the_environment_outdoes_the_file_and_the_file_the_defaults() {
+fn environment_overrides_file_and_file_overrides_defaults() {
     Jail::expect_with(|jail| {
         jail.create_file("s.toml", "[api]\nrooms_max = 5\nconnections_max = 7\n[auth]\nkey = \"k\"\n")?;
         jail.set_env("SPILLWAY__API__ROOMS_MAX", "6");
@@ -54,7 +54,7 @@ fn the_environment_outdoes_the_file_and_the_file_the_defaults() {
 }
 
 #[test]
-fn what_is_unknown_or_unreadable_is_refused_by_its_name() {
+fn unknown_or_unreadable_key_is_refused_by_name() {
     for (text, key) in [
         ("[api]\nroms_max = 5", "roms_max"),
         ("[apy]\n", "apy"),
@@ -78,7 +78,7 @@ fn what_is_unknown_or_unreadable_is_refused_by_its_name() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_by_section_and_key() {
+fn impossible_setting_is_refused_by_section_and_key() {
     good().validate(false).unwrap();
     type Spoil = fn(&mut Settings);
     let table: [(Spoil, &str, &str); 11] = [
@@ -110,6 +110,6 @@ fn what_cannot_work_is_refused_by_section_and_key() {
 }
 
 #[test]
-fn secrets_are_not_in_debug_output() {
+fn secret_in_debug_output_is_hidden() {
     assert!(!format!("{:?}", good()).contains("0123456789abcdef"));
 }

@@ -11,7 +11,7 @@ fn second(seconds: u64) -> Duration {
 }
 
 #[test]
-fn the_first_speaker_starts_the_broadcast_and_others_join_it() {
+fn first_speaker_starts_the_broadcast_and_others_join_it() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     assert_eq!(policy.joined(speaker("1"), now), Some(BroadcastOrder::Start(vec![speaker("1")])));
     assert_eq!(policy.joined(speaker("2"), now), Some(BroadcastOrder::Join(speaker("2"))));
@@ -22,7 +22,7 @@ fn the_first_speaker_starts_the_broadcast_and_others_join_it() {
 }
 
 #[test]
-fn silence_is_borne_until_it_lasts_too_long() {
+fn empty_stage_ends_the_broadcast_after_the_idle_time() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.left("1", now);
@@ -38,7 +38,7 @@ fn silence_is_borne_until_it_lasts_too_long() {
 }
 
 #[test]
-fn who_comes_while_it_ends_starts_the_next_one() {
+fn speaker_who_comes_while_it_ends_starts_the_next_one() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.left("1", now);
@@ -48,7 +48,7 @@ fn who_comes_while_it_ends_starts_the_next_one() {
 }
 
 #[test]
-fn a_deleted_room_ends_and_leaves_nothing() {
+fn deleted_room_ends_and_leaves_nothing() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     assert_eq!(policy.deleted(), Some(BroadcastOrder::End));
@@ -59,7 +59,7 @@ fn a_deleted_room_ends_and_leaves_nothing() {
 }
 
 #[test]
-fn a_room_made_again_has_a_broadcast_of_its_own() {
+fn room_made_again_has_a_broadcast_of_its_own() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.deleted();
@@ -68,7 +68,7 @@ fn a_room_made_again_has_a_broadcast_of_its_own() {
 }
 
 #[test]
-fn a_room_deleted_while_its_broadcast_pauses_is_over_at_once() {
+fn room_deleted_while_its_broadcast_pauses_is_over_at_once() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.ended(now);
@@ -77,7 +77,7 @@ fn a_room_deleted_while_its_broadcast_pauses_is_over_at_once() {
 }
 
 #[test]
-fn a_broadcast_that_fails_is_tried_again_with_growing_pauses() {
+fn failed_broadcast_is_tried_again_with_growing_pauses() {
     let (mut policy, mut now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     for pause_s in [1, 2, 4, 8, 16, 32, 60, 60] {
@@ -95,7 +95,7 @@ fn a_broadcast_that_fails_is_tried_again_with_growing_pauses() {
 }
 
 #[test]
-fn a_pause_ends_when_there_is_reason_to_hurry() {
+fn pause_ends_at_once_when_hurried() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.hurry(now);
     assert_eq!(policy.poll_timeout(), None, "there is no pause");
@@ -108,7 +108,7 @@ fn a_pause_ends_when_there_is_reason_to_hurry() {
 }
 
 #[test]
-fn missed_events_are_made_up_for() {
+fn resync_orders_what_missed_events_would_have() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.joined(speaker("2"), now);
@@ -118,7 +118,7 @@ fn missed_events_are_made_up_for() {
 }
 
 #[test]
-fn switched_off_it_ends_and_switched_on_it_starts_with_whoever_is_on_stage() {
+fn switch_off_ends_the_broadcast_and_switch_on_starts_it_with_the_stage() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     assert_eq!(policy.switched(true, now), None, "it is on");
@@ -131,7 +131,7 @@ fn switched_off_it_ends_and_switched_on_it_starts_with_whoever_is_on_stage() {
 }
 
 #[test]
-fn switched_on_again_while_it_ends_it_starts_after_its_end() {
+fn switch_on_while_it_ends_starts_the_next_one_after_the_end() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.switched(false, now);
@@ -140,7 +140,7 @@ fn switched_on_again_while_it_ends_it_starts_after_its_end() {
 }
 
 #[test]
-fn one_that_failed_is_not_tried_again_once_it_is_switched_off() {
+fn failed_broadcast_is_not_tried_again_once_it_is_switched_off() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.ended(now);
@@ -148,4 +148,36 @@ fn one_that_failed_is_not_tried_again_once_it_is_switched_off() {
     assert_eq!((policy.poll_timeout(), policy.poll(now + second(60))), (None, None));
     policy.left("1", now);
     assert!(policy.is_over());
+}
+
+#[test]
+fn room_is_admitted_if_it_is_switched_on_and_a_slot_is_free() {
+    assert_eq!(admit(true, 3, 4), Ok(()));
+    assert_eq!(admit(true, 4, 4), Err(NotStarted::NoSlot));
+    assert_eq!(admit(true, 0, 0), Err(NotStarted::NoSlot));
+    assert_eq!(admit(false, 4, 4), Err(NotStarted::SwitchedOff));
+}
+
+#[test]
+fn room_without_a_slot_starts_as_soon_as_one_is_free() {
+    let (mut waiting, mut failed, now) =
+        (BroadcastPolicy::new(IDLE_END), BroadcastPolicy::new(IDLE_END), Instant::now());
+    for (policy, reason) in [(&mut waiting, NotStarted::NoSlot), (&mut failed, NotStarted::Failed)] {
+        policy.joined(speaker("1"), now);
+        policy.not_started(reason, now);
+        assert_eq!(policy.poll(now), None);
+        policy.slot_is_free(now);
+    }
+    assert_eq!(waiting.poll(now), Some(BroadcastOrder::Start(vec![speaker("1")])));
+    assert_eq!(failed.poll(now), None, "a slot does not mend it");
+    assert_eq!(failed.poll(now + second(1)), Some(BroadcastOrder::Start(vec![speaker("1")])));
+}
+
+#[test]
+fn room_that_turns_out_to_be_switched_off_is_not_tried_again() {
+    let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
+    policy.joined(speaker("1"), now);
+    policy.not_started(NotStarted::SwitchedOff, now);
+    assert_eq!((policy.poll_timeout(), policy.is_over()), (None, false));
+    assert_eq!(policy.switched(true, now), Some(BroadcastOrder::Start(vec![speaker("1")])));
 }
