@@ -8,7 +8,6 @@ use std::time::Duration;
 use access::Keys;
 use api::Rooms;
 use api::rooms::Room;
-use api::server::Server;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -46,9 +45,9 @@ pub(crate) struct Running {
 pub(crate) async fn start(settings: Settings, options: Options) -> Result<Running, Error> {
     let recorder = recorder::install()?;
     let keys = settings.auth.keys();
-    // Whatever can be missing or taken first, so that nothing half runs.
+    // Files that can be missing and addresses that can be taken come first, so that nothing half runs.
     let store = node::broadcast::open_store(&settings.broadcast)?;
-    let server = Server::bind(&settings.api).await?;
+    let sockets = node::http::Sockets::bind(&settings.api).await?;
     let rooms = Rooms::open(&settings.api.database).await?;
     if let Some(room) = &options.first_room {
         make(room, &rooms).await?;
@@ -61,7 +60,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
     let deps = node::broadcast::Deps {
         store,
         keys: keys.clone(),
-        base_url: loopback_url(server.http_address()),
+        base_url: loopback_url(sockets.http_address()),
         sfu: sfu.sfu().clone(),
         rooms: rooms.clone(),
         on_air: on_air.clone(),
@@ -79,7 +78,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         dev_tokens: options.dev_tokens,
         drain_max: Duration::from_millis(settings.shutdown.http_ms_max.into()),
     };
-    let http = node::http::start(server, deps)?;
+    let http = node::http::start(sockets, deps)?;
     let mut upkeep = JoinSet::new();
     upkeep.spawn(recorder::tidy(recorder));
     Ok(Running { keys, rooms, sfu, broadcast, http, _upkeep: upkeep, shutdown: settings.shutdown })

@@ -1,4 +1,6 @@
-//! What an operator may turn.
+//! The settings of the HTTP surface.
+
+mod metrics;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,6 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use metrics::MetricsAccess;
 
 use crate::Error;
 use crate::proxies::Proxies;
@@ -45,6 +49,10 @@ pub struct Config {
     /// Connections that may be open at once; a further one is closed as soon as it is accepted. Every waiting viewer
     /// without an edge in between holds one, and each is a file descriptor. Default 20000.
     pub connections_max: u32,
+    /// Of these, connections from one address (of IPv6: from one network of 64 bits). A further one in the clear is
+    /// answered with 429, one over TLS is closed. More admits larger crowds behind one NAT or CDN; less leaves more for
+    /// others when one host opens as many as it can. `trusted_proxies` are exempt. Default 2000.
+    pub connections_per_address_max: u32,
     /// Proxies whose `X-Forwarded-For` is believed: addresses, and networks like `10.0.0.0/8`. Behind another proxy all
     /// clients count as one address. Default this machine's own, `127.0.0.0/8` and `::1/128`.
     pub trusted_proxies: Vec<Proxies>,
@@ -56,11 +64,14 @@ pub struct Config {
     /// with 429. Default 5.
     pub joins_per_identity_second_max: u32,
     /// Time for a request's head, and for a TLS handshake. Over HTTP/1.1 it also bounds how long a connection may lie
-    /// idle between two requests. Milliseconds; default 30000.
+    /// idle between two requests. Milliseconds; default 10000.
     pub header_read_timeout_ms: u32,
-    /// Time a connection may lie idle, or take to send the last answer, before it is closed; and time a client may take
-    /// nothing of an object that is read from the store. Milliseconds; default 60000.
+    /// Time a connection may lie idle before it is closed; and time a client may take nothing of an object that is read from
+    /// the store. Milliseconds; default 60000.
     pub keep_alive_idle_ms: u32,
+    /// Time a client may take to receive 64 KiB of an answer, or its rest, before the connection is closed. Longer bears
+    /// slower networks; shorter frees sooner what is kept for clients that do not read. Milliseconds; default 30000.
+    pub write_stall_timeout_ms: u32,
     /// Time for a request's body. Milliseconds; default 10000.
     pub body_read_timeout_ms: u32,
     /// STUN and TURN servers that clients are told of (RFC 9725 §4.6). This server is reachable at its own
@@ -71,6 +82,8 @@ pub struct Config {
     /// How a room is set that a LiveKit token or LiveKit's CreateRoom makes: on the air, watched and recorded by
     /// nobody, until somebody who may says so (StartRoomCompositeEgress, or PATCH /v1/rooms/{room}).
     pub livekit_rooms: RoomSettings,
+    /// Where `/metrics` is served, and to whom.
+    pub metrics: MetricsAccess,
 }
 
 /// HTTPS.
@@ -79,10 +92,19 @@ pub struct Config {
 pub struct Tls {
     /// Where. Usually `0.0.0.0:443`.
     pub address: SocketAddr,
-    /// The certificate chain, PEM, ours first.
+    /// The certificate chain, PEM, ours first. It and the key are read again when they change.
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
+    /// For how long browsers that came by HTTPS use nothing else for this host (RFC 6797). Longer protects visitors who
+    /// come back late; until it has passed, the host cannot go back to plain HTTP. Seconds; 0: not at all. Default
+    /// 15552000, half a year.
+    #[serde(default = "hsts_default")]
+    pub hsts_seconds: u32,
+}
+
+fn hsts_default() -> u32 {
+    15_552_000
 }
 
 /// Which rooms strangers see in the list.
@@ -132,15 +154,18 @@ impl Default for Config {
             ingresses_max: 1000,
             ingress_key_ttl_days: 365,
             connections_max: 20_000,
+            connections_per_address_max: 2_000,
             trusted_proxies: Proxies::local(),
             joins_per_address_second_max: 50,
             joins_per_identity_second_max: 5,
-            header_read_timeout_ms: 30_000,
+            header_read_timeout_ms: 10_000,
             keep_alive_idle_ms: 60_000,
+            write_stall_timeout_ms: 30_000,
             body_read_timeout_ms: 10_000,
             ice_servers: Vec::new(),
             webhook_urls: Vec::new(),
             livekit_rooms: RoomSettings::default(),
+            metrics: MetricsAccess::default(),
         }
     }
 }
@@ -152,6 +177,7 @@ impl Config {
         for (key, ms) in [
             ("header_read_timeout_ms", self.header_read_timeout_ms),
             ("keep_alive_idle_ms", self.keep_alive_idle_ms),
+            ("write_stall_timeout_ms", self.write_stall_timeout_ms),
             ("body_read_timeout_ms", self.body_read_timeout_ms),
         ] {
             if !(1_000..=600_000).contains(&ms) {
@@ -162,6 +188,7 @@ impl Config {
             ("rooms_max", self.rooms_max),
             ("ingresses_max", self.ingresses_max),
             ("connections_max", self.connections_max),
+            ("connections_per_address_max", self.connections_per_address_max),
             ("joins_per_address_second_max", self.joins_per_address_second_max),
             ("joins_per_identity_second_max", self.joins_per_identity_second_max),
         ] {
@@ -200,7 +227,7 @@ impl Config {
         if self.tls.as_ref().is_some_and(|tls| tls.address == self.http) {
             return refuse("tls.address must differ from http".into());
         }
-        Ok(())
+        self.metrics.validate(self).map_err(Error::Config)
     }
 
     pub(crate) fn body_read_timeout(&self) -> Duration {
@@ -225,9 +252,11 @@ mod tests {
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 10] = [
+        let table: [(Spoil, &str); 14] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
+            (|c| c.write_stall_timeout_ms = 0, "write_stall_timeout_ms"),
             (|c| c.rooms_max = 0, "rooms_max"),
+            (|c| c.connections_per_address_max = 0, "connections_per_address_max"),
             (|c| c.ingresses_max = 0, "ingresses_max"),
             (|c| c.joins_per_identity_second_max = 0, "joins_per_identity_second_max"),
             (|c| c.ingress_key_ttl_days = 0, "ingress_key_ttl_days"),
@@ -238,7 +267,15 @@ mod tests {
                 |c| c.ice_servers = vec![IceServer { url: "http://x".into(), username: None, credential: None }],
                 "ice_servers",
             ),
-            (|c| c.tls = Some(Tls { address: c.http, certificate: "a".into(), key: "b".into() }), "tls.address"),
+            (
+                |c| {
+                    let (certificate, key) = ("a".into(), "b".into());
+                    c.tls = Some(Tls { address: c.http, certificate, key, hsts_seconds: 0 });
+                },
+                "tls.address",
+            ),
+            (|c| c.metrics.address = Some(c.http), "metrics.address"),
+            (|c| c.metrics.token = "short".into(), "metrics.token"),
         ];
         for (spoil, key) in table {
             let mut config = Config::default();

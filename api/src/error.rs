@@ -120,6 +120,9 @@ pub enum Error {
         /// How long, seconds.
         retry_after_s: u32,
     },
+    /// One address holds as many connections as it may.
+    #[error("too many connections from this address")]
+    TooManyConnections,
     /// The queue of orders to the broadcasts is full.
     #[error("too many changes are pending")]
     Busy,

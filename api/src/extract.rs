@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::problem::Problem;
 use crate::proxies::client_of;
+use crate::server::Counted;
 use crate::{Config, Error, metrics};
 
 /// A longer body is refused with 413. SDP of a dozen simulcast sections is a fifth of it.
@@ -25,12 +26,12 @@ pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// over, as for a WebSocket, keeps it.
 #[derive(Clone)]
 pub(crate) struct Place {
-    _held: Arc<(OwnedSemaphorePermit, metrics::Connection)>,
+    _held: Arc<(OwnedSemaphorePermit, Counted, metrics::Connection)>,
 }
 
 impl Place {
-    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self { _held: Arc::new((permit, metrics::Connection::open())) }
+    pub(crate) fn new(permit: OwnedSemaphorePermit, of_address: Counted) -> Self {
+        Self { _held: Arc::new((permit, of_address, metrics::Connection::open())) }
     }
 }
 

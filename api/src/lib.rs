@@ -34,7 +34,7 @@ mod websocket;
 
 pub use app::AppParts;
 pub use broadcasts::{Broadcasts, Playback};
-pub use config::{Config, IceServer, Lobby, Tls};
+pub use config::{Config, IceServer, Lobby, MetricsAccess, Tls};
 pub use error::Error;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
@@ -43,4 +43,4 @@ pub use media::{BoxFuture, Media};
 pub use playback::{AddressPrefix, PlaybackKeys, PlaybackSpec};
 pub use proxies::{NotAddresses, Proxies};
 pub use rooms::{BroadcastSwitch, Layout, RoomAccess, RoomOrder, RoomSettings, Rooms};
-pub use routes::router;
+pub use routes::{metrics_router, router};

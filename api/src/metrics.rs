@@ -1,10 +1,11 @@
-//! What this crate counts. No room, user or address stands in a label.
+//! Counters and gauges of this crate. No room, user or address stands in a label.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 const REQUESTS: &str = "spillway_http_requests_total";
 const CONNECTIONS: &str = "spillway_http_connections";
 const CONNECTIONS_REFUSED: &str = "spillway_http_connections_refused_total";
+const CONNECTIONS_STALLED: &str = "spillway_http_connections_stalled_total";
 const JOINS_LIMITED: &str = "spillway_joins_limited_total";
 const WEBHOOKS: &str = "spillway_webhooks_total";
 const ORIGIN_REQUESTS: &str = "spillway_origin_requests_total";
@@ -17,7 +18,12 @@ pub(crate) fn describe() {
     describe_counter!(
         CONNECTIONS_REFUSED,
         Unit::Count,
-        "Connections closed at once because connections_max was reached"
+        "Connections refused because connections_max or connections_per_address_max was reached, by which of them"
+    );
+    describe_counter!(
+        CONNECTIONS_STALLED,
+        Unit::Count,
+        "Connections ended because their clients took nothing of an answer for write_stall_timeout_ms"
     );
     describe_counter!(JOINS_LIMITED, Unit::Count, "Joins refused because too many came from one address or identity");
     describe_counter!(WEBHOOKS, Unit::Count, "Events for webhooks, by outcome");
@@ -51,8 +57,13 @@ pub(crate) fn join_limited(by: &'static str) {
     counter!(JOINS_LIMITED, "by" => by).increment(1);
 }
 
-pub(crate) fn connection_refused() {
-    counter!(CONNECTIONS_REFUSED).increment(1);
+/// `by`: `all` or `address`.
+pub(crate) fn connection_refused(by: &'static str) {
+    counter!(CONNECTIONS_REFUSED, "by" => by).increment(1);
+}
+
+pub(crate) fn connection_stalled() {
+    counter!(CONNECTIONS_STALLED).increment(1);
 }
 
 /// Counts a connection for as long as it lives.

@@ -55,7 +55,7 @@ impl<E: Into<Error>> From<E> for Problem {
             Error::Token(_) | Error::IngressDeleted => problem.authenticate = Some(r#"Bearer error="invalid_token""#),
             Error::Forbidden(_) => problem.authenticate = Some(r#"Bearer error="insufficient_scope""#),
             Error::TooOften { retry_after_s, .. } => problem.retry_after_s = Some(retry_after_s),
-            Error::Sfu(SfuError::TooMany(_)) => problem.retry_after_s = Some(BUSY_RETRY_S),
+            Error::Sfu(SfuError::TooMany(_)) | Error::TooManyConnections => problem.retry_after_s = Some(BUSY_RETRY_S),
             Error::Sfu(SfuError::NotLive) => problem.retry_after_s = Some(NOT_LIVE_RETRY_S),
             Error::RangeNotSatisfiable { length_bytes } => {
                 problem.content_range = Some(format!("bytes */{length_bytes}"))
@@ -97,6 +97,7 @@ fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::Sfu(SfuError::UnknownTrack) => (S::NOT_FOUND, "unknown-track"),
         Error::Sfu(SfuError::Invalid(_)) => (S::UNPROCESSABLE_ENTITY, "invalid"),
         Error::Sfu(SfuError::TooMany(_)) => (S::TOO_MANY_REQUESTS, "too-many-sessions"),
+        Error::TooManyConnections => (S::TOO_MANY_REQUESTS, "too-many-connections"),
         Error::TooOften { .. } => (S::TOO_MANY_REQUESTS, "too-many-joins"),
         Error::Sfu(SfuError::Full(_)) => (S::SERVICE_UNAVAILABLE, "full"),
         Error::Sfu(SfuError::ShuttingDown) | Error::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting-down"),

@@ -60,7 +60,8 @@ impl Proxies {
         vec![local([127, 0, 0, 0]), Self { network: std::net::Ipv6Addr::LOCALHOST.into(), bits: 128 }]
     }
 
-    fn contain(&self, address: IpAddr) -> bool {
+    /// Whether `address`, canonical, is one of them.
+    pub(crate) fn contain(&self, address: IpAddr) -> bool {
         match (self.network, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => (network.to_bits() ^ address.to_bits())
                 .checked_shr(32 - u32::from(self.bits))

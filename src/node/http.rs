@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::error::Error;
 
-/// What HTTP depends on.
+/// Everything that HTTP depends on.
 pub(crate) struct Deps {
     pub(crate) config: api::Config,
     /// Verify tokens, and sign playback tokens and webhooks.
@@ -43,8 +43,27 @@ pub(crate) struct HttpNode {
     https_address: Option<SocketAddr>,
 }
 
-/// Serves on the sockets of `server`.
-pub(crate) fn start(server: Server, deps: Deps) -> Result<HttpNode, Error> {
+/// Sockets that nobody is served on yet.
+pub(crate) struct Sockets {
+    server: Server,
+    /// The metrics' own, if they have one.
+    metrics: Option<Server>,
+}
+
+impl Sockets {
+    /// Takes the addresses. To be called before anything else starts, because another process may have them.
+    pub(crate) async fn bind(config: &api::Config) -> Result<Self, Error> {
+        Ok(Self { server: Server::bind(config).await?, metrics: Server::bind_metrics(config).await? })
+    }
+
+    /// Where HTTP will be served in the clear.
+    pub(crate) fn http_address(&self) -> SocketAddr {
+        self.server.http_address()
+    }
+}
+
+/// Serves on `sockets`.
+pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<HttpNode, Error> {
     let (http_address, https_address) = (server.http_address(), server.https_address());
     let webhooks = Webhooks::new(deps.keys.clone(), deps.rooms.clone(), deps.config.webhook_urls.clone())?;
     let lifecycle = Lifecycle::default();
@@ -64,6 +83,10 @@ pub(crate) fn start(server: Server, deps: Deps) -> Result<HttpNode, Error> {
     };
     background.spawn(api::close_idle_rooms(parts.clone()));
     let mut tasks = JoinSet::new();
+    if let Some(server) = metrics {
+        tracing::info!(address = %server.http_address(), "serving metrics");
+        tasks.spawn(server.serve(api::metrics_router(parts.clone()), lifecycle.clone(), deps.drain_max));
+    }
     tasks.spawn(server.serve(api::router(parts), lifecycle.clone(), deps.drain_max));
     tracing::info!(%http_address, "serving");
     Ok(HttpNode { lifecycle, server: tasks, _background: background, http_address, https_address })

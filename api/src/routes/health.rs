@@ -1,24 +1,54 @@
 //! `/healthz` (the process answers), `/readyz` (it should get traffic), `/metrics` (Prometheus text).
 //!
-//! `/metrics` names no room and no user, but it tells how busy the server is: a proxy in front may want to keep it
-//! inside.
+//! `/metrics` names no room and no user, but it tells how busy the server is: `[api.metrics]` gives it an address of its
+//! own, or a token.
 
-use axum::Router;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::{Extension, Router};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::app::App;
 use crate::problem::Problem;
+use crate::rooms::Rooms;
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
+/// How long an answer of the database is believed: however many ask, it is asked once in this time.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+
+/// All three; `/metrics` only if it has no address of its own.
+pub(crate) fn routes(app: &App) -> Router<App> {
+    let routes = Router::new()
         .route("/healthz", get(async || plain("text/plain; charset=utf-8", "ok\n".into())))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(async |State(app): State<App>| plain("text/plain; version=0.0.4", (app.metrics)())))
+        .route("/readyz", get(ready).layer(Extension(Arc::new(Database::default()))));
+    if app.config.metrics.address.is_some() { routes } else { routes.merge(metrics_routes()) }
+}
+
+/// `/metrics`.
+pub(crate) fn metrics_routes() -> Router<App> {
+    Router::new().route("/metrics", get(metrics))
+}
+
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    check_token(&app.config.metrics.token, &headers)?;
+    Ok(plain("text/plain; version=0.0.4", (app.metrics)()))
+}
+
+/// Refuses whoever does not present `token`, if there is one. Takes as long for every wrong token of its length.
+fn check_token(token: &str, headers: &HeaderMap) -> Result<(), Error> {
+    if token.is_empty() {
+        return Ok(());
+    }
+    let presented = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let presented = presented.ok_or(Error::TokenMissing)?;
+    verify_slices_are_equal(presented, token.as_bytes()).map_err(|_| Error::Forbidden("this is not the metrics' token"))
 }
 
 fn plain(content_type: &'static str, text: String) -> Response {
@@ -28,12 +58,31 @@ fn plain(content_type: &'static str, text: String) -> Response {
     response
 }
 
-/// Whoever can ask found our sockets bound; what is left is the database, and whether we mean to go on.
-async fn ready(State(app): State<App>) -> Result<Response, Problem> {
+/// The database, as it last answered.
+#[derive(Default)]
+struct Database(Mutex<Option<(Instant, bool)>>);
+
+impl Database {
+    /// Whether the database answers. Callers at the same time wait for one answer.
+    async fn answers(&self, rooms: &Rooms) -> bool {
+        let mut last = self.0.lock().await;
+        if let Some((asked_at, answered)) = *last
+            && asked_at.elapsed() < BELIEVED_FOR
+        {
+            return answered;
+        }
+        let answered = rooms.is_open().await;
+        *last = Some((Instant::now(), answered));
+        answered
+    }
+}
+
+/// The sockets are bound when somebody can ask; the database remains, and whether the server means to go on.
+async fn ready(State(app): State<App>, Extension(database): Extension<Arc<Database>>) -> Result<Response, Problem> {
     if app.lifecycle.is_draining() {
         return Err(Error::ShuttingDown.into());
     }
-    if !app.rooms.is_open().await {
+    if !database.answers(&app.rooms).await {
         return Err(Error::DatabaseDown.into());
     }
     Ok(plain("text/plain; charset=utf-8", "ready\n".into()))

@@ -91,8 +91,8 @@ async fn object(State(app): State<App>, uri: Uri, from: Option<Extension<Caller>
         served = admitted.get(uri.query()) => served.map_err(Error::from),
         () = app.lifecycle.closing() => Err(Error::ShuttingDown),
     };
-    // Whatever lies unread for as long as an idle connection may is not waited for.
-    let unread_max = Duration::from_millis(app.config.keep_alive_idle_ms.into());
+    // The store is let go of as soon as the connection is.
+    let unread_max = Duration::from_millis(app.config.write_stall_timeout_ms.into());
     let sent = Sent { target_duration: admitted.target_duration(), token: admitted.token, unread_max };
     respond(served, &sent, &headers).await
 }

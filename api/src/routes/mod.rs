@@ -32,7 +32,7 @@ pub fn router(parts: AppParts) -> Router {
         .merge(rooms::routes().layer(from_fn(cors::rest)))
         .merge(signal::routes().layer(Extension(joins)).layer(from_fn(cors::rtc)))
         .merge(twirp::routes())
-        .merge(health::routes())
+        .merge(health::routes(&app))
         .merge(pages::routes());
     if dev_tokens {
         rest = rest.merge(dev_token::routes().layer(from_fn(cors::rest)));
@@ -43,4 +43,10 @@ pub fn router(parts: AppParts) -> Router {
         .layer(from_fn(telemetry::observe))
         .with_state(app);
     live.merge(rest)
+}
+
+/// `/metrics` alone, for an address of its own.
+pub fn metrics_router(parts: AppParts) -> Router {
+    let routes = health::metrics_routes().fallback(async || Problem::from(Error::NoRoute).into_response());
+    routes.layer(from_fn(telemetry::observe)).with_state(Arc::new(parts))
 }

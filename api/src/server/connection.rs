@@ -1,9 +1,8 @@
-//! One connection: HTTP/1.1 or HTTP/2, told apart by its first bytes, ended when it lies idle or the server closes.
+//! One connection: HTTP/1.1 or HTTP/2, told apart by its first bytes. It ends when it lies idle, when its client takes
+//! nothing of an answer, and when the server closes.
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,8 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use super::activity::{Lapse, Patience};
+use super::body::Shared;
 use crate::extract::{Caller, Place};
-use crate::{Config, Lifecycle};
+use crate::{Config, Lifecycle, metrics};
 
 /// Requests at once on one HTTP/2 connection. An edge may have as many playlists waiting as there are renditions and
 /// rooms.
@@ -26,81 +27,63 @@ const HEAD_BYTES_MAX: u32 = 16 * 1024;
 /// How long a connection that was told to end may take for its last answer.
 const LAST_ANSWER_MAX: Duration = Duration::from_secs(10);
 
+/// How much of one upload, and of all uploads of a connection, HTTP/2 takes in before a handler reads it, bytes.
+const H2_UPLOAD_BYTES_MAX: u32 = 64 * 1024;
+const H2_UPLOADS_BYTES_MAX: u32 = 256 * 1024;
+/// How much of one answer HTTP/2 keeps for a client without a window for it, bytes.
+const H2_SEND_BUFFER_BYTES: usize = 64 * 1024;
+
 /// The timeouts of a connection.
 #[derive(Clone, Copy)]
 pub(super) struct Timing {
     pub(super) header_read: Duration,
-    idle: Duration,
+    patience: Patience,
 }
 
 impl Timing {
     pub(super) fn of(config: &Config) -> Self {
+        let ms = |ms: u32| Duration::from_millis(ms.into());
         Self {
-            header_read: Duration::from_millis(config.header_read_timeout_ms.into()),
-            idle: Duration::from_millis(config.keep_alive_idle_ms.into()),
+            header_read: ms(config.header_read_timeout_ms),
+            patience: Patience { idle: ms(config.keep_alive_idle_ms), stall: ms(config.write_stall_timeout_ms) },
         }
     }
 }
 
-/// What is going on, so that idleness can be told.
-struct Activity {
-    began: Instant,
-    under_way: AtomicU32,
-    last_end_ms: AtomicU64,
-}
-
-struct UnderWay(Arc<Activity>);
-
-impl Activity {
-    fn begin(self: &Arc<Self>) -> UnderWay {
-        self.under_way.fetch_add(1, Relaxed);
-        UnderWay(self.clone())
-    }
-
-    /// When the connection will have been idle for `idle`, if nothing happens meanwhile.
-    fn idle_at(&self, now: Instant, idle: Duration) -> Instant {
-        let since = match self.under_way.load(Relaxed) {
-            0 => self.began + Duration::from_millis(self.last_end_ms.load(Relaxed)),
-            _ => now,
-        };
-        since + idle
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.last_end_ms.store(self.0.began.elapsed().as_millis() as u64, Relaxed);
-        self.0.under_way.fetch_sub(1, Relaxed);
-    }
-}
-
+/// Serves one connection to its end. `place` is what it takes up; a handler that takes the connection over keeps it.
 pub(super) async fn serve<S>(
     socket: S,
     from: Caller,
-    place: Place,
+    place: Option<Place>,
     router: Router,
     timing: Timing,
     lifecycle: &Lifecycle,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let activity =
-        Arc::new(Activity { began: Instant::now(), under_way: AtomicU32::new(0), last_end_ms: AtomicU64::new(0) });
+    let activity = Shared::new();
     let service = hyper::service::service_fn(|mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(from);
-        request.extensions_mut().insert(place.clone());
-        let (router, under_way) = (router.clone(), activity.begin());
+        if let Some(place) = &place {
+            request.extensions_mut().insert(place.clone());
+        }
+        let (router, unanswered) = (router.clone(), activity.asked());
         async move {
             let response: Result<Response, Infallible> = router.oneshot(request).await;
-            drop(under_way);
-            response
+            response.map(|response| response.map(|body| unanswered.answered(body)))
         }
     });
     let builder = builder(timing);
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), service));
     let closing = async {
         tokio::select! {
-            () = idle(&activity, timing.idle) => Some(LAST_ANSWER_MAX),
+            lapse = lapse(&activity, timing.patience) => Some(match lapse {
+                Lapse::Idle => LAST_ANSWER_MAX,
+                Lapse::Stalled => {
+                    metrics::connection_stalled();
+                    LAST_ANSWER_MAX.min(timing.patience.stall)
+                }
+            }),
             () = lifecycle.closing() => None,
         }
     };
@@ -113,7 +96,7 @@ pub(super) async fn serve<S>(
         None => log(connection.await), // whoever closes the server bounds this
         Some(max) => match tokio::time::timeout(max, connection).await {
             Ok(ended) => log(ended),
-            Err(_) => tracing::trace!("an idle connection did not end by itself"),
+            Err(_) => tracing::trace!("an idle or stalled connection did not end by itself"),
         },
     }
 }
@@ -129,24 +112,26 @@ fn builder(timing: Timing) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(H2_STREAMS_MAX)
         .max_header_list_size(HEAD_BYTES_MAX)
-        .keep_alive_interval(timing.idle / 2)
+        .initial_stream_window_size(H2_UPLOAD_BYTES_MAX)
+        .initial_connection_window_size(H2_UPLOADS_BYTES_MAX)
+        .max_send_buf_size(H2_SEND_BUFFER_BYTES)
+        .keep_alive_interval(timing.patience.idle / 2)
         .keep_alive_timeout(timing.header_read);
     builder
 }
 
-/// Done when nothing was asked for `idle`.
-async fn idle(activity: &Activity, idle: Duration) {
+/// Done when the connection should end.
+async fn lapse(activity: &Shared, patience: Patience) -> Lapse {
     loop {
-        let now = Instant::now();
-        let at = activity.idle_at(now, idle);
-        if at <= now {
-            return;
+        let lapse = activity.lock().lapse(Instant::now(), patience);
+        match lapse {
+            Ok(lapse) => return lapse,
+            Err(look_again) => tokio::time::sleep_until(look_again).await,
         }
-        tokio::time::sleep_until(at).await;
     }
 }
 
-/// Clients vanish all the time; that is news to nobody.
+/// Clients vanish all the time; no operator needs to hear of it.
 fn log(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(error) = ended {
         tracing::trace!(%error, "connection");

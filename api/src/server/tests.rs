@@ -1,11 +1,14 @@
 //! Over real sockets, with timeouts short enough to be waited for.
 
+mod tls;
+
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -13,6 +16,8 @@ use super::*;
 use crate::websocket::MaybeUpgrade;
 
 const SOON: Duration = Duration::from_secs(5);
+/// More than the sockets of [`Rig::send_through_little`] keep for a client that does not read.
+const LARGE_BYTES: usize = 8 << 20;
 
 struct Rig {
     address: SocketAddr,
@@ -25,7 +30,10 @@ async fn start(change: impl FnOnce(&mut Config)) -> Rig {
     change(&mut config);
     let lifecycle = Lifecycle::default();
     let waiting = lifecycle.clone();
-    let router = Router::new().route("/", get(async || "hello")).route(
+    let router = Router::new()
+        .route("/", get(async || "hello"))
+        .route("/large", get(async || Bytes::from(vec![7; LARGE_BYTES])));
+    let router = router.route(
         "/wait",
         get(async move || {
             waiting.closing().await;
@@ -51,6 +59,15 @@ impl Rig {
 }
 
 impl Rig {
+    /// As [`Rig::send`], by a client whose socket receives little ahead of its reader.
+    async fn send_through_little(&self, request: &[u8]) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 << 10).unwrap();
+        let mut socket = socket.connect(self.address).await.unwrap();
+        socket.write_all(request).await.unwrap();
+        socket
+    }
+
     /// Waits for a place.
     async fn is_free(&self) {
         loop {
@@ -141,10 +158,76 @@ async fn closing_answers_who_waits_and_ends_within_the_bound() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_read_is_refused_by_its_name() {
-    let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let tls = crate::Tls { address, certificate: "/nonexistent/cert.pem".into(), key: "/nonexistent/key.pem".into() };
-    let config = Config { http: address, tls: Some(tls), ..Config::default() };
-    let error = Server::bind(&config).await.err().unwrap();
-    assert!(error.to_string().contains("/nonexistent/cert.pem"), "{error}");
+async fn address_with_its_fill_of_connections_is_told_so_until_one_ends() {
+    let rig = start(|config| {
+        config.trusted_proxies = Vec::new();
+        config.connections_per_address_max = 1;
+    })
+    .await;
+    let mut first = rig.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    first.read_exact(&mut [0]).await.unwrap();
+    let reply = to_end(rig.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi").await).await;
+    assert!(reply.starts_with("HTTP/1.1 429") && reply.contains("retry-after: 5\r\n"), "{reply}");
+    assert!(reply.contains("urn:spillway:problem:too-many-connections"), "{reply}");
+    drop(first);
+    timeout(SOON, rig.is_free()).await.expect("the address may have another connection");
+}
+
+#[tokio::test]
+async fn trusted_proxy_has_as_many_connections_as_it_likes() {
+    let rig = start(|config| config.connections_per_address_max = 1).await;
+    let _held = [rig.send(b"").await, rig.send(b"").await];
+    let reply = to_end(rig.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+}
+
+/// RFC 9113 §4.1.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    frame.extend_from_slice(&[kind, flags]);
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// HEADERS of a whole GET, without a dynamic table (RFC 7541 §6).
+fn get_frame(stream: u32, path: &str) -> Vec<u8> {
+    let mut head = vec![0x82, 0x86, 0x04, path.len() as u8];
+    head.extend_from_slice(path.as_bytes());
+    head.extend_from_slice(&[0x01, 1, b'x']);
+    frame(1, 0x05, stream, &head)
+}
+
+#[tokio::test]
+async fn http_2_reader_without_a_window_is_cut_off_however_busy_it_is() {
+    let rig = start(|config| config.write_stall_timeout_ms = 300).await;
+    // SETTINGS_INITIAL_WINDOW_SIZE is 0: answers have heads and never bodies.
+    let opening = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])].concat();
+    let requests = [get_frame(1, "/large"), get_frame(3, "/"), get_frame(5, "/wait")].concat();
+    let began = Instant::now();
+    to_end(rig.send(&[opening, requests].concat()).await).await;
+    assert!(began.elapsed() >= Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn http_1_reader_that_does_not_read_is_cut_off() {
+    let rig = start(|config| (config.connections_max, config.write_stall_timeout_ms) = (1, 300)).await;
+    let mut stuck = rig.send_through_little(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    stuck.read_exact(&mut [0]).await.unwrap();
+    timeout(SOON, rig.is_free()).await.expect("its place is free again");
+}
+
+#[tokio::test]
+async fn slow_reader_gets_everything_however_long_it_takes() {
+    let rig = start(|config| (config.keep_alive_idle_ms, config.write_stall_timeout_ms) = (100, 2_000)).await;
+    let mut socket = rig.send_through_little(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let (mut chunk, mut received_bytes) = (vec![0; 64 << 10], 0);
+    loop {
+        match timeout(SOON, socket.read(&mut chunk)).await.unwrap().unwrap() {
+            0 => break,
+            bytes => received_bytes += bytes,
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(received_bytes > LARGE_BYTES, "{received_bytes}");
 }

@@ -1,6 +1,7 @@
 use http::header::ACCEPT_ENCODING;
 
 use super::*;
+use crate::Config;
 use crate::testing::Rig;
 
 #[tokio::test]
@@ -66,4 +67,40 @@ fn client_gets_the_smallest_copy_that_it_takes() {
     }
     assert_eq!(find("app.js.br", "br"), None, "a copy has no name of its own");
     assert_eq!(find("missing.js", "br"), None);
+}
+
+#[tokio::test]
+async fn metrics_with_a_token_are_for_whoever_presents_it() {
+    let mut config = Config::default();
+    config.metrics.token = "0123456789abcdef".into();
+    let rig = Rig::with(config, false).await;
+    for (authorization, status) in [
+        (None, 401),
+        (Some("Basic 0123456789abcdef"), 401),
+        (Some("Bearer 0123456789abcdee"), 403),
+        (Some("Bearer 0123456789abcdef0"), 403),
+        (Some("Bearer 0123456789abcdef"), 200),
+    ] {
+        let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
+        assert_eq!(rig.get("/metrics", &headers).await.status, status, "{authorization:?}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_with_an_address_of_their_own_are_not_beside_everything_else() {
+    let mut config = Config::default();
+    config.metrics.address = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 9090)));
+    let rig = Rig::with(config, false).await;
+    assert_eq!(rig.get("/metrics", &[]).await.status, 404);
+    assert_eq!(rig.get("/healthz", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn readiness_asks_the_database_once_a_second_however_many_ask() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/readyz", &[]).await.status, 200);
+    rig.rooms.close().await;
+    assert_eq!(rig.get("/readyz", &[]).await.status, 200, "believed for a second");
+    tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
+    assert_eq!(rig.get("/readyz", &[]).await.status, 503);
 }

@@ -115,7 +115,7 @@ async fn a_client_that_reads_nothing_of_a_stored_object_is_cut_off() {
     const UNREAD_MAX_MS: u32 = 300;
     let config = crate::Config {
         http: ([127, 0, 0, 1], 0).into(),
-        keep_alive_idle_ms: UNREAD_MAX_MS,
+        write_stall_timeout_ms: UNREAD_MAX_MS,
         ..crate::Config::default()
     };
     let rig = Rig::with(config.clone(), false).await;
