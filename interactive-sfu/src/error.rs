@@ -10,6 +10,6 @@ pub enum StartError {
     #[error(transparent)]
     Plane(#[from] plane::StartError),
     /// The system gives no thread.
-    #[error("starting the authority's thread")]
+    #[error("starting the rooms' thread")]
     Thread(#[source] std::io::Error),
 }

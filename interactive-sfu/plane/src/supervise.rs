@@ -1,6 +1,6 @@
 //! Threads that must not die alone.
 //!
-//! A server whose media, DTLS or authority thread has panicked still accepts sessions that can never work. So a panic
+//! A server whose media, DTLS or rooms thread has panicked still accepts sessions that can never work. So a panic
 //! in one of them ends the process, and whoever started it (systemd: `Restart=on-failure`) starts it again: a restart
 //! costs seconds, a half-dead server all later sessions.
 

@@ -1,7 +1,7 @@
 //! How much one identity may ask of its room.
 //!
 //! A token bucket: it fills by a rate, up to a burst. Work is charged after it was done, so the bucket may be overdrawn;
-//! then the next work waits, or is refused. Pure.
+//! then the next work waits. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -31,16 +31,6 @@ impl Budget {
         self.left -= cost;
     }
 
-    /// Takes `cost` out, unless the bucket is overdrawn. `false`: it is.
-    pub(crate) fn try_charge(&mut self, cost: f64, now: Instant) -> bool {
-        self.fill(now);
-        let may = self.left >= 0.0;
-        if may {
-            self.left -= cost;
-        }
-        may
-    }
-
     /// How long the next work is to wait until the bucket is not overdrawn.
     pub(crate) fn pause(&self) -> Duration {
         Duration::from_secs_f64((-self.left).max(0.0) / self.per_second)
@@ -67,9 +57,9 @@ mod tests {
         assert_eq!(budget.pause(), Duration::ZERO);
         budget.charge(1.0, now);
         assert_eq!(budget.pause(), Duration::from_millis(10));
-        assert!(!budget.try_charge(1.0, now));
         now += Duration::from_secs(1);
-        assert!(budget.try_charge(1.0, now) && budget.pause() == Duration::ZERO && !budget.is_full(now));
+        budget.charge(1.0, now);
+        assert!(budget.pause() == Duration::ZERO && !budget.is_full(now));
         assert!(budget.is_full(now + Duration::from_secs(5)));
     }
 

@@ -131,8 +131,6 @@ pub(crate) struct Room {
     pub(super) departed: Vec<proto::ParticipantInfo>,
     /// Requests of each identity; kept when somebody leaves, until it is full again.
     pub(super) requests: HashMap<String, Budget>,
-    /// Deliveries of messages of each identity.
-    pub(super) deliveries: HashMap<String, Budget>,
 }
 
 impl Room {
@@ -160,7 +158,6 @@ impl Room {
             departures: Departures::default(),
             departed: Vec::new(),
             requests: HashMap::new(),
-            deliveries: HashMap::new(),
         }
     }
 

@@ -111,7 +111,7 @@ pub(crate) fn track(
     Some((track, media))
 }
 
-/// A viewer's sections, for its shard and for the authority.
+/// A viewer's sections, for its shard and for its room.
 pub(crate) fn sections(negotiated: &[NegotiatedSection]) -> (Vec<NewSection>, Vec<Section>) {
     let pairs = negotiated.iter().filter_map(|section| {
         let send = section.send.as_ref()?;

@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-/// When something is asked or happens. The authority reads no clock: whoever calls it does.
+/// When something is asked or happens. A room reads no clock: its driver passes the time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
     /// For intervals.

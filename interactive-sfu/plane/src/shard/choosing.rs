@@ -45,7 +45,7 @@ impl Shard {
                 layer.keyframes.request();
             }
             if let Some(paused) = subscription.pause_changed(&fanout.infos) {
-                // The authority outlives the shards.
+                // The receiver of reports outlives the shards.
                 let _ = self.reports.send(Report::Paused { peer: id, section: at, paused });
             }
         }

@@ -294,7 +294,7 @@ impl Shard {
         peer.leaving = true;
         let id = peer.id;
         self.dtls.tell(HandshakeTask::Close { peer: id });
-        // The authority outlives the shards.
+        // The receiver of reports outlives the shards.
         let _ = self.reports.send(Report::Gone { peer: id, why });
     }
 }

@@ -48,7 +48,7 @@ impl Shard {
             self.counters.nacked += nacked;
             self.counters.keyframes_sent += keyframes;
             if let Some(step) = publisher.loudness.poll(now) {
-                // The authority outlives the shards.
+                // The receiver of reports outlives the shards.
                 let _ = self.reports.send(Report::Loudness { peer: peer.id, step });
             }
             let mut news = Vec::new();
@@ -150,7 +150,7 @@ impl Shard {
         publisher.report(now, &mut out).into_iter().for_each(|fraction| peer.quality.lost(fraction));
         for track in &mut publisher.tracks {
             if let Some(refusal) = track.take_refusal() {
-                // The authority outlives the shards.
+                // The receiver of reports outlives the shards.
                 let _ = self.reports.send(Report::Refused { peer: peer.id, track: track.id(), why: refusal.reason() });
             }
         }

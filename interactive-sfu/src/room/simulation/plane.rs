@@ -36,15 +36,13 @@ pub(super) struct Plane {
     pub(super) faults: Vec<String>,
     /// Orders and tasks since this was last taken.
     pub(super) taken: usize,
-    /// Messages for peers, each counted for each of its receivers.
-    pub(super) delivered: usize,
 }
 
 impl Plane {
     /// The plane, and the way to it.
     pub(super) fn new() -> (Self, Handle) {
         let (handle, orders) = Handle::detached();
-        (Self { orders, peers: BTreeMap::new(), faults: Vec::new(), taken: 0, delivered: 0 }, handle)
+        (Self { orders, peers: BTreeMap::new(), faults: Vec::new(), taken: 0 }, handle)
     }
 
     /// Carries out what was ordered.
@@ -82,7 +80,6 @@ impl Plane {
             }
             Order::Expect { peer, .. } => self.with(peer, "expected", |peer, _| peer.expected = true),
             Order::Send { to, .. } => {
-                self.delivered += to.len();
                 for id in to.iter() {
                     self.with(*id, "sent a message", |peer, faults| {
                         if !peer.connected {

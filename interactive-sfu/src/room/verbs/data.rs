@@ -12,7 +12,6 @@ use livekit_protocol::data_packet::{Kind, Value};
 use plane::{Channel, Order, PeerId};
 use prost::Message as _;
 
-use crate::room::budget::Budget;
 use crate::room::machine::Room;
 use crate::room::participant::{ParticipantKey, Who};
 
@@ -20,12 +19,6 @@ use crate::room::participant::{ParticipantKey, Who};
 const WAITING_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of the application in one message, as LiveKit bounds it; around it stand names and a topic.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 64_000;
-/// Deliveries that the messages of one identity may come to: a message to a room of a hundred is a hundred deliveries.
-/// Each costs the server about as much as sealing and sending two or three packets.
-const DELIVERIES_PER_SECOND: f64 = 50_000.0;
-const DELIVERIES_BURST: f64 = 100_000.0;
-/// So many bytes of a message count as one delivery more.
-const BYTES_OF_ONE: f64 = 1024.0;
 
 impl Room {
     /// A message of a participant.
@@ -51,15 +44,8 @@ impl Room {
             livekit.last_sequence = packet.sequence;
         }
         let destinations = sign(&mut packet, who, channel);
-        let identity = who.identity.clone();
         let message = Bytes::from(packet.encode_to_vec());
         let receivers = self.receivers(Some(key), &destinations);
-        let cost = receivers.len() as f64 * (1.0 + message.len() as f64 / BYTES_OF_ONE);
-        let now = self.now.instant;
-        let full = || Budget::new(DELIVERIES_PER_SECOND, DELIVERIES_BURST, now);
-        if !self.deliveries.entry(identity).or_insert_with(full).try_charge(cost, now) {
-            return crate::metrics::dropped("data_too_much", receivers.len() as u64);
-        }
         self.deliver(Some(key), &receivers, channel, &message);
     }
 

@@ -22,7 +22,6 @@ impl Room {
         let resume_max = Duration::from_millis(self.ground.config.resume_ms_max.into());
         self.departures.tidy(now, resume_max);
         self.requests.retain(|_, budget| !budget.is_full(now));
-        self.deliveries.retain(|_, budget| !budget.is_full(now));
         let lost = self.roster.all_livekit().filter(|(_, livekit)| {
             livekit.lost_at.is_some_and(|lost_at| now.saturating_duration_since(lost_at) >= resume_max)
         });

@@ -2,8 +2,7 @@
 //!
 //! A track is announced with its client's id (`cid`), and comes with an offer whose `a=msid` names that id. It goes
 //! when its section sends no more: there is no message for that. Whoever cannot decode it may be sent the same picture
-//! in another codec, if the client has said that it can publish that too: then it is asked to. Pure. Driven by the
-//! authority.
+//! in another codec, if the client has said that it can publish that too: then it is asked to. Pure.
 
 use livekit_protocol as proto;
 use livekit_protocol::{TrackType, VideoQuality};

@@ -1,7 +1,7 @@
 //! What a participant is sent, and what the client is told of it.
 //!
 //! On a connection of its own the server offers ([`Offering`]); on the one that the client publishes on too, the client
-//! does, and tracks are put on sections of its offers ([`Answering`]). Pure. Driven by the authority.
+//! does, and tracks are put on sections of its offers ([`Answering`]). Pure.
 
 mod answering;
 mod offering;
