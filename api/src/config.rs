@@ -2,7 +2,6 @@
 
 mod metrics;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use metrics::MetricsAccess;
 
 use crate::Error;
+use crate::ice_servers::{IceServer, is_header_safe};
 use crate::proxies::Proxies;
 use crate::rooms::RoomSettings;
 
@@ -119,26 +119,6 @@ pub enum Lobby {
     None,
 }
 
-/// One entry of [`Config::ice_servers`]. `Debug` leaves the credential out.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IceServer {
-    /// `stun:…`, `turn:…` or `turns:…`.
-    pub url: String,
-    /// For TURN.
-    #[serde(default)]
-    pub username: Option<String>,
-    /// For TURN.
-    #[serde(default)]
-    pub credential: Option<String>,
-}
-
-impl fmt::Debug for IceServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IceServer").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -215,14 +195,7 @@ impl Config {
             }
         }
         for server in &self.ice_servers {
-            let known = ["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| server.url.starts_with(scheme));
-            let texts = [Some(&server.url), server.username.as_ref(), server.credential.as_ref()];
-            if !known || !texts.into_iter().flatten().all(|text| is_header_safe(text)) {
-                return refuse(
-                    "ice_servers: a url must begin with stun:, turn: or turns:, and hold no quotes, brackets or blanks"
-                        .into(),
-                );
-            }
+            server.validate().map_err(Error::Config)?;
         }
         if self.tls.as_ref().is_some_and(|tls| tls.address == self.http) {
             return refuse("tls.address must differ from http".into());
@@ -233,11 +206,6 @@ impl Config {
     pub(crate) fn body_read_timeout(&self) -> Duration {
         Duration::from_millis(self.body_read_timeout_ms.into())
     }
-}
-
-/// Can stand between quotes or angle brackets in a header.
-fn is_header_safe(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\;,".contains(&byte))
 }
 
 #[cfg(test)]
@@ -263,10 +231,7 @@ mod tests {
             (|c| c.public_url = Some("live.example".into()), "public_url"),
             (|c| c.playlist_base_url = Some("cdn.example".into()), "playlist_base_url"),
             (|c| c.playlist_base_url = Some("https://cdn.example/".into()), "playlist_base_url"),
-            (
-                |c| c.ice_servers = vec![IceServer { url: "http://x".into(), username: None, credential: None }],
-                "ice_servers",
-            ),
+            (|c| c.ice_servers = vec![IceServer { url: "http://x".into(), ..IceServer::default() }], "ice_servers"),
             (
                 |c| {
                     let (certificate, key) = ("a".into(), "b".into());
@@ -283,11 +248,5 @@ mod tests {
             let sentence = config.validate().unwrap_err().to_string();
             assert!(sentence.contains(key), "{sentence}");
         }
-    }
-
-    #[test]
-    fn a_turn_credential_is_not_in_debug_output() {
-        let server = IceServer { url: "turn:t".into(), username: Some("u".into()), credential: Some("hush".into()) };
-        assert!(!format!("{server:?}").contains("hush"));
     }
 }

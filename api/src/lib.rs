@@ -14,6 +14,7 @@ mod config;
 mod cors;
 mod error;
 mod extract;
+mod ice_servers;
 mod idle;
 mod ingresses;
 mod joins;
@@ -34,8 +35,9 @@ mod websocket;
 
 pub use app::AppParts;
 pub use broadcasts::{Broadcasts, Playback};
-pub use config::{Config, IceServer, Lobby, MetricsAccess, Tls};
+pub use config::{Config, Lobby, MetricsAccess, Tls};
 pub use error::Error;
+pub use ice_servers::IceServer;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
 pub use livekit::webhooks;

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Config, is_header_safe};
+use super::Config;
+use crate::ice_servers::is_header_safe;
 
 /// The shortest token that takes long to guess, bytes.
 const TOKEN_BYTES_MIN: usize = 16;

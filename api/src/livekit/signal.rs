@@ -3,7 +3,7 @@
 //!
 //! What is said on the socket is the SFU's; here frames are carried.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use access::Grants;
 use axum::Router;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::app::App;
-use crate::config::IceServer;
+use crate::ice_servers::IceServer;
 use crate::joins::Joiner;
 use crate::problem::Problem;
 use crate::rooms::Room;
@@ -114,11 +114,12 @@ async fn open(
     joiner.check_identity(&room.name, &grants.identity, false)?;
     let upgrade = upgrade?;
     let Join { client, resume, requests } = query.join(&path)?;
+    let ice_servers = app.config.ice_servers.iter().map(|server| ice_server(server, &grants.identity)).collect();
     let request = ConnectRequest {
         room: room.name.clone(),
         grants,
         about: room.as_livekit(),
-        ice_servers: app.config.ice_servers.iter().map(ice_server).collect(),
+        ice_servers,
         local: joiner.is_local(&headers),
         resume,
         client,
@@ -128,12 +129,10 @@ async fn open(
     Ok(upgrade.on_upgrade(FRAME_BYTES_MAX, |socket| carry(socket, connection)))
 }
 
-fn ice_server(server: &IceServer) -> proto::IceServer {
-    proto::IceServer {
-        urls: vec![server.url.clone()],
-        username: server.username.clone().unwrap_or_default(),
-        credential: server.credential.clone().unwrap_or_default(),
-    }
+fn ice_server(server: &IceServer, identity: &str) -> proto::IceServer {
+    let credential = server.credential(identity, SystemTime::now());
+    let (username, credential) = credential.map(|made| (made.username, made.credential)).unwrap_or_default();
+    proto::IceServer { urls: vec![server.url.clone()], username, credential }
 }
 
 /// Carries frames both ways until either side is done.

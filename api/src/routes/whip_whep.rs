@@ -3,6 +3,8 @@
 //! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send
 //! it with all of them, so an overheard session URL alone ends nobody's session.
 
+use std::time::SystemTime;
+
 use access::RoomName;
 use axum::Router;
 use axum::body::Body;
@@ -16,8 +18,8 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::auth;
-use crate::config::IceServer;
 use crate::extract::{self, RoomInPath, SessionInPath};
+use crate::ice_servers::{Credential, IceServer};
 use crate::joins::Joiner;
 use crate::problem::Problem;
 use crate::routes::rooms::room_of_token;
@@ -105,12 +107,13 @@ async fn join(
     let offer = offer?;
     let participant = query.participant.filter(|_| side == Side::Whep);
     let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
+    let ice_servers = app.config.ice_servers.iter().map(|server| ice_server_link(server, &identity)).collect();
     let request = JoinRequest { room: room.to_string(), identity, name, participant, local, hidden, offer };
     let joined = match side {
         Side::Whip => app.media.ask(Publish(request)).await?,
         Side::Whep => app.media.ask(Subscribe(request)).await?,
     };
-    Ok(created(side, &room, joined, &app.config.ice_servers))
+    Ok(created(side, &room, joined, ice_servers))
 }
 
 async fn must_exist(rooms: &rooms::Rooms, room: &RoomName) -> Result<(), Error> {
@@ -125,15 +128,15 @@ async fn must_lead_in(app: &App, ingress: &str, room: &RoomName) -> Result<(), E
     room_of_token(app, room).await.map(drop)
 }
 
-fn created(side: Side, room: &str, joined: Joined, ice_servers: &[IceServer]) -> Response {
+fn created(side: Side, room: &str, joined: Joined, ice_servers: Vec<String>) -> Response {
     let location = format!("/{}/{room}/{}", side.path(), joined.session.as_str());
     let mut response = (StatusCode::CREATED, joined.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(SDP));
     headers.insert(ACCEPT_PATCH, HeaderValue::from_static(SDP_FRAGMENT));
     insert(headers, ETAG, &quoted(&joined.etag));
-    for server in ice_servers {
-        append_link(headers, &ice_server_link(server));
+    for link in ice_servers {
+        append_link(headers, &link);
     }
     if side == Side::Whep {
         append_link(headers, &format!("<{location}/layer>; rel=\"{LAYER_REL}\""));
@@ -143,9 +146,9 @@ fn created(side: Side, room: &str, joined: Joined, ice_servers: &[IceServer]) ->
 }
 
 /// RFC 9725 §4.6. What stands in the configuration was checked to be free of quotes.
-fn ice_server_link(server: &IceServer) -> String {
+fn ice_server_link(server: &IceServer, identity: &str) -> String {
     let mut link = format!("<{}>; rel=\"ice-server\"", server.url);
-    if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
+    if let Some(Credential { username, credential }) = server.credential(identity, SystemTime::now()) {
         link += &format!("; username=\"{username}\"; credential=\"{credential}\"; credential-type=\"password\"");
     }
     link

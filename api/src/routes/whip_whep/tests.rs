@@ -15,11 +15,12 @@ fn asked(rig: &Rig) -> Vec<String> {
 #[tokio::test]
 async fn a_whip_post_is_answered_with_a_session() {
     let ice_servers = vec![
-        IceServer { url: "stun:s.example".into(), username: None, credential: None },
+        IceServer { url: "stun:s.example".into(), ..IceServer::default() },
         IceServer {
             url: "turn:t.example?transport=udp".into(),
             username: Some("u".into()),
             credential: Some("c".into()),
+            ..IceServer::default()
         },
     ];
     let rig = Rig::with(Config { ice_servers, ..Config::default() }, false).await;
