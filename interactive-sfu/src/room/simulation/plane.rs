@@ -18,7 +18,7 @@ pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) sections: Vec<Section>,
     pub(super) tracks: BTreeSet<u32>,
-    /// The DTLS thread knows whom to expect.
+    /// The plane knows whom to expect.
     pub(super) expected: bool,
     pub(super) connected: bool,
     /// It was told to go.
@@ -27,7 +27,7 @@ pub(super) struct Peer {
     pub(super) dead: bool,
 }
 
-/// Every media thread and the DTLS thread.
+/// Every thread of the plane.
 pub(super) struct Plane {
     orders: Receiver<Order>,
     /// By serial.

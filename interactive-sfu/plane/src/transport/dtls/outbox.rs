@@ -1,7 +1,8 @@
 //! Messages of data channels that wait to be delivered, in turns: one delivery of each sender, again and again.
 //!
 //! A sender whose messages go to many receivers delays its own later messages alone. Messages of one sender stay in
-//! order. No I/O and no clock. Driven by the thread of established associations.
+//! order. The server's own come first: among them are messages that waited for a receiver's channel, and a sender's later
+//! ones must not overtake them. No I/O and no clock. Driven by the thread of established associations.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -37,7 +38,7 @@ impl Outbox {
         let from = message.from;
         let waiting = self.senders.entry(from).or_default();
         if waiting.is_empty() {
-            self.turns.push_back(from);
+            queue_turn(&mut self.turns, from);
         }
         waiting.push_back((message, 0));
     }
@@ -60,9 +61,17 @@ impl Outbox {
         if waiting.is_empty() {
             self.senders.remove(&from);
         } else {
-            self.turns.push_back(from);
+            queue_turn(&mut self.turns, from);
         }
         delivery
+    }
+}
+
+/// Gives `from` the turn after those that wait; the server has the next one.
+fn queue_turn(turns: &mut VecDeque<Option<PeerId>>, from: Option<PeerId>) {
+    match from {
+        None => turns.push_front(from),
+        Some(_) => turns.push_back(from),
     }
 }
 
@@ -83,6 +92,17 @@ mod tests {
             bytes: Bytes::from_static(text.as_bytes()),
             _place: Waiting::default().enter(0, 0).unwrap(),
         }
+    }
+
+    #[test]
+    fn message_that_waited_for_the_channel_is_not_overtaken_by_a_later_one_of_its_sender() {
+        let mut outbox = Outbox::default();
+        outbox.push(message(2, [100; 5], "of another"));
+        outbox.push(Message { from: None, ..message(1, [100; 2], "waited") });
+        outbox.push(message(1, [100], "later"));
+        let texts: Vec<_> = std::iter::from_fn(|| outbox.next()).map(|delivery| delivery.bytes).collect();
+        assert_eq!(texts[..2], ["waited", "waited"]);
+        assert!(texts[2..].contains(&Bytes::from("later")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpStream as Client;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 
