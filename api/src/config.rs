@@ -69,8 +69,9 @@ pub struct Config {
     /// Time a connection may lie idle before it is closed; and time a client may take nothing of an object that is read from
     /// the store. Milliseconds; default 60000.
     pub keep_alive_idle_ms: u32,
-    /// Time a client may take to receive 64 KiB of an answer, or its rest, before the connection is closed. Longer bears
-    /// slower networks; shorter frees sooner what is kept for clients that do not read. Milliseconds; default 30000.
+    /// Time a client may take to receive 64 KiB of an answer, or its rest, before the connection is closed. Longer
+    /// bears slower networks; shorter frees sooner what is kept for clients that do not read. Milliseconds; default
+    /// 30000.
     pub write_stall_timeout_ms: u32,
     /// Time for a request's body. Milliseconds; default 10000.
     pub body_read_timeout_ms: u32,

@@ -14,9 +14,9 @@ use interactive_sfu::{SessionId, SfuError};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::addresses::Counted;
 use crate::problem::Problem;
 use crate::proxies::client_of;
-use crate::server::Counted;
 use crate::{Config, Error, metrics};
 
 /// A longer body is refused with 413. SDP of a dozen simulcast sections is a fifth of it.

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accept_encoding;
+mod addresses;
 mod admission;
 mod app;
 mod auth;

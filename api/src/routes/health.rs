@@ -1,7 +1,7 @@
 //! `/healthz` (the process answers), `/readyz` (it should get traffic), `/metrics` (Prometheus text).
 //!
-//! `/metrics` names no room and no user, but it tells how busy the server is: `[api.metrics]` gives it an address of its
-//! own, or a token.
+//! `/metrics` names no room and no user, but it tells how busy the server is: `[api.metrics]` gives it an address of
+//! its own, or a token.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

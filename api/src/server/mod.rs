@@ -6,7 +6,6 @@
 //! few tasks at most, and closed over TLS, where an answer would cost a handshake.
 
 mod activity;
-mod addresses;
 mod body;
 mod connection;
 mod tls;
@@ -24,11 +23,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-pub(crate) use addresses::Counted;
-
-use addresses::Addresses;
 use tls::Certificate;
 
+use crate::addresses::Addresses;
 use crate::extract::{Caller, Place};
 use crate::problem::Problem;
 use crate::{Config, Error, Lifecycle, metrics};

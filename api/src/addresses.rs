@@ -12,7 +12,7 @@ use crate::proxies::Proxies;
 
 /// The connections that are open, by network.
 #[derive(Clone)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     open: Open,
     each_max: u32,
     /// Proxies hold connections for many clients.
@@ -33,12 +33,12 @@ pub(crate) struct Counted(Option<(Open, Network)>);
 
 impl Addresses {
     /// At most `each_max` connections from a network; from `exempt`, any number.
-    pub(super) fn new(each_max: u32, exempt: &[Proxies]) -> Self {
+    pub(crate) fn new(each_max: u32, exempt: &[Proxies]) -> Self {
         Self { open: Open::default(), each_max, exempt: exempt.into() }
     }
 
     /// Counts one more connection from `address`. `None`: it would be one too many.
-    pub(super) fn count(&self, address: IpAddr) -> Option<Counted> {
+    pub(crate) fn count(&self, address: IpAddr) -> Option<Counted> {
         let address = address.to_canonical();
         if self.exempt.iter().any(|proxies| proxies.contain(address)) {
             return Some(Counted(None));
