@@ -66,8 +66,7 @@ pub struct Config {
     /// Time for a request's head, and for a TLS handshake. Over HTTP/1.1 it also bounds how long a connection may lie
     /// idle between two requests. Milliseconds; default 10000.
     pub header_read_timeout_ms: u32,
-    /// Time a connection may lie idle before it is closed; and time a client may take nothing of an object that is read from
-    /// the store. Milliseconds; default 60000.
+    /// Time a connection may lie idle before it is closed. Milliseconds; default 60000.
     pub keep_alive_idle_ms: u32,
     /// Time a client may take to receive 64 KiB of an answer, or its rest, before the connection is closed. Longer
     /// bears slower networks; shorter frees sooner what is kept for clients that do not read. Milliseconds; default
