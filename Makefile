@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 5
 # A line of a comment beyond column 120, but for tables and drawings: rustfmt wraps none.
 LONG_COMMENT := '^(?=\s*//)(?!\s*//[/!]? (\||.*──)).{121,}'
 
-.PHONY: help run build test unit e2e check bench bench-peers fuzz soak switches meetings screenshot dependencies test-dependencies web clean
+.PHONY: help run build test unit e2e check bench bench-peers floods fuzz soak switches meetings screenshot dependencies test-dependencies web clean
 
 help:
 	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
@@ -17,7 +17,8 @@ help:
 	@echo "make check       formatting, lints, documentation, spelling, types"
 	@echo "make bench       the figures of docs/figures.md, measured on this machine; three quarters of an hour"
 	@echo "make bench-peers the same loads on Spillway and on LiveKit's server, interleaved: ratios; needs go"
-	@echo "make soak        five million steps of the simulated room; lip sync, memory and latency over ten minutes"
+	@echo "make floods      what one attacker costs 200 innocent subscribers, by each flood; BEFORE=folder compares; an hour"
+	@echo "make soak        five million steps of the simulated room; floods; lip sync, memory and latency over ten minutes"
 	@echo "make switches    a thousand random switches between layers, each picture checked, in VP8, VP9 and AV1; twenty minutes"
 	@echo "make meetings    browsers in meetings of a hundred, every way to join, ten rounds of comers, goers and switches; ten minutes"
 	@echo "make screenshot  docs/watch.png anew"
@@ -84,9 +85,16 @@ bench-peers: test-dependencies
 	cargo build --release --locked -p spillway -p spillway-tests --bins
 	tests/bench-peers.sh
 
+floods: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --release --locked -p spillway -p spillway-tests --bins
+	tests/floods.sh
+
 soak: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	ROOM_STEPS=$${ROOM_STEPS:-5000000} cargo test --locked --workspace --lib whatever_people_do -- --nocapture
+	cargo build --locked -p spillway
+	FLOOD_SECONDS=$${FLOOD_SECONDS:-30} cargo test --locked --workspace --test floods -- --nocapture
 	cargo build --release --locked -p spillway -p spillway-tests --bins
 	GLASS_SECONDS=600 LADDERS=small tests/bench.sh glass
 

@@ -1,4 +1,4 @@
-# Sourced by bench.sh and bench-peers.sh: starts and stops servers to measure, one at a time.
+# Sourced by bench.sh, bench-peers.sh and floods.sh: starts and stops servers to measure, one at a time.
 
 bin="$PWD/target/release"
 work="$(mktemp -d)"
@@ -17,11 +17,11 @@ await() {
     exit 1
 }
 
-# start PORT ARGUMENTS…: a demo server.
+# start PORT ARGUMENTS…: a demo server, $server if that is set, on loopback or on $address.
 start() {
     port="$1"
     shift
-    "$@" "$bin/spillway" demo --http "127.0.0.1:$port" --data "$work/data$port" --speakers "${SPEAKERS:-0}" --ladder "${LADDER:-default}" >"$work/log" 2>&1 &
+    "$@" "${server:-$bin/spillway}" demo --http "${address:-127.0.0.1}:$port" --data "$work/data$port" --speakers "${SPEAKERS:-0}" --ladder "${LADDER:-default}" >"$work/log" 2>&1 &
     pid=$!
     await "http://127.0.0.1:$port/readyz"
 }

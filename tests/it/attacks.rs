@@ -8,7 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use rig::attack::{Attack, connect_from, exchange, offer_to_watch, tcp_candidate};
+use rig::floods::Target;
+use rig::floods::sessions::offer_to_watch;
+use rig::floods::tcp::{self, connect_from, exchange, tcp_candidate};
 use rig::flow::flow;
 use rig::ice::{binding_request, is_binding_success};
 use rig::peer::{Credentials, DATAGRAM_BYTES_MAX, Peer, Request, SrtpOffer, signal};
@@ -103,9 +105,16 @@ fn strangers_on_tcp_cost_neither_udp_nor_other_clients_on_tcp_anything() {
     let media: SocketAddr = tcp_candidate(&speaker.answer.text).expect("a candidate of TCP");
 
     // Of no bytes, of bytes that are nothing, and of what looks like STUN and is not.
+    let target = |last| Target {
+        http: server.http.clone(),
+        from: local(last),
+        room: server.room.clone(),
+        publisher: "eve".into(),
+        keys: server.keys.clone(),
+    };
     let attacks =
-        [&[0, 0][..], &[0, 1, 0xff], &[0, 4, 0, 1, 0, 0]].map(|frame| Attack::tcp_frames(media, local(2), frame, 2));
-    let silence = Attack::tcp_silence(media, local(3), 300);
+        [&[0, 0][..], &[0, 1, 0xff], &[0, 4, 0, 1, 0, 0]].map(|frame| tcp::frames(&target(2), media, frame, 2));
+    let silence = tcp::silence(&target(3), media, 300);
     all_arrive(&mut speaker, &mut stream, &mut viewers, 300);
     // A client whose way in is TCP, while all that goes on.
     let signalled = signal(&server.http, &credentials(), &request_to_watch(&server, "tcp", "eve", Video::Vp8)).unwrap();
@@ -119,9 +128,9 @@ fn strangers_on_tcp_cost_neither_udp_nor_other_clients_on_tcp_anything() {
     assert!(is_binding_success(&exchange(&mut connection, &check).unwrap()), "its connection stays");
 
     for attack in &attacks {
-        assert!(attack.counts.tries.load(Relaxed) > 2, "{:?}", attack.counts);
+        assert!(attack.counts().tries.load(Relaxed) > 2, "{:?}", attack.counts());
     }
-    assert!(silence.counts.tries.load(Relaxed) > 100, "{:?}", silence.counts);
+    assert!(silence.counts().tries.load(Relaxed) > 100, "{:?}", silence.counts());
     wait_for_drops(&server, "tcp_stranger", 0.0, 3.0);
     wait_for_drops(&server, "tcp_evicted", 0.0, 10.0);
     drop((attacks, silence));

@@ -22,7 +22,7 @@ fn offer(direction: Direction) -> String {
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let (ufrag, pwd) = ("abcd".into(), "abcdefghijklmnopqrstuvwx".into());
     let fingerprint = credentials.fingerprint().to_owned();
-    Offer { direction, video: Some(Video::Vp8), audio: false, ufrag, pwd, fingerprint, ssrc: 7 }.print()
+    Offer { direction, video: Some(Video::Vp8), audio: false, data: false, ufrag, pwd, fingerprint, ssrc: 7 }.print()
 }
 
 fn is_problem(reply: &Reply, status: u16) {

@@ -8,6 +8,8 @@ use rig::peer::SrtpOffer;
 use rig::vp8::{self, PAYLOAD_BYTES_MIN};
 use rig::{Error, Result, opus};
 
+use crate::measure::Processes;
+
 /// Measures what a server of WHIP and WHEP, or of LiveKit's protocol, forwards on this machine, and at what cost.
 ///
 /// Exit status: 0 measured, 1 failed, 3 measured but disturbed by other processes.
@@ -98,6 +100,13 @@ pub(crate) struct Options {
     /// Full media for so long before the first measurement, seconds.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=60))]
     pub warm_up: u64,
+    /// Subscribers bring up the association of their data channels, as browsers do, and read datagrams whole; LiveKit's
+    /// protocol only.
+    #[arg(long)]
+    pub data: bool,
+    /// Another process that belongs to the measurement: its CPU is not others'.
+    #[arg(long)]
+    pub beside: Option<u32>,
     /// Joins a second at most; 0: as fast as they go.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=5_000))]
     pub join_rate: u32,
@@ -173,7 +182,7 @@ impl Options {
         let rooms = self.rooms.len() as u32;
         let contradictions = [
             (
-                "--all, --watch and --sound need --protocol livekit",
+                "--all, --watch, --sound and --data need --protocol livekit",
                 self.protocol == Protocol::Whip && self.needs_livekit(),
             ),
             ("--all needs as many publishers in each room", self.all && !self.publishers.is_multiple_of(rooms)),
@@ -187,7 +196,7 @@ impl Options {
     }
 
     fn needs_livekit(&self) -> bool {
-        self.all || self.watch.is_some() || self.sound
+        self.all || self.watch.is_some() || self.sound || self.data
     }
 
     /// Tracks that each subscriber gets.
@@ -220,6 +229,11 @@ impl Options {
             Protocol::Livekit => 2 * (subscribers + publishers),
         };
         joined + if self.floor.is_some() { subscribers } else { 0 } + u64::from(self.join_threads)
+    }
+
+    /// Whose CPU is measured.
+    pub(crate) fn processes(&self) -> Processes {
+        Processes { server: self.pid, beside: self.beside }
     }
 
     /// What the ClientHello lists.

@@ -103,13 +103,13 @@ impl<'a> Door<'a> {
         let mut base = None;
         if let Some(early) = apart {
             self.join_range(0, early, &mut audience, &failures)?;
-            let from = Moment::now(self.options.pid);
+            let from = Moment::now(self.options.processes());
             audience.run(BASE);
-            base = Some(from.until_now(self.options.pid));
+            base = Some(from.until_now());
         }
-        let (there, from) = (audience.len(), Moment::now(self.options.pid));
+        let (there, from) = (audience.len(), Moment::now(self.options.processes()));
         let took_us = self.join_range(apart.unwrap_or(0), self.options.subscribers, &mut audience, &failures)?;
-        let usage = from.until_now(self.options.pid);
+        let usage = from.until_now();
         let Failures { count: failed, first } = std::mem::take(&mut *lock(&failures));
         let (joined, first_failure) = (audience.len(), first.map(|error| error.to_string()));
         eprintln!("joined: {joined}, failed: {failed}");
@@ -218,7 +218,11 @@ impl<'a> Door<'a> {
             Protocol::Livekit => {
                 let token = self.keys().mint(self.room(m), &identity, false);
                 let (whom, alone) = self.watched(m);
-                livekit::watch(self.http, self.credentials, &token, &whom, alone)
+                let mut peer = livekit::watch(self.http, self.credentials, &token, &whom, alone)?;
+                if options.data {
+                    peer.begin_data(false);
+                }
+                Ok(peer)
             }
         }
     }

@@ -6,7 +6,8 @@
 //! takes the kernel's receive timestamps.
 //!
 //! Limits: no NACKs, so on loopback a loss is the server's or the receive buffer's, and shows as one. Data channels are
-//! opened only by a server that opens them by itself. Everything is bounded in count and time.
+//! opened only by a server that opens them by itself, unless they are asked for. Everything is bounded in count and
+//! time.
 //!
 //! | file | does |
 //! |---|---|
@@ -14,7 +15,7 @@
 //! | `run.rs` | the run: join, warm up, measure, repeat, leave |
 //! | `join.rs` | who joins, and how: publishers and subscribers, or a meeting |
 //! | `publisher.rs` | sends on schedule, answers keyframe requests |
-//! | `subscriber.rs`, `receive.rs` | receive, count, report once a second |
+//! | `subscriber.rs`, `receive.rs`, `source.rs` | receive, count, report once a second |
 //! | `floor.rs`, `send.rs` | the floor: sealing and sending alone |
 //! | `first_frame.rs` | when a newcomer has something to show |
 //! | `measure.rs` | what was used between two moments |
@@ -34,6 +35,7 @@ mod receive;
 mod report;
 mod run;
 mod send;
+mod source;
 mod subscriber;
 mod table;
 

@@ -4,9 +4,19 @@ use std::time::{Duration, Instant};
 
 use rig::process::{ProcessTimes, cpu_time, kernel_time, resident_bytes, stolen_time};
 
+/// Whose CPU is measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Processes {
+    /// The server's pid, where it is known.
+    pub server: Option<u32>,
+    /// Another process of the measurement.
+    pub beside: Option<u32>,
+}
+
 /// One moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
+    processes: Processes,
     at: Instant,
     server: Option<Duration>,
     server_kernel: Option<Duration>,
@@ -16,9 +26,11 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Now. `server` is its pid.
-    pub(crate) fn now(server: Option<u32>) -> Self {
+    /// Now.
+    pub(crate) fn now(processes: Processes) -> Self {
+        let server = processes.server;
         Self {
+            processes,
             at: Instant::now(),
             server: server.and_then(cpu_time),
             server_kernel: server.and_then(kernel_time),
@@ -29,12 +41,14 @@ impl Moment {
     }
 
     /// What was used from `self` until now.
-    pub(crate) fn until_now(&self, server: Option<u32>) -> Usage {
-        let now = Self::now(server);
+    pub(crate) fn until_now(&self) -> Usage {
+        let now = Self::now(self.processes);
         let used = |new: Option<Duration>, old: Option<Duration>| Some(new?.saturating_sub(old?).as_secs_f64());
         let since = |new: Duration, old: Duration| new.saturating_sub(old).as_secs_f64();
         // Without the server's pid its own work would count as others'.
-        let foreign = |pid| now.all.used_since(&self.all, &[pid, std::process::id()]).as_secs_f64();
+        let Processes { server, beside } = self.processes;
+        let ours: Vec<u32> = server.into_iter().chain(beside).chain([std::process::id()]).collect();
+        let foreign = |_| now.all.used_since(&self.all, &ours).as_secs_f64();
         Usage {
             seconds: (now.at - self.at).as_secs_f64(),
             server_s: used(now.server, self.server),
@@ -88,8 +102,9 @@ mod tests {
 
     #[test]
     fn without_a_pid_nothing_is_said_about_the_server_or_others() {
-        let usage = Moment::now(None).until_now(None);
+        let usage = Moment::now(Processes::default()).until_now();
         assert!(usage.server_s.is_none() && usage.foreign_s.is_none());
-        assert!(Moment::now(Some(std::process::id())).until_now(Some(std::process::id())).server_s.is_some());
+        let ours = Processes { server: Some(std::process::id()), beside: None };
+        assert!(Moment::now(ours).until_now().server_s.is_some());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// Datagrams a call at most.
@@ -33,11 +33,21 @@ impl Epoll {
     }
 
     /// Watches a socket; `token` names it.
-    pub(crate) fn add(&self, socket: &UdpSocket, token: usize) -> io::Result<()> {
+    pub(crate) fn add(&self, socket: &impl AsFd, token: usize) -> io::Result<()> {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token as u64 };
         // SAFETY: both descriptors are open; `event` outlives the call.
-        let done = unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, socket.as_raw_fd(), &mut event) };
+        let done = unsafe {
+            libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, socket.as_fd().as_raw_fd(), &mut event)
+        };
         if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Watches a socket no longer.
+    pub(crate) fn remove(&self, socket: &impl AsFd) {
+        // SAFETY: both descriptors are open; the event may be null since Linux 2.6.9.
+        unsafe {
+            libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_DEL, socket.as_fd().as_raw_fd(), std::ptr::null_mut());
+        }
     }
 
     /// Waits for at most `wait`; the tokens of readable sockets.

@@ -95,6 +95,15 @@ impl Row {
         100.0 * self.numbered.saturating_sub(self.received) as f64 / self.numbered.max(1) as f64
     }
 
+    fn to_json(&self) -> Value {
+        json!({
+            "lost_percent": self.lost_percent(), "delivered_percent": self.delivered_percent(), "latency_p50_us": self.latency_p50_us,
+            "latency_p99_us": self.latency_p99_us, "bad": self.bad, "foreign_percent": self.usage.foreign_percent(),
+            "generator_percent": self.usage.percent(self.usage.generator_s),
+            "server_percent": self.usage.server_s.map(|cpu_s| self.usage.percent(cpu_s)),
+        })
+    }
+
     /// Arrived, percent of what publishers sent times subscribers.
     pub(crate) fn delivered_percent(&self) -> f64 {
         100.0 * self.received as f64 / self.wanted
@@ -111,6 +120,8 @@ pub(crate) struct Report {
     /// One for each row, or none.
     pub floor: Vec<Cost>,
     pub silent: u64,
+    /// Subscribers whose session the server has ended.
+    pub ended: u64,
     pub profile: String,
     pub keyframe_requests: u64,
     pub resident_kib: Option<f64>,
@@ -202,6 +213,8 @@ impl Report {
             "us_per_packet": spread(Row::us_per_packet), "lost_percent": spread(Row::lost_percent),
             "delivered_percent": spread(Row::delivered_percent),
             "latency_p50_us": spread(|row| row.latency_p50_us), "latency_p99_us": spread(|row| row.latency_p99_us),
+            "ended": self.ended,
+            "rows": self.rows.iter().map(|row| row.to_json()).collect::<Vec<_>>(),
             "floor_packets_per_second_per_core": self.floor().to_json(), "share_of_floor": self.share_of_floor().to_json(),
         });
         format!("{value:#}\n")

@@ -21,6 +21,8 @@ use crate::subscriber::Audience;
 
 /// A run that takes longer than it ever could is stopped with this status.
 const EXIT_HUNG: i32 = 4;
+/// Begins the line on standard error at the beginning of each measurement; its number, from 0, follows.
+const MEASURING: &str = "measuring: ";
 /// Files that are open beside sockets of media and signalling.
 const FILES_BESIDE: u64 = 64;
 /// After the floor the media settles for so long.
@@ -77,12 +79,12 @@ impl Rig<'_> {
         let (rows, floor) = self.measure_repeatedly(&mut audience, shared)?;
         shared.full.store(false, Relaxed);
         let keyframe_requests = shared.keyframe_requests.load(Relaxed);
-        let (silent, profile) = (audience.seen().silent, audience.profile());
+        let (silent, ended, profile) = (audience.seen().silent, audience.ended(), audience.profile());
         let resident_kib = resident_kib(self.0.options.pid);
         let first = self.0.options.live.then(|| First::new(&audience.first_packet_ms, &audience.first_frame_ms));
         self.0.leave(audience.into_peers());
         let options = self.0.options.clone();
-        Ok(Report { options, joins, first, rows, floor, silent, profile, keyframe_requests, resident_kib })
+        Ok(Report { options, joins, first, rows, floor, silent, ended, profile, keyframe_requests, resident_kib })
     }
 
     /// The measurements, and after each the floor where it is asked for.
@@ -90,7 +92,9 @@ impl Rig<'_> {
         let options = self.0.options;
         let mut floor = options.floor.map(|cpu| Floor::new(options, cpu)).transpose()?;
         let (mut rows, mut costs) = (vec![], vec![]);
-        for _ in 0..options.repeats {
+        for i in 0..options.repeats {
+            // Whoever runs this beside something else acts on it.
+            eprintln!("{MEASURING}{i}");
             rows.push(self.measure(audience, shared));
             let Some(floor) = &mut floor else { continue };
             shared.full.store(false, Relaxed);
@@ -105,9 +109,9 @@ impl Rig<'_> {
         audience.latency_us.clear();
         take(&shared.lateness_us);
         let (seen, sent) = (audience.seen(), shared.packets.load(Relaxed));
-        let from = Moment::now(self.0.options.pid);
+        let from = Moment::now(self.0.options.processes());
         audience.run(Duration::from_secs(self.0.options.seconds));
-        let usage = from.until_now(self.0.options.pid);
+        let usage = from.until_now();
         let (now, sent_now) = (audience.seen(), shared.packets.load(Relaxed));
         let lateness = take(&shared.lateness_us);
         Row {

@@ -11,8 +11,8 @@ use rig::peer::{DATAGRAM_BYTES_MAX, Peer};
 use rig::{Error, Result, rtcp, vp8};
 
 use crate::cli::Options;
-use crate::first_frame::FirstFrame;
 use crate::receive::{Batch, Epoll, enable_timestamps, set_receive_buffer};
+use crate::source::Source;
 
 /// Bytes of a datagram that a plain subscriber reads: a connectivity check fits.
 const HEAD_BYTES: usize = 256;
@@ -23,31 +23,8 @@ const TURN: Duration = Duration::from_millis(5);
 /// Consent is renewed with every so-many-th report.
 const CONSENT_EVERY: u64 = 5;
 
-/// What one subscriber saw of its picture's sequence numbers (RFC 3550 §A.3).
-#[derive(Clone, Copy, Debug, Default)]
-struct Sequence {
-    received: u64,
-    first: u64,
-    highest: u64,
-}
-
-impl Sequence {
-    fn count(&mut self, sequence: u16) {
-        if self.received == 0 {
-            (self.first, self.highest) = (u64::from(sequence), u64::from(sequence));
-        }
-        self.received += 1;
-        let ahead = sequence.wrapping_sub(self.highest as u16) as i16;
-        self.highest += ahead.max(0) as u64;
-    }
-}
-
-/// One track that a subscriber gets.
-struct Source {
-    ssrc: u32,
-    sequence: Sequence,
-    first: FirstFrame,
-}
+/// Marks the token of a signal connection; a media socket's is the subscriber's place alone.
+const SIGNAL: usize = 1 << 32;
 
 /// A subscriber that has its keys.
 pub(crate) struct Joined {
@@ -67,20 +44,6 @@ struct Subscriber {
     sources: Vec<Source>,
     /// Has had a whole keyframe of every track.
     started: bool,
-}
-
-impl Subscriber {
-    /// The track of this SSRC; a new one, if there is to be one more.
-    fn source(sources: &mut Vec<Source>, tracks: usize, ssrc: u32) -> Option<&mut Source> {
-        if let Some(known) = sources.iter().position(|source| source.ssrc == ssrc) {
-            return sources.get_mut(known);
-        }
-        if sources.len() == tracks {
-            return None;
-        }
-        sources.push(Source { ssrc, sequence: Sequence::default(), first: FirstFrame::default() });
-        sources.last_mut()
-    }
 }
 
 /// What all subscribers together have seen so far.
@@ -114,6 +77,8 @@ pub(crate) struct Audience {
     /// Reports that are due, and when that was found.
     owed: (f64, Instant),
     remb_bits_per_second: u64,
+    /// Datagrams are read whole.
+    whole: bool,
     /// From asking until each track's first packet, milliseconds.
     pub first_packet_ms: Vec<f64>,
     /// From asking until each track's first whole keyframe, milliseconds.
@@ -135,6 +100,7 @@ impl Audience {
             reports: 0,
             owed: (0.0, Instant::now()),
             remb_bits_per_second: options.remb_kbps * 1000,
+            whole: options.data,
             first_packet_ms: vec![],
             first_frame_ms: vec![],
             latency_us: vec![],
@@ -142,13 +108,16 @@ impl Audience {
     }
 
     /// One more.
-    pub(crate) fn add(&mut self, joined: Joined) -> Result<()> {
+    pub(crate) fn add(&mut self, mut joined: Joined) -> Result<()> {
         set_receive_buffer(&joined.peer.socket, RECEIVE_BUFFER);
         if joined.sampled {
             enable_timestamps(&joined.peer.socket);
         }
         let i = self.subscribers.len();
         self.epoll.add(&joined.peer.socket, i).map_err(Error::io("watching a subscriber's socket"))?;
+        if let Some(signal) = joined.peer.session.signal() {
+            self.epoll.add(signal, SIGNAL | i).map_err(Error::io("watching a signal connection"))?;
+        }
         self.subscribers.push(Subscriber { joined, sources: vec![], started: false });
         Ok(())
     }
@@ -174,8 +143,12 @@ impl Audience {
     /// Receives what there is, or waits a moment for it; reports where that is due.
     pub(crate) fn turn(&mut self) {
         let ready: Vec<usize> = self.epoll.wait(TURN).collect();
-        for i in ready {
-            self.receive(i);
+        for token in ready {
+            if token & SIGNAL == 0 {
+                self.receive(token);
+            } else {
+                self.listen(token & !SIGNAL);
+            }
         }
         let (owed, at) = &mut self.owed;
         *owed += at.elapsed().as_secs_f64() * self.subscribers.len() as f64;
@@ -186,12 +159,22 @@ impl Audience {
         }
     }
 
+    /// Something came on a signal connection.
+    fn listen(&mut self, i: usize) {
+        let subscriber = self.subscribers.get_mut(i);
+        let Some(signal) = subscriber.and_then(|subscriber| subscriber.joined.peer.session.signal()) else { return };
+        signal.drain();
+        if signal.is_ended() {
+            self.epoll.remove(signal);
+        }
+    }
+
     fn receive(&mut self, i: usize) {
         let Some(subscriber) = self.subscribers.get_mut(i) else { return };
         let Subscriber { joined: Joined { peer, sampled, since, tracks, sound }, sources, started } = subscriber;
         let payload_type = if *sound { peer.answer.audio_pt } else { peer.answer.video_pt };
         let aside = &mut self.aside;
-        let head = if *sampled || !*started { DATAGRAM_BYTES_MAX } else { HEAD_BYTES };
+        let head = if *sampled || !*started || self.whole { DATAGRAM_BYTES_MAX } else { HEAD_BYTES };
         self.batch.receive(&peer.socket, head, |datagram| {
             let bytes = datagram.bytes;
             if bytes.first().is_some_and(|first| first >> 6 != 2) {
@@ -202,7 +185,7 @@ impl Audience {
                 return;
             }
             let ssrc = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
-            let ours = (bytes[1] & 0x7f == payload_type).then(|| Subscriber::source(sources, *tracks, ssrc));
+            let ours = (bytes[1] & 0x7f == payload_type).then(|| Source::of(sources, *tracks, ssrc));
             let Some(source) = ours.flatten() else {
                 self.other += 1;
                 return;
@@ -265,28 +248,19 @@ impl Audience {
             seen.silent += (joined.tracks - sources.len()) as u64;
             for Source { sequence, .. } in sources {
                 seen.received += sequence.received;
-                seen.numbered += sequence.highest - sequence.first + 1;
+                seen.numbered += sequence.numbered();
             }
         }
         seen
     }
 
+    /// How many the server has ended.
+    pub(crate) fn ended(&self) -> u64 {
+        self.subscribers.iter().filter(|subscriber| subscriber.joined.peer.is_ended()).count() as u64
+    }
+
     /// The sessions, to end them.
     pub(crate) fn into_peers(self) -> impl Iterator<Item = Peer> {
         self.subscribers.into_iter().map(|subscriber| subscriber.joined.peer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lost_packets_are_seen_by_number_across_a_wrap_and_reordering_is_no_loss() {
-        let mut sequence = Sequence::default();
-        for number in [65533, 65535, 65534, 0, 4] {
-            sequence.count(number);
-        }
-        assert_eq!((sequence.received, sequence.highest - sequence.first + 1), (5, 8));
     }
 }

@@ -123,12 +123,13 @@ impl Report {
         let sum = |figure: fn(&Row) -> u64| self.rows.iter().map(figure).sum::<u64>();
         writeln!(
             f,
-            "sampled: {} packets decrypted, {} bad; other packets {}; keyframe requests {}; silent tracks {}; server's memory now {} KiB",
+            "sampled: {} packets decrypted, {} bad; other packets {}; keyframe requests {}; silent tracks {}; ended by the server {}; server's memory now {} KiB",
             sum(|row| row.decrypted),
             sum(|row| row.bad),
             sum(|row| row.other),
             self.keyframe_requests,
             self.silent,
+            self.ended,
             maybe(self.resident_kib, 0),
         )
     }

@@ -31,6 +31,7 @@ pub enum Role {
 pub(crate) struct Dtls {
     endpoint: Endpoint,
     role: Role,
+    closed: bool,
 }
 
 /// The keys of both directions.
@@ -57,7 +58,7 @@ impl Dtls {
         if role == Role::Client {
             endpoint.connect(Instant::now(), REMOTE, credentials.client.clone(), None).map_err(failed)?;
         }
-        Ok(Self { endpoint, role })
+        Ok(Self { endpoint, role, closed: false })
     }
 
     /// Takes a datagram. Whether the handshake is complete by it; what it held goes to `data`.
@@ -68,10 +69,23 @@ impl Dtls {
             match event {
                 EndpointEvent::HandshakeComplete => complete = true,
                 EndpointEvent::ApplicationData(message) => data.push(message),
-                _ => return Err(Error::Dtls("the server closed it".into())),
+                _ => {
+                    self.closed = true;
+                    return Err(Error::Dtls("the server closed it".into()));
+                }
             }
         }
         Ok(complete)
+    }
+
+    /// Our role in the handshake.
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The other end has closed the association.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Encrypts application data.

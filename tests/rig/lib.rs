@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`server`] | the server's process: free ports, data folder, readiness, its end |
 //! | [`http`], [`prometheus`], [`token`] | its HTTP surface |
-//! | [`sdp`], [`candidate`], [`session`], [`ice`], [`dtls`], [`credentials`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
+//! | [`sdp`], [`candidate`], [`session`], [`ice`], [`dtls`], [`credentials`], [`channels`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
 //! | [`signal`], [`livekit`] | the same by LiveKit's protocol |
 //! | [`vp8`], [`opus`], [`mark`], [`rtcp`], [`flow`] | packets for it to send, and to get |
 //! | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
@@ -17,25 +17,26 @@
 //! | [`rtp`], [`livekit_speaker`], [`meeting`] | native participants with these frames, any number on one thread |
 //! | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
 //! | [`disk`] | a disk that can be filled |
-//! | [`attack`], [`pictures`] | what hostile clients send |
+//! | [`floods`], [`pictures`] | what hostile clients send |
 //! | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod attack;
 pub mod bot;
 pub mod browser;
 pub mod candidate;
-mod channels;
+pub mod channels;
 pub mod clip;
 pub mod credentials;
 pub mod disk;
 pub mod dtls;
 mod error;
 pub mod ffprobe;
+pub mod floods;
 pub mod flow;
 pub mod fmp4;
 pub mod gst;
+mod heard;
 pub mod hls;
 pub mod http;
 pub mod ice;

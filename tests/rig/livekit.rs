@@ -18,7 +18,7 @@ use crate::session::Session;
 pub use crate::signal::Signal;
 
 /// Where a [`Signal`] keeps candidates of the connection that we publish on, and of the one that we watch on.
-pub(crate) const PUBLISHER: usize = 0;
+const PUBLISHER: usize = 0;
 const SUBSCRIBER: usize = 1;
 
 /// A kind of track.
@@ -30,11 +30,34 @@ pub enum Kind {
     Sound,
 }
 
+/// What a peer connection that we offer is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sending {
+    /// A picture in this codec.
+    pub video: Option<Video>,
+    /// Sound.
+    pub audio: bool,
+    /// Data channels.
+    pub data: bool,
+    /// The SSRC of the picture; sound has the next one.
+    pub ssrc: u32,
+}
+
 /// Publishes a track. The token must not allow watching: there would be a second peer connection.
 pub fn publish(http: &Http, credentials: &Credentials, token: &str, kind: Kind, ssrc: u32) -> Result<Peer> {
     let (mut signal, _) = Signal::join(http, token, false)?;
     let (mut peer, _) = signal.publish(credentials, kind, ssrc)?;
     peer.session = Session::of(signal);
+    Ok(peer)
+}
+
+/// Joins to send data: a peer connection with channels of its own, which open a round trip later. The token must not
+/// allow watching.
+pub fn send_data(http: &Http, credentials: &Credentials, token: &str) -> Result<Peer> {
+    let (mut signal, _) = Signal::join(http, token, false)?;
+    let mut peer = signal.offer(credentials, Sending { video: None, audio: false, data: true, ssrc: 1 })?;
+    peer.session = Session::of(signal);
+    peer.begin_data(true);
     Ok(peer)
 }
 
@@ -84,7 +107,7 @@ impl Attendee {
 
 impl Signal {
     /// A socket for a peer connection, at the address that the server knows us by, and that address.
-    pub(crate) fn bind(&self) -> Result<(UdpSocket, SocketAddr)> {
+    fn bind(&self) -> Result<(UdpSocket, SocketAddr)> {
         let socket = UdpSocket::bind((self.local_ip()?, 0)).map_err(Error::io("binding a peer's socket"))?;
         let local = socket.local_addr().map_err(Error::io("reading a peer's address"))?;
         Ok((socket, local))
@@ -92,35 +115,32 @@ impl Signal {
 
     /// Publishes; the track's id.
     fn publish(&mut self, credentials: &Credentials, kind: Kind, ssrc: u32) -> Result<(Peer, String)> {
-        let video = (kind == Kind::Picture).then_some(Video::Vp8);
-        self.say(Request::AddTrack(add_track(kind)))?;
-        let sid =
-            self.wait("a track being published", |heard| heard.published.as_ref().map(|track| track.sid.clone()))?;
+        let sid = self.announce(add_track(kind))?;
+        let (video, audio) = ((kind == Kind::Picture).then_some(Video::Vp8), kind == Kind::Sound);
+        Ok((self.offer(credentials, Sending { video, audio, data: false, ssrc })?, sid))
+    }
+
+    /// Announces a track; its id.
+    pub(crate) fn announce(&mut self, track: proto::AddTrackRequest) -> Result<String> {
+        self.say(Request::AddTrack(track))?;
+        Ok(self.wait("a track being published", |heard| heard.published.take())?.sid)
+    }
+
+    /// The peer connection that we offer, to send on. It has no session of its own.
+    pub(crate) fn offer(&mut self, credentials: &Credentials, sending: Sending) -> Result<Peer> {
         let (secret, (socket, local)) = (Secret::random(), self.bind()?);
-        let offer = Offer {
-            direction: Direction::Publish,
-            video,
-            audio: video.is_none(),
-            ufrag: secret.ufrag.clone(),
-            pwd: secret.pwd.clone(),
-            fingerprint: credentials.fingerprint().to_owned(),
-            ssrc,
-        };
-        let sdp = offer.print();
-        self.say(Request::Offer(proto::SessionDescription {
-            r#type: "offer".into(),
-            sdp,
-            id: 1,
-            ..Default::default()
-        }))?;
-        let target = proto::SignalTarget::Publisher.into();
-        let candidate_init = candidate::print_init(local);
+        let Sending { video, audio, data, ssrc } = sending;
+        let (ufrag, pwd) = (secret.ufrag.clone(), secret.pwd.clone());
+        let fingerprint = credentials.fingerprint().to_owned();
+        let sdp = Offer { direction: Direction::Publish, video, audio, data, ufrag, pwd, fingerprint, ssrc }.print();
+        let offer = proto::SessionDescription { r#type: "offer".into(), sdp, id: 1, ..Default::default() };
+        self.say(Request::Offer(offer))?;
+        let (candidate_init, target) = (candidate::print_init(local), proto::SignalTarget::Publisher.into());
         self.say(Request::Trickle(proto::TrickleRequest { candidate_init, target, ..Default::default() }))?;
         let answer = self.wait("an answer with a candidate", |heard| {
             Answer::parse_trickled(&heard.answer.as_ref()?.sdp, &heard.candidates[PUBLISHER]).ok()
         })?;
-        let signalled = Signalled::answered(answer, Session::none(), secret).with_socket(socket);
-        Ok((Peer::connect(credentials, signalled)?, sid))
+        Peer::connect(credentials, Signalled::answered(answer, Session::none(), secret).with_socket(socket))
     }
 
     /// The peer connection that the server offers.
@@ -155,7 +175,7 @@ impl Signal {
 }
 
 /// The offer's msid has the same `cid`s.
-fn add_track(kind: Kind) -> proto::AddTrackRequest {
+pub(crate) fn add_track(kind: Kind) -> proto::AddTrackRequest {
     match kind {
         Kind::Picture => proto::AddTrackRequest {
             cid: "video".to_owned(),

@@ -107,6 +107,7 @@ pub fn signal(http: &Http, credentials: &Credentials, request: &Request) -> Resu
         direction: request.direction,
         video: request.video,
         audio: request.audio,
+        data: false,
         ufrag: secret.ufrag.clone(),
         pwd: secret.pwd.clone(),
         fingerprint: request.fingerprint.clone().unwrap_or_else(|| credentials.fingerprint().to_owned()),
@@ -139,7 +140,7 @@ pub struct Peer {
     server: SocketAddr,
     agent: Agent,
     /// DTLS goes on where the server may repeat its last flight or open data channels.
-    inner: Option<Box<(Dtls, Channels)>>,
+    pub(crate) inner: Option<Box<(Dtls, Channels)>>,
 }
 
 impl Peer {
@@ -200,7 +201,12 @@ impl Peer {
         }
     }
 
-    fn transmit(&mut self, now: Instant) {
+    /// The server has ended the session: by DTLS, or on the signal connection.
+    pub fn is_ended(&self) -> bool {
+        self.session.is_ended() || self.inner.as_deref().is_some_and(|(dtls, _)| dtls.is_closed())
+    }
+
+    pub(crate) fn transmit(&mut self, now: Instant) {
         let Some((dtls, channels)) = self.inner.as_deref_mut() else { return };
         while let Some(packets) = channels.poll_transmit(now) {
             packets.iter().for_each(|packet| drop(dtls.write(packet)));

@@ -47,6 +47,8 @@ pub struct Offer {
     pub video: Option<Video>,
     /// Whether there is an Opus section.
     pub audio: bool,
+    /// Whether there is a section of data channels (RFC 8841).
+    pub data: bool,
     /// Our ICE user name fragment.
     pub ufrag: String,
     /// Our ICE password.
@@ -60,7 +62,8 @@ pub struct Offer {
 impl Offer {
     /// The offer as SDP text.
     pub fn print(&self) -> String {
-        let mids: Vec<&str> = self.video.map(|_| "0").into_iter().chain(self.audio.then_some("1")).collect();
+        let sections = [self.video.map(|_| "0"), self.audio.then_some("1"), self.data.then_some("2")];
+        let mids: Vec<&str> = sections.into_iter().flatten().collect();
         let mut sdp =
             format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
         sdp.push_str("a=msid-semantic: WMS *\r\n");
@@ -84,16 +87,27 @@ impl Offer {
             self.section(&mut sdp, "audio", &AUDIO_PT.to_string(), "1", self.ssrc + 1);
             let _ = write!(sdp, "a=rtpmap:{AUDIO_PT} opus/48000/2\r\na=fmtp:{AUDIO_PT} minptime=10;useinbandfec=1\r\n");
         }
+        if self.data {
+            let _ = write!(sdp, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n");
+            self.transport(&mut sdp, "2");
+            let _ = write!(sdp, "a=sctp-port:5000\r\na=max-message-size:262144\r\n");
+        }
         sdp
     }
 
-    fn section(&self, sdp: &mut String, kind: &str, formats: &str, mid: &str, ssrc: u32) {
+    fn transport(&self, sdp: &mut String, mid: &str) {
+        let Self { ufrag, pwd, fingerprint, .. } = self;
         let _ = write!(
             sdp,
-            "m={kind} 9 UDP/TLS/RTP/SAVPF {formats}\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\n\
-             a=fingerprint:sha-256 {}\r\na=setup:actpass\r\na=mid:{mid}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n",
-            self.ufrag, self.pwd, self.fingerprint
+            "a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\na=fingerprint:sha-256 {fingerprint}\r\na=setup:actpass\r\na=mid:{mid}\r\n"
         );
+    }
+
+    fn section(&self, sdp: &mut String, kind: &str, formats: &str, mid: &str, ssrc: u32) {
+        let _ =
+            write!(sdp, "m={kind} 9 UDP/TLS/RTP/SAVPF {formats}\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n");
+        self.transport(sdp, mid);
+        let _ = write!(sdp, "a=rtcp-mux\r\na=rtcp-rsize\r\n");
         for (id, uri) in [
             (1, "urn:ietf:params:rtp-hdrext:sdes:mid"),
             (2, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"),

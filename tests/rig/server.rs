@@ -43,12 +43,15 @@ pub struct Demo {
     pub data: Option<PathBuf>,
     /// Environment variables; they go before the rig's own.
     pub environment: Vec<(String, String)>,
+    /// Its HTTP surface is at all of the machine's addresses, not on loopback alone.
+    pub everywhere: bool,
 }
 
 impl Default for Demo {
     /// No speakers, and the ladder that costs least: the tests bring their own, and share two cores with browsers.
     fn default() -> Self {
-        Self { speakers: 0, ladder: Some(LADDER_SMALL.into()), arguments: vec![], data: None, environment: vec![] }
+        let (arguments, environment) = (vec![], vec![]);
+        Self { speakers: 0, ladder: Some(LADDER_SMALL.into()), arguments, data: None, environment, everywhere: false }
     }
 }
 
@@ -111,6 +114,11 @@ impl Server {
             }
             Ok(())
         })
+    }
+
+    /// The port of its HTTP surface.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its process.
@@ -277,7 +285,8 @@ fn spawn(demo: &Demo, port: u16, folder: &Path) -> Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join("log")).map_err(Error::io("opening a log"))?;
     let errors = log.try_clone().map_err(Error::io("opening a log"))?;
     let mut command = Command::new(&program);
-    command.arg("demo").args(["--http", &format!("127.0.0.1:{port}")]).arg("--data").arg(data_of(demo, folder));
+    let address = if demo.everywhere { "0.0.0.0" } else { "127.0.0.1" };
+    command.arg("demo").args(["--http", &format!("{address}:{port}")]).arg("--data").arg(data_of(demo, folder));
     command.args(["--speakers", &demo.speakers.to_string()]);
     if let Some(ladder) = &demo.ladder {
         command.args(["--ladder", ladder]);

@@ -29,6 +29,16 @@ impl Session {
         Self { location: String::new(), token: None, signal: None }
     }
 
+    /// The signal connection, where there is one.
+    pub fn signal(&mut self) -> Option<&mut Signal> {
+        self.signal.as_mut()
+    }
+
+    /// The server has ended the signal connection, as far as has been read.
+    pub fn is_ended(&self) -> bool {
+        self.signal.as_ref().is_some_and(Signal::is_ended)
+    }
+
     /// To be called every second or so.
     pub fn beat(&mut self) {
         if let Some(signal) = &mut self.signal {

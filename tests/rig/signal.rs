@@ -3,7 +3,9 @@
 //! It keeps what the server has said so far and answers its offers by itself, so that callers only wait for the state
 //! they need.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use livekit_protocol as proto;
@@ -12,8 +14,8 @@ use livekit_protocol::signal_response::Message;
 use prost::Message as _;
 use tungstenite::{Bytes, WebSocket};
 
-use crate::candidate;
 use crate::error::{Error, Result};
+use crate::heard::Heard;
 use crate::http::Http;
 use crate::ice::Secret;
 use crate::sdp::mirrored;
@@ -22,6 +24,8 @@ use crate::sdp::mirrored;
 const STATE_MAX: Duration = Duration::from_secs(10);
 /// How often the server wants to hear of us.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// While requests are poured, what comes is read after so many of them.
+const READ_EVERY: usize = 16;
 /// The first byte of a [`proto::SignalResponse`] that holds an offer: field 3, length-delimited.
 const OFFER_TAG: u8 = 3 << 3 | 2;
 
@@ -32,31 +36,7 @@ pub struct Signal {
     /// What the server has said.
     pub(crate) heard: Heard,
     answering: Option<Answering>,
-}
-
-/// A track that somebody publishes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Published {
-    pub identity: String,
-    pub sid: String,
-}
-
-/// What the server has said, as far as it matters here.
-#[derive(Default)]
-pub(crate) struct Heard {
-    /// The first message.
-    join: Option<proto::JoinResponse>,
-    /// Tracks of the others.
-    pub tracks: Vec<Published>,
-    /// The track that we publish.
-    pub published: Option<proto::TrackInfo>,
-    /// The answer to our offer.
-    pub answer: Option<proto::SessionDescription>,
-    /// Its latest offer, and how many there were.
-    pub offer: Option<proto::SessionDescription>,
-    pub offers: u32,
-    /// Trickled candidates: of the connection that we publish on, and of the one that we watch on.
-    pub candidates: [Vec<SocketAddr>; 2],
+    ended: bool,
 }
 
 /// Our end of the peer connection that the server offers.
@@ -64,6 +44,12 @@ struct Answering {
     secret: Secret,
     fingerprint: String,
     local: SocketAddr,
+}
+
+impl AsFd for Signal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.get_ref().as_fd()
+    }
 }
 
 impl std::fmt::Debug for Signal {
@@ -79,18 +65,29 @@ fn broken(error: impl std::fmt::Display) -> Error {
 impl Signal {
     /// Joins. `auto_subscribe`: every track is to be sent, without being asked for.
     pub fn join(http: &Http, token: &str, auto_subscribe: bool) -> Result<(Self, proto::JoinResponse)> {
+        let subscribe = u8::from(auto_subscribe);
+        let mut signal = Self::open(http, token, &format!("&auto_subscribe={subscribe}"))?;
+        let join = signal.wait("being let in", |heard| heard.join.take())?;
+        Ok((signal, join))
+    }
+
+    /// Another connection for the participant whose id is `sid`: the server ends the one before.
+    pub fn resume(http: &Http, token: &str, sid: &str) -> Result<Self> {
+        let mut signal = Self::open(http, token, &format!("&auto_subscribe=1&reconnect=1&sid={sid}"))?;
+        signal.wait("being let in again", |heard| heard.resumed.then_some(()))?;
+        Ok(signal)
+    }
+
+    fn open(http: &Http, token: &str, parameters: &str) -> Result<Self> {
         let url = http.origin().replacen("http", "ws", 1);
         let host = url.trim_start_matches("ws://").to_owned();
-        let subscribe = u8::from(auto_subscribe);
-        let url = format!("{url}/rtc?access_token={token}&auto_subscribe={subscribe}&protocol=16&sdk=rig&version=1");
+        let url = format!("{url}/rtc?access_token={token}&protocol=16&sdk=rig&version=1{parameters}");
         let stream = TcpStream::connect(&host).map_err(Error::io("connecting to the server"))?;
         stream.set_nodelay(true).map_err(Error::io("setting up a connection"))?;
         stream.set_read_timeout(Some(STATE_MAX)).map_err(Error::io("setting up a connection"))?;
         let refused = |error: String| Error::Child(format!("the signal connection is refused: {error}"));
         let (socket, _) = tungstenite::client(url, stream).map_err(|error| refused(error.to_string()))?;
-        let mut signal = Self { socket, pinged: Instant::now(), heard: Heard::default(), answering: None };
-        let join = signal.wait("being let in", |heard| heard.join.take())?;
-        Ok((signal, join))
+        Ok(Self { socket, pinged: Instant::now(), heard: Heard::default(), answering: None, ended: false })
     }
 
     /// Our address on this connection: where the server's media most likely reaches us, too.
@@ -156,25 +153,82 @@ impl Signal {
     /// To be called now and then, so that the server knows that we are there. Offers that came meanwhile are answered;
     /// all else that it has said is dropped.
     pub fn beat(&mut self) {
-        if self.pinged.elapsed() < PING_INTERVAL {
-            return;
+        if self.pinged.elapsed() >= PING_INTERVAL {
+            self.pinged = Instant::now();
+            let _ = self.say(Request::PingReq(proto::Ping::default()));
+            self.drain();
         }
-        self.pinged = Instant::now();
-        let _ = self.say(Request::PingReq(proto::Ping::default()));
+    }
+
+    /// Reads what has come, as [`Signal::beat`] does, without a ping. To be called when there is something.
+    pub fn drain(&mut self) {
         let mut offers = vec![];
-        if self.socket.get_ref().set_nonblocking(true).is_ok() {
-            while let Ok(message) = self.socket.read() {
-                if let tungstenite::Message::Binary(bytes) = message
-                    && bytes.first() == Some(&OFFER_TAG)
-                {
-                    offers.push(bytes);
-                }
+        let end = self.read_ready(|bytes| {
+            if bytes.first() == Some(&OFFER_TAG) {
+                offers.push(bytes);
             }
-            let _ = self.socket.get_ref().set_nonblocking(false);
-        }
+        });
+        self.ended |= end.is_err();
         for offer in offers {
             let _ = self.hear(offer);
         }
+    }
+
+    /// The server has ended the connection, as far as has been read.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Hands each message that has come to `each`; `Err` at the end of the connection.
+    fn read_ready(&mut self, mut each: impl FnMut(Bytes)) -> Result<()> {
+        self.socket.get_ref().set_nonblocking(true).map_err(Error::io("setting up a connection"))?;
+        let end = loop {
+            match self.socket.read() {
+                Ok(tungstenite::Message::Binary(bytes)) => each(bytes),
+                Ok(tungstenite::Message::Close(_)) => break Err(broken("the server ends it")),
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break Ok(()),
+                Err(error) => break Err(broken(error)),
+            }
+        };
+        self.socket.get_ref().set_nonblocking(false).map_err(Error::io("setting up a connection"))?;
+        end
+    }
+
+    /// Sends encoded requests in turn, `count` of them, reads what comes, and waits for no answer. Returns how many the
+    /// server took before it took nothing for `blocked_max`; `Err` at the end of the connection.
+    pub(crate) fn pour(
+        &mut self,
+        requests: &[Bytes],
+        count: usize,
+        blocked_max: Duration,
+        mut each: impl FnMut(usize),
+    ) -> Result<usize> {
+        let (mut taken, mut took_at) = (0, Instant::now());
+        let mut requests = requests.iter().cycle().take(count).peekable();
+        while let Some(request) = requests.peek() {
+            if taken % READ_EVERY == 0 {
+                self.read_ready(drop)?;
+            }
+            self.socket.get_ref().set_nonblocking(true).map_err(Error::io("setting up a connection"))?;
+            match self.socket.flush() {
+                Ok(()) => {
+                    each(request.len());
+                    let _ = self.socket.write(tungstenite::Message::Binary((*request).clone()));
+                    (taken, took_at) = (taken + 1, Instant::now());
+                    requests.next();
+                }
+                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    if took_at.elapsed() > blocked_max {
+                        break;
+                    }
+                    self.read_ready(drop)?;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        Ok(taken)
     }
 
     /// To be called every second or so: pings as [`Signal::beat`] does, and hears all that came meanwhile. The bytes of
@@ -184,18 +238,8 @@ impl Signal {
             self.pinged = Instant::now();
             self.say(Request::PingReq(proto::Ping::default()))?;
         }
-        self.socket.get_ref().set_nonblocking(true).map_err(Error::io("setting up a connection"))?;
         let mut messages = vec![];
-        let end = loop {
-            match self.socket.read() {
-                Ok(tungstenite::Message::Binary(bytes)) => messages.push(bytes),
-                Ok(tungstenite::Message::Close(_)) => break Err(broken("the server ends it")),
-                Ok(_) => {}
-                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => break Ok(()),
-                Err(error) => break Err(broken(error)),
-            }
-        };
-        self.socket.get_ref().set_nonblocking(false).map_err(Error::io("setting up a connection"))?;
+        let end = self.read_ready(|bytes| messages.push(bytes));
         let heard = messages.iter().map(|bytes| bytes.len() as u64).sum();
         messages.into_iter().try_for_each(|bytes| self.hear(bytes))?;
         end.map(|()| heard)
@@ -209,7 +253,7 @@ impl Signal {
             match self.socket.read() {
                 Ok(message) if !message.is_close() => {}
                 // Nothing within the socket's own time limit.
-                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(_) | Err(_) => return Ok(start.elapsed()),
             }
         }
@@ -223,36 +267,6 @@ impl Signal {
     }
 }
 
-impl Heard {
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Join(join) => {
-                self.take_participants(&join.other_participants);
-                self.join = Some(join);
-            }
-            Message::Update(update) => self.take_participants(&update.participants),
-            Message::TrackPublished(published) => self.published = published.track,
-            Message::Answer(answer) => self.answer = Some(answer),
-            Message::Trickle(trickle) => {
-                let target = usize::from(trickle.target() == proto::SignalTarget::Subscriber);
-                self.candidates[target].extend(candidate::parse_init(&trickle.candidate_init));
-            }
-            _ => {}
-        }
-    }
-
-    fn take_participants(&mut self, participants: &[proto::ParticipantInfo]) {
-        for participant in participants {
-            for track in &participant.tracks {
-                let track = Published { identity: participant.identity.clone(), sid: track.sid.clone() };
-                if !self.tracks.contains(&track) {
-                    self.tracks.push(track);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,28 +276,5 @@ mod tests {
         let first = |message| proto::SignalResponse { message: Some(message) }.encode_to_vec()[0];
         assert_eq!(first(Message::Offer(proto::SessionDescription::default())), OFFER_TAG);
         assert_ne!(first(Message::Update(proto::ParticipantUpdate::default())), OFFER_TAG);
-    }
-
-    #[test]
-    fn trickled_candidates_are_kept_by_connection_and_tracks_once() {
-        let trickle = |target: proto::SignalTarget, port: u16| {
-            let candidate_init = candidate::print_init(SocketAddr::from(([127, 0, 0, 1], port)));
-            Message::Trickle(proto::TrickleRequest { candidate_init, target: target.into(), ..Default::default() })
-        };
-        let track = proto::TrackInfo { sid: "TR_a".into(), ..proto::TrackInfo::default() };
-        let ann = proto::ParticipantInfo { identity: "ann".into(), tracks: vec![track], ..Default::default() };
-        let update = proto::ParticipantUpdate { participants: vec![ann.clone()] };
-        let join = proto::JoinResponse { other_participants: vec![ann], ..Default::default() };
-        let mut heard = Heard::default();
-        for message in [
-            trickle(proto::SignalTarget::Publisher, 1),
-            trickle(proto::SignalTarget::Subscriber, 2),
-            Message::Join(join),
-            Message::Update(update),
-        ] {
-            heard.take(message);
-        }
-        assert_eq!(heard.candidates.each_ref().map(|list| list[0].port()), [1, 2]);
-        assert!(heard.join.is_some() && heard.tracks == [Published { identity: "ann".into(), sid: "TR_a".into() }]);
     }
 }

@@ -36,6 +36,14 @@ impl KeyPair {
         self.sign(identity, 3600, grants)
     }
 
+    /// A token that lets `identity` publish in `room`, watch it, and change what is told of themselves.
+    pub fn mint_self_describing(&self, room: &str, identity: &str) -> String {
+        let grants = json!({
+            "roomJoin": true, "room": room, "canPublish": true, "canSubscribe": true, "canUpdateOwnMetadata": true,
+        });
+        self.sign(identity, 3600, grants)
+    }
+
     /// A token that lets its bearer moderate `room`.
     pub fn mint_moderator(&self, room: &str) -> String {
         self.sign("moderator", 3600, json!({ "roomAdmin": true, "room": room }))
