@@ -101,7 +101,7 @@ soak: test-dependencies
 switches: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --locked -p spillway
-	SWITCHES=1000 cargo test --locked --workspace --test livekit random_switches -- --nocapture
+	SWITCHES=1000 cargo test --locked --workspace --test livekit_layers random_switches -- --nocapture
 
 # Long rounds: the seed is printed, SEED=n repeats it.
 meetings: test-dependencies

@@ -1,9 +1,9 @@
-//! Drives Firefox for the Rust tests, by WebDriver BiDi; commands and answers are those of `driver.mjs`, of which it knows the few that
-//! a meeting takes.
+//! Drives Firefox for the Rust tests, by WebDriver BiDi; commands and answers are those of `chromium-driver.mjs`, of which it knows the
+//! few that a meeting takes.
 
-import { readFile } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
+
+import { fileOf, serve } from "./commands.mjs";
 
 const PREFERENCES = {
   "media.navigator.streams.fake": true,
@@ -13,7 +13,6 @@ const PREFERENCES = {
   "media.peerconnection.ice.obfuscate_host_addresses": false,
   "network.lna.enabled": false,
 };
-const FILES = /\/__rig\/(?:(livekit-client)\.umd\.js|([a-z0-9-]+\.html))(?:\?.*)?$/;
 
 const browser = await puppeteer.launch({
   browser: "firefox",
@@ -25,16 +24,8 @@ const browser = await puppeteer.launch({
 const pages = new Map();
 
 async function answer(request) {
-  const [, library, page] = FILES.exec(request.url()) ?? [];
-  if (library) {
-    const body = await readFile(new URL(`node_modules/${library}/dist/${library}.umd.js`, import.meta.url), "utf8");
-    return request.respond({ status: 200, contentType: "text/javascript; charset=utf-8", body });
-  }
-  if (page) {
-    const body = await readFile(new URL(page, import.meta.url), "utf8");
-    return request.respond({ status: 200, contentType: "text/html; charset=utf-8", body });
-  }
-  return request.continue();
+  const file = await fileOf(request.url());
+  return file ? request.respond({ status: 200, ...file }) : request.continue();
 }
 
 const commands = {
@@ -59,14 +50,5 @@ const commands = {
   },
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  let answer;
-  try {
-    const command = JSON.parse(line);
-    answer = { value: (await commands[command.do](command)) ?? null };
-  } catch (error) {
-    answer = { error: String(error?.message ?? error) };
-  }
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-}
+await serve(commands);
 await browser.close();

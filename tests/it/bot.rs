@@ -110,7 +110,7 @@ fn participants_see_hear_and_message_each_other_in_either_role_before_and_after_
 }
 
 #[test]
-fn who_comes_by_whip_is_watched_by_a_participant_and_a_participant_by_whep() {
+fn whip_publisher_is_watched_by_a_participant_and_a_participant_by_whep() {
     let server = start();
     let whip = format!("/whip/{}", server.room);
     let eve = Publisher::start(&server.http, &whip, &server.speaker_token("eve"), DtlsRole::Own).unwrap();

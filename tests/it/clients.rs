@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-use rig::browser::{Browser, Page};
+use rig::browser::Browser;
 use rig::livekit_clients::{join, sees, without_broadcast};
 use rig::livekit_proxy::Proxy;
 use rig::participant::{Participant, go_program};
@@ -36,14 +36,6 @@ fn start() -> Server {
     Server::start(Demo { environment: vec![without_broadcast()], ..Demo::with_one_port() }).unwrap()
 }
 
-/// A page that comes by WHIP or WHEP.
-fn peer_page(browser: &mut Browser, server: &Server, query: &str, token: &str) -> Page {
-    let url = server.http.url(&format!("/__rig/peer.html?room={}&token={token}&{query}", server.room));
-    let page = browser.open(&url).unwrap();
-    browser.wait_until(page, "a connection", 25, "window.rig.stats()", |s| s["state"] == "connected").unwrap();
-    page
-}
-
 #[test]
 fn a_browser_a_native_client_and_a_whep_viewer_get_what_a_go_client_publishes() {
     let Some(program) = go() else { return };
@@ -51,7 +43,7 @@ fn a_browser_a_native_client_and_a_whep_viewer_get_what_a_go_client_publishes() 
     let _go = Participant::go(&program, &server.http, &server.speaker_token("go"), true).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, &server.http, "ann", "").unwrap();
-    let seat = peer_page(&mut browser, &server, "kind=whep&codec=VP8", &server.viewer_token("seat"));
+    let seat = browser.open_peer(&server, "kind=whep&codec=VP8", &server.viewer_token("seat")).unwrap();
     let mut pat = Participant::python(&server.http, &server.viewer_token("pat"), false).unwrap();
 
     let picture = pat.receives("go", "video", 30).unwrap();
@@ -72,7 +64,7 @@ fn a_go_client_gets_what_comes_by_whip_from_a_browser_and_from_a_native_client()
     let Some(program) = go() else { return };
     let server = start();
     let mut browser = Browser::start().unwrap();
-    peer_page(&mut browser, &server, "kind=whip&codec=VP8", &server.speaker_token("eve"));
+    browser.open_peer(&server, "kind=whip&codec=VP8", &server.speaker_token("eve")).unwrap();
     let ann = join(&mut browser, &server, &server.http, "ann", "").unwrap();
     browser.evaluate(ann, "window.rig.camera()").unwrap();
     browser.evaluate(ann, "window.rig.microphone()").unwrap();

@@ -42,7 +42,7 @@ fn still_serves(server: &Server) {
 }
 
 #[test]
-fn bad_requests_get_the_answer_they_deserve() {
+fn bad_requests_are_refused_by_the_status_that_names_the_fault() {
     let server = Server::start(Demo::default()).unwrap();
     let (room, good) = (format!("/whip/{}", server.room), offer(Direction::Publish));
     let token = server.speaker_token("bad");
@@ -92,7 +92,7 @@ fn bad_requests_get_the_answer_they_deserve() {
 }
 
 #[test]
-fn another_certificate_than_the_offered_one_gets_no_media() {
+fn peer_with_another_certificate_than_it_offered_gets_no_media() {
     let server = Server::start(Demo::default()).unwrap();
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let foreign = Credentials::new(SrtpOffer::Gcm).unwrap();

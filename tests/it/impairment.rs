@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use rig::browser::{Browser, Page};
+use rig::browser::Browser;
 use rig::gst::{Publisher, Speaker};
 use rig::peer::{Credentials, Peer, Request, SrtpOffer, signal};
 use rig::recorder::Recorder;
@@ -30,14 +30,6 @@ fn relay(server: &Server) -> Relay {
     Relay::start(signalled.answer.udp).unwrap()
 }
 
-fn peer_page(browser: &mut Browser, server: &Server, query: &str, token: &str) -> Page {
-    let page = browser
-        .open(&server.http.url(&format!("/__rig/peer.html?room={}&token={token}&{query}", server.room)))
-        .unwrap();
-    browser.wait_until(page, "a connection", 25, "window.rig.stats()", |s| s["state"] == "connected").unwrap();
-    page
-}
-
 fn number(stats: &Value, name: &str) -> u64 {
     stats[name].as_u64().unwrap_or(0)
 }
@@ -49,10 +41,10 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
     let mut browser = Browser::start().unwrap();
     let via = |relay: &Relay| relay.address().port();
     let query = format!("kind=whip&codec=VP8&via={}", via(&speaker_leg));
-    let speaker = peer_page(&mut browser, &server, &query, &server.speaker_token("eve"));
+    let speaker = browser.open_peer(&server, &query, &server.speaker_token("eve")).unwrap();
     server.wait_for_speakers(1).unwrap();
     let query = format!("kind=whep&via={}", via(&viewer_leg));
-    let viewer = peer_page(&mut browser, &server, &query, &server.viewer_token("seat"));
+    let viewer = browser.open_peer(&server, &query, &server.viewer_token("seat")).unwrap();
     let frames = |browser: &mut Browser| number(&browser.evaluate(viewer, "window.rig.stats()").unwrap(), "frames");
     browser.wait_until(viewer, "pictures", 20, "window.rig.stats()", |s| number(s, "frames") > 20).unwrap();
 
@@ -93,7 +85,7 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
 fn any_number_of_keyframe_requests_becomes_a_few() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
-    let speaker = peer_page(&mut browser, &server, "kind=whip&codec=VP8", &server.speaker_token("eve"));
+    let speaker = browser.open_peer(&server, "kind=whip&codec=VP8", &server.speaker_token("eve")).unwrap();
     server.wait_for_speakers(1).unwrap();
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let mut viewers: Vec<Peer> = (0..8)

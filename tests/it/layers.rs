@@ -11,14 +11,6 @@ use serde_json::Value;
 /// The smaller picture that a viewer asks for is there after this.
 const DOWN_MAX: Duration = Duration::from_secs(2);
 
-fn peer_page(browser: &mut Browser, server: &Server, query: &str, token: &str) -> Page {
-    let page = browser
-        .open(&server.http.url(&format!("/__rig/peer.html?room={}&token={token}&{query}", server.room)))
-        .unwrap();
-    browser.wait_until(page, "a connection", 25, "window.rig.stats()", |s| s["state"] == "connected").unwrap();
-    page
-}
-
 fn wait_for_height(browser: &mut Browser, viewer: Page, seconds: u64, good: impl Fn(u64) -> bool) {
     let height = |s: &Value| s["height"].as_u64().is_some_and(&good);
     browser.wait_until(viewer, "a picture of another size", seconds, "window.rig.stats()", height).unwrap();
@@ -35,14 +27,14 @@ fn a_viewer_gets_the_size_it_asks_for_and_none_while_it_pauses() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
     let query = "kind=whip&codec=VP8&simulcast=1&size=960x540";
-    let speaker = peer_page(&mut browser, &server, query, &server.speaker_token("eve"));
+    let speaker = browser.open_peer(&server, query, &server.speaker_token("eve")).unwrap();
     let all = |s: &Value| {
         let layers = s["layers"].as_array().map_or(&[][..], Vec::as_slice);
         layers.iter().filter(|layer| layer["frames"].as_u64() > Some(10)).count() == 3
     };
     browser.wait_until(speaker, "three layers", 25, "window.rig.stats()", all).unwrap();
     server.wait_for_speakers(1).unwrap();
-    let viewer = peer_page(&mut browser, &server, "kind=whep", &server.viewer_token("seat"));
+    let viewer = browser.open_peer(&server, "kind=whep", &server.viewer_token("seat")).unwrap();
     // Without a limit: the largest that the path carries, and loopback carries anything.
     wait_for_height(&mut browser, viewer, 40, |height| height == 540);
 
@@ -68,13 +60,13 @@ fn a_viewer_climbs_to_the_larger_of_two_layers() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
     let query = "kind=whip&codec=VP8&simulcast=1&size=640x360";
-    let speaker = peer_page(&mut browser, &server, query, &server.speaker_token("eve"));
+    let speaker = browser.open_peer(&server, query, &server.speaker_token("eve")).unwrap();
     server.wait_for_speakers(1).unwrap();
     let both = |s: &Value| {
         let layers = s["layers"].as_array().map_or(&[][..], Vec::as_slice);
         layers.len() == 2 && layers.iter().all(|layer| layer["frames"].as_u64() > Some(10))
     };
     browser.wait_until(speaker, "two layers", 25, "window.rig.stats()", both).unwrap();
-    let viewer = peer_page(&mut browser, &server, "kind=whep", &server.viewer_token("seat"));
+    let viewer = browser.open_peer(&server, "kind=whep", &server.viewer_token("seat")).unwrap();
     wait_for_height(&mut browser, viewer, 40, |height| height == 360);
 }

@@ -41,7 +41,7 @@ fn send_by_force(browser: &mut Browser, page: Page, len: usize, kind: u32) {
 }
 
 #[test]
-fn who_says_nothing_is_let_go_and_what_is_too_large_dropped_and_nobody_else_notices() {
+fn silent_participant_is_let_go_and_oversized_messages_dropped_unnoticed_by_others() {
     let mut environment = vec![without_broadcast()];
     // Who is let go is gone soon after.
     environment.push(("SPILLWAY__SFU__RESUME_MS_MAX".into(), "1000".into()));

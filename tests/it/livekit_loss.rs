@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rig::browser::{Browser, Page};
-use rig::livekit_clients::{TWO_CONNECTIONS, join, python, sees, without_broadcast};
+use rig::livekit_clients::{TWO_CONNECTIONS, join, python, sees, switch_layers, without_broadcast};
 use rig::livekit_proxy::Proxy;
 use rig::relay::{Hole, Impairment};
 use rig::server::{Demo, Server};
@@ -166,16 +166,11 @@ fn no_message_is_lost_or_comes_twice_when_sockets_are_cut() {
     check_losses(&proxy, BAD.loss);
 }
 
-/// Switches of a run that is one test among many.
-const SWITCHES: &str = "15";
-
 #[test]
-fn random_switches_between_layers_never_show_a_broken_picture() {
+fn random_switches_on_a_lossy_network_show_no_broken_picture() {
     let (server, proxy) = start();
     let light = Impairment { loss: 0.02, ..Impairment::default() };
     proxy.impair(light);
-    let switches = std::env::var("SWITCHES").unwrap_or_else(|_| SWITCHES.into());
-    let seed = std::env::var("SEED").unwrap_or_else(|_| std::process::id().to_string());
-    eprintln!("{}", python(&server, &proxy.http, "layers.py", &[&switches, &seed]).unwrap());
+    eprintln!("{}", switch_layers(&server, &proxy.http, "vp8", 15).unwrap());
     check_losses(&proxy, light.loss);
 }

@@ -67,7 +67,7 @@ fn an_ingress_made_by_livekits_libraries_leads_to_the_stage_until_they_delete_it
 }
 
 #[test]
-fn what_happens_in_a_room_is_told_by_signed_webhooks_in_order() {
+fn signed_webhooks_tell_what_happens_in_a_room_in_order() {
     let (port, keys) = (free_port().unwrap(), KeyPair::demo());
     let mut node = Command::new("node");
     node.args(["webhooks.mjs", &port.to_string()]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser"));

@@ -13,14 +13,6 @@ use rig::server::{Demo, Server};
 use rig::vp8::Vp8Stream;
 use serde_json::Value;
 
-fn peer_page(browser: &mut Browser, server: &Server, query: &str, token: &str) -> Page {
-    let page = browser
-        .open(&server.http.url(&format!("/__rig/peer.html?room={}&token={token}&{query}", server.room)))
-        .unwrap();
-    browser.wait_until(page, "a connection", 25, "window.rig.stats()", |s| s["state"] == "connected").unwrap();
-    page
-}
-
 /// So many more pictures and some sound.
 fn check_media(browser: &mut Browser, viewer: Page, what: &str, seconds: u64) {
     let number = |stats: &Value, name: &str| stats[name].as_u64().unwrap_or(0);
@@ -34,9 +26,10 @@ fn check_media(browser: &mut Browser, viewer: Page, what: &str, seconds: u64) {
 fn speaker_and_viewer_meet_over_tcp_alone() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
-    let speaker = peer_page(&mut browser, &server, "kind=whip&codec=VP8&transport=tcp", &server.speaker_token("eve"));
+    let speaker =
+        browser.open_peer(&server, "kind=whip&codec=VP8&transport=tcp", &server.speaker_token("eve")).unwrap();
     server.wait_for_speakers(1).unwrap();
-    let viewer = peer_page(&mut browser, &server, "kind=whep&transport=tcp", &server.viewer_token("seat"));
+    let viewer = browser.open_peer(&server, "kind=whep&transport=tcp", &server.viewer_token("seat")).unwrap();
     check_media(&mut browser, viewer, "media over TCP", 20);
     for page in [speaker, viewer] {
         let stats = browser.evaluate(page, "window.rig.stats()").unwrap();
@@ -115,9 +108,9 @@ fn an_ice_restart_carries_a_speaker_and_a_viewer_over_to_another_path() {
     let (old_port, new_port) = (old.address().port(), new.address().port());
     let mut browser = Browser::start().unwrap();
     let via = format!("codec=VP8&via={old_port}");
-    let speaker = peer_page(&mut browser, &server, &format!("kind=whip&{via}"), &server.speaker_token("eve"));
+    let speaker = browser.open_peer(&server, &format!("kind=whip&{via}"), &server.speaker_token("eve")).unwrap();
     server.wait_for_speakers(1).unwrap();
-    let viewer = peer_page(&mut browser, &server, &format!("kind=whep&{via}"), &server.viewer_token("seat"));
+    let viewer = browser.open_peer(&server, &format!("kind=whep&{via}"), &server.viewer_token("seat")).unwrap();
     check_media(&mut browser, viewer, "media over the first path", 20);
 
     old.impair(Impairment::lossy(1.0));

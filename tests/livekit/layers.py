@@ -1,18 +1,19 @@
 """Random switches between the layers of one camera, each decoded picture checked: `layers.py URL ROOM SWITCHES SEED [CODEC]`.
 
-A native publisher sends three sizes of known pictures, in three streams (VP8) or layered in one (VP9, AV1); a native subscriber asks for one size after another, at random times. A
-picture is broken if any of its sixteen patches has not the colour that it should have. Prints how many were, and how long switches
-took from the request to the first picture of the new size. Key and secret from the environment. Prints "done".
+A native publisher sends three sizes of known pictures, in three streams (VP8) or layered in one (VP9, AV1); a native subscriber asks
+for one size after another, at random times. A picture is broken if any of its sixteen patches has not the colour that it should have.
+Prints how many were, and how long switches took from the request to the first picture of the new size. Key and secret are from the
+environment. Prints "done".
 """
 
 import asyncio
-import os
 import random
 import sys
 import time
 
 import numpy as np
-from livekit import api, rtc
+from common import end, show, token
+from livekit import rtc
 
 WIDTH, HEIGHT, FPS = 1280, 720, 15
 LIMIT_S = 30
@@ -26,12 +27,6 @@ CODECS = {"vp8": rtc.VideoCodec.VP8, "vp9": rtc.VideoCodec.VP9, "av1": rtc.Video
 # Greys of a 4 × 4 checkered pattern, far enough apart to tell; they move by a column every frame, so that a wrong reference shows.
 GREYS = np.array([40, 100, 160, 220])
 TOLERANCE = 22
-
-
-def token(identity, room):
-    grants = api.VideoGrants(room_join=True, room=room)
-    made = api.AccessToken(os.environ["LIVEKIT_API_KEY"], os.environ["LIVEKIT_API_SECRET"])
-    return made.with_identity(identity).with_grants(grants).to_jwt()
 
 
 def pattern(shift):
@@ -48,14 +43,6 @@ def picture(n):
     frame[:, :, :3] = greys[:, :, None]
     frame[:, :, 3] = 255
     return frame.tobytes()
-
-
-async def show(source, pictures):
-    start, n = time.monotonic(), 0
-    while True:
-        source.capture_frame(rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.RGBA, pictures[n % 4]))
-        n += 1
-        await asyncio.sleep(max(0, start + n / FPS - time.monotonic()))
 
 
 def is_whole(frame):
@@ -75,7 +62,8 @@ async def main(url, name, switches, seed, codec="vp8"):
     await asyncio.wait_for(publisher.connect(url, token("pat", name)), LIMIT_S)
     await asyncio.wait_for(subscriber.connect(url, token("quin", name)), LIMIT_S)
     source = rtc.VideoSource(WIDTH, HEIGHT)
-    playing = asyncio.create_task(show(source, [picture(n) for n in range(4)]))
+    pictures = [picture(n) for n in range(4)]
+    playing = asyncio.create_task(show(source, (WIDTH, HEIGHT), FPS, lambda n: pictures[n % 4]))
     options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=True, video_codec=CODECS[codec])
     if codec != "vp8":
         options.scalability_mode = "L3T3_KEY"
@@ -119,8 +107,7 @@ async def main(url, name, switches, seed, codec="vp8"):
     await publisher.disconnect()
     await subscriber.disconnect()
     print("done", flush=True)
-    # The wheel's own threads now and then panic when the interpreter ends under them.
-    os._exit(0)
+    end()
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -8,15 +8,14 @@ line of stdout is an event, a JSON object with the fields that tests/go/main.go 
 
 import asyncio
 import json
-import math
-import os
 import sys
 
 import numpy as np
+from common import SAMPLE_RATE, end, show, sound
 from livekit import rtc
 
 WIDTH, HEIGHT, FPS = 320, 180, 15
-SAMPLE_RATE, TONE_HZ = 48_000, 440
+TONE_HZ = 440
 # Counts are told once in so many frames.
 TELL_EVERY = 5
 
@@ -25,34 +24,22 @@ def emit(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
-async def show(source):
-    """Pictures of one colour after another, until cancelled."""
-    n = 0
-    while True:
-        frame = np.full((HEIGHT, WIDTH, 4), (n * 5 % 256, 128, 64, 255), dtype=np.uint8)
-        frame[:, n % WIDTH] = 255
-        source.capture_frame(rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.RGBA, frame.tobytes()))
-        n += 1
-        await asyncio.sleep(1 / FPS)
-
-
-async def sound(source):
-    """A tone, until cancelled."""
-    samples, position = SAMPLE_RATE // 100, 0
-    while True:
-        phase = 2 * math.pi * TONE_HZ * (np.arange(samples) + position) / SAMPLE_RATE
-        position += samples
-        data = (np.sin(phase) * 12_000).astype(np.int16).tobytes()
-        await source.capture_frame(rtc.AudioFrame(data, SAMPLE_RATE, 1, samples))
+def picture(n):
+    """One colour after another, and a white column that moves."""
+    frame = np.full((HEIGHT, WIDTH, 4), (n * 5 % 256, 128, 64, 255), dtype=np.uint8)
+    frame[:, n % WIDTH] = 255
+    return frame.tobytes()
 
 
 async def publish(room):
-    picture, voice = rtc.VideoSource(WIDTH, HEIGHT), rtc.AudioSource(SAMPLE_RATE, 1)
-    playing = [asyncio.create_task(show(picture)), asyncio.create_task(sound(voice))]
-    camera = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=False)
-    microphone = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-    await room.local_participant.publish_track(rtc.LocalVideoTrack.create_video_track("camera", picture), camera)
-    await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("microphone", voice), microphone)
+    camera, voice = rtc.VideoSource(WIDTH, HEIGHT), rtc.AudioSource(SAMPLE_RATE, 1)
+    playing = [show(camera, (WIDTH, HEIGHT), FPS, picture), sound(voice, TONE_HZ)]
+    playing = [asyncio.create_task(one) for one in playing]
+    for track, options in [
+        (rtc.LocalVideoTrack.create_video_track("camera", camera), {"source": rtc.TrackSource.SOURCE_CAMERA, "simulcast": False}),
+        (rtc.LocalAudioTrack.create_audio_track("microphone", voice), {"source": rtc.TrackSource.SOURCE_MICROPHONE}),
+    ]:
+        await room.local_participant.publish_track(track, rtc.TrackPublishOptions(**options))
     return playing
 
 
@@ -107,8 +94,7 @@ async def main(url, token, *options):
         how, _, text = line.rstrip("\n").partition(" ")
         await room.local_participant.publish_data(text, reliable=how == "reliable")
     await room.disconnect()
-    # The wheel's own threads now and then panic when the interpreter ends under them.
-    os._exit(0)
+    end()
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -5,24 +5,17 @@ each other data, a text stream and an RPC. If "ann" is in the room, a browser's 
 """
 
 import asyncio
-import math
-import os
 import sys
 
 import numpy as np
-from livekit import api, rtc
+from common import SAMPLE_RATE, end, show, sound, token
+from livekit import rtc
 
 WIDTH, HEIGHT, FPS = 640, 360, 15
-SAMPLE_RATE, TONE_HZ = 48_000, 1_000
+TONE_HZ = 1_000
 LIMIT_S = 20
 # Each is shown for half a second: red, green and blue of the left half; the right half stays grey.
 COLOURS = [(220, 30, 30), (30, 200, 30), (30, 30, 220)]
-
-
-def token(identity, room):
-    grants = api.VideoGrants(room_join=True, room=room)
-    made = api.AccessToken(os.environ["LIVEKIT_API_KEY"], os.environ["LIVEKIT_API_SECRET"])
-    return made.with_identity(identity).with_grants(grants).to_jwt()
 
 
 async def join(url, room, identity):
@@ -31,25 +24,11 @@ async def join(url, room, identity):
     return participant
 
 
-async def show(source):
-    """Colours, until cancelled."""
-    n = 0
-    while True:
-        frame = np.full((HEIGHT, WIDTH, 4), (128, 128, 128, 255), dtype=np.uint8)
-        frame[:, : WIDTH // 2, :3] = COLOURS[n * 2 // FPS % len(COLOURS)]
-        source.capture_frame(rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.RGBA, frame.tobytes()))
-        n += 1
-        await asyncio.sleep(1 / FPS)
-
-
-async def sound(source):
-    """A tone, until cancelled."""
-    samples, at = SAMPLE_RATE // 100, 0
-    while True:
-        phase = 2 * math.pi * TONE_HZ * (np.arange(samples) + at) / SAMPLE_RATE
-        at += samples
-        data = (np.sin(phase) * 12_000).astype(np.int16).tobytes()
-        await source.capture_frame(rtc.AudioFrame(data, SAMPLE_RATE, 1, samples))
+def picture(n):
+    """The colour of the moment on the left, grey on the right."""
+    frame = np.full((HEIGHT, WIDTH, 4), (128, 128, 128, 255), dtype=np.uint8)
+    frame[:, : WIDTH // 2, :3] = COLOURS[n * 2 // FPS % len(COLOURS)]
+    return frame.tobytes()
 
 
 def subscribed(room, identity, kind):
@@ -127,13 +106,14 @@ async def check_data(pat, quin):
 
 async def main(url, name):
     pat, quin = await join(url, name, "pat"), await join(url, name, "quin")
-    picture, voice = rtc.VideoSource(WIDTH, HEIGHT), rtc.AudioSource(SAMPLE_RATE, 1)
-    playing = [asyncio.create_task(show(picture)), asyncio.create_task(sound(voice))]
+    pictures, voice = rtc.VideoSource(WIDTH, HEIGHT), rtc.AudioSource(SAMPLE_RATE, 1)
+    playing = [show(pictures, (WIDTH, HEIGHT), FPS, picture), sound(voice, TONE_HZ)]
+    playing = [asyncio.create_task(one) for one in playing]
     video = subscribed(quin, "pat", rtc.TrackKind.KIND_VIDEO)
     audio = subscribed(quin, "pat", rtc.TrackKind.KIND_AUDIO)
     camera = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=True)
     microphone = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-    shown = await pat.local_participant.publish_track(rtc.LocalVideoTrack.create_video_track("picture", picture), camera)
+    shown = await pat.local_participant.publish_track(rtc.LocalVideoTrack.create_video_track("picture", pictures), camera)
     await pat.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("voice", voice), microphone)
     size = await asyncio.wait_for(check_colours(await asyncio.wait_for(video, LIMIT_S)), LIMIT_S)
     tone = await asyncio.wait_for(check_tone(await asyncio.wait_for(audio, LIMIT_S)), LIMIT_S)
@@ -154,8 +134,7 @@ async def main(url, name):
     await pat.disconnect()
     await quin.disconnect()
     print("done", flush=True)
-    # The wheel's own threads now and then panic when the interpreter ends under them.
-    os._exit(0)
+    end()
 
 
 asyncio.run(main(*sys.argv[1:]))

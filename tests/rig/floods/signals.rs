@@ -35,7 +35,7 @@ pub enum Asked {
     Mutes,
     /// A thousand participants may watch them, then everybody: everybody's subscriptions are decided anew.
     Permissions,
-    /// Settings of one track, named thousands of times in one request.
+    /// Settings of one track, named thousands of times in one request, and of thousands that nobody publishes.
     Settings,
     /// Their metadata, 32 KiB: everybody is told.
     Metadata,

@@ -5,17 +5,15 @@
 //! need neither a second server nor CORS. Camera and microphone are Chromium's fakes: a rolling clock and a beep a
 //! second.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::server::end_with_us;
+use crate::process::child::LineChild;
+use crate::server::Server;
 use crate::wait::wait_for_or;
 
 /// An answer of the child may take this long.
@@ -23,10 +21,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// A browser with any number of pages, each with storage of its own. Closed when dropped.
 pub struct Browser {
-    child: Child,
-    commands: Option<ChildStdin>,
-    answers: Receiver<String>,
-    log: PathBuf,
+    child: LineChild,
     pages: u32,
 }
 
@@ -37,7 +32,7 @@ pub struct Page(u32);
 impl Browser {
     /// Starts Chromium. Its console and the driver's complaints go to a file that a failing test names.
     pub fn start() -> Result<Self> {
-        Self::start_by("driver.mjs")
+        Self::start_by("chromium-driver.mjs")
     }
 
     /// Starts Firefox, which can open and close pages, evaluate in them, and take pictures of them.
@@ -46,21 +41,10 @@ impl Browser {
     }
 
     fn start_by(driver: &str) -> Result<Self> {
-        let folder = folder()?;
-        let log = tempfile::Builder::new().prefix("spillway-browser-").suffix(".log").tempfile();
-        let (file, log) = log
-            .map_err(Error::io("making the browser's log"))?
-            .keep()
-            .map_err(|e| Error::Io { doing: "keeping the browser's log", source: e.error })?;
-        let mut child = node(&folder, driver, file)?;
-        let commands = child.stdin.take();
-        let (sender, answers) = channel();
-        if let Some(out) = child.stdout.take() {
-            std::thread::spawn(move || {
-                BufReader::new(out).lines().map_while(std::result::Result::ok).try_for_each(|line| sender.send(line))
-            });
-        }
-        Ok(Self { child, commands, answers, log, pages: 0 })
+        let mut command = Command::new("node");
+        command.arg(driver).current_dir(folder()?);
+        let hint = "Debian packages nodejs (20 or later), chromium and firefox-esr";
+        Ok(Self { child: LineChild::start("the browser", command, hint)?, pages: 0 })
     }
 
     /// Opens a URL in a new page.
@@ -68,6 +52,14 @@ impl Browser {
         self.pages += 1;
         self.ask(&json!({ "do": "open", "page": self.pages, "url": url }))?;
         Ok(Page(self.pages))
+    }
+
+    /// Opens the page of one peer, by WHIP or WHEP as `query` says, and waits until it is connected.
+    pub fn open_peer(&mut self, server: &Server, query: &str, token: &str) -> Result<Page> {
+        let url = format!("/__rig/peer.html?room={}&token={token}&{query}", server.room);
+        let page = self.open(&server.http.url(&url))?;
+        self.wait_until(page, "a connection", 25, "window.rig.stats()", |stats| stats["state"] == "connected")?;
+        Ok(page)
     }
 
     /// As [`Browser::open`], for a user who prefers dark pages.
@@ -126,41 +118,19 @@ impl Browser {
 
     /// Where the console's messages are.
     pub fn log(&self) -> &Path {
-        &self.log
+        self.child.log()
     }
 
     fn ask(&mut self, command: &Value) -> Result<Value> {
-        let commands = self.commands.as_mut().ok_or_else(|| Error::Child("the browser is closed".into()))?;
-        writeln!(commands, "{command}").map_err(Error::io("talking to the browser's driver"))?;
-        let line = self.answers.recv_timeout(ANSWER_MAX).map_err(|_| {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        self.child.say(&command.to_string())?;
+        let line = self.child.next(ANSWER_MAX).map_err(|_| {
+            let log = std::fs::read_to_string(self.child.log()).unwrap_or_default();
             Error::Child(format!("the browser's driver does not answer to {command}: {log}"))
         })?;
         let mut answer: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         match answer["error"].as_str() {
             Some(error) => Err(Error::Child(format!("in the browser, {command}: {error}"))),
             None => Ok(answer["value"].take()),
-        }
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // The child closes Chromium and ends when its input does.
-        drop(self.commands.take());
-        if wait_for_or("the browser's end", 10, || self.child.try_wait().ok().flatten().ok_or_else(String::new))
-            .is_err()
-        {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-        if std::thread::panicking() {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(40)..].join("\n");
-            eprintln!("--- the browser's log ends:\n{tail}\n--- all of it: {}", self.log.display());
-        } else {
-            let _ = std::fs::remove_file(&self.log);
         }
     }
 }
@@ -177,11 +147,4 @@ fn folder() -> Result<PathBuf> {
         }
     }
     Ok(folder)
-}
-
-fn node(folder: &Path, driver: &str, log: File) -> Result<Child> {
-    let mut command = Command::new("node");
-    command.arg(driver).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
-    let hint = "Debian packages nodejs (20 or later), chromium and firefox-esr".to_owned();
-    end_with_us(&mut command).spawn().map_err(|source| Error::Program { program: "node".into(), hint, source })
 }

@@ -1,9 +1,9 @@
 //! Drives Chromium for the Rust tests: one JSON command a line on stdin, one JSON answer a line on stdout.
 //! Ends, and closes the browser, when stdin does. Consoles and failed requests go to stderr.
 
-import { readFile } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+
+import { FILES, fileOf, serve } from "./commands.mjs";
 
 const FLAGS = [
   "--no-sandbox",
@@ -25,9 +25,6 @@ const FLAGS = [
   "--disable-backgrounding-occluded-windows",
   "--disable-renderer-backgrounding",
 ];
-const RIG_PAGES = /\/__rig\/([a-z0-9-]+\.html)(\?.*)?$/;
-/** Unmodified clients that our pages load. */
-const LIBRARIES = /\/__rig\/(livekit-client)\.umd\.js$/;
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -59,16 +56,7 @@ const commands = {
     page.on("console", (message) => console.error(`[${id}] ${message.type()}: ${message.text()}`));
     page.on("pageerror", (error) => console.error(`[${id}] uncaught: ${error.message}`));
     page.on("requestfailed", (request) => console.error(`[${id}] ${request.url()}: ${request.failure()?.errorText}`));
-    await page.route(RIG_PAGES, async (route) => {
-      const [, name] = RIG_PAGES.exec(route.request().url());
-      const body = await readFile(new URL(name, import.meta.url), "utf8");
-      await route.fulfill({ contentType: "text/html; charset=utf-8", body });
-    });
-    await page.route(LIBRARIES, async (route) => {
-      const [, name] = LIBRARIES.exec(route.request().url());
-      const body = await readFile(new URL(`node_modules/${name}/dist/${name}.umd.js`, import.meta.url), "utf8");
-      await route.fulfill({ contentType: "text/javascript; charset=utf-8", body });
-    });
+    await page.route(FILES, async (route) => route.fulfill(await fileOf(route.request().url())));
     await page.goto(url, { waitUntil: "domcontentloaded", timeout: 30_000 });
   },
   evaluate: ({ page, expression }) => pages.get(page).evaluate(expression),
@@ -84,14 +72,5 @@ const commands = {
   },
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  let answer;
-  try {
-    const command = JSON.parse(line);
-    answer = { value: (await commands[command.do](command)) ?? null };
-  } catch (error) {
-    answer = { error: String(error?.message ?? error) };
-  }
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-}
+await serve(commands);
 await browser.close();

@@ -63,3 +63,12 @@ pub fn python(server: &Server, http: &Http, script: &str, arguments: &[&str]) ->
     let done = output.status.success() && said.contains("done");
     if done { Ok(said) } else { Err(Error::Child(format!("{script}: {said}"))) }
 }
+
+/// Has a native subscriber switch between the layers of a picture in this codec at random times, by way of `http`, so
+/// many times where `SWITCHES` says no other number; `SEED` repeats a run. What it measured; `Err` if a broken picture
+/// was shown.
+pub fn switch_layers(server: &Server, http: &Http, codec: &str, switches: u32) -> Result<String> {
+    let switches = std::env::var("SWITCHES").unwrap_or_else(|_| switches.to_string());
+    let seed = std::env::var("SEED").unwrap_or_else(|_| std::process::id().to_string());
+    python(server, http, "layers.py", &[&switches, &seed, codec])
+}

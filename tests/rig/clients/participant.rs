@@ -3,11 +3,8 @@
 //! The programs are `tests/go` and `tests/livekit/participant.py`. Commands go to a child as lines, events come back as
 //! JSON lines: `tests/go/main.go` names them.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
@@ -15,22 +12,17 @@ use serde_json::Value;
 use crate::clip;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::server::end_with_us;
+use crate::process::child::LineChild;
 use crate::wait::wait_for_or;
 
 /// The first release of Go that builds the program, or gets a release that does.
 const GO_MIN: (u32, u32) = (1, 24);
-/// Lines of a child's log that a failing test prints.
-const LOG_TAIL_LINES: usize = 40;
 
 /// A child process that takes part in a room. Leaves when dropped.
 pub struct Participant {
-    child: Child,
-    commands: Option<ChildStdin>,
-    incoming: Receiver<Value>,
+    child: LineChild,
     /// All events so far.
     events: Vec<Value>,
-    log: PathBuf,
 }
 
 impl Participant {
@@ -53,32 +45,16 @@ impl Participant {
         Self::start(command, "deploy/dependencies.sh test")
     }
 
-    fn start(mut command: Command, hint: &str) -> Result<Self> {
-        let log = tempfile::Builder::new().prefix("spillway-participant-").suffix(".log").tempfile();
-        let (file, log): (File, PathBuf) = log
-            .map_err(Error::io("making a participant's log"))?
-            .keep()
-            .map_err(|e| Error::Io { doing: "keeping a participant's log", source: e.error })?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
-        let program = PathBuf::from(command.get_program());
-        let hint = hint.to_owned();
-        let mut child = end_with_us(&mut command).spawn().map_err(|source| Error::Program { program, hint, source })?;
-        let commands = child.stdin.take();
-        let (sender, incoming) = channel();
-        if let Some(out) = child.stdout.take() {
-            std::thread::spawn(move || {
-                let lines = BufReader::new(out).lines().map_while(std::result::Result::ok);
-                lines.filter_map(|line| serde_json::from_str(&line).ok()).try_for_each(|event| sender.send(event))
-            });
-        }
-        let mut participant = Self { child, commands, incoming, events: vec![], log };
+    fn start(command: Command, hint: &str) -> Result<Self> {
+        let child = LineChild::start("a participant", command, hint)?;
+        let mut participant = Self { child, events: vec![] };
         participant.wait_for("joining", 20, |event| event["event"] == "joined")?;
         Ok(participant)
     }
 
     /// All events so far.
     pub fn events(&mut self) -> &[Value] {
-        self.events.extend(self.incoming.try_iter());
+        self.events.extend(self.child.ready().filter_map(|line| serde_json::from_str(&line).ok()));
         &self.events
     }
 
@@ -88,7 +64,7 @@ impl Participant {
             if let Some(event) = self.events().iter().find(|event| good(event)) {
                 return Ok(event.clone());
             }
-            let ended = self.child.try_wait().ok().flatten().map(|status| format!("; ended with {status}"));
+            let ended = self.child.ended().map(|status| format!("; ended with {status}"));
             let tail = &self.events[self.events.len().saturating_sub(3)..];
             Err(format!("{tail:?}{}", ended.unwrap_or_default()))
         })
@@ -110,8 +86,7 @@ impl Participant {
     /// Sends data to everybody.
     pub fn send(&mut self, reliable: bool, text: &str) -> Result<()> {
         let how = if reliable { "reliable" } else { "lossy" };
-        let commands = self.commands.as_mut().ok_or_else(|| Error::Child("the participant has left".into()))?;
-        writeln!(commands, "{how} {text}").map_err(Error::io("talking to a participant"))
+        self.child.say(&format!("{how} {text}"))
     }
 
     /// The data that came from somebody, in order of coming.
@@ -128,27 +103,6 @@ impl Participant {
 
 fn is_count(event: &Value, identity: &str, media: &str) -> bool {
     event["event"] == "received" && event["identity"] == identity && event["media"] == media
-}
-
-impl Drop for Participant {
-    fn drop(&mut self) {
-        // The child leaves when its input ends.
-        drop(self.commands.take());
-        if wait_for_or("a participant's end", 10, || self.child.try_wait().ok().flatten().ok_or_else(String::new))
-            .is_err()
-        {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-        if std::thread::panicking() {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
-            eprintln!("--- a participant's log ends:\n{tail}\n--- all of it: {}", self.log.display());
-        } else {
-            let _ = std::fs::remove_file(&self.log);
-        }
-    }
 }
 
 /// Builds the Go program; `None` where Go is missing or too old.

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::net::{IpAddr, TcpListener, UdpSocket};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +14,8 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::hls::{Rendition, renditions};
 use crate::http::Http;
+pub use crate::process::child::end_with_us;
+use crate::process::child::tail;
 use crate::prometheus::Metrics;
 use crate::token::KeyPair;
 use crate::wait::wait_for_or;
@@ -25,8 +26,6 @@ const READY_MAX_S: u64 = 30;
 const BROADCAST_MAX_S: u64 = 30;
 /// How long it may take to end after SIGTERM before it is killed, seconds.
 const END_MAX_S: u64 = 20;
-/// Lines of the log that a failing test prints.
-const LOG_TAIL_LINES: usize = 40;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -225,9 +224,7 @@ impl Drop for Server {
         if std::thread::panicking()
             && let Some(folder) = self.folder.take()
         {
-            let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
+            let tail = tail(&folder.path().join("log"));
             eprintln!("--- the server's log ends:\n{tail}\n--- log and data are kept in {}", folder.keep().display());
         }
     }
@@ -263,17 +260,6 @@ pub fn binary() -> Result<PathBuf> {
         hint: "build it first, `cargo build -p spillway`, or set SPILLWAY_BIN".into(),
         source: std::io::ErrorKind::NotFound.into(),
     })
-}
-
-/// Makes a child end with the thread that started it, whatever ends that.
-pub fn end_with_us(command: &mut Command) -> &mut Command {
-    // SAFETY: prctl is async-signal-safe, and nothing else happens between fork and exec.
-    unsafe {
-        command.pre_exec(|| {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            Ok(())
-        })
-    }
 }
 
 fn data_of(demo: &Demo, folder: &Path) -> PathBuf {

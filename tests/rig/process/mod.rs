@@ -1,0 +1,13 @@
+//! The server's process and its HTTP surface, children in general, and what processes use.
+
+pub(crate) mod child;
+pub mod disk;
+pub mod http;
+pub mod prometheus;
+pub mod server;
+pub mod stats;
+pub mod token;
+mod usage;
+pub mod wait;
+
+pub use usage::*;
