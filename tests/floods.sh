@@ -19,6 +19,8 @@ figures="$work/figures"
 mkdir -p "$figures"
 # Connections that only wait are fewer than the attacker would hold, so that both fit into one process's open files.
 export SPILLWAY__API__CONNECTIONS_MAX=4000
+# The attacker comes by the machine's outside address, so media is not on loopback alone: on a port that nobody else has.
+export SPILLWAY__SFU__PORT=0
 
 # measure FLOOD SERVER REPEAT FOLDER: one run against the server in that folder.
 measure() {

@@ -48,7 +48,8 @@ fn table(runs: &Runs) -> String {
     }
     let _ = writeln!(
         text,
-        "goals: lost ≤ {LOST_PERCENT_MAX} %, added latency p99 ≤ {ADDED_MS_MAX} ms, all joins, none ended; medians (least–most)\n\n\
+        "goals: lost ≤ {LOST_PERCENT_MAX} %, added latency p99 ≤ {ADDED_MS_MAX} ms, all joins, none ended; medians (least–most).\n\
+         victims: those who are the attacker's own and were ended; generator: the innocents' CPU, which limits them near 100\n\n\
          {:17} {:8} {:>22} {:>22} {:>20} {:>24} {:>9} {:>12} {:>6} {:>8} {:>6}",
         "flood",
         "server",
@@ -85,7 +86,7 @@ fn line(text: &mut String, flood: &str, server: &str, repeats: &[Value]) {
         && succeeded > 0.0;
     let _ = writeln!(
         text,
-        "{flood:17} {server:8} {:>22} {:>22} {:>20} {:>24} {:>9} {:>12} {ended:>6} {:>8} {:>6}",
+        "{flood:17} {server:8} {:>22} {:>22} {:>20} {:>24} {:>9} {:>12} {ended:>6} {:>8} {:>12} {:>6}",
         spread(lost, 3),
         spread(added, 2),
         spread(figures("/under/delivered_percent"), 1),
@@ -93,6 +94,7 @@ fn line(text: &mut String, flood: &str, server: &str, repeats: &[Value]) {
         format!("{succeeded}/{}", succeeded + failed),
         format!("{:.0}", median(figures("/joins/under/p50_ms"))),
         sum("/attacker/victims_ended"),
+        format!("{:.0}", median(figures("/under/generator_percent"))),
         if met { "met" } else { "MISSED" },
     );
 }

@@ -208,7 +208,9 @@ fn clients_of_a_trusted_proxy_are_limited_each_by_their_own_address() {
     let flood: Vec<u16> = (0..1500).map(|_| ask("192.0.2.66, 198.51.100.1")).collect();
     assert!(flood.iter().all(|status| [401, 429].contains(status)), "{flood:?}");
     assert!(flood.iter().filter(|status| **status == 401).count() >= 500 && flood.contains(&429));
-    assert_eq!((ask("198.51.100.1, 198.51.100.2"), ask("198.51.100.1")), (401, 429));
+    assert_eq!(ask("198.51.100.1, 198.51.100.2"), 401, "another client is not limited");
+    // Its allowance grows by one in 20 ms, which a busy machine takes for a request.
+    assert!((0..20).any(|_| ask("198.51.100.1") == 429), "the flood's address is limited still");
     let limited = server.metrics().unwrap().sum("spillway_joins_limited_total", &["by=\"address\""]);
     assert!(limited >= 1.0);
 }
