@@ -137,7 +137,8 @@ impl World {
         let Some(livekit) = participant.livekit() else { return Ok(()) };
         check_told(client, participant, room)?;
         compared.people += client.others.len() as u64;
-        let settled = client.offers.is_empty() && !client.owes_offer;
+        // A client that has said nonsense may have refused what it was to be sent.
+        let settled = client.offers.is_empty() && !client.owes_offer && !client.garbles;
         let Some(link) = livekit.links.down().filter(|_| settled) else { return Ok(()) };
         let (sent, due) = (self.plane.sent_to(link.peer.serial), due(participant, livekit, room));
         compared.tracks += due.len() as u64;

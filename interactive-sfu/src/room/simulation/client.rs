@@ -53,6 +53,8 @@ pub(super) struct Client {
     /// Lines to receive on, of one connection: whether each is for a picture.
     pub(super) receiving: Vec<bool>,
     pub(super) faults: Vec<String>,
+    /// It said something that no client says: the server may end its session for that.
+    pub(super) garbles: bool,
     /// Messages that came.
     pub(super) messages: usize,
 }
@@ -99,7 +101,7 @@ impl Client {
             Message::Leave(leave) => {
                 self.ended = true;
                 // It says nothing that a server could not serve.
-                if leave.reason() == proto::DisconnectReason::StateMismatch && !self.resumes {
+                if leave.reason() == proto::DisconnectReason::StateMismatch && !self.resumes && !self.garbles {
                     self.faults.push(format!("{} is misunderstood", self.identity));
                 }
             }

@@ -11,6 +11,7 @@
 mod checks;
 mod client;
 mod descriptions;
+mod garbled;
 mod plane;
 mod rules;
 mod steps;
@@ -82,6 +83,12 @@ enum Step {
     Wait(u16),
     /// The wall clock is set.
     SetClock(i32),
+    /// A request of a kind, some of whose bits are turned round.
+    Garbled {
+        who: u8,
+        kind: u8,
+        flips: Vec<(u16, u8)>,
+    },
     /// Until nothing is left to be said.
     Settle,
 }
@@ -103,6 +110,8 @@ fn step() -> impl Strategy<Value = Step> {
         },
     );
     let whip = (who(), n(), flag(), seldom()).prop_map(|(who, room, video, hidden)| Whip { who, room, video, hidden });
+    let flips = proptest::collection::vec((any::<u16>(), 0u8..8), 0..4);
+    let garbled = (who(), any::<u8>(), flips).prop_map(|(who, kind, flips)| Garbled { who, kind, flips });
     prop_oneof![
         8 => join,
         2 => who().prop_map(LoseSocket),
@@ -134,6 +143,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => n().prop_map(Message),
         4 => (0u16..3000).prop_map(Wait),
         1 => (-100_000i32..100_000).prop_map(SetClock),
+        4 => garbled,
         4 => Just(Settle),
     ]
 }

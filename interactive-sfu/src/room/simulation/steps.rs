@@ -47,6 +47,7 @@ impl World {
                     published: Vec::new(),
                     receiving: Vec::new(),
                     faults: Vec::new(),
+                    garbles: false,
                     messages: 0,
                 });
             }
@@ -240,6 +241,7 @@ impl World {
                 let by = Duration::from_secs(seconds.unsigned_abs());
                 self.now.utc = if seconds < 0 { self.now.utc - by } else { self.now.utc + by };
             }
+            Step::Garbled { who, kind, ref flips } => self.say_garbled(who, kind, flips),
             Step::Settle => self.settle(),
         }
     }
