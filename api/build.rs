@@ -14,6 +14,5 @@ fn main() -> std::io::Result<()> {
         std::fs::write(&index, PLACEHOLDER)?;
     }
     println!("cargo::rerun-if-changed=../web/dist");
-    println!("cargo::rerun-if-changed=migrations");
     Ok(())
 }

@@ -9,9 +9,12 @@ pub(crate) enum Error {
     /// No token was made.
     #[error("making a token")]
     Token(#[from] access::TokenError),
-    /// HTTP or the database.
+    /// HTTP.
     #[error("{0}")]
-    Api(#[from] api::Error),
+    Api(#[from] api::StartError),
+    /// The database.
+    #[error(transparent)]
+    Rooms(#[from] rooms::Error),
     /// Media sockets.
     #[error("starting the SFU")]
     Sfu(#[source] Box<dyn std::error::Error + Send + Sync>),

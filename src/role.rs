@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use access::Keys;
-use api::Rooms;
-use api::rooms::Room;
-use tokio::sync::mpsc;
+use rooms::{Room, Rooms};
 use tokio::task::JoinSet;
 
 use crate::address::{local_url, loopback_url};
@@ -18,7 +16,7 @@ use crate::recorder;
 use crate::settings::{self, Settings};
 
 /// Changes of rooms that may await the director of the broadcasts; a further one is refused with 503.
-const ORDERS_MAX: usize = 64;
+const ORDERS_MAX: u32 = 64;
 
 /// Choices that no settings file can make.
 #[derive(Default)]
@@ -48,13 +46,13 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
     // Files that can be missing and addresses that can be taken come first, so that nothing half runs.
     let store = node::broadcast::open_store(&settings.broadcast)?;
     let sockets = node::http::Sockets::bind(&settings.api).await?;
-    let rooms = Rooms::open(&settings.api.database).await?;
-    if let Some(room) = &options.first_room {
+    let rooms = Rooms::open(&settings.api.database, ORDERS_MAX).await?;
+    if let Some(room) = options.first_room {
         make(room, &rooms).await?;
     }
     let sfu = node::sfu::start(settings.sfu.clone(), keys.clone())?;
 
-    let (orders, orders_rx) = mpsc::channel(ORDERS_MAX);
+    let orders = rooms.orders("broadcasts").await?;
     let recordings = store.clone().map(|store| packager::Recordings::new(store, &settings.packager));
     let on_air = api::Broadcasts::new(recordings);
     let deps = node::broadcast::Deps {
@@ -64,7 +62,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         sfu: sfu.sfu().clone(),
         rooms: rooms.clone(),
         on_air: on_air.clone(),
-        orders: orders_rx,
+        orders,
     };
     let broadcast = node::broadcast::start(&settings, deps);
     let deps = node::http::Deps {
@@ -73,7 +71,6 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         sfu: sfu.sfu().clone(),
         rooms: rooms.clone(),
         on_air,
-        orders,
         recorder: recorder.clone(),
         dev_tokens: options.dev_tokens,
         drain_max: Duration::from_millis(settings.shutdown.http_ms_max.into()),
@@ -84,9 +81,9 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
     Ok(Running { keys, rooms, sfu, broadcast, http, _upkeep: upkeep, shutdown: settings.shutdown })
 }
 
-async fn make(room: &Room, rooms: &Rooms) -> Result<(), Error> {
+async fn make(room: Room, rooms: &Rooms) -> Result<(), Error> {
     match rooms.create(room, u32::MAX).await {
-        Ok(()) | Err(api::Error::RoomExists) => Ok(()),
+        Ok(_) | Err(rooms::Error::RoomExists) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use access::Keys;
-use api::rooms::RecordSetting;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
+use rooms::RecordSetting;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;

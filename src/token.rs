@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use access::{Keys, TokenError, TokenSpec};
-use api::{PlaybackKeys, PlaybackSpec, Rooms};
+use api::{PlaybackKeys, PlaybackSpec};
+use rooms::Rooms;
 
 use crate::cli;
 use crate::error::Error;

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The class of a participant, as the claim `spillway.class` of the token says: who gets a seat first. It does not change
-/// while they stay.
+/// The class of a participant, as the claim `spillway.class` of the token says: who gets a seat first. It does not
+/// change while they stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {

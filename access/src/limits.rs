@@ -1,5 +1,5 @@
-//! The limits of texts that tokens and requests carry, each written once. LiveKit's server has the same defaults, but for
-//! room names, which stand in URLs and file names here, and for tokens.
+//! The limits of texts that tokens and requests carry, each written once. LiveKit's server has the same defaults, but
+//! for room names, which stand in URLs and file names here, and for tokens.
 
 /// The longest name of a room, bytes.
 pub const ROOM_NAME_BYTES_MAX: usize = 64;

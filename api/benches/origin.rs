@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use access::Keys;
-use api::rooms::Room;
 use api::server::Server;
-use api::{AppParts, Broadcasts, Config, Lifecycle, PlaybackKeys, RoomSettings, Rooms};
+use api::{AppParts, Broadcasts, Config, Lifecycle, PlaybackKeys};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
+use rooms::{Room, RoomSettings, Rooms};
 use tokio::sync::mpsc;
 
 /// Counts the heap, so that memory a request is a measurement.
@@ -103,9 +103,8 @@ impl Origin {
                     let (frames, deliveries) = mpsc::channel(4096);
                     let packaging = packager::start(spec(), packager::Config::default(), None, deliveries);
                     let (broadcasts, lifecycle) = (Broadcasts::default(), Lifecycle::default());
-                    let (orders, _orders) = mpsc::channel(1);
-                    let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
-                    rooms.create(&Room::new("bench", 0, RoomSettings::default()), 1).await.unwrap();
+                    let rooms = Rooms::open(&folder.path().join("db"), 1).await.unwrap();
+                    rooms.create(Room::new("bench".parse().unwrap(), 0, RoomSettings::default()), 1).await.unwrap();
                     let access = rooms.access("bench").unwrap();
                     broadcasts.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now(), access);
                     let keys = Keys::new("k", "s");
@@ -116,7 +115,6 @@ impl Origin {
                         keys,
                         broadcasts,
                         rooms,
-                        orders,
                         metrics: Arc::new(String::new),
                         lifecycle: lifecycle.clone(),
                         dev_tokens: false,

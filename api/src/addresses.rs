@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use interactive_sfu::Network;
 
-use crate::proxies::Proxies;
+use crate::address_prefix::AddressPrefix;
 
 /// The connections that are open, by network.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct Addresses {
     open: Open,
     each_max: u32,
     /// Proxies hold connections for many clients.
-    exempt: Arc<[Proxies]>,
+    exempt: Arc<[AddressPrefix]>,
 }
 
 #[derive(Clone, Default)]
@@ -33,14 +33,14 @@ pub(crate) struct Counted(Option<(Open, Network)>);
 
 impl Addresses {
     /// At most `each_max` connections from a network; from `exempt`, any number.
-    pub(crate) fn new(each_max: u32, exempt: &[Proxies]) -> Self {
+    pub(crate) fn new(each_max: u32, exempt: &[AddressPrefix]) -> Self {
         Self { open: Open::default(), each_max, exempt: exempt.into() }
     }
 
     /// Counts one more connection from `address`. `None`: it would be one too many.
     pub(crate) fn count(&self, address: IpAddr) -> Option<Counted> {
         let address = address.to_canonical();
-        if self.exempt.iter().any(|proxies| proxies.contain(address)) {
+        if self.exempt.iter().any(|proxies| proxies.covers(address)) {
             return Some(Counted(None));
         }
         let network = Network::from(address);
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn trusted_proxy_is_not_counted_and_an_address_without_connections_is_forgotten() {
-        let addresses = Addresses::new(1, &Proxies::local());
+        let addresses = Addresses::new(1, &AddressPrefix::loopback());
         let held: Vec<_> = (0..3).filter_map(|_| addresses.count("127.0.0.1".parse().unwrap())).collect();
         assert_eq!(held.len(), 3);
         drop(addresses.count("192.0.2.1".parse().unwrap()));

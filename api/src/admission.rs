@@ -10,12 +10,12 @@ use std::time::SystemTime;
 use access::Grants;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use rooms::{Room, RoomAccess, Visibility};
 
 use crate::app::App;
 use crate::auth;
 use crate::error::Error;
 use crate::playback::Pass;
-use crate::rooms::{Room, RoomAccess, Visibility};
 
 /// The credential that a caller has shown.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(crate) fn by_grants(grants: &Grants, room: &str) -> Sight {
     let is_its_room = grants.room.as_deref() == Some(room);
     if auth::may_administer(grants, room).is_ok() || is_its_room && grants.can_subscribe {
         Sight::Watched
-    } else if grants.room_list || is_its_room && grants.room_join {
+    } else if auth::may_list(grants) || is_its_room && grants.room_join {
         Sight::Seen
     } else {
         Sight::Hidden
@@ -103,12 +103,12 @@ mod tests {
     use std::time::Duration;
 
     use access::{Keys, TokenSpec};
+    use rooms::RoomSettings;
 
     use super::*;
-    use crate::rooms::RoomSettings;
 
     fn room(visibility: Visibility) -> Room {
-        Room::new("demo", 7, RoomSettings { visibility, ..RoomSettings::default() })
+        Room::new("demo".parse().unwrap(), 7, RoomSettings { visibility, ..RoomSettings::default() })
     }
 
     fn pass(created_at_utc_ms: i64) -> Credential {
@@ -126,6 +126,7 @@ mod tests {
             admin: has("admin"),
             create: has("create"),
             list: has("list"),
+            operator: has("operator"),
             ttl: Duration::from_secs(60),
             ..TokenSpec::default()
         };
@@ -150,7 +151,8 @@ mod tests {
             ("its moderator", bearer("demo", "admin"), Watched, Watched),
             ("another room's moderator", bearer("other", "admin"), Hidden, Watched),
             ("who may list rooms", bearer("other", "list"), Seen, Watched),
-            ("who may make rooms", bearer("other", "create"), Watched, Watched),
+            ("who may make rooms", bearer("other", "create"), Hidden, Watched),
+            ("an operator", bearer("other", "operator"), Watched, Watched),
         ];
         for (who, credential, private, open) in table {
             for (visibility, sight) in

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use access::Keys;
-use axum::extract::FromRef;
-use tokio::sync::mpsc;
+use access::{Keys, RoomName};
+use chrono::Utc;
+use interactive_sfu::CloseRoom;
+use rooms::{Entry, MakeRoom, Rooms};
 
 use crate::playback::PlaybackKeys;
-use crate::rooms::{RoomOrder, Rooms};
-use crate::{Broadcasts, Config, Lifecycle, Media};
+use crate::{Broadcasts, Config, Error, Lifecycle, Media};
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -25,8 +25,6 @@ pub struct AppParts {
     pub broadcasts: Broadcasts,
     /// The rooms.
     pub rooms: Rooms,
-    /// Where changes of rooms are told to whoever runs the broadcasts. When full, the change is refused with 503.
-    pub orders: mpsc::Sender<RoomOrder>,
     /// Renders `/metrics`, Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Where the server stands.
@@ -38,8 +36,31 @@ pub struct AppParts {
 
 pub(crate) type App = Arc<AppParts>;
 
-impl FromRef<App> for Rooms {
-    fn from_ref(app: &App) -> Self {
-        app.rooms.clone()
-    }
+/// Lets somebody into the room that a LiveKit token or the key of an ingress names; the room is made if there is none,
+/// where tokens may: whoever signed it wants there to be one.
+pub(crate) async fn enter_by_token(app: &App, room: &RoomName, ingress: Option<&str>) -> Result<Entry, Error> {
+    let make = app.config.auto_create_rooms.then(|| MakeRoom {
+        settings: app.config.livekit_rooms,
+        idle_end_seconds: app.config.room_idle_end_seconds,
+        now_utc_ms: Utc::now().timestamp_millis(),
+        rooms_max: app.config.rooms_max,
+    });
+    Ok(app.rooms.enter(room, ingress, make).await?)
+}
+
+/// Deletes a room, ends its sessions, and has its broadcast ended.
+pub(crate) async fn end_room(app: &App, room: &str) -> Result<(), Error> {
+    app.rooms.end(room, close_sessions(app.clone(), room.to_owned())).await?
+}
+
+/// As [`end_room`], if nobody is in the room or on the way into it. Returns whether it is so.
+pub(crate) async fn end_empty_room(app: &App, room: &str) -> Result<bool, Error> {
+    let (media, name) = (app.media.clone(), room.to_owned());
+    let is_empty = move || media.participants(&name, false).is_empty();
+    let ended = app.rooms.end_if(room, is_empty, close_sessions(app.clone(), room.to_owned())).await?;
+    ended.transpose().map(|closed| closed.is_some())
+}
+
+async fn close_sessions(app: App, room: String) -> Result<(), Error> {
+    Ok(app.media.ask(CloseRoom(room)).await?)
 }

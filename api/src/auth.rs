@@ -58,13 +58,14 @@ pub(crate) fn may_subscribe(grants: &Grants, room: &str) -> Result<(), Error> {
 }
 
 fn may_enter(grants: &Grants, room: &str, allowed: bool, otherwise: &'static str) -> Result<(), Error> {
-    if grants.room.as_deref() != Some(room) {
+    let everything = grants.standing.operator;
+    if grants.room.as_deref() != Some(room) && !everything {
         return Err(Error::Forbidden("the token is for another room"));
     }
     if grants.identity.is_empty() || grants.identity.len() > IDENTITY_BYTES_MAX || grants.name.len() > NAME_BYTES_MAX {
         return Err(Error::Forbidden("the token must name an identity of at most 256 bytes"));
     }
-    if allowed { Ok(()) } else { Err(Error::Forbidden(otherwise)) }
+    if allowed || everything { Ok(()) } else { Err(Error::Forbidden(otherwise)) }
 }
 
 /// May join a room as LiveKit's clients do. Returns the room.
@@ -77,7 +78,7 @@ pub(crate) fn may_join(grants: &Grants) -> Result<RoomName, Error> {
         return Err(Error::Forbidden("the token is an ingress's key: it publishes by WHIP alone"));
     }
     may_enter(grants, room, true, "")?;
-    room.parse().map_err(|_| Error::UnknownRoom)
+    room.parse().map_err(|_| rooms::Error::UnknownRoom.into())
 }
 
 /// May start and stop broadcasts, of any room.
@@ -90,19 +91,25 @@ pub(crate) fn may_manage_ingress(grants: ServiceGrants) -> Result<(), Error> {
     if grants.ingress_admin { Ok(()) } else { Err(Error::Forbidden("the token does not allow ingress")) }
 }
 
+/// May list rooms.
+pub(crate) fn may_list(grants: &Grants) -> bool {
+    grants.room_list || grants.standing.operator
+}
+
 /// May create and delete rooms.
 pub(crate) fn may_create(grants: &Grants) -> Result<(), Error> {
-    if grants.room_create {
+    if grants.room_create || grants.standing.operator {
         Ok(())
     } else {
         Err(Error::Forbidden("the token does not allow creating or deleting rooms"))
     }
 }
 
-/// May change `room`.
+/// May change `room` and moderate those in it. As with LiveKit, who may create rooms may not: only the room's own
+/// administrators and operators.
 pub(crate) fn may_administer(grants: &Grants, room: &str) -> Result<(), Error> {
     let admin = grants.room_admin && grants.room.as_deref() == Some(room);
-    if admin || grants.room_create {
+    if admin || grants.standing.operator {
         Ok(())
     } else {
         Err(Error::Forbidden("the token does not allow changing this room"))

@@ -10,9 +10,9 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use packager::{NotServed, Origin, Recordings, Served};
+use rooms::RoomAccess;
 
 use crate::media::BoxFuture;
-use crate::rooms::RoomAccess;
 
 /// The read side of one broadcast. [`Origin`] in production; tests bring their own.
 pub trait Playback: Send + Sync {
@@ -145,15 +145,16 @@ impl Broadcasts {
 
 #[cfg(test)]
 mod tests {
+    use rooms::{Room, RoomSettings};
+
     use super::*;
-    use crate::rooms::{Room, RoomSettings};
     use crate::testing::FakePlayback;
 
     #[test]
     fn a_deleted_rooms_broadcast_is_listed_no_more_and_fetched_until_it_is_forgotten() {
         let broadcasts = Broadcasts::default();
         let insert = |created_at_utc_ms| {
-            let room = Room::new("demo", created_at_utc_ms, RoomSettings::default());
+            let room = Room::new("demo".parse().unwrap(), created_at_utc_ms, RoomSettings::default());
             let access = Arc::new(RoomAccess::of(&room));
             broadcasts.insert("demo", Arc::new(FakePlayback::new(None)), SystemTime::UNIX_EPOCH, access);
         };

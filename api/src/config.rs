@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rooms::RoomSettings;
 use serde::{Deserialize, Serialize};
 
 pub use metrics::MetricsAccess;
 
-use crate::Error;
+use crate::ConfigFault;
+use crate::address_prefix::AddressPrefix;
 use crate::ice_servers::{IceServer, is_header_safe};
-use crate::proxies::Proxies;
-use crate::rooms::RoomSettings;
 
 /// Settings of the HTTP surface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,8 +54,10 @@ pub struct Config {
     /// others when one host opens as many as it can. `trusted_proxies` are exempt. Default 2000.
     pub connections_per_address_max: u32,
     /// Proxies whose `X-Forwarded-For` is believed: addresses, and networks like `10.0.0.0/8`. Behind another proxy all
-    /// clients count as one address. Default this machine's own, `127.0.0.0/8` and `::1/128`.
-    pub trusted_proxies: Vec<Proxies>,
+    /// clients count as one address. A proxy on this machine must say for whom it asks (`X-Forwarded-For`, `X-Real-IP`,
+    /// `Forwarded` or `Via`), or its clients are taken for this machine's own. Default this machine's own addresses,
+    /// `127.0.0.0/8` and `::1/128`.
+    pub trusted_proxies: Vec<AddressPrefix>,
     /// Joins by WHIP, WHEP and LiveKit's protocol a second from one address (of IPv6: from one network of 64 bits); ten
     /// times as many at once after a rest, and a further one is refused with 429. This machine's own are not counted.
     /// Default 50.
@@ -135,7 +137,7 @@ impl Default for Config {
             ingress_key_ttl_days: 365,
             connections_max: 20_000,
             connections_per_address_max: 2_000,
-            trusted_proxies: Proxies::local(),
+            trusted_proxies: AddressPrefix::loopback(),
             joins_per_address_second_max: 50,
             joins_per_identity_second_max: 5,
             header_read_timeout_ms: 10_000,
@@ -152,8 +154,8 @@ impl Default for Config {
 
 impl Config {
     /// Refuses what cannot work, naming the key.
-    pub fn validate(&self) -> Result<(), Error> {
-        let refuse = |sentence: String| Err(Error::Config(sentence));
+    pub fn validate(&self) -> Result<(), ConfigFault> {
+        let refuse = |key, sentence: String| Err(ConfigFault::new(key, sentence));
         for (key, ms) in [
             ("header_read_timeout_ms", self.header_read_timeout_ms),
             ("keep_alive_idle_ms", self.keep_alive_idle_ms),
@@ -161,7 +163,7 @@ impl Config {
             ("body_read_timeout_ms", self.body_read_timeout_ms),
         ] {
             if !(1_000..=600_000).contains(&ms) {
-                return refuse(format!("{key} = {ms} must lie between 1000 and 600000"));
+                return refuse(key, format!("= {ms} must lie between 1000 and 600000"));
             }
         }
         for (key, count) in [
@@ -173,12 +175,12 @@ impl Config {
             ("joins_per_identity_second_max", self.joins_per_identity_second_max),
         ] {
             if !(1..=1_000_000).contains(&count) {
-                return refuse(format!("{key} = {count} must lie between 1 and 1000000"));
+                return refuse(key, format!("= {count} must lie between 1 and 1000000"));
             }
         }
         if !(1..=3650).contains(&self.ingress_key_ttl_days) {
             let days = self.ingress_key_ttl_days;
-            return refuse(format!("ingress_key_ttl_days = {days} must lie between 1 and 3650"));
+            return refuse("ingress_key_ttl_days", format!("= {days} must lie between 1 and 3650"));
         }
         for (key, url) in [("public_url", &self.public_url), ("playlist_base_url", &self.playlist_base_url)] {
             if let Some(url) = url
@@ -186,21 +188,21 @@ impl Config {
                     || !(url.starts_with("https://") || url.starts_with("http://"))
                     || url.ends_with('/'))
             {
-                return refuse(format!("{key} = {url:?} must be http(s)://host without a slash at its end"));
+                return refuse(key, format!("= {url:?} must be http(s)://host without a slash at its end"));
             }
         }
         for url in &self.webhook_urls {
             if !url.starts_with("http://") && !url.starts_with("https://") {
-                return refuse(format!("webhook_urls: {url:?} must begin with http:// or https://"));
+                return refuse("webhook_urls", format!("holds {url:?}, which must begin with http:// or https://"));
             }
         }
         for server in &self.ice_servers {
-            server.validate().map_err(Error::Config)?;
+            server.validate()?;
         }
         if self.tls.as_ref().is_some_and(|tls| tls.address == self.http) {
-            return refuse("tls.address must differ from http".into());
+            return refuse("tls.address", "must differ from http".into());
         }
-        self.metrics.validate(self).map_err(Error::Config)
+        self.metrics.validate(self)
     }
 
     pub(crate) fn body_read_timeout(&self) -> Duration {

@@ -1,17 +1,31 @@
-//! What can go wrong here, and what we were doing at the time.
+//! What can go wrong here, and what we were doing at the time: at the start ([`StartError`], [`ConfigFault`]) and with
+//! a request ([`Error`]).
 
 use std::path::PathBuf;
 
 use access::TokenError;
 use interactive_sfu::SfuError;
-use packager::origin::NotServed;
+use packager::NotServed;
 
-/// Why a request is refused, or the server cannot start. [`crate::problem`] makes answers of these.
+/// A setting that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} {sentence}")]
+pub struct ConfigFault {
+    /// The key of the setting.
+    pub key: &'static str,
+    /// What is wrong with it; continues the key.
+    pub sentence: String,
+}
+
+impl ConfigFault {
+    pub(crate) fn new(key: &'static str, sentence: impl Into<String>) -> Self {
+        Self { key, sentence: sentence.into() }
+    }
+}
+
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The configuration contradicts itself.
-    #[error("{0}")]
-    Config(String),
+pub enum StartError {
     /// A socket could not be had.
     #[error("listening on {address}")]
     Bind {
@@ -30,22 +44,20 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The database file could not be opened.
-    #[error("opening the database {}", path.display())]
-    OpenDatabase {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A statement failed.
-    #[error("asking the database")]
-    Database(#[source] sqlx::Error),
+    /// The client that delivers webhooks.
+    #[error("preparing webhooks")]
+    Webhooks(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a request is refused. `kind.rs` sorts these, [`crate::problem`] makes answers of them.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// About a room or an ingress.
+    #[error(transparent)]
+    Rooms(#[from] rooms::Error),
     /// The database does not answer at all.
     #[error("the database does not answer")]
     DatabaseDown,
-
     /// No media for this request.
     #[error("{0}")]
     NotServed(#[from] NotServed),
@@ -58,9 +70,6 @@ pub enum Error {
     /// A token that does not verify.
     #[error("{0}")]
     Token(#[from] TokenError),
-    /// A good token of an ingress that was deleted.
-    #[error("the ingress that this token is the key of was deleted")]
-    IngressDeleted,
     /// A good token that does not allow this.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -70,24 +79,9 @@ pub enum Error {
     /// The path is there, the method is not.
     #[error("this method is not for this path")]
     Method,
-    /// No such room.
-    #[error("no such room")]
-    UnknownRoom,
     /// The room has no broadcast (yet).
     #[error("this room is not live")]
     NoBroadcast,
-    /// A room of that name exists.
-    #[error("a room of that name exists")]
-    RoomExists,
-    /// The limit of rooms is reached.
-    #[error("there may be no more than {0} rooms")]
-    TooManyRooms(u32),
-    /// No such ingress.
-    #[error("no such ingress")]
-    UnknownIngress,
-    /// The limit of ingresses is reached.
-    #[error("there may be no more than {0} ingresses")]
-    TooManyIngresses(u32),
     /// There is no key to sign a playback token with.
     #[error("there is no key to sign playback tokens with")]
     NoPlaybackKey,
@@ -123,9 +117,6 @@ pub enum Error {
     /// One address holds as many connections as it may.
     #[error("too many connections from this address")]
     TooManyConnections,
-    /// The queue of orders to the broadcasts is full.
-    #[error("too many changes are pending")]
-    Busy,
     /// The server is shutting down.
     #[error("the server is shutting down")]
     ShuttingDown,

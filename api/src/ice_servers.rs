@@ -12,6 +12,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::ConfigFault;
+
 /// Hexadecimal characters of a username that tell identities apart at the TURN server, without naming them.
 const TAG_BYTES: usize = 8;
 
@@ -67,21 +69,22 @@ pub(crate) struct Credential {
 }
 
 impl IceServer {
-    /// Says in a sentence what cannot be. A secret may hold any characters: it stands in no header.
-    pub(crate) fn validate(&self) -> Result<(), String> {
+    /// Refuses what cannot be. A secret may hold any characters: it stands in no header.
+    pub(crate) fn validate(&self) -> Result<(), ConfigFault> {
         let schemes = ["stun:", "stuns:", "turn:", "turns:"];
         let texts = [Some(&self.url), self.username.as_ref(), self.credential.as_ref()];
         if !schemes.iter().any(|scheme| self.url.starts_with(scheme))
             || !texts.into_iter().flatten().all(|text| is_header_safe(text))
         {
-            return Err(
-                "ice_servers: a url must begin with stun:, turn: or turns:, and hold no quotes, brackets or blanks"
-                    .into(),
-            );
+            let sentence =
+                "must have urls that begin with stun:, turn: or turns:, and hold no quotes, brackets or blanks";
+            return Err(ConfigFault::new("ice_servers", sentence));
         }
         let both = self.secret.is_some() && (self.username.is_some() || self.credential.is_some());
         if both || self.secret.as_ref().is_some_and(String::is_empty) || self.credential_ttl_seconds == 0 {
-            return Err("ice_servers: secret stands alone, is not empty, and credential_ttl_seconds is not 0".into());
+            let sentence =
+                "must be such that a secret stands alone and is not empty, and credential_ttl_seconds is not 0";
+            return Err(ConfigFault::new("ice_servers", sentence));
         }
         Ok(())
     }
@@ -145,7 +148,7 @@ mod tests {
         let stun = IceServer { url: "stun:s".into(), ..IceServer::default() };
         assert_eq!(stun.credential("ann", SystemTime::UNIX_EPOCH), None);
         let both = IceServer { secret: Some("s".into()), ..fixed };
-        assert!(both.validate().unwrap_err().contains("secret stands alone"));
+        assert!(both.validate().unwrap_err().sentence.contains("secret stands alone"));
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::Hash;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,6 @@ use http::request::Parts;
 use interactive_sfu::Network;
 
 use crate::extract::Caller;
-use crate::proxies::client_of;
 use crate::{Config, Error, metrics};
 
 /// Joins at once, as a multiple of those of a second: a crowd comes when the doors open.
@@ -97,17 +95,17 @@ impl<S: Sync> FromRequestParts<S> for Joiner {
 }
 
 impl Joiner {
-    /// See [`Caller::is_local`].
+    /// Whether whoever asks is on this machine, and not just a proxy that asks for somebody else.
     pub(crate) fn is_local(&self, headers: &HeaderMap) -> bool {
-        self.caller.is_some_and(|caller| caller.is_local(headers))
+        let (Some(caller), Some(limits)) = (self.caller, &self.limits) else { return false };
+        caller.stranger(&limits.config, headers).is_none()
     }
 
     /// Before the token is looked at.
     pub(crate) fn check_address(&self, headers: &HeaderMap) -> Result<(), Error> {
         let (Some(caller), Some(limits)) = (self.caller, &self.limits) else { return Ok(()) };
-        let client: Option<IpAddr> = client_of(caller.address.ip(), headers, &limits.config.trusted_proxies);
         // This machine does as it likes.
-        let Some(client) = client else { return Ok(()) };
+        let Some(client) = caller.stranger(&limits.config, headers) else { return Ok(()) };
         take(&limits.by_network, client.into(), "address")
     }
 

@@ -1,11 +1,13 @@
 //! Rooms, the LL-HLS origin, the WHIP and WHEP routes, health and metrics, and the embedded pages.
 //!
-//! Knows HTTP and SQL, nothing of media: `packager` says what a viewer gets, `interactive-sfu` who publishes and
-//! watches. [`router`] is the whole surface, without a socket; [`server`] puts it on sockets. `src` composes both.
+//! Knows HTTP, and neither SQL nor media: `rooms` says which rooms there are, `packager` what a viewer gets,
+//! `interactive-sfu` who publishes and watches. [`router`] is the whole surface, without a socket; [`server`] puts it
+//! on sockets. `src` composes both.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accept_encoding;
+mod address_prefix;
 mod addresses;
 mod admission;
 mod app;
@@ -17,16 +19,14 @@ mod error;
 mod extract;
 mod ice_servers;
 mod idle;
-mod ingresses;
 mod joins;
+mod kind;
 mod lifecycle;
 mod livekit;
 mod media;
 mod metrics;
 mod playback;
 mod problem;
-mod proxies;
-pub mod rooms;
 mod routes;
 pub mod server;
 mod telemetry;
@@ -34,16 +34,16 @@ mod telemetry;
 mod testing;
 mod websocket;
 
+pub use address_prefix::{AddressPrefix, BadAddressPrefix};
 pub use app::AppParts;
 pub use broadcasts::{Broadcasts, Playback};
 pub use config::{Config, Lobby, MetricsAccess, Tls};
-pub use error::Error;
+pub(crate) use error::Error;
+pub use error::{ConfigFault, StartError};
 pub use ice_servers::IceServer;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;
 pub use livekit::webhooks;
 pub use media::{BoxFuture, Media};
-pub use playback::{AddressPrefix, PlaybackKeys, PlaybackSpec};
-pub use proxies::{NotAddresses, Proxies};
-pub use rooms::{BroadcastSwitch, Layout, RoomAccess, RoomOrder, RoomSettings, Rooms};
+pub use playback::{PlaybackKeys, PlaybackSpec};
 pub use routes::{metrics_router, router};

@@ -21,8 +21,7 @@
 //! secret that signs access tokens.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use access::Keys;
@@ -30,7 +29,7 @@ use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use crate::Error;
+use crate::address_prefix::AddressPrefix;
 
 /// The purpose that the keys are derived for.
 const KEY_PURPOSE: &str = "spillway playback key 1";
@@ -94,7 +93,7 @@ impl PlaybackKeys {
         bytes.extend_from_slice(&spec.created_at_utc_ms.to_be_bytes());
         match spec.address {
             None => bytes.push(0),
-            Some(prefix) => prefix.write(&mut bytes),
+            Some(prefix) => write_address(prefix, &mut bytes),
         }
         let mac = signing(key, &bytes, spec.room).sign();
         bytes.extend_from_slice(mac.as_ref());
@@ -119,7 +118,7 @@ impl PlaybackKeys {
         let expires_s = u32::from_be_bytes(*head[5..].first_chunk()?);
         let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(expires_s.into());
         let remaining = expires_at.duration_since(now).ok().filter(|remaining| !remaining.is_zero())?;
-        let prefix = AddressPrefix::read(head[17], address)?;
+        let prefix = read_address(head[17], address)?;
         if !prefix.is_none_or(|prefix| from.is_some_and(|from| prefix.covers(from))) {
             return None;
         }
@@ -151,78 +150,28 @@ fn verified(key: &hmac::Key, fields: &[u8], room: &str, mac: &[u8]) -> Option<()
     hmac::verify(key, &[MAC_DOMAIN, fields, room.as_bytes()].concat(), mac).ok()
 }
 
-/// A prefix of IPv4 or IPv6 addresses: `192.0.2.0/24`, `2001:db8::/48`, or one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressPrefix {
-    /// Bits beyond the prefix are zero.
-    address: IpAddr,
-    bits: u8,
-}
-
-impl AddressPrefix {
-    /// `None` where there are no such prefixes.
-    fn new(address: IpAddr, bits: u8) -> Option<Self> {
-        Some(Self { address: masked(address, bits)?, bits })
-    }
-
-    /// An IPv4 address that came over an IPv6 socket counts as IPv4.
-    fn covers(self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.bits) == Some(self.address)
-    }
-
-    fn write(self, bytes: &mut Vec<u8>) {
-        match self.address {
-            IpAddr::V4(address) => {
-                bytes.extend_from_slice(&[4, self.bits]);
-                bytes.extend_from_slice(&address.octets());
-            }
-            IpAddr::V6(address) => {
-                bytes.extend_from_slice(&[6, self.bits]);
-                bytes.extend_from_slice(&address.octets());
-            }
-        }
-    }
-
-    /// Reads the text of [`AddressPrefix::write`]: `Some(None)` where any address is good, `None` where it makes no
-    /// sense.
-    fn read(family: u8, rest: &[u8]) -> Option<Option<Self>> {
-        let address = match (family, rest) {
-            (0, []) => return Some(None),
-            (4, [_, octets @ ..]) => IpAddr::from(<[u8; 4]>::try_from(octets).ok()?),
-            (6, [_, octets @ ..]) => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
-            _ => return None,
-        };
-        Self::new(address, *rest.first()?).map(Some)
-    }
-}
-
-impl FromStr for AddressPrefix {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let prefix = match text.split_once('/') {
-            None => text.parse().ok().map(|address: IpAddr| (address, if address.is_ipv4() { 32 } else { 128 })),
-            Some((address, bits)) => address.parse().ok().zip(bits.parse().ok()),
-        };
-        let prefix = prefix.and_then(|(address, bits)| Self::new(address, bits));
-        prefix.ok_or_else(|| Error::Invalid(format!("{text:?} is no address or prefix such as 192.0.2.0/24")))
-    }
-}
-
-fn masked(address: IpAddr, bits: u8) -> Option<IpAddr> {
-    match address {
+fn write_address(prefix: AddressPrefix, bytes: &mut Vec<u8>) {
+    match prefix.address() {
         IpAddr::V4(address) => {
-            let host_bits = 32_u32.checked_sub(bits.into())?;
-            let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
-            Some(Ipv4Addr::from_bits(address.to_bits() & mask).into())
+            bytes.extend_from_slice(&[4, prefix.bits()]);
+            bytes.extend_from_slice(&address.octets());
         }
         IpAddr::V6(address) => {
-            let host_bits = 128_u32.checked_sub(bits.into())?;
-            let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
-            Some(Ipv6Addr::from_bits(address.to_bits() & mask).into())
+            bytes.extend_from_slice(&[6, prefix.bits()]);
+            bytes.extend_from_slice(&address.octets());
         }
     }
+}
+
+/// Reads the bytes of [`write_address`]: `Some(None)` where any address is good, `None` where they make no sense.
+fn read_address(family: u8, rest: &[u8]) -> Option<Option<AddressPrefix>> {
+    let address = match (family, rest) {
+        (0, []) => return Some(None),
+        (4, [_, octets @ ..]) => IpAddr::from(<[u8; 4]>::try_from(octets).ok()?),
+        (6, [_, octets @ ..]) => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
+        _ => return None,
+    };
+    AddressPrefix::new(address, *rest.first()?).map(Some)
 }
 
 /// Where a room's playlist is, below the server's or the CDN's address.

@@ -1,16 +1,17 @@
-//! The only place that turns errors into answers: `application/problem+json` (RFC 9457).
+//! Turns errors into HTTP answers: `application/problem+json` (RFC 9457).
 //!
-//! Every error is named here; a new one does not compile until somebody has chosen its status. Details never hold
-//! tokens, addresses or what the database said.
+//! The status follows from an error's kind, the slug from the error itself. Details never hold tokens, addresses or
+//! what the database said.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use interactive_sfu::SfuError;
-use packager::origin::NotServed;
+use packager::NotServed;
 use serde_json::json;
 
 use crate::Error;
+use crate::kind::Kind;
 
 /// After this a client that found nobody on stage may ask again, seconds.
 const NOT_LIVE_RETRY_S: u32 = 2;
@@ -29,96 +30,138 @@ pub(crate) struct Problem {
     content_range: Option<String>,
 }
 
-impl Problem {
-    fn new(status: StatusCode, slug: &'static str, detail: String) -> Self {
-        Self { status, slug, detail, retry_after_s: None, authenticate: None, content_range: None }
-    }
-
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// What may be said of it.
-    pub(crate) fn detail(&self) -> &str {
-        &self.detail
-    }
-}
-
 impl<E: Into<Error>> From<E> for Problem {
     fn from(error: E) -> Self {
         let error = error.into();
-        let detail = error.to_string();
-        let (status, slug) = status_of(&error);
-        let mut problem = Self::new(status, slug, detail);
-        match error {
-            Error::TokenMissing => problem.authenticate = Some("Bearer"),
-            Error::Token(_) | Error::IngressDeleted => problem.authenticate = Some(r#"Bearer error="invalid_token""#),
-            Error::Forbidden(_) => problem.authenticate = Some(r#"Bearer error="insufficient_scope""#),
-            Error::TooOften { retry_after_s, .. } => problem.retry_after_s = Some(retry_after_s),
-            Error::Sfu(SfuError::TooMany(_)) | Error::TooManyConnections => problem.retry_after_s = Some(BUSY_RETRY_S),
-            Error::Sfu(SfuError::NotLive) => problem.retry_after_s = Some(NOT_LIVE_RETRY_S),
-            Error::RangeNotSatisfiable { length_bytes } => {
-                problem.content_range = Some(format!("bytes */{length_bytes}"))
-            }
-            error if status == StatusCode::INTERNAL_SERVER_ERROR => {
-                tracing::error!(error = &error as &dyn std::error::Error, "request failed");
-                "something went wrong on our side".clone_into(&mut problem.detail);
-            }
-            error if status == StatusCode::SERVICE_UNAVAILABLE => {
-                tracing::debug!(%error, "request refused");
-                problem.retry_after_s = Some(BUSY_RETRY_S);
-            }
-            error => tracing::debug!(%error, "request refused"),
+        let (kind, slug) = (error.kind(), slug(&error));
+        let content_range = match error {
+            Error::RangeNotSatisfiable { length_bytes } => Some(format!("bytes */{length_bytes}")),
+            _ => None,
+        };
+        Self {
+            status: status(kind),
+            slug,
+            detail: error.told(),
+            retry_after_s: retry_after_s(&error, kind),
+            authenticate: challenge(&error, kind),
+            content_range,
         }
-        problem
     }
 }
 
-/// Status and slug. No `_` arm here.
-fn status_of(error: &Error) -> (StatusCode, &'static str) {
-    use StatusCode as S;
+/// The challenge of RFC 6750 §3.
+fn challenge(error: &Error, kind: Kind) -> Option<&'static str> {
+    match (error, kind) {
+        (Error::TokenMissing, _) => Some("Bearer"),
+        (_, Kind::Unauthenticated) => Some(r#"Bearer error="invalid_token""#),
+        (_, Kind::Denied) => Some(r#"Bearer error="insufficient_scope""#),
+        _ => None,
+    }
+}
+
+impl Error {
+    /// What the client may be told of it, whatever the protocol. A fault of ours is logged here, and not told.
+    pub(crate) fn told(&self) -> String {
+        if self.kind() == Kind::Internal {
+            tracing::error!(error = self as &dyn std::error::Error, "request failed");
+            return "something went wrong on our side".to_owned();
+        }
+        tracing::debug!(error = %self, "request refused");
+        self.to_string()
+    }
+}
+
+/// After how many seconds the client may ask again.
+fn retry_after_s(error: &Error, kind: Kind) -> Option<u32> {
+    match (error, kind) {
+        (Error::TooOften { retry_after_s, .. }, _) => Some(*retry_after_s),
+        (_, Kind::NotReady) => Some(NOT_LIVE_RETRY_S),
+        (_, Kind::TooOften | Kind::Unavailable) => Some(BUSY_RETRY_S),
+        _ => None,
+    }
+}
+
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Malformed => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Denied => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Late => StatusCode::REQUEST_TIMEOUT,
+        Kind::Exists | Kind::NotReady => StatusCode::CONFLICT,
+        Kind::Stale => StatusCode::PRECONDITION_FAILED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::WrongType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::OutOfRange => StatusCode::RANGE_NOT_SATISFIABLE,
+        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Unconditional => StatusCode::PRECONDITION_REQUIRED,
+        Kind::TooOften => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Full => StatusCode::INSUFFICIENT_STORAGE,
+    }
+}
+
+/// The last part of `type`. No `_` arm here.
+fn slug(error: &Error) -> &'static str {
     match error {
-        Error::Config(_) | Error::Bind { .. } | Error::Certificate { .. } => (S::INTERNAL_SERVER_ERROR, "internal"),
-        Error::OpenDatabase { .. } | Error::Database(_) => (S::INTERNAL_SERVER_ERROR, "internal"),
-        Error::NoPlaybackKey => (S::INTERNAL_SERVER_ERROR, "internal"),
-        Error::DatabaseDown => (S::SERVICE_UNAVAILABLE, "database-down"),
-        Error::NotServed(NotServed::BadRequest(_)) => (S::BAD_REQUEST, "delivery-directives"),
-        Error::NotServed(NotServed::NotFound) => (S::NOT_FOUND, "no-such-object"),
-        Error::NotServed(NotServed::TimedOut) => (S::SERVICE_UNAVAILABLE, "playlist-stalled"),
-        Error::NotServed(NotServed::TooManyWaiting) => (S::SERVICE_UNAVAILABLE, "too-many-waiting"),
-        Error::NotServed(NotServed::StoreDown) => (S::SERVICE_UNAVAILABLE, "store-down"),
-        Error::Sfu(SfuError::MalformedSdp(_)) => (S::BAD_REQUEST, "malformed-sdp"),
-        Error::Sfu(SfuError::UnacceptableOffer(_)) => (S::UNPROCESSABLE_ENTITY, "unacceptable-offer"),
-        Error::Sfu(SfuError::PreconditionRequired) => (S::PRECONDITION_REQUIRED, "if-match-required"),
-        Error::Sfu(SfuError::StaleIceSession) => (S::PRECONDITION_FAILED, "stale-ice-session"),
-        Error::Sfu(SfuError::NotLive) => (S::CONFLICT, "not-live"),
-        Error::Sfu(SfuError::UnknownSession) => (S::NOT_FOUND, "unknown-session"),
-        Error::Sfu(SfuError::UnknownParticipant) => (S::NOT_FOUND, "unknown-participant"),
-        Error::Sfu(SfuError::UnknownTrack) => (S::NOT_FOUND, "unknown-track"),
-        Error::Sfu(SfuError::Invalid(_)) => (S::UNPROCESSABLE_ENTITY, "invalid"),
-        Error::Sfu(SfuError::TooMany(_)) => (S::TOO_MANY_REQUESTS, "too-many-sessions"),
-        Error::TooManyConnections => (S::TOO_MANY_REQUESTS, "too-many-connections"),
-        Error::TooOften { .. } => (S::TOO_MANY_REQUESTS, "too-many-joins"),
-        Error::Sfu(SfuError::Full(_)) => (S::SERVICE_UNAVAILABLE, "full"),
-        Error::Sfu(SfuError::ShuttingDown) | Error::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting-down"),
-        Error::TokenMissing => (S::UNAUTHORIZED, "token-missing"),
-        Error::Token(_) | Error::IngressDeleted => (S::UNAUTHORIZED, "token-invalid"),
-        Error::Forbidden(_) => (S::FORBIDDEN, "forbidden"),
-        Error::NoRoute => (S::NOT_FOUND, "no-such-path"),
-        Error::Method => (S::METHOD_NOT_ALLOWED, "method-not-allowed"),
-        Error::UnknownRoom => (S::NOT_FOUND, "unknown-room"),
-        Error::NoBroadcast => (S::NOT_FOUND, "no-broadcast"),
-        Error::RoomExists => (S::CONFLICT, "room-exists"),
-        Error::TooManyRooms(_) => (S::INSUFFICIENT_STORAGE, "too-many-rooms"),
-        Error::UnknownIngress => (S::NOT_FOUND, "unknown-ingress"),
-        Error::TooManyIngresses(_) => (S::INSUFFICIENT_STORAGE, "too-many-ingresses"),
-        Error::ContentType(_) => (S::UNSUPPORTED_MEDIA_TYPE, "content-type"),
-        Error::BodyTooLarge(_) => (S::PAYLOAD_TOO_LARGE, "body-too-large"),
-        Error::BodyLate => (S::REQUEST_TIMEOUT, "body-late"),
-        Error::Malformed(_) => (S::BAD_REQUEST, "malformed"),
-        Error::Invalid(_) => (S::UNPROCESSABLE_ENTITY, "invalid"),
-        Error::RangeNotSatisfiable { .. } => (S::RANGE_NOT_SATISFIABLE, "range"),
-        Error::Busy => (S::SERVICE_UNAVAILABLE, "busy"),
+        Error::Rooms(error) => slug_of_rooms(error),
+        Error::Sfu(error) => slug_of_sfu(error),
+        Error::NotServed(NotServed::BadRequest(_)) => "delivery-directives",
+        Error::NotServed(NotServed::NotFound) => "no-such-object",
+        Error::NotServed(NotServed::TimedOut) => "playlist-stalled",
+        Error::NotServed(NotServed::TooManyWaiting) => "too-many-waiting",
+        Error::NotServed(NotServed::StoreDown) => "store-down",
+        Error::NoPlaybackKey => "internal",
+        Error::DatabaseDown => "database-down",
+        Error::TooOften { .. } => "too-many-joins",
+        Error::TooManyConnections => "too-many-connections",
+        Error::ShuttingDown => "shutting-down",
+        Error::TokenMissing => "token-missing",
+        Error::Token(_) => "token-invalid",
+        Error::Forbidden(_) => "forbidden",
+        Error::NoRoute => "no-such-path",
+        Error::Method => "method-not-allowed",
+        Error::NoBroadcast => "no-broadcast",
+        Error::ContentType(_) => "content-type",
+        Error::BodyTooLarge(_) => "body-too-large",
+        Error::BodyLate => "body-late",
+        Error::Malformed(_) => "malformed",
+        Error::Invalid(_) => "invalid",
+        Error::RangeNotSatisfiable { .. } => "range",
+    }
+}
+
+fn slug_of_rooms(error: &rooms::Error) -> &'static str {
+    match error {
+        rooms::Error::OpenDatabase { .. } | rooms::Error::Database(_) => "internal",
+        rooms::Error::UnknownRoom => "unknown-room",
+        rooms::Error::RoomExists => "room-exists",
+        rooms::Error::TooManyRooms(_) => "too-many-rooms",
+        rooms::Error::UnknownIngress => "unknown-ingress",
+        rooms::Error::IngressDeleted => "token-invalid",
+        rooms::Error::TooManyIngresses(_) => "too-many-ingresses",
+        rooms::Error::Invalid(_) => "invalid",
+        rooms::Error::Busy => "busy",
+        rooms::Error::ShuttingDown => "shutting-down",
+    }
+}
+
+fn slug_of_sfu(error: &SfuError) -> &'static str {
+    match error {
+        SfuError::MalformedSdp(_) => "malformed-sdp",
+        SfuError::UnacceptableOffer(_) => "unacceptable-offer",
+        SfuError::PreconditionRequired => "if-match-required",
+        SfuError::StaleIceSession => "stale-ice-session",
+        SfuError::NotLive => "not-live",
+        SfuError::UnknownSession => "unknown-session",
+        SfuError::UnknownParticipant => "unknown-participant",
+        SfuError::UnknownTrack => "unknown-track",
+        SfuError::Invalid(_) => "invalid",
+        SfuError::TooMany(_) => "too-many-sessions",
+        SfuError::Full(_) => "full",
+        SfuError::ShuttingDown => "shutting-down",
     }
 }
 
@@ -182,7 +225,10 @@ mod tests {
 
     #[test]
     fn what_the_database_said_stays_inside() {
-        let problem = Problem::from(Error::Database(sqlx::Error::Protocol("secret detail".into())));
+        let problem = Problem::from(Error::Rooms(rooms::Error::OpenDatabase {
+            path: "secret".into(),
+            source: "secret detail".into(),
+        }));
         assert_eq!((problem.status.as_u16(), problem.detail.contains("secret")), (500, false));
     }
 }

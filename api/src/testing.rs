@@ -15,17 +15,21 @@ use interactive_sfu::{
 };
 use livekit_protocol::ParticipantInfo;
 use packager::{NotServed, Served};
-use tokio::sync::mpsc;
+use rooms::{Room, RoomSettings, Rooms};
 use tower::ServiceExt as _;
 
 use crate::extract::Caller;
 use crate::playback::{PlaybackKeys, PlaybackSpec};
-use crate::rooms::{Room, RoomSettings};
-use crate::{AppParts, BoxFuture, Broadcasts, Config, Lifecycle, Media, RoomOrder, Rooms, router};
+use crate::{AppParts, BoxFuture, Broadcasts, Config, Lifecycle, Media, router};
 
 mod fake_playback;
+mod orders;
 
 pub(crate) use fake_playback::FakePlayback;
+use orders::Orders;
+
+/// How long an answer may take that waits for nothing; a request's body may take ten seconds.
+const A_WHILE: Duration = Duration::from_secs(2);
 
 /// Answers every call with what was put in, and remembers what was asked.
 #[derive(Default)]
@@ -108,7 +112,7 @@ pub(crate) struct Rig {
     pub(crate) router: Router,
     pub(crate) media: Arc<FakeMedia>,
     pub(crate) broadcasts: Broadcasts,
-    pub(crate) orders: mpsc::Receiver<RoomOrder>,
+    pub(crate) orders: Orders,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) rooms: Rooms,
     pub(crate) playback: PlaybackKeys,
@@ -140,10 +144,10 @@ impl Rig {
 
     pub(crate) async fn with(config: Config, dev_tokens: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let rooms = Rooms::open(&folder.path().join("db")).await.unwrap();
-        let demo = Room { title: "Demo".into(), ..Room::new("demo", 0, RoomSettings::REST) };
-        rooms.create(&demo, 9).await.unwrap();
-        let (orders, orders_rx) = mpsc::channel(1);
+        let rooms = Rooms::open(&folder.path().join("db"), 1).await.unwrap();
+        let demo = Room { title: "Demo".into(), ..Room::new("demo".parse().unwrap(), 0, RoomSettings::REST) };
+        rooms.create(demo, 9).await.unwrap();
+        let orders = Orders(rooms.orders("test").await.unwrap());
         let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap();
         let recordings = packager::Recordings::new(Arc::new(store), &packager::Config::default());
         let (media, broadcasts, lifecycle) =
@@ -157,13 +161,12 @@ impl Rig {
             keys: keys.clone(),
             broadcasts: broadcasts.clone(),
             rooms: rooms.clone(),
-            orders,
             metrics: Arc::new(|| "spillway_up 1\n".into()),
             lifecycle: lifecycle.clone(),
             dev_tokens,
         };
         let router = router(parts);
-        Self { router, media, broadcasts, orders: orders_rx, lifecycle, rooms, playback, keys, folder }
+        Self { router, media, broadcasts, orders, lifecycle, rooms, playback, keys, folder }
     }
 
     /// Puts an object into the store of recordings; `path` begins with the room.
@@ -173,11 +176,21 @@ impl Rig {
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// Sets the room `demo`, without telling anybody.
-    pub(crate) async fn set(&self, set: impl FnOnce(&mut Room)) {
-        let mut room = self.rooms.get("demo").await.unwrap();
-        set(&mut room);
-        self.rooms.update(&room).await.unwrap();
+    /// Sets the room `demo`, as if those who follow changes had followed already.
+    pub(crate) async fn set(&self, set: impl FnOnce(&mut Room) + Send + 'static) {
+        self.rooms.change("demo", set).await.unwrap();
+        self.follow().await;
+    }
+
+    /// Deletes the room `demo`, likewise.
+    pub(crate) async fn delete(&self) {
+        self.rooms.end("demo", async {}).await.unwrap();
+        self.follow().await;
+    }
+
+    async fn follow(&self) {
+        let mut orders = self.rooms.orders("test").await.unwrap();
+        assert_eq!(orders.try_next().await.unwrap(), None);
     }
 
     /// A playback token for `room` as made then, good for a minute.
@@ -201,6 +214,7 @@ impl Rig {
             list: has("list"),
             record: has("record"),
             ingress_admin: has("ingress"),
+            operator: has("operator"),
             ttl: Duration::from_secs(60),
             ..TokenSpec::default()
         };
@@ -239,6 +253,15 @@ impl Rig {
             .iter()
             .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
         self.answer(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// As [`Rig::send_raw`], with a body that never ends. `None`: there is no answer within a while.
+    pub(crate) async fn send_without_end(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
+        let request = headers
+            .iter()
+            .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
+        let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::convert::Infallible>>());
+        tokio::time::timeout(A_WHILE, self.answer(request.body(body).unwrap())).await.ok()
     }
 
     async fn answer(&self, request: Request<Body>) -> Reply {

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use api::RoomOrder;
 use interactive_sfu::{RoomEvent, Sfu, Speaker};
+use rooms::{Order as RoomOrder, Orders};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::pipeline::{Pipeline, PipelineParts};
@@ -27,7 +27,7 @@ const END_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct BroadcastDirector {
     pub(crate) pipelines: PipelineParts,
     pub(crate) sfu: Sfu,
-    pub(crate) rooms: api::Rooms,
+    pub(crate) rooms: rooms::Rooms,
     pub(crate) on_air: api::Broadcasts,
     pub(crate) idle_end: Duration,
     pub(crate) rooms_on_air_max: usize,
@@ -61,7 +61,7 @@ impl DirectedRooms {
 
 impl BroadcastDirector {
     /// Runs until `end` says how long the broadcasts' ends may take; then ends all broadcasts within that time.
-    pub(crate) async fn run(self, mut orders: mpsc::Receiver<RoomOrder>, mut end: oneshot::Receiver<Duration>) {
+    pub(crate) async fn run(self, mut orders: Orders, mut end: oneshot::Receiver<Duration>) {
         let mut events = self.sfu.events();
         let mut all = DirectedRooms::default();
         let end_max = loop {
@@ -70,14 +70,25 @@ impl BroadcastDirector {
             let timeout = all.by_room.values().filter_map(|state| state.policy.poll_timeout()).min();
             tokio::select! {
                 event = events.recv() => match event {
-                    Ok(event) => self.heard(&mut all, event).await,
+                    Ok(event) => {
+                        // Whoever goes on stage in a room that was made again comes after the order that ended the
+                        // broadcast of the first one.
+                        while let Ok(Some(order)) = orders.try_next().await {
+                            self.ordered(&mut all, order).await;
+                            orders.done().await;
+                        }
+                        self.heard(&mut all, event).await;
+                    }
                     Err(RecvError::Lagged(missed)) => {
                         tracing::warn!(missed, "the SFU's events came too fast; asking it how the stages stand");
                         self.resync(&mut all).await;
                     }
                     Err(RecvError::Closed) => break END_MAX,
                 },
-                Some(order) = orders.recv() => self.ordered(&mut all, order).await,
+                order = orders.next() => {
+                    self.ordered(&mut all, order).await;
+                    orders.done().await;
+                }
                 Some(ended) = all.ends.join_next_with_id() => self.ended(&mut all, ended).await,
                 Some(_) = all.farewells.join_next() => {}
                 () = sleep_until(timeout), if timeout.is_some() => self.poll(&mut all).await,
@@ -124,7 +135,7 @@ impl BroadcastDirector {
             }
             RoomOrder::Deleted { room } => {
                 self.retire(all, &room);
-                let Some(state) = all.by_room.get_mut(&room) else { return };
+                let Some(state) = all.by_room.get_mut(room.as_str()) else { return };
                 let order = state.policy.deleted();
                 self.follow(all, &room, order).await;
             }
@@ -148,7 +159,7 @@ impl BroadcastDirector {
 
     async fn resync(&self, all: &mut DirectedRooms) {
         // Rooms with a stage are rooms that exist, or that are being deleted: those are known already.
-        let stored = self.rooms.list().await.unwrap_or_default().into_iter().map(|room| room.name);
+        let stored = self.rooms.list().await.unwrap_or_default().into_iter().map(|room| room.name.into());
         let rooms: std::collections::BTreeSet<String> = stored.chain(all.by_room.keys().cloned()).collect();
         for room in rooms {
             let stage = self.sfu.stage(&room);
@@ -222,7 +233,7 @@ impl BroadcastDirector {
         let stored = match self.rooms.get(room).await {
             Ok(stored) => stored,
             // Somebody came in while it was being deleted.
-            Err(api::Error::UnknownRoom) => return Err(NotStarted::Failed),
+            Err(rooms::Error::UnknownRoom) => return Err(NotStarted::Failed),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(room, error, "no broadcast: how the room is set is unknown");

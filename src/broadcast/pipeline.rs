@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use access::Keys;
-use api::rooms::{RecordSetting, Room, RoomAccess};
 use ingest::WhepSource;
 use interactive_sfu::Speaker;
 use object_store::ObjectStore;
+use rooms::{Layout, RecordSetting, Room, RoomAccess};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +50,7 @@ pub(crate) struct Pipeline {
 enum Change {
     Joined(Speaker),
     Left(Speaker),
-    Layout(api::Layout),
+    Layout(Layout),
 }
 
 impl PipelineParts {
@@ -96,7 +96,7 @@ impl Pipeline {
         self.change(Change::Left(speaker));
     }
 
-    pub(crate) fn set_layout(&self, layout: api::Layout) {
+    pub(crate) fn set_layout(&self, layout: Layout) {
         self.change(Change::Layout(layout));
     }
 
@@ -166,10 +166,10 @@ fn apply(broadcast: &ingest::Broadcast, change: Change) {
     }
 }
 
-fn to_ingest(layout: api::Layout) -> ingest::Layout {
+fn to_ingest(layout: Layout) -> ingest::Layout {
     match layout {
-        api::Layout::Grid => ingest::Layout::Grid,
-        api::Layout::ActiveSpeaker => ingest::Layout::ActiveSpeaker,
-        api::Layout::Single(identity) => ingest::Layout::Single(identity),
+        Layout::Grid => ingest::Layout::Grid,
+        Layout::ActiveSpeaker => ingest::Layout::ActiveSpeaker,
+        Layout::Single(identity) => ingest::Layout::Single(identity),
     }
 }

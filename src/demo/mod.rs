@@ -4,7 +4,7 @@ mod guests;
 
 use std::time::SystemTime;
 
-use api::rooms::{BroadcastSetting, RecordSetting, Room, RoomSettings, Visibility};
+use rooms::{BroadcastSetting, RecordSetting, Room, RoomSettings, Visibility};
 
 pub(crate) use guests::Guests;
 
@@ -41,8 +41,9 @@ pub(crate) fn options() -> Options {
     let created_at_utc_ms = i64::try_from(now.as_millis()).unwrap_or_default();
     let settings =
         RoomSettings { broadcast: BroadcastSetting::On, visibility: Visibility::Public, record: RecordSetting::On };
-    let room = Room { title: "Demo".into(), ..Room::new(ROOM, created_at_utc_ms, settings) };
-    Options { first_room: Some(room), dev_tokens: true }
+    let name = ROOM.parse().ok();
+    let room = name.map(|name| Room { title: "Demo".into(), ..Room::new(name, created_at_utc_ms, settings) });
+    Options { first_room: room, dev_tokens: true }
 }
 
 /// Sends the speakers on stage. They leave when the result is dropped.

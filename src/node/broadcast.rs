@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::Keys;
-use api::{RoomOrder, Rooms};
 use interactive_sfu::Sfu;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
-use tokio::sync::{mpsc, oneshot};
+use rooms::{Orders, Rooms};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::broadcast::{BroadcastDirector, PipelineParts};
@@ -28,7 +28,7 @@ pub(crate) struct Deps {
     /// Where the origin's routes find each broadcast.
     pub(crate) on_air: api::Broadcasts,
     /// Changes of rooms.
-    pub(crate) orders: mpsc::Receiver<RoomOrder>,
+    pub(crate) orders: Orders,
 }
 
 /// The running broadcasts.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use access::Keys;
 use api::server::Server;
 use api::webhooks::Webhooks;
-use api::{AppParts, Lifecycle, PlaybackKeys, RoomOrder, Rooms};
+use api::{AppParts, Lifecycle, PlaybackKeys};
 use interactive_sfu::Sfu;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::mpsc;
+use rooms::Rooms;
 use tokio::task::JoinSet;
 
 use crate::error::Error;
@@ -24,8 +24,6 @@ pub(crate) struct Deps {
     pub(crate) rooms: Rooms,
     /// Which rooms have a broadcast.
     pub(crate) on_air: api::Broadcasts,
-    /// Where changes of rooms go.
-    pub(crate) orders: mpsc::Sender<RoomOrder>,
     pub(crate) recorder: PrometheusHandle,
     /// See [`AppParts::dev_tokens`].
     pub(crate) dev_tokens: bool,
@@ -76,7 +74,6 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
         keys: deps.keys,
         broadcasts: deps.on_air,
         rooms: deps.rooms,
-        orders: deps.orders,
         metrics: Arc::new(move || deps.recorder.render()),
         lifecycle: lifecycle.clone(),
         dev_tokens: deps.dev_tokens,

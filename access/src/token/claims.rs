@@ -68,8 +68,8 @@ pub(super) struct VideoGrants {
     pub(super) hidden: bool,
 }
 
-/// The claim `spillway`. Unlike attributes, participants cannot change it. A class that this version does not know makes
-/// the token unreadable.
+/// The claim `spillway`. Unlike attributes, participants cannot change it. A class that this version does not know
+/// makes the token unreadable.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct OwnClaims {

@@ -54,8 +54,8 @@ pub struct Grants {
     pub expires_at: SystemTime,
 }
 
-/// The claims `spillway.class` and `spillway.operator`. They hold for as long as somebody stays, and renewed tokens keep
-/// them.
+/// The claims `spillway.class` and `spillway.operator`. They hold for as long as somebody stays, and renewed tokens
+/// keep them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Standing {
     /// The seat class; `None`: the token names none.

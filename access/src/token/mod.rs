@@ -1,7 +1,7 @@
 //! Access tokens as LiveKit's servers and SDKs make them: HS256 JWTs whose issuer names the key.
 //!
-//! [`Keys`] picks the key, keeps tokens and secrets out of errors and `Debug`, and reduces the claims to what this server
-//! decides by. No clock: each call takes `now`.
+//! [`Keys`] picks the key, keeps tokens and secrets out of errors and `Debug`, and reduces the claims to what this
+//! server decides by. No clock: each call takes `now`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,7 +70,8 @@ impl Keys {
         self
     }
 
-    /// The grants of a bearer. `bearer` is the token alone, without `Bearer `. Expiry and not-before get 60 s of leeway.
+    /// The grants of a bearer. `bearer` is the token alone, without `Bearer `. Expiry and not-before get 60 s of
+    /// leeway.
     pub fn verify(&self, bearer: &str, now: SystemTime) -> Result<Grants, TokenError> {
         self.claims(bearer, now).map(Grants::from)
     }

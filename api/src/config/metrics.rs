@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+use crate::ConfigFault;
 use crate::ice_servers::is_header_safe;
 
 /// The shortest token that takes long to guess, bytes.
@@ -30,15 +31,15 @@ impl fmt::Debug for MetricsAccess {
 
 impl MetricsAccess {
     /// Refuses what cannot work beside the rest of the configuration, naming the key.
-    pub(super) fn validate(&self, config: &Config) -> Result<(), String> {
+    pub(super) fn validate(&self, config: &Config) -> Result<(), ConfigFault> {
         let taken = [Some(config.http), config.tls.as_ref().map(|tls| tls.address)];
         // With port 0 the system chooses, and chooses differently.
         if self.address.is_some_and(|address| address.port() != 0 && taken.contains(&Some(address))) {
-            return Err("metrics.address must differ from http and tls.address".into());
+            return Err(ConfigFault::new("metrics.address", "must differ from http and tls.address"));
         }
         if !self.token.is_empty() && (self.token.len() < TOKEN_BYTES_MIN || !is_header_safe(&self.token)) {
             let sentence = "bytes long and hold no quotes, brackets, commas or blanks";
-            return Err(format!("metrics.token must be at least {TOKEN_BYTES_MIN} {sentence}"));
+            return Err(ConfigFault::new("metrics.token", format!("must be at least {TOKEN_BYTES_MIN} {sentence}")));
         }
         Ok(())
     }

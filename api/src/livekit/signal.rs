@@ -15,16 +15,16 @@ use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
 use interactive_sfu::signalling::livekit::{Frame, Join};
 use interactive_sfu::{Client, ConnectRequest, Connection};
 use livekit_protocol as proto;
+use rooms::Entry;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::app::App;
+use crate::app::{App, enter_by_token};
 use crate::ice_servers::IceServer;
 use crate::joins::Joiner;
+use crate::livekit::room::as_livekit;
 use crate::problem::Problem;
-use crate::rooms::Room;
-use crate::routes::rooms::room_of_token;
 use crate::websocket::{MaybeUpgrade, Message, Socket, Written};
 use crate::{Error, auth};
 
@@ -82,12 +82,12 @@ impl RtcQuery {
     }
 }
 
-/// Who wants in, and where: the token, and the room as it is.
-async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Room), Error> {
+/// The token, and the room that its bearer enters. Nothing of the request is decoded before.
+async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Entry), Error> {
     let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
     let room = auth::may_join(&grants)?;
-    let room = room_of_token(app, &room).await?;
-    Ok((grants, room))
+    let entry = enter_by_token(app, &room, None).await?;
+    Ok((grants, entry))
 }
 
 async fn validate(
@@ -96,8 +96,8 @@ async fn validate(
     path: MatchedPath,
     headers: HeaderMap,
 ) -> Result<&'static str, Problem> {
-    query.join(&path)?;
     admitted(&app, &query, &headers).await?;
+    query.join(&path)?;
     Ok("success")
 }
 
@@ -110,15 +110,15 @@ async fn open(
     MaybeUpgrade(upgrade): MaybeUpgrade,
 ) -> Result<Response, Problem> {
     joiner.check_address(&headers)?;
-    let (grants, room) = admitted(&app, &query, &headers).await?;
-    joiner.check_identity(&room.name, &grants.identity, false)?;
+    let (grants, entry) = admitted(&app, &query, &headers).await?;
+    joiner.check_identity(&entry.room.name, &grants.identity, false)?;
     let upgrade = upgrade?;
     let Join { client, resume, requests } = query.join(&path)?;
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server(server, &grants.identity)).collect();
     let request = ConnectRequest {
-        room: room.name.clone(),
+        room: entry.room.name.to_string(),
         grants,
-        about: room.as_livekit(),
+        about: as_livekit(&entry.room),
         ice_servers,
         local: joiner.is_local(&headers),
         resume,
@@ -126,6 +126,7 @@ async fn open(
         requests,
     };
     let connection = app.media.connect(request).await?;
+    drop(entry);
     Ok(upgrade.on_upgrade(FRAME_BYTES_MAX, |socket| carry(socket, connection)))
 }
 

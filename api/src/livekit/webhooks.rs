@@ -14,12 +14,13 @@ use access::{Keys, random_id};
 use bytes::Bytes;
 use interactive_sfu::RoomEvent;
 use livekit_protocol as proto;
+use rooms::Rooms;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::rooms::Rooms;
-use crate::{Error, metrics};
+use crate::livekit::room::as_livekit;
+use crate::{StartError, metrics};
 
 /// Attempts for each URL.
 const TRIES: u32 = 6;
@@ -44,11 +45,11 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// To `urls`; none: [`Webhooks::run`] ends at once.
-    pub fn new(keys: Keys, rooms: Rooms, urls: Vec<String>) -> Result<Self, Error> {
+    pub fn new(keys: Keys, rooms: Rooms, urls: Vec<String>) -> Result<Self, StartError> {
         // Whoever is asked first installs it; it is the same for all.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let client = reqwest::Client::builder().timeout(ATTEMPT_MAX).build();
-        let client = client.map_err(|error| Error::Config(format!("webhook_urls: {error}")))?;
+        let client = client.map_err(|error| StartError::Webhooks(error.into()))?;
         Ok(Self { keys, rooms, urls, client })
     }
 
@@ -146,7 +147,7 @@ impl Webhooks {
             }
             RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. } => return None,
         };
-        let room = self.rooms.get(event.room()).await.map(|room| room.as_livekit());
+        let room = self.rooms.get(event.room()).await.map(|room| as_livekit(&room));
         let room = room.unwrap_or_else(|_| proto::Room { name: event.room().to_owned(), ..proto::Room::default() });
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Some(proto::WebhookEvent {

@@ -43,11 +43,11 @@ async fn dev_token(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request: DevTokenRequest = extract::json(&app.config, &headers, body).await?;
     let access = app.rooms.access(&room);
     if may_watch(&room, access.as_deref(), &Credential::Nothing) == Sight::Hidden {
-        return Err(Error::UnknownRoom.into());
+        return Err(rooms::Error::UnknownRoom.into());
     }
+    let request: DevTokenRequest = extract::json(&app.config, &headers, body).await?;
     let identity: Identity = parsed("identity", &request.identity)?;
     let has_control = [&request.identity, &request.name].into_iter().any(|text| text.chars().any(char::is_control));
     if request.name.len() > NAME_BYTES_MAX || has_control {

@@ -13,12 +13,12 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
+use rooms::Rooms;
 use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::app::App;
 use crate::problem::Problem;
-use crate::rooms::Rooms;
 
 /// How long an answer of the database is believed: however many ask, it is asked once in this time.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);

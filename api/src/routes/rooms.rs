@@ -2,9 +2,8 @@
 //!
 //! Looking is for whoever may see the room ([`crate::admission`]): everybody, for the lobby and the watch page, unless
 //! it is private. [`crate::Config::lobby`] narrows the list. Creating and deleting take a token with `roomCreate`,
-//! changing one with `roomAdmin` for the room (or `roomCreate`).
+//! changing one with `roomAdmin` for the room; an operator's does for all.
 
-use access::limits::IDENTITY_BYTES_MAX;
 use access::{Grants, RoomName};
 use axum::body::Body;
 use axum::extract::State;
@@ -14,24 +13,19 @@ use axum::{Extension, Router};
 use chrono::Utc;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use interactive_sfu::CloseRoom;
+use rooms::{BroadcastSetting, Layout, RecordSetting, Room, RoomSettings, Visibility};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::{self, Credential, Sight, may_watch};
-use crate::app::App;
+use crate::app::{App, end_room};
 use crate::auth;
 use crate::config::Lobby;
 use crate::extract::{self, Caller, RoomInPath, parsed};
 use crate::problem::Problem;
-use crate::rooms::{BroadcastSetting, Layout, RecordSetting, Room, RoomOrder, RoomSettings, Visibility, to_the_end};
-use crate::{Error, rooms};
 use view::{PlaylistFor, RoomView, uncached, view};
 
 mod playback_token;
 mod view;
-
-/// A longer title is refused, bytes.
-const TITLE_BYTES_MAX: usize = 200;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -52,7 +46,7 @@ struct RoomList {
 /// `GET /v1/rooms`
 async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     let grants = auth::grants_if_any(&app.keys, &headers)?;
-    let may_list = grants.as_ref().is_some_and(|grants| grants.room_list);
+    let may_list = grants.as_ref().is_some_and(auth::may_list);
     let lobby = if may_list { Lobby::All } else { app.config.lobby };
     let all = if lobby == Lobby::None { Vec::new() } else { app.rooms.list().await? };
     let listed = all.into_iter().filter(|room| admission::is_listed(room, grants.as_ref()));
@@ -77,7 +71,7 @@ async fn look(
     let access = app.rooms.access(&name);
     // Before the database is asked, so that the one refusal takes the same time.
     if may_watch(&name, access.as_deref(), &credential) == Sight::Hidden {
-        return Err(Error::UnknownRoom.into());
+        return Err(rooms::Error::UnknownRoom.into());
     }
     let room = app.rooms.get(&name).await?;
     let playlist_for = match &credential {
@@ -125,11 +119,10 @@ async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Resul
     auth::may_create(&grants)?;
     let request: CreateRoom = extract::json(&app.config, &headers, body).await?;
     let name: RoomName = parsed("room", &request.room)?;
-    let mut room = Room::new(&name, Utc::now().timestamp_millis(), request.settings());
+    let mut room = Room::new(name, Utc::now().timestamp_millis(), request.settings());
     room.layout = request.layout;
     room.title = request.title.filter(|title| !title.is_empty()).unwrap_or(room.title);
-    check(&room)?;
-    app.rooms.create(&room, app.config.rooms_max).await?;
+    let room = app.rooms.create(room, app.config.rooms_max).await?;
     let location = HeaderValue::try_from(format!("/v1/rooms/{}", room.name));
     let playlist_for = for_grants(&grants, &room.name);
     let mut response = (StatusCode::CREATED, uncached(view(&app, room, playlist_for, true))).into_response();
@@ -172,54 +165,9 @@ async fn change(
         room.visibility = request.visibility.unwrap_or(room.visibility);
         room.record = request.record.unwrap_or(room.record);
     };
-    let room = change_room(app.clone(), room.into(), change).await?;
+    let room = app.rooms.change(&room, change).await?;
     let playlist_for = for_grants(&grants, &room.name);
     Ok(uncached(view(&app, room, playlist_for, true)))
-}
-
-/// Changes a room that is stored; its broadcast follows.
-pub(crate) async fn change_room(
-    app: App,
-    name: String,
-    change: impl FnOnce(&mut Room) + Send + 'static,
-) -> Result<Room, Error> {
-    to_the_end(async move {
-        let _alone = app.rooms.changing().await;
-        let was = app.rooms.get(&name).await?;
-        let mut room = was.clone();
-        change(&mut room);
-        check(&room)?;
-        let of_the_broadcast = |room: &Room| (room.broadcast.is_on(), room.record, room.layout.clone());
-        let is_news = of_the_broadcast(&room) != of_the_broadcast(&was);
-        // A place in the queue first: what is stored must also be told.
-        let place = is_news.then(|| app.orders.try_reserve().map_err(|_| Error::Busy)).transpose()?;
-        app.rooms.update(&room).await?;
-        if let Some(place) = place {
-            let (on, record, layout) = of_the_broadcast(&room);
-            place.send(RoomOrder::Broadcast { room: name, on, record: record == RecordSetting::On, layout });
-        }
-        Ok(room)
-    })
-    .await
-}
-
-/// The room that a token names; made if there is none, where tokens may: whoever signed it wants there to be one.
-pub(crate) async fn room_of_token(app: &App, name: &RoomName) -> Result<Room, Error> {
-    match app.rooms.get(name).await {
-        Err(Error::UnknownRoom) if app.config.auto_create_rooms => made(app, name).await,
-        known => known,
-    }
-}
-
-async fn made(app: &App, name: &RoomName) -> Result<Room, Error> {
-    let idle_end_seconds = app.config.room_idle_end_seconds;
-    let settings = app.config.livekit_rooms;
-    let room = Room { idle_end_seconds, ..Room::new(name, Utc::now().timestamp_millis(), settings) };
-    match app.rooms.create(&room, app.config.rooms_max).await {
-        Ok(()) => Ok(room),
-        Err(Error::RoomExists) => app.rooms.get(name).await,
-        Err(error) => Err(error),
-    }
 }
 
 /// `DELETE /v1/rooms/{room}`: 204. Sessions and broadcast end.
@@ -229,35 +177,8 @@ async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     auth::may_create(&auth::grants(&app.keys, &headers)?)?;
-    end_room(app, room.into()).await?;
+    end_room(&app, &room).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Deletes a room, ends its sessions, and has its broadcast ended.
-pub(crate) async fn end_room(app: App, room: String) -> Result<(), Error> {
-    to_the_end(async move {
-        let _alone = app.rooms.changing().await;
-        let place = app.orders.try_reserve().map_err(|_| Error::Busy)?;
-        app.rooms.delete(&room).await?;
-        let closed = app.media.ask(CloseRoom(room.clone())).await;
-        place.send(RoomOrder::Deleted { room });
-        closed.map_err(Error::from)
-    })
-    .await
-}
-
-fn check(room: &rooms::Room) -> Result<(), Error> {
-    if room.title.len() > TITLE_BYTES_MAX || room.title.chars().any(char::is_control) {
-        return Err(Error::Invalid(format!(
-            "title must be at most {TITLE_BYTES_MAX} bytes without control characters"
-        )));
-    }
-    match &room.layout {
-        Layout::Single(identity) if identity.is_empty() || identity.len() > IDENTITY_BYTES_MAX => {
-            Err(Error::Invalid(format!("layout.single must name an identity of at most {IDENTITY_BYTES_MAX} bytes")))
-        }
-        Layout::Single(_) | Layout::Grid | Layout::ActiveSpeaker => Ok(()),
-    }
 }
 
 #[cfg(test)]

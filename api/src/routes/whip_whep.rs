@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use access::RoomName;
+use access::{Grants, RoomName};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -14,16 +14,16 @@ use axum::routing::post;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use interactive_sfu::{JoinRequest, Joined, Leave, LimitLayer, Patch, Patched, Publish, Subscribe};
+use rooms::Entry;
 use serde::Deserialize;
 
-use crate::app::App;
+use crate::Error;
+use crate::app::{App, enter_by_token};
 use crate::auth;
 use crate::extract::{self, RoomInPath, SessionInPath};
 use crate::ice_servers::{Credential, IceServer};
 use crate::joins::Joiner;
 use crate::problem::Problem;
-use crate::routes::rooms::room_of_token;
-use crate::{Error, rooms};
 
 const SDP: &str = "application/sdp";
 const SDP_FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -88,9 +88,6 @@ async fn join(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    // First of all, and bounded: an answer before the body has been read would end a connection that the client keeps
-    // alive.
-    let offer = extract::text(&app.config, &headers, body, SDP).await;
     joiner.check_address(&headers)?;
     let grants = auth::grants(&app.keys, &headers)?;
     match side {
@@ -100,11 +97,11 @@ async fn join(
     let local = joiner.is_local(&headers);
     // Our own subscriber has a session for each speaker.
     joiner.check_identity(&room, &grants.identity, local && grants.hidden)?;
-    match grants.ingress.as_deref().filter(|_| side == Side::Whip) {
-        Some(ingress) => must_lead_in(&app, ingress, &room).await?,
-        None => must_exist(&app.rooms, &room).await?,
-    }
-    let offer = offer?;
+    // A stranger's body is not read, nor is one for a room that does not exist; nobody holds a door open while theirs
+    // comes.
+    drop(enter(side, &app, &room, &grants).await?);
+    let offer = extract::text(&app.config, &headers, body, SDP).await?;
+    let entry = enter(side, &app, &room, &grants).await?;
     let participant = query.participant.filter(|_| side == Side::Whep);
     let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server_link(server, &identity)).collect();
@@ -113,19 +110,16 @@ async fn join(
         Side::Whip => app.media.ask(Publish(request)).await?,
         Side::Whep => app.media.ask(Subscribe(request)).await?,
     };
+    drop(entry);
     Ok(created(side, &room, joined, ice_servers))
 }
 
-async fn must_exist(rooms: &rooms::Rooms, room: &RoomName) -> Result<(), Error> {
-    rooms.get(room).await.map(drop)
-}
-
-/// The key of an ingress is good as long as the ingress is there.
-async fn must_lead_in(app: &App, ingress: &str, room: &RoomName) -> Result<(), Error> {
-    if !app.rooms.ingresses().exists(ingress).await? {
-        return Err(Error::IngressDeleted);
+/// Into a room that exists. The key of an ingress makes it, and is good as long as the ingress is there.
+async fn enter(side: Side, app: &App, room: &RoomName, grants: &Grants) -> Result<Entry, Error> {
+    match grants.ingress.as_deref().filter(|_| side == Side::Whip) {
+        Some(ingress) => enter_by_token(app, room, Some(ingress)).await,
+        None => Ok(app.rooms.enter(room, None, None).await?),
     }
-    room_of_token(app, room).await.map(drop)
 }
 
 fn created(side: Side, room: &str, joined: Joined, ice_servers: Vec<String>) -> Response {

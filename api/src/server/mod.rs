@@ -28,7 +28,7 @@ use tls::Certificate;
 use crate::addresses::Addresses;
 use crate::extract::{Caller, Place};
 use crate::problem::Problem;
-use crate::{Config, Error, Lifecycle, metrics};
+use crate::{Config, Error, Lifecycle, StartError, metrics};
 
 /// Wait after an accept that failed (out of file descriptors, mostly), so that it is not retried in a spin.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -50,7 +50,7 @@ pub struct Server {
 
 impl Server {
     /// Takes the addresses and reads the certificate.
-    pub async fn bind(config: &Config) -> Result<Self, Error> {
+    pub async fn bind(config: &Config) -> Result<Self, StartError> {
         let https = match &config.tls {
             Some(tls) => Some((listen(tls.address).await?, Arc::new(Certificate::read(tls)?))),
             None => None,
@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// Takes the metrics' own address, if they have one; to be served with [`crate::metrics_router`].
-    pub async fn bind_metrics(config: &Config) -> Result<Option<Self>, Error> {
+    pub async fn bind_metrics(config: &Config) -> Result<Option<Self>, StartError> {
         let Some(http) = config.metrics.address else { return Ok(None) };
         let config = Config { http, tls: None, connections_max: METRICS_CONNECTIONS_MAX, ..config.clone() };
         Self::bind(&config).await.map(Some)
@@ -117,8 +117,8 @@ fn refusal() -> Router {
     })
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address, source })
 }
 
 /// The routes of a listener, and its certificate.

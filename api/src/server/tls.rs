@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Error, Tls};
+use crate::{StartError, Tls};
 
 /// How often the files are compared.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ struct Files {
 
 impl Certificate {
     /// Reads the files.
-    pub(super) fn read(tls: &Tls) -> Result<Self, Error> {
+    pub(super) fn read(tls: &Tls) -> Result<Self, StartError> {
         let files = Files::read(tls)?;
         let current = RwLock::new(files.acceptor(tls)?);
         Ok(Self { tls: tls.clone(), current, last_look: Mutex::new(Look::Held(files.digest())) })
@@ -89,7 +89,7 @@ impl Certificate {
 }
 
 impl Files {
-    fn read(tls: &Tls) -> Result<Self, Error> {
+    fn read(tls: &Tls) -> Result<Self, StartError> {
         let read = |path: &Path| std::fs::read(path).map_err(|error| unreadable(path, error));
         Ok(Self { certificate: read(&tls.certificate)?, key: read(&tls.key)? })
     }
@@ -104,7 +104,7 @@ impl Files {
     }
 
     /// Refuses a pair that does not fit together.
-    fn acceptor(&self, tls: &Tls) -> Result<TlsAcceptor, Error> {
+    fn acceptor(&self, tls: &Tls) -> Result<TlsAcceptor, StartError> {
         let certificates = CertificateDer::pem_slice_iter(&self.certificate)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| unreadable(&tls.certificate, error))?;
@@ -119,6 +119,6 @@ impl Files {
     }
 }
 
-fn unreadable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Certificate { path: path.to_owned(), source: Box::new(source) }
+fn unreadable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> StartError {
+    StartError::Certificate { path: path.to_owned(), source: Box::new(source) }
 }

@@ -1,5 +1,6 @@
+use rooms::{BroadcastSetting, RecordSetting, RoomSettings, Visibility};
+
 use crate::Config;
-use crate::rooms::{BroadcastSetting, RecordSetting, RoomSettings, Visibility};
 use crate::testing::Rig;
 
 const UPGRADE: [(&str, &str); 4] = [
@@ -72,6 +73,8 @@ async fn one_connection_is_asked_for_in_its_own_form() {
     for nonsense in ["%25%25", "_____w", "CAEaAXg"] {
         assert_eq!(validate(&format!("?join_request={nonsense}")).await, 400, "{nonsense}");
     }
+    let stranger = rig.send_raw("GET", "/rtc/v1/validate?join_request=_____w", &[], vec![]).await;
+    assert_eq!(stranger.status, 401, "a stranger's request is not decoded");
     // What is said on the older path is not read on this one, nor the other way round.
     let older = rig.send_raw("GET", "/rtc/validate?join_request=_____w", &[("authorization", &bearer)], vec![]).await;
     assert_eq!(older.status, 200);

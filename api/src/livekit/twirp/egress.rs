@@ -9,12 +9,10 @@
 use chrono::Utc;
 use livekit_protocol as proto;
 use proto::EgressStatus as Status;
+use rooms::{BroadcastSetting, Layout, Room};
 
-use super::Failure;
-use crate::Error;
+use super::failure::{Code, Failure};
 use crate::app::App;
-use crate::rooms::{BroadcastSetting, Layout, Room};
-use crate::routes::rooms::change_room;
 
 /// What every egress consists of.
 const PLAYLIST: &str = "index.m3u8";
@@ -38,7 +36,7 @@ impl Egress {
         let is_live = self.run(&room).is_some_and(|run| run.live);
         if !is_live && self.app.broadcasts.are_slots_taken(&room.name) {
             let sentence = "as many rooms are on the air as may be at once ([broadcast] rooms_on_air_max)";
-            return Err(Failure::new("resource_exhausted", sentence));
+            return Err(Failure::new(Code::ResourceExhausted, sentence));
         }
         let change = move |room: &mut Room| {
             let now_utc_ms = Utc::now().timestamp_millis();
@@ -51,12 +49,12 @@ impl Egress {
                 room.broadcast.on_at_utc_ms = now_utc_ms;
             }
         };
-        self.change(room.name, change).await
+        self.change(&room, change).await
     }
 
     /// What is on the air, what was asked for, and of each room what was stopped last.
     pub(super) async fn list(&self, request: proto::ListEgressRequest) -> Result<proto::ListEgressResponse, Failure> {
-        let wanted = |room: &Room| request.room_name.is_empty() || room.name == request.room_name;
+        let wanted = |room: &Room| request.room_name.is_empty() || room.name == *request.room_name;
         let told = |room: Room| {
             let info = self.info(&room);
             let by_id = request.egress_id == info.egress_id;
@@ -75,7 +73,7 @@ impl Egress {
         let room = self.running(&request.egress_id).await?;
         let off =
             |room: &mut Room| room.broadcast = room.broadcast.set(BroadcastSetting::Off, Utc::now().timestamp_millis());
-        self.change(room.name, off).await
+        self.change(&room, off).await
     }
 
     pub(super) async fn update_layout(
@@ -84,22 +82,22 @@ impl Egress {
     ) -> Result<proto::EgressInfo, Failure> {
         let room = self.running(&request.egress_id).await?;
         let layout = layout(&request.layout)?.unwrap_or_default();
-        self.change(room.name, |room| room.layout = layout).await
+        self.change(&room, |room| room.layout = layout).await
     }
 
     async fn change(
         &self,
-        room: String,
+        room: &Room,
         change: impl FnOnce(&mut Room) + Send + 'static,
     ) -> Result<proto::EgressInfo, Failure> {
-        Ok(self.info(&change_room(self.app.clone(), room, change).await?))
+        Ok(self.info(&self.app.rooms.change(&room.name, change).await?))
     }
 
     /// The room of an egress that has not been stopped.
     async fn running(&self, id: &str) -> Result<Room, Failure> {
-        let unknown = || Failure::new("not_found", "no such egress");
+        let unknown = || Failure::new(Code::NotFound, "no such egress");
         let room = match self.app.rooms.get(room_of(id).ok_or_else(unknown)?).await {
-            Err(Error::UnknownRoom) => return Err(unknown()),
+            Err(rooms::Error::UnknownRoom) => return Err(unknown()),
             known => known?,
         };
         let was_ever_on = room.broadcast.is_on() || room.broadcast.was_turned();
@@ -109,7 +107,7 @@ impl Egress {
         if room.broadcast.is_on() {
             Ok(room)
         } else {
-            Err(Failure::new("failed_precondition", "the egress has been stopped already"))
+            Err(Failure::new(Code::FailedPrecondition, "the egress has been stopped already"))
         }
     }
 
@@ -162,14 +160,14 @@ fn told(room: &Room, run: Option<Run>, playlist: String) -> proto::EgressInfo {
         ..proto::SegmentsInfo::default()
     };
     let request = proto::RoomCompositeEgressRequest {
-        room_name: room.name.clone(),
+        room_name: room.name.to_string(),
         layout: layout_name(&room.layout).to_owned(),
         ..proto::RoomCompositeEgressRequest::default()
     };
     proto::EgressInfo {
         egress_id: egress_id(room),
-        room_id: room.as_livekit().sid,
-        room_name: room.name.clone(),
+        room_id: room.sid(),
+        room_name: room.name.to_string(),
         status: status.into(),
         started_at,
         ended_at,

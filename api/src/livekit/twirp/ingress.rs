@@ -13,12 +13,12 @@ use chrono::Utc;
 use interactive_sfu::SfuError;
 use livekit_protocol as proto;
 use proto::ingress_state::Status;
+use rooms::Ingress as Stored;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::Error;
 use crate::app::App;
 use crate::extract::parsed;
-use crate::ingresses::Ingress as Stored;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -42,12 +42,12 @@ impl Ingress {
         let ingress = Stored {
             id: random_id("IN"),
             name: request.name,
-            room: room.into(),
+            room,
             identity: identity.into(),
             participant_name: request.participant_name,
             created_at_utc_ms: Utc::now().timestamp_millis(),
         };
-        self.app.rooms.ingresses().create(&ingress, self.app.config.ingresses_max).await?;
+        self.app.rooms.create_ingress(ingress.clone(), self.app.config.ingresses_max).await?;
         self.with_key(ingress)
     }
 
@@ -55,25 +55,28 @@ impl Ingress {
     pub(super) async fn list(&self, request: proto::ListIngressRequest) -> Result<proto::ListIngressResponse, Failure> {
         let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
         let wanted = |one: &Stored| fits(&request.room_name, &one.room) && fits(&request.ingress_id, &one.id);
-        let stored = self.app.rooms.ingresses().list().await?.into_iter().filter(wanted);
+        let stored = self.app.rooms.ingresses().await?.into_iter().filter(wanted);
         let items = stored.map(|ingress| self.with_key(ingress)).collect::<Result<_, _>>()?;
         Ok(proto::ListIngressResponse { items, next_page_token: None })
     }
 
     /// Its keys are good no more, and whoever is on stage by it leaves.
     pub(super) async fn delete(&self, request: proto::DeleteIngressRequest) -> Result<proto::IngressInfo, Failure> {
-        let gone = self.app.rooms.ingresses().delete(&request.ingress_id).await?;
-        let (room, identity) = (gone.room.clone(), gone.identity.clone());
-        let publisher = proto::RoomParticipantIdentity { room, identity, ..Default::default() };
-        match self.app.media.ask(publisher).await {
-            Ok(()) | Err(SfuError::UnknownParticipant) => Ok(self.info(gone)),
-            Err(error) => Err(error.into()),
+        let media = self.app.media.clone();
+        let remove = move |ingress: Stored| async move {
+            let (room, identity) = (ingress.room.into(), ingress.identity);
+            let publisher = proto::RoomParticipantIdentity { room, identity, ..Default::default() };
+            media.ask(publisher).await
+        };
+        match self.app.rooms.delete_ingress(&request.ingress_id, remove).await? {
+            (deleted, Ok(()) | Err(SfuError::UnknownParticipant)) => Ok(self.info(deleted)),
+            (_, Err(error)) => Err(error.into()),
         }
     }
 
     fn with_key(&self, ingress: Stored) -> Result<proto::IngressInfo, Failure> {
         let spec = TokenSpec {
-            room: ingress.room.clone(),
+            room: ingress.room.to_string(),
             identity: ingress.identity.clone(),
             name: ingress.participant_name.clone(),
             publish: true,
@@ -95,7 +98,7 @@ impl Ingress {
             url: format!("{}/whip/{}", self.public_url, ingress.room),
             input_type: proto::IngressInput::WhipInput.into(),
             enable_transcoding: Some(false),
-            room_name: ingress.room,
+            room_name: ingress.room.into(),
             participant_identity: ingress.identity,
             participant_name: ingress.participant_name,
             reusable: true,

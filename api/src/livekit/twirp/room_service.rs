@@ -5,12 +5,12 @@ use access::{Grants, RoomName};
 use chrono::Utc;
 use interactive_sfu::{SfuError, TellRoom};
 use livekit_protocol as proto;
+use rooms::Room;
 
-use super::Failure;
-use crate::app::App;
+use super::failure::Failure;
+use crate::app::{App, end_room};
 use crate::extract::parsed;
-use crate::rooms::Room;
-use crate::routes::rooms::{change_room, end_room};
+use crate::livekit::room::as_livekit;
 use crate::{Error, auth};
 
 /// One caller's view of the rooms.
@@ -33,11 +33,11 @@ impl RoomService {
             metadata: checked(request.metadata)?,
             idle_end_seconds,
             participants_max: request.max_participants,
-            ..Room::new(&name, Utc::now().timestamp_millis(), self.app.config.livekit_rooms)
+            ..Room::new(name, Utc::now().timestamp_millis(), self.app.config.livekit_rooms)
         };
-        match self.app.rooms.create(&room, self.app.config.rooms_max).await {
-            Ok(()) => Ok(self.room(room)),
-            Err(Error::RoomExists) => Ok(self.room(self.app.rooms.get(&room.name).await?)),
+        match self.app.rooms.create(room, self.app.config.rooms_max).await {
+            Ok(room) => Ok(self.room(&room)),
+            Err(rooms::Error::RoomExists) => Ok(self.room(&self.app.rooms.get(&request.name).await?)),
             Err(error) => Err(error.into()),
         }
     }
@@ -50,8 +50,8 @@ impl RoomService {
         if !self.grants.room_list {
             return Err(Error::Forbidden("the token does not allow listing rooms").into());
         }
-        let wanted = |room: &Room| request.names.is_empty() || request.names.contains(&room.name);
-        let rooms = self.app.rooms.list().await?.into_iter().filter(wanted).map(|room| self.room(room));
+        let wanted = |room: &Room| request.names.is_empty() || request.names.iter().any(|name| room.name == **name);
+        let rooms = self.app.rooms.list().await?.into_iter().filter(wanted).map(|room| self.room(&room));
         Ok(proto::ListRoomsResponse { rooms: rooms.collect() })
     }
 
@@ -60,7 +60,7 @@ impl RoomService {
         request: proto::DeleteRoomRequest,
     ) -> Result<proto::DeleteRoomResponse, Failure> {
         auth::may_create(&self.grants)?;
-        end_room(self.app.clone(), request.room).await?;
+        end_room(&self.app, &request.room).await?;
         Ok(proto::DeleteRoomResponse {})
     }
 
@@ -70,9 +70,9 @@ impl RoomService {
     ) -> Result<proto::Room, Failure> {
         auth::may_administer(&self.grants, &request.room)?;
         let metadata = checked(request.metadata)?;
-        let room = change_room(self.app.clone(), request.room, |room| room.metadata = metadata).await?;
-        self.app.media.ask(TellRoom(room.as_livekit())).await?;
-        Ok(self.room(room))
+        let room = self.app.rooms.change(&request.room, |room| room.metadata = metadata).await?;
+        self.app.media.ask(TellRoom(as_livekit(&room))).await?;
+        Ok(self.room(&room))
     }
 
     pub(super) async fn list_participants(
@@ -142,12 +142,12 @@ impl RoomService {
         Ok(self.app.rooms.get(room).await?)
     }
 
-    fn room(&self, room: Room) -> proto::Room {
+    fn room(&self, room: &Room) -> proto::Room {
         let participants = self.app.media.participants(&room.name, false);
         proto::Room {
             num_participants: count(participants.len()),
             num_publishers: count(participants.iter().filter(|participant| participant.is_publisher).count()),
-            ..room.as_livekit()
+            ..as_livekit(room)
         }
     }
 }

@@ -1,10 +1,10 @@
 use interactive_sfu::{Command, SfuError, TellRoom};
 use livekit_protocol as proto;
 use prost::Message as _;
+use rooms::{Order, Room, RoomSettings};
 use serde_json::{Value, json};
 
-use crate::RoomOrder;
-use crate::rooms::{Room, RoomSettings};
+use crate::livekit::room::as_livekit;
 use crate::testing::{Reply, Rig};
 
 async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
@@ -13,7 +13,7 @@ async fn call(rig: &Rig, method: &str, grants: &str, body: Value) -> Reply {
 
 /// A room as nobody has set it: off the air, private, not recorded.
 fn closed(room: &Room) -> Room {
-    Room::new(&room.name, room.created_at_utc_ms, RoomSettings::default())
+    Room::new(room.name.clone(), room.created_at_utc_ms, RoomSettings::default())
 }
 
 fn ann() -> proto::ParticipantInfo {
@@ -52,7 +52,7 @@ async fn rooms_are_made_once_listed_described_and_deleted() {
     assert_eq!(rig.rooms.get("demo").await.unwrap().metadata, "changed");
 
     assert_eq!(call(&rig, "DeleteRoom", "create", json!({"room": "demo"})).await.status, 200);
-    assert_eq!(rig.orders.recv().await, Some(RoomOrder::Deleted { room: "demo".into() }));
+    assert_eq!(rig.orders.recv().await, Some(Order::Deleted { room: "demo".parse().unwrap() }));
     let gone = call(&rig, "DeleteRoom", "create", json!({"room": "demo"})).await;
     assert_eq!((gone.status, &gone.json()["code"]), (404, &json!("not_found")));
 }
@@ -98,7 +98,10 @@ async fn each_call_takes_its_grant_and_errors_are_twirps() {
         ("DeleteRoom", "admin", room.clone(), 403, "permission_denied"),
         ("ListParticipants", "publish", room.clone(), 403, "permission_denied"),
         ("ListParticipants", "admin", json!({"room": "other"}), 403, "permission_denied"),
-        ("ListParticipants", "create", json!({"room": "other"}), 404, "not_found"),
+        ("ListParticipants", "operator", json!({"room": "other"}), 404, "not_found"),
+        ("ListParticipants", "create list", room.clone(), 403, "permission_denied"),
+        ("RemoveParticipant", "create list", json!({"room": "demo", "identity": "ann"}), 403, "permission_denied"),
+        ("SendData", "create list", room.clone(), 403, "permission_denied"),
         ("SendData", "publish", room.clone(), 403, "permission_denied"),
         ("MoveParticipant", "admin", room, 501, "unimplemented"),
         ("MakeCoffee", "admin", empty, 404, "bad_route"),
@@ -114,6 +117,20 @@ async fn each_call_takes_its_grant_and_errors_are_twirps() {
     assert_eq!((text.status, &text.json()["code"]), (404, &json!("bad_route")));
     let bytes = rig.send_raw("POST", path, &[("content-type", "application/protobuf")], vec![0xff; 9]).await;
     assert_eq!(bytes.status, 401, "who asks comes before what");
+}
+
+#[tokio::test]
+async fn body_is_not_read_before_the_token_is() {
+    let rig = Rig::new().await;
+    for service in ["RoomService/ListRooms", "Egress/ListEgress", "Ingress/ListIngress"] {
+        let path = format!("/twirp/livekit.{service}");
+        let (json, host) = (("content-type", "application/json"), ("host", "live.example"));
+        let reply = rig.send_without_end("POST", &path, &[json, host]).await;
+        assert_eq!(reply.map(|reply| reply.status), Some(401), "{service}");
+        let (name, token) = rig.bearer("demo", "list record ingress");
+        let headers = [(name, token.as_str()), json, host];
+        assert!(rig.send_without_end("POST", &path, &headers).await.is_none(), "{service}: it is waited for");
+    }
 }
 
 #[tokio::test]
@@ -144,7 +161,7 @@ async fn participants_are_muted_changed_subscribed_and_sent_messages() {
         ..Default::default()
     };
     let message = proto::SendDataRequest { room, data: vec![1, 2], ..Default::default() };
-    let told = Room { metadata: "m".into(), ..rig.rooms.get("demo").await.unwrap() }.as_livekit();
+    let told = as_livekit(&Room { metadata: "m".into(), ..rig.rooms.get("demo").await.unwrap() });
     let table = [
         ("MutePublishedTrack", who(json!({"trackSid": "TR_A", "muted": true})), Command::MuteTrack(mute)),
         ("UpdateParticipant", who(json!({"name": "Ann"})), Command::UpdateParticipant(update)),

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use packager::{Body, NotServed, ObjectKind, Served};
+use rooms::Visibility;
 
 use super::*;
-use crate::rooms::Visibility;
 use crate::testing::{Reply, Rig};
 
 mod recordings;
@@ -253,7 +253,7 @@ async fn a_deleted_rooms_end_is_for_those_who_could_watch_it() {
     rig.set(|room| room.visibility = Visibility::Private).await;
     rig.broadcast(Some(Ok(served(ObjectKind::EndedPlaylist))));
     let token = rig.playback_token("demo", 0, None);
-    rig.rooms.delete("demo").await.unwrap();
+    rig.delete().await;
     assert_eq!(rig.get(&format!("/live/t/{token}/demo/index.m3u8"), &[]).await.status, 200);
     assert_eq!(rig.get("/live/demo/index.m3u8", &[]).await.status, 404);
 }

@@ -9,9 +9,10 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::view::{rfc3339, uncached};
+use crate::address_prefix::AddressPrefix;
 use crate::app::App;
 use crate::extract::RoomInPath;
-use crate::playback::{AddressPrefix, PlaybackSpec, playlist_path};
+use crate::playback::{PlaybackSpec, playlist_path};
 use crate::problem::Problem;
 use crate::{Error, auth, extract};
 
@@ -43,7 +44,7 @@ struct PlaybackTokenView {
     watch: String,
 }
 
-/// Takes a token with `roomAdmin` for the room, or `roomCreate`.
+/// Takes a token with `roomAdmin` for the room, or an operator's.
 pub(super) async fn make(
     State(app): State<App>,
     RoomInPath(room): RoomInPath,
@@ -55,7 +56,8 @@ pub(super) async fn make(
     if !(1..=TTL_SECONDS_MAX).contains(&request.ttl_seconds) {
         return Err(Error::Invalid(format!("ttl_seconds must lie between 1 and {TTL_SECONDS_MAX}")).into());
     }
-    let address = request.address.as_deref().map(str::parse::<AddressPrefix>).transpose()?;
+    let address = request.address.as_deref().map(str::parse::<AddressPrefix>).transpose();
+    let address = address.map_err(|bad| Error::Invalid(bad.to_string()))?;
     let created_at_utc_ms = app.rooms.get(&room).await?.created_at_utc_ms;
     let expires_at = SystemTime::now() + Duration::from_secs(request.ttl_seconds.into());
     let spec = PlaybackSpec { room: &room, created_at_utc_ms, expires_at, address };

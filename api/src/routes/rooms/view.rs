@@ -2,16 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
+use access::RoomName;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
+use rooms::{BroadcastSetting, BroadcastSwitch, Layout, RecordSetting, Room, Visibility};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::playback::{PlaybackSpec, playlist_path};
-use crate::rooms::{BroadcastSetting, BroadcastSwitch, Layout, RecordSetting, Room, Visibility};
 
 /// How long a playlist's URL is good for that a bearer of an access token is told; not longer than the access token.
 const PLAYLIST_TTL: Duration = Duration::from_secs(6 * 3600);
@@ -19,7 +20,7 @@ const PLAYLIST_TTL: Duration = Duration::from_secs(6 * 3600);
 /// The body of `GET /v1/rooms/{room}`.
 #[derive(Debug, Serialize)]
 pub(super) struct RoomView {
-    room: String,
+    room: RoomName,
     sid: String,
     title: String,
     layout: Layout,

@@ -64,6 +64,8 @@ async fn tokens_open_what_they_grant_and_nothing_else() {
         ("/whep/demo", "subscribe", "demo", 201),
         ("/whep/demo", "publish", "demo", 403),
         ("/whep/demo", "subscribe", "other", 403),
+        ("/whip/demo", "operator", "other", 201),
+        ("/whep/demo", "operator", "other", 201),
     ] {
         let (name, token) = rig.bearer(room, grants);
         let reply = rig.send("POST", path, &[(name, &token), SDP_TYPE], "v=0").await;
@@ -132,6 +134,22 @@ async fn bodies_have_a_type_and_a_size() {
     }
     let reply = rig.send("POST", "/whip/demo", &[(name, &token)], "v=0").await;
     assert_eq!(reply.status, 415, "no content type at all");
+}
+
+#[tokio::test]
+async fn offer_is_not_read_before_the_token_and_the_room_are_known() {
+    let rig = Rig::new().await;
+    let (name, token) = rig.bearer("demo", "publish");
+    let (_, elsewhere) = rig.bearer("other", "publish");
+    for (path, token, status) in [
+        ("/whip/demo", "", Some(401)),
+        ("/whep/demo", &token, Some(403)),
+        ("/whip/other", &elsewhere, Some(404)),
+        ("/whip/demo", &token, None),
+    ] {
+        let reply = rig.send_without_end("POST", path, &[(name, token), SDP_TYPE]).await;
+        assert_eq!(reply.map(|reply| reply.status), status, "{path}; None: the offer is waited for");
+    }
 }
 
 #[tokio::test]

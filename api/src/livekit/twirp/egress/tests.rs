@@ -1,12 +1,12 @@
 use std::time::SystemTime;
 
 use prost::Message as _;
+use rooms::{BroadcastSwitch, Order, RoomSettings};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::rooms::{BroadcastSwitch, RoomSettings};
+use crate::Config;
 use crate::testing::{Reply, Rig};
-use crate::{Config, RoomOrder};
 
 async fn call(rig: &Rig, method: &str, body: Value) -> Reply {
     rig.twirp(&format!("Egress/{method}"), "record", body).await
@@ -16,8 +16,8 @@ async fn listed(rig: &Rig, body: Value) -> Vec<Value> {
     call(rig, "ListEgress", body).await.json()["items"].as_array().cloned().unwrap_or_default()
 }
 
-fn order(on: bool, layout: Layout) -> RoomOrder {
-    RoomOrder::Broadcast { room: "demo".into(), on, record: false, layout }
+fn order(on: bool, layout: Layout) -> Order {
+    Order::Broadcast { room: "demo".parse().unwrap(), on, record: false, layout }
 }
 
 fn on_air(rig: &Rig) {
@@ -42,7 +42,7 @@ fn an_egress_is_what_lies_between_switching_on_and_off() {
         (switch(50, None), run(60, true), Status::EgressActive, (60, 0)),
     ];
     for (broadcast, run, status, (started_ms, ended_ms)) in table {
-        let room = Room { broadcast, ..Room::new("a_b", 10, RoomSettings::REST) };
+        let room = Room { broadcast, ..Room::new("a_b".parse().unwrap(), 10, RoomSettings::REST) };
         let info = told(&room, run, "https://cdn/live/a_b/index.m3u8".into());
         assert_eq!(
             (info.status(), info.started_at, info.ended_at),

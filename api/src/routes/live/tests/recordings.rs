@@ -1,5 +1,7 @@
 //! Earlier broadcasts of a room, from the store.
 
+use rooms::{Room, RoomSettings};
+
 use super::*;
 
 const VOD: &[u8] = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-ENDLIST\n";
@@ -57,8 +59,8 @@ async fn stored_media_come_in_ranges() {
 async fn a_store_that_is_down_is_not_a_missing_object() {
     let rig = recorded().await;
     rig.store("down", b"a file where the room's folder should be");
-    let down = crate::rooms::Room::new("down", 0, crate::rooms::RoomSettings::REST);
-    rig.rooms.create(&down, 9).await.unwrap();
+    let down = Room::new("down".parse().unwrap(), 0, RoomSettings::REST);
+    rig.rooms.create(down, 9).await.unwrap();
     for path in ["/live/down/cre66i9s/720p.m3u8", "/live/down/cre66i9s/720p/1.m4s"] {
         let reply = rig.get(path, &[]).await;
         assert_eq!((reply.status, reply.header("cache-control"), reply.header("retry-after")), (503, "no-store", "5"));
@@ -92,18 +94,18 @@ async fn a_private_rooms_past_broadcasts_are_for_those_who_may_watch_it() {
 #[tokio::test]
 async fn a_room_made_again_does_not_inherit_the_recordings_of_its_name() {
     let rig = recorded().await;
-    rig.rooms.delete("demo").await.unwrap();
+    rig.delete().await;
     assert_eq!(rig.get("/live/demo/cre66i9s/720p.m3u8", &[]).await.status, 404, "there is no room");
     // The recording began at 1_000_000_000_000.
-    let made = |created_at_utc_ms| crate::rooms::Room::new("demo", created_at_utc_ms, crate::rooms::RoomSettings::REST);
-    rig.rooms.create(&made(1_000_000_000_001), 9).await.unwrap();
+    let made = |created_at_utc_ms| Room::new("demo".parse().unwrap(), created_at_utc_ms, RoomSettings::REST);
+    rig.rooms.create(made(1_000_000_000_001), 9).await.unwrap();
     for path in ["/live/demo/cre66i9s/720p.m3u8", "/live/demo/cre66i9s/720p/1.m4s"] {
         assert_eq!(rig.get(path, &[]).await.status, 404, "{path}");
     }
     let token = rig.playback_token("demo", 0, None);
     assert_eq!(rig.get(&format!("/live/t/{token}/demo/cre66i9s/720p.m3u8"), &[]).await.status, 404, "of the old room");
-    rig.rooms.delete("demo").await.unwrap();
-    rig.rooms.create(&made(1_000_000_000_000), 9).await.unwrap();
+    rig.delete().await;
+    rig.rooms.create(made(1_000_000_000_000), 9).await.unwrap();
     assert_eq!(rig.get("/live/demo/cre66i9s/720p.m3u8", &[]).await.status, 200, "its own");
 }
 

@@ -1,10 +1,10 @@
 //! Private rooms, and tokens for them.
 
-use packager::origin::NotServed;
+use packager::NotServed;
+use rooms::Visibility;
 
 use super::JSON_TYPE;
 use crate::Config;
-use crate::rooms::Visibility;
 use crate::testing::{Reply, Rig};
 
 #[tokio::test]
@@ -30,6 +30,7 @@ async fn a_private_room_is_shown_to_its_bearers_and_to_strangers_as_one_that_doe
         ("an earlier room's playback token", bearer(rig.playback_token("demo", 1, None))),
         ("another address's playback token", bearer(rig.playback_token("demo", 0, Some("192.0.2.0/24")))),
         ("nonsense", bearer("nonsense".into())),
+        ("who may make rooms", rig.bearer("other", "create")),
     ] {
         let reply = rig.get("/v1/rooms/demo", &[(credential.0, &credential.1)]).await;
         assert_eq!(refusal(reply), nothing, "{who}");
@@ -48,7 +49,7 @@ async fn a_private_room_is_shown_to_its_bearers_and_to_strangers_as_one_that_doe
         ("a moderator", rig.bearer("demo", "admin"), true),
         ("who may list rooms", rig.bearer("other", "list"), false),
         ("who may publish alone", rig.bearer("demo", "publish"), false),
-        ("who may make rooms", rig.bearer("other", "create"), true),
+        ("an operator", rig.bearer("other", "operator"), true),
         ("a playback token", bearer(playback), true),
     ] {
         let reply = rig.get("/v1/rooms/demo", &[(credential.0, &credential.1)]).await;
@@ -67,7 +68,7 @@ async fn a_private_room_is_shown_to_its_bearers_and_to_strangers_as_one_that_doe
 async fn lists_leave_out_what_is_not_public_but_for_its_bearers() {
     let rig = Rig::new().await;
     for (visibility, strangers) in [(Visibility::Public, 1), (Visibility::Unlisted, 0), (Visibility::Private, 0)] {
-        rig.set(|room| room.visibility = visibility).await;
+        rig.set(move |room| room.visibility = visibility).await;
         let seen = |reply: Reply| reply.json()["rooms"].as_array().unwrap().len();
         assert_eq!(seen(rig.get("/v1/rooms", &[]).await), strangers, "{visibility:?}");
         for (room, grants, count) in
@@ -114,7 +115,7 @@ async fn playback_tokens_are_made_for_who_administers_the_room() {
     let bearer = format!("Bearer {token}");
     let seen = rig.get("/v1/rooms/demo", &[("authorization", &bearer)]).await.json();
     assert_eq!(seen["playlist"], made["playlist"]);
-    let (name, token) = rig.bearer("x", "create");
+    let (name, token) = rig.bearer("x", "operator");
     let reply = rig.send("POST", "/v1/rooms/nobody/playback-token", &[(name, &token), JSON_TYPE], "{}").await;
     assert_eq!(reply.status, 404);
 }

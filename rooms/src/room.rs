@@ -1,8 +1,13 @@
-//! A room, as stored, and what whoever runs the broadcasts is told of it.
+//! A room, as stored.
 
+use access::RoomName;
+use access::limits::IDENTITY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
-use super::{BroadcastSwitch, RecordSetting, RoomSettings, Visibility};
+use crate::{BroadcastSwitch, Error, RecordSetting, RoomSettings, Visibility};
+
+/// A longer title is refused, bytes.
+const TITLE_BYTES_MAX: usize = 200;
 
 /// How the speakers share the picture of the broadcast.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,33 +22,12 @@ pub enum Layout {
     Single(String),
 }
 
-/// A change that whoever runs the broadcasts must follow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RoomOrder {
-    /// Broadcast the stage so from now on.
-    Broadcast {
-        /// Where.
-        room: String,
-        /// Or not at all.
-        on: bool,
-        /// Whether it is kept.
-        record: bool,
-        /// How the speakers are arranged.
-        layout: Layout,
-    },
-    /// The room is gone: end its broadcast.
-    Deleted {
-        /// Which.
-        room: String,
-    },
-}
-
 /// A room, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// `[A-Za-z0-9_-]{1,64}`, unique.
-    pub name: String,
-    /// For people.
+    /// Unique.
+    pub name: RoomName,
+    /// For people, at most 200 bytes.
     pub title: String,
     /// How its broadcast is laid out.
     pub layout: Layout,
@@ -65,10 +49,10 @@ pub struct Room {
 
 impl Room {
     /// One that stays until it is deleted, of any number of participants.
-    pub fn new(name: &str, created_at_utc_ms: i64, settings: RoomSettings) -> Self {
+    pub fn new(name: RoomName, created_at_utc_ms: i64, settings: RoomSettings) -> Self {
         Self {
-            name: name.to_owned(),
-            title: name.to_owned(),
+            title: name.to_string(),
+            name,
             layout: Layout::Grid,
             broadcast: BroadcastSwitch::new(settings.broadcast),
             visibility: settings.visibility,
@@ -82,22 +66,23 @@ impl Room {
 
     /// Names this very room: one that is made again under its name has another. Made of the moment of its making, so
     /// two rooms of one name would have to be made within a millisecond to share it.
-    pub(crate) fn sid(&self) -> String {
+    pub fn sid(&self) -> String {
         format!("RM_{:x}", self.created_at_utc_ms)
     }
 
-    /// In the words of LiveKit's protocol, which has no title or layout; nobody is in it yet.
-    pub(crate) fn as_livekit(&self) -> livekit_protocol::Room {
-        livekit_protocol::Room {
-            sid: self.sid(),
-            name: self.name.clone(),
-            metadata: self.metadata.clone(),
-            creation_time: self.created_at_utc_ms / 1000,
-            creation_time_ms: self.created_at_utc_ms,
-            empty_timeout: self.idle_end_seconds,
-            departure_timeout: self.idle_end_seconds,
-            max_participants: self.participants_max,
-            ..livekit_protocol::Room::default()
+    /// Refuses texts that are too long.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        if self.title.len() > TITLE_BYTES_MAX || self.title.chars().any(char::is_control) {
+            return Err(Error::Invalid(format!(
+                "title must be at most {TITLE_BYTES_MAX} bytes without control characters"
+            )));
+        }
+        match &self.layout {
+            Layout::Single(identity) if identity.is_empty() || identity.len() > IDENTITY_BYTES_MAX => {
+                let sentence = format!("layout.single must name an identity of at most {IDENTITY_BYTES_MAX} bytes");
+                Err(Error::Invalid(sentence))
+            }
+            Layout::Single(_) | Layout::Grid | Layout::ActiveSpeaker => Ok(()),
         }
     }
 }

@@ -26,7 +26,7 @@ impl BroadcastSwitch {
     }
 
     /// Whether somebody has turned it since the room was made.
-    pub(crate) fn was_turned(self) -> bool {
+    pub fn was_turned(self) -> bool {
         self.on_at_utc_ms != 0 || self.off_at_utc_ms.is_some()
     }
 

@@ -1,0 +1,278 @@
+//! The rooms that exist, and the rules of making, changing, entering and ending them.
+//!
+//! A change reads, decides, writes row and order in one transaction, and then what is kept in memory; changes come one
+//! after the other. Whoever enters holds the room's door open meanwhile ([`Entry`]), and whoever ends it shuts it
+//! first.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use access::RoomName;
+use tokio::sync::{Mutex, watch};
+
+use crate::cache::Cache;
+use crate::doors::{Doors, Open};
+use crate::store::Store;
+use crate::{Error, Order, Orders, Room, RoomAccess, RoomSettings};
+
+/// The rooms. Cheap to clone; every clone sees the same.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) cache: Cache,
+    pub(crate) doors: Doors,
+    /// Id of every ingress → its room.
+    pub(crate) ingresses: RwLock<HashMap<String, RoomName>>,
+    /// Held while rows and what is kept of them in memory are written, so that both have the same last word.
+    pub(crate) writing: Mutex<()>,
+    /// The number of the newest order.
+    newest_order: Arc<watch::Sender<i64>>,
+    orders_max: u32,
+}
+
+/// How a room is made that somebody enters and that does not exist.
+#[derive(Clone, Copy, Debug)]
+pub struct MakeRoom {
+    /// How it is set.
+    pub settings: RoomSettings,
+    /// How long it may be empty, seconds; 0: for ever.
+    pub idle_end_seconds: u32,
+    /// UTC, milliseconds since the Unix epoch.
+    pub now_utc_ms: i64,
+    /// As many rooms may exist.
+    pub rooms_max: u32,
+}
+
+/// Somebody is entering a room: as long as this is kept, the room is not ended, and no ingress into it deleted. To be
+/// dropped when the media plane knows whoever enters.
+#[derive(Debug)]
+pub struct Entry {
+    /// The room.
+    pub room: Arc<Room>,
+    _open: Open,
+}
+
+impl Rooms {
+    /// Opens the database file, which is created with its folder where it is missing, and brings its tables up to date.
+    /// A change that would leave more than `orders_max` orders to followers is refused.
+    pub async fn open(path: &Path, orders_max: u32) -> Result<Self, Error> {
+        let store = Store::open(path).await?;
+        let cache = Cache::default();
+        store.rooms().await?.into_iter().for_each(|room| cache.made(&Arc::new(room)));
+        let ingresses = store.ingresses().await?.into_iter().map(|ingress| (ingress.id, ingress.room));
+        let inner = Inner {
+            cache,
+            doors: Doors::default(),
+            ingresses: RwLock::new(ingresses.collect()),
+            writing: Mutex::default(),
+            newest_order: Arc::new(watch::Sender::new(store.newest_order().await?)),
+            orders_max,
+            store,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// When the room of that name was made, UTC, milliseconds since the Unix epoch: read from the file of a server that
+    /// may be running. Nothing is created, changed or brought up to date.
+    pub async fn created_at_utc_ms(path: &Path, name: &str) -> Result<i64, Error> {
+        Store::created_at_utc_ms(path, name).await
+    }
+
+    /// Every room, by name.
+    pub async fn list(&self) -> Result<Vec<Room>, Error> {
+        self.inner.store.rooms().await
+    }
+
+    /// One room, from memory where it is known.
+    pub async fn get(&self, name: &str) -> Result<Room, Error> {
+        self.inner.room(name).await.map(|room| Room::clone(&room))
+    }
+
+    /// The facts that decide about a room's viewers, from memory. `None`: there is no such room.
+    pub fn access(&self, name: &str) -> Option<Arc<RoomAccess>> {
+        self.inner.cache.access(name)
+    }
+
+    /// Adds a room, unless there is one of that name or `rooms_max` are there already.
+    pub async fn create(&self, room: Room, rooms_max: u32) -> Result<Room, Error> {
+        room.validate()?;
+        let (inner, room) = (self.inner.clone(), Arc::new(room));
+        let room = to_the_end(async move {
+            let _alone = inner.writing.lock().await;
+            inner.make(room, rooms_max).await
+        });
+        Ok(Room::clone(&*room.await?))
+    }
+
+    /// Changes a room that exists: all but its name and when it was made. Whoever follows the orders is told.
+    pub async fn change(&self, name: &str, change: impl FnOnce(&mut Room) + Send + 'static) -> Result<Room, Error> {
+        let (inner, name) = (self.inner.clone(), name.to_owned());
+        to_the_end(async move {
+            let _alone = inner.writing.lock().await;
+            let before = inner.known_room(&name).await?;
+            let mut room = Room::clone(&before);
+            change(&mut room);
+            let room = Room { name: before.name.clone(), created_at_utc_ms: before.created_at_utc_ms, ..room };
+            room.validate()?;
+            let order = Order::of_change(&before, &room);
+            let told = inner.store.update_room(&room, order.as_ref(), inner.orders_max).await?;
+            inner.cache.changed(&Arc::new(room.clone()));
+            inner.tell(told);
+            Ok(room)
+        })
+        .await
+    }
+
+    /// Lets somebody enter a room. `ingress`: by the key of that ingress, which must exist. `make`: the room is made
+    /// if there is none.
+    pub async fn enter(&self, name: &RoomName, ingress: Option<&str>, make: Option<MakeRoom>) -> Result<Entry, Error> {
+        let open = self.inner.doors.open(name).await;
+        if ingress.is_some_and(|id| self.inner.ingress_room(id).is_none()) {
+            return Err(Error::IngressDeleted);
+        }
+        let room = match (self.inner.room(name).await, make) {
+            (Err(Error::UnknownRoom), Some(make)) => self.room_made(name.clone(), make).await?,
+            (known, _) => known?,
+        };
+        Ok(Entry { room, _open: open })
+    }
+
+    /// Another may make it first.
+    async fn room_made(&self, name: RoomName, make: MakeRoom) -> Result<Arc<Room>, Error> {
+        let MakeRoom { settings, idle_end_seconds, now_utc_ms, rooms_max } = make;
+        let room = Arc::new(Room { idle_end_seconds, ..Room::new(name, now_utc_ms, settings) });
+        let inner = self.inner.clone();
+        to_the_end(async move {
+            let _alone = inner.writing.lock().await;
+            match inner.known_room(&room.name).await {
+                Err(Error::UnknownRoom) => inner.make(room, rooms_max).await,
+                known => known,
+            }
+        })
+        .await
+    }
+
+    /// Deletes a room. Those who are entering it are waited for, and nobody enters meanwhile; then `close` ends the
+    /// sessions in it. Whoever follows the orders is told last. Returns what `close` returned.
+    pub async fn end<T: Send + 'static>(
+        &self,
+        name: &str,
+        close: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let ended = self.end_if(name, || true, close).await?;
+        ended.ok_or(Error::UnknownRoom)
+    }
+
+    /// As [`end`](Self::end), if `still` says so when nobody is entering any more. `None`: it does not.
+    pub async fn end_if<T: Send + 'static>(
+        &self,
+        name: &str,
+        still: impl FnOnce() -> bool + Send + 'static,
+        close: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Option<T>, Error> {
+        let (inner, name) = (self.inner.clone(), name.to_owned());
+        to_the_end(async move {
+            let _shut = inner.doors.shut(&name).await;
+            if !still() {
+                return Ok(None);
+            }
+            let told = {
+                let _alone = inner.writing.lock().await;
+                let room = inner.known_room(&name).await?;
+                let told = inner.store.delete_room(&room.name, inner.orders_max).await?;
+                inner.cache.deleted(&name);
+                told
+            };
+            let closed = close.await;
+            inner.tell(Some(told));
+            Ok(Some(closed))
+        })
+        .await
+    }
+
+    /// The orders from now on, for a follower of that name.
+    pub async fn orders(&self, consumer: &'static str) -> Result<Orders, Error> {
+        let _alone = self.inner.writing.lock().await;
+        let cursor = self.inner.store.follow_orders(consumer).await?;
+        Ok(Orders::new(self.inner.store.clone(), consumer, cursor, self.inner.newest_order.clone()))
+    }
+
+    /// Whether the database answers.
+    pub async fn is_open(&self) -> bool {
+        self.inner.store.is_open().await
+    }
+
+    /// Waits for what is under way and closes the file.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+}
+
+impl Inner {
+    /// A room, from memory if its row is kept there.
+    async fn room(&self, name: &str) -> Result<Arc<Room>, Error> {
+        if let Some(room) = self.cache.row(name) {
+            return Ok(room);
+        }
+        if self.cache.access(name).is_none() {
+            return Err(Error::UnknownRoom);
+        }
+        // Nobody may change the row between reading and keeping it.
+        let _alone = self.writing.lock().await;
+        self.known_room(name).await
+    }
+
+    /// As [`room`](Self::room), for who holds `writing`.
+    async fn known_room(&self, name: &str) -> Result<Arc<Room>, Error> {
+        if let Some(room) = self.cache.row(name) {
+            return Ok(room);
+        }
+        if self.cache.access(name).is_none() {
+            return Err(Error::UnknownRoom);
+        }
+        let room = Arc::new(self.store.room(name).await?);
+        self.cache.changed(&room);
+        Ok(room)
+    }
+
+    /// Adds a room. For who holds `writing`.
+    async fn make(&self, room: Arc<Room>, rooms_max: u32) -> Result<Arc<Room>, Error> {
+        if self.cache.access(&room.name).is_some() {
+            return Err(Error::RoomExists);
+        }
+        self.store.insert_room(&room, rooms_max).await?;
+        self.cache.made(&room);
+        Ok(room)
+    }
+
+    /// The room of an ingress that exists.
+    pub(crate) fn ingress_room(&self, id: &str) -> Option<RoomName> {
+        self.ingresses.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    fn tell(&self, seq: Option<i64>) {
+        if let Some(seq) = seq {
+            self.newest_order.send_modify(|newest| *newest = seq.max(*newest));
+        }
+    }
+}
+
+/// Does all of it, even if the client hangs up in the middle and its request is dropped.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Error::ShuttingDown),
+    }
+}
+
+#[cfg(test)]
+mod tests;

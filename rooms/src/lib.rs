@@ -1,0 +1,28 @@
+//! Rooms, and what is remembered of them: how each is set, when its broadcast was switched, who may publish into it by
+//! an ingress, and what those who follow the changes have still to be told.
+//!
+//! The only SQL (SQLite), in `store/`. Knows no HTTP and no media: whoever ends a room passes what is to be done to the
+//! people in it. [`Rooms`] is the handle. One process owns the database file, so that what it keeps in memory is true.
+
+mod cache;
+mod directory;
+mod doors;
+mod error;
+mod idle;
+mod ingress;
+mod orders;
+mod room;
+mod room_access;
+mod settings;
+mod store;
+mod switch;
+
+pub use directory::{Entry, MakeRoom, Rooms};
+pub use error::Error;
+pub use idle::{IdleRooms, SeenRoom};
+pub use ingress::Ingress;
+pub use orders::{Order, Orders};
+pub use room::{Layout, Room};
+pub use room_access::RoomAccess;
+pub use settings::{BroadcastSetting, RecordSetting, RoomSettings, Visibility};
+pub use switch::BroadcastSwitch;
