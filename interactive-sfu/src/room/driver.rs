@@ -162,7 +162,7 @@ impl Driver {
         signal: Signal,
         now: Now,
     ) -> std::time::Duration {
-        let input = Input::Signal { from, connection, signal };
+        let input = Input::Signal { from, connection, signal: Box::new(signal) };
         match self.step(cell, now, |inside| inside.room.handle(input, now)) {
             Some(Ok(Answer::Pause(pause))) => pause,
             _ => std::time::Duration::ZERO,

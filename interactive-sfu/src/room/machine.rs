@@ -45,7 +45,7 @@ pub(crate) enum Input {
     /// A client opens a signal connection, to join or to resume.
     Connect(Box<ConnectRequest>, u32),
     /// A client says something on its signal connection.
-    Signal { from: ParticipantKey, connection: u32, signal: Signal },
+    Signal { from: ParticipantKey, connection: u32, signal: Box<Signal> },
     /// A signal connection has ended, or is too far behind.
     Disconnected { from: ParticipantKey, connection: u32 },
     /// The media plane tells of one of the room's peers.
@@ -169,7 +169,7 @@ impl Room {
             Input::Command(command) => self.command(command).map(Answer::Reply),
             Input::Offer(command, offer) => self.offer(command, &offer).map(Answer::Reply),
             Input::Connect(request, connection) => self.connect(*request, connection).map(Answer::Connected),
-            Input::Signal { from, connection, signal } => Ok(Answer::Pause(self.signal(from, connection, signal))),
+            Input::Signal { from, connection, signal } => Ok(Answer::Pause(self.signal(from, connection, *signal))),
             Input::Disconnected { from, connection } => {
                 self.disconnected(from, connection);
                 done
@@ -222,8 +222,14 @@ impl Room {
             }
             Command::UpdateSubscriptions(request) => self.update_subscriptions(request).map(done),
             Command::SendData(request) => self.send_data(request).map(done),
-            Command::TellRoom(room) => Ok(done(self.tell_room(room.0))),
-            Command::CloseRoom(_) => Ok(done(self.close())),
+            Command::TellRoom(room) => {
+                self.tell_room(room.0);
+                Ok(Reply::Done)
+            }
+            Command::CloseRoom(_) => {
+                self.close();
+                Ok(Reply::Done)
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct Participant {
 
 /// How a participant came.
 pub(crate) enum Protocol {
-    WhipWhep(WhipWhep),
+    WhipWhep(Box<WhipWhep>),
     LiveKit(Box<LiveKit>),
 }
 

@@ -135,7 +135,7 @@ impl Room {
             listed: false,
             on_stage: false,
             loudness: 0,
-            protocol: Protocol::WhipWhep(session),
+            protocol: Protocol::WhipWhep(Box::new(session)),
         });
         let session_id = self.session_id();
         let answer = self.ground.our_end.answer(&ice, peer.shard, local, role, session_id, negotiated);

@@ -7,7 +7,6 @@ use mio::{Events, Poll};
 
 use super::accepting::{AUTHENTICATE_WITHIN, STRANGERS_PER_NETWORK_MAX};
 use super::connection::{NONSENSE_MAX, STRANGER_TRIES};
-use std::time::{Duration, Instant};
 
 use super::*;
 
