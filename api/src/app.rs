@@ -62,5 +62,7 @@ pub(crate) async fn end_empty_room(app: &App, room: &str) -> Result<bool, Error>
 }
 
 async fn close_sessions(app: App, room: String) -> Result<(), Error> {
+    // Nobody is in a room that cannot be named.
+    let Ok(room) = room.parse() else { return Ok(()) };
     Ok(app.media.ask(CloseRoom(room)).await?)
 }

@@ -6,7 +6,7 @@ use livekit_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use access::Grants;
+use access::{Grants, RoomName};
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ impl From<&str> for SessionId {
 /// A WHIP or WHEP POST whose token has been verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinRequest {
-    /// The room. `[A-Za-z0-9_-]{1,64}`; `api` has checked that it exists.
-    pub room: String,
+    /// The room; `api` has checked that it exists.
+    pub room: RoomName,
     /// Who, from the token. A second publisher of the same identity replaces the first.
     pub identity: String,
     /// What to call them in captions; the identity when the token has no name.
@@ -153,7 +153,7 @@ pub struct Client {
 #[derive(Clone, Debug)]
 pub struct ConnectRequest {
     /// The room. `api` has checked that it exists.
-    pub room: String,
+    pub room: RoomName,
     /// What the token allows; its identity names the participant. A second of the same identity replaces the first.
     pub grants: Grants,
     /// The room in the protocol's words; the number of participants is filled in.
@@ -174,7 +174,7 @@ pub struct ConnectRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {
     /// The room of the session's URL.
-    pub room: String,
+    pub room: RoomName,
     /// The session.
     pub session: SessionId,
     /// The If-Match header, as it came.
@@ -187,7 +187,7 @@ pub struct Patch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitLayer {
     /// The room of the session's URL.
-    pub room: String,
+    pub room: RoomName,
     /// The session.
     pub session: SessionId,
     /// Pixels. 0 × 0 pauses video.
@@ -200,7 +200,7 @@ pub struct LimitLayer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leave {
     /// The room of the session's URL.
-    pub room: String,
+    pub room: RoomName,
     /// The session.
     pub session: SessionId,
 }
@@ -211,7 +211,7 @@ pub struct TellRoom(pub Room);
 
 /// Every session of a room ends: the room was deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CloseRoom(pub String);
+pub struct CloseRoom(pub RoomName);
 
 /// A WHIP POST: somebody publishes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -335,31 +335,31 @@ pub enum RoomEvent {
     /// Somebody is there where nobody was.
     RoomStarted {
         /// The room.
-        room: String,
+        room: RoomName,
     },
     /// The last one is gone.
     RoomFinished {
         /// The room.
-        room: String,
+        room: RoomName,
     },
     /// A participant's media can flow.
     ParticipantJoined {
         /// The room.
-        room: String,
+        room: RoomName,
         /// The participant.
         participant: Box<ParticipantInfo>,
     },
     /// A participant is gone.
     ParticipantLeft {
         /// The room.
-        room: String,
+        room: RoomName,
         /// The participant, as last seen.
         participant: Box<ParticipantInfo>,
     },
     /// A participant publishes one track more.
     TrackPublished {
         /// The room.
-        room: String,
+        room: RoomName,
         /// The publisher.
         participant: Box<ParticipantInfo>,
         /// The track.
@@ -368,7 +368,7 @@ pub enum RoomEvent {
     /// A participant publishes one track less.
     TrackUnpublished {
         /// The room.
-        room: String,
+        room: RoomName,
         /// The publisher.
         participant: Box<ParticipantInfo>,
         /// The track.
@@ -377,14 +377,14 @@ pub enum RoomEvent {
     /// A speaker's media flows: their peer connection is up.
     SpeakerJoined {
         /// The room.
-        room: String,
+        room: RoomName,
         /// The speaker.
         speaker: Speaker,
     },
     /// A speaker is gone.
     SpeakerLeft {
         /// The room.
-        room: String,
+        room: RoomName,
         /// The speaker's identity.
         identity: String,
         /// The session that ended: a newer one of the same identity goes on.
@@ -394,7 +394,7 @@ pub enum RoomEvent {
 
 impl RoomEvent {
     /// The room where it happened.
-    pub fn room(&self) -> &str {
+    pub fn room(&self) -> &RoomName {
         match self {
             Self::RoomStarted { room }
             | Self::RoomFinished { room }
@@ -416,13 +416,13 @@ mod tests {
     fn commands_replies_and_events_cross_a_wire_unchanged() {
         let session = SessionId::from("s");
         let command = Command::Patch(Patch {
-            room: "r".into(),
+            room: "r".parse().unwrap(),
             session: session.clone(),
             if_match: Some("*".into()),
             fragment: "a=ice-ufrag:u".into(),
         });
         let mute = Command::MuteTrack(MuteRoomTrackRequest { room: "r".into(), muted: true, ..Default::default() });
-        for command in [command, mute, Command::CloseRoom(CloseRoom("r".into()))] {
+        for command in [command, mute, Command::CloseRoom(CloseRoom("r".parse().unwrap()))] {
             let text = serde_json::to_string(&command).unwrap();
             assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), command);
             assert_eq!(command.room(), "r");
@@ -432,7 +432,7 @@ mod tests {
         let reply: Reply = serde_json::from_str(&text).unwrap();
         assert_eq!(Publish::answer(reply.clone()), Some(joined));
         assert_eq!(Patch::answer(reply), None, "another command's answer is none");
-        let event = RoomEvent::SpeakerLeft { room: "r".into(), identity: "ann".into(), session };
+        let event = RoomEvent::SpeakerLeft { room: "r".parse().unwrap(), identity: "ann".into(), session };
         let text = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<RoomEvent>(&text).unwrap(), event);
         let refused = SfuError::Full("the stage is full".into());

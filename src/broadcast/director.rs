@@ -106,7 +106,7 @@ impl BroadcastDirector {
                 self.follow(all, &room, order).await;
             }
             RoomEvent::SpeakerLeft { room, session, .. } => {
-                let Some(state) = all.by_room.get_mut(&room) else { return };
+                let Some(state) = all.by_room.get_mut(room.as_str()) else { return };
                 let order = state.policy.left(session.as_str(), Instant::now());
                 self.follow(all, &room, order).await;
             }

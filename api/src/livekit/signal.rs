@@ -116,7 +116,7 @@ async fn open(
     let Join { client, resume, requests } = query.join(&path)?;
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server(server, &grants.identity)).collect();
     let request = ConnectRequest {
-        room: entry.room.name.to_string(),
+        room: entry.room.name.clone(),
         grants,
         about: as_livekit(&entry.room),
         ice_servers,

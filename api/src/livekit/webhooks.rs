@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
-use access::{Keys, random_id};
+use access::{Keys, RoomName, random_id};
 use bytes::Bytes;
 use interactive_sfu::RoomEvent;
 use livekit_protocol as proto;
@@ -59,7 +59,7 @@ impl Webhooks {
             return;
         }
         let this = Arc::new(self);
-        let mut queues: HashMap<String, mpsc::Sender<RoomEvent>> = HashMap::new();
+        let mut queues: HashMap<RoomName, mpsc::Sender<RoomEvent>> = HashMap::new();
         let mut workers = JoinSet::new();
         loop {
             let event = tokio::select! {
@@ -78,7 +78,7 @@ impl Webhooks {
                 Err(broadcast::error::RecvError::Closed) => return,
             };
             queues.retain(|_, queue| !queue.is_closed());
-            let queue = queues.entry(event.room().to_owned()).or_insert_with(|| {
+            let queue = queues.entry(event.room().clone()).or_insert_with(|| {
                 let (queue, waiting) = mpsc::channel(WAITING_MAX);
                 workers.spawn(this.clone().work(waiting));
                 queue
@@ -148,7 +148,7 @@ impl Webhooks {
             RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. } => return None,
         };
         let room = self.rooms.get(event.room()).await.map(|room| as_livekit(&room));
-        let room = room.unwrap_or_else(|_| proto::Room { name: event.room().to_owned(), ..proto::Room::default() });
+        let room = room.unwrap_or_else(|_| proto::Room { name: event.room().to_string(), ..proto::Room::default() });
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Some(proto::WebhookEvent {
             event: name.to_owned(),
@@ -233,7 +233,7 @@ mod tests {
         let (sender, receiver) = broadcast::channel(16);
         let webhooks = Webhooks::new(Keys::new("k", "s"), rig.rooms.clone(), urls).unwrap();
         tasks.spawn(webhooks.run(receiver));
-        let room = || "demo".to_owned();
+        let room = || "demo".parse::<RoomName>().unwrap();
         let events = [
             RoomEvent::RoomStarted { room: room() },
             RoomEvent::SpeakerLeft { room: room(), identity: "ann".into(), session: "s".into() },

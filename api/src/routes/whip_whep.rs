@@ -105,7 +105,7 @@ async fn join(
     let participant = query.participant.filter(|_| side == Side::Whep);
     let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server_link(server, &identity)).collect();
-    let request = JoinRequest { room: room.to_string(), identity, name, participant, local, hidden, offer };
+    let request = JoinRequest { room: room.clone(), identity, name, participant, local, hidden, offer };
     let joined = match side {
         Side::Whip => app.media.ask(Publish(request)).await?,
         Side::Whep => app.media.ask(Subscribe(request)).await?,

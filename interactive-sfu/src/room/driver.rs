@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use access::{Keys, Renewal};
+use access::{Keys, Renewal, RoomName};
 use livekit_protocol::ParticipantInfo;
 use plane::{Handle, Order, PeerId, Report};
 use rand::rngs::StdRng;
@@ -37,7 +37,7 @@ pub(crate) struct Driver {
     ground: Arc<Ground>,
     keys: Keys,
     plane: Handle,
-    rooms: RwLock<HashMap<String, Arc<Cell>>>,
+    rooms: RwLock<HashMap<RoomName, Arc<Cell>>>,
     /// The room of each peer that a media thread has, by the peer's serial number.
     peers: Mutex<HashMap<u32, Arc<Cell>>>,
     /// Each room's random numbers begin with a seed of these.
@@ -109,17 +109,20 @@ impl Driver {
                 // Before the room is locked: a long description takes milliseconds to read.
                 let offer = RemoteDescription::parse(&request.offer)?;
                 self.make_place(now);
-                (Input::Offer(command, offer), true)
+                let room = request.room.clone();
+                (Input::Offer(command, offer), Some(room))
             }
             Command::Subscribe(ref request) => {
                 let offer = RemoteDescription::parse(&request.offer)?;
                 self.make_place(now);
-                (Input::Offer(command, offer), self.ground.node.is_closed())
+                // A room that is not there says so; one that is shutting down is asked to say that.
+                let room = self.ground.node.is_closed().then(|| request.room.clone());
+                (Input::Offer(command, offer), room)
             }
-            other => (Input::Command(other), false),
+            other => (Input::Command(other), None),
         };
         let nobody = absent(&input);
-        match self.enter(&room, make, now, |inside| inside.room.handle(input, now)) {
+        match self.enter(&room, make.as_ref(), now, |inside| inside.room.handle(input, now)) {
             Some((_, Ok(Answer::Reply(reply)))) => Ok(reply),
             Some((_, Ok(Answer::Connected(_) | Answer::Pause(_)))) => Ok(Reply::Done),
             Some((_, Err(error))) => Err(error),
@@ -149,7 +152,7 @@ impl Driver {
             }
             Ok(key)
         };
-        let (cell, key) = self.enter(&room, true, now, act).ok_or(SfuError::ShuttingDown)?;
+        let (cell, key) = self.enter(&room, Some(&room), now, act).ok_or(SfuError::ShuttingDown)?;
         Ok(Connected { cell, key: key?, connection, inbox })
     }
 
@@ -244,11 +247,17 @@ impl Driver {
     }
 
     fn crowd_out(&self, (room, key): &Resident, now: Now) {
-        self.enter(room, false, now, |inside| inside.room.handle(Input::CrowdOut(*key), now));
+        self.enter(room, None, now, |inside| inside.room.handle(Input::CrowdOut(*key), now));
     }
 
-    /// Lets something happen in a room by name, which is made if it is not there. `None`: it is not there.
-    fn enter<T>(&self, name: &str, make: bool, now: Now, act: impl FnOnce(&mut Inside) -> T) -> Option<(Arc<Cell>, T)> {
+    /// Lets something happen in a room by name. `make`: the room to make if it is not there. `None`: it is not there.
+    fn enter<T>(
+        &self,
+        name: &str,
+        make: Option<&RoomName>,
+        now: Now,
+        act: impl FnOnce(&mut Inside) -> T,
+    ) -> Option<(Arc<Cell>, T)> {
         loop {
             let cell = self.cell(name, make, now)?;
             let mut inside = locked(&cell.inside);
@@ -275,20 +284,18 @@ impl Driver {
         Some(answer)
     }
 
-    fn cell(&self, name: &str, make: bool, now: Now) -> Option<Arc<Cell>> {
+    fn cell(&self, name: &str, make: Option<&RoomName>, now: Now) -> Option<Arc<Cell>> {
         if let Some(cell) = self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Some(cell.clone());
         }
-        if !make {
-            return None;
-        }
+        let name = make?;
         let seed = locked(&self.seeds).random();
         let make = || {
-            let room = Room::new(name.to_owned(), self.ground.clone(), seed, now);
+            let room = Room::new(name.clone(), self.ground.clone(), seed, now);
             Arc::new(Cell { inside: Mutex::new(Inside { room, outboxes: HashMap::new(), gone: false }) })
         };
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
-        Some(rooms.entry(name.to_owned()).or_insert_with(make).clone())
+        Some(rooms.entry(name.clone()).or_insert_with(make).clone())
     }
 
     /// Carries out what a room asks for, and forgets the room if nobody is there. Returns who is to make way elsewhere.
@@ -390,7 +397,7 @@ impl Inside {
 #[cfg(test)]
 impl Driver {
     /// Looks at every room.
-    pub(crate) fn each_room(&self, mut look: impl FnMut(&str, &Room)) {
+    pub(crate) fn each_room(&self, mut look: impl FnMut(&RoomName, &Room)) {
         for cell in self.cells() {
             let inside = locked(&cell.inside);
             look(inside.room.name(), &inside.room);

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use access::RoomName;
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
@@ -93,7 +94,7 @@ pub(crate) enum Answer {
 
 /// A room with somebody in it.
 pub(crate) struct Room {
-    pub(super) name: String,
+    pub(super) name: RoomName,
     pub(super) ground: Arc<Ground>,
     pub(super) out: Outputs,
     /// The time of the input that is being handled.
@@ -135,7 +136,7 @@ pub(crate) struct Room {
 
 impl Room {
     /// An empty room.
-    pub(crate) fn new(name: String, ground: Arc<Ground>, seed: [u8; 32], now: Now) -> Self {
+    pub(crate) fn new(name: RoomName, ground: Arc<Ground>, seed: [u8; 32], now: Now) -> Self {
         Self {
             name,
             home: ground.node.emptiest_shard(),
@@ -238,7 +239,7 @@ impl Room {
         self.out.take()
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &RoomName {
         &self.name
     }
 

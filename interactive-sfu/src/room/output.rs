@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use access::Standing;
+use access::{RoomName, Standing};
 use livekit_protocol::ParticipantPermission;
 use plane::Order;
 
@@ -30,7 +30,7 @@ pub(crate) enum Output {
 
 /// The claims of a participant's new token.
 pub(crate) struct Claims {
-    pub room: String,
+    pub room: RoomName,
     pub identity: String,
     pub name: String,
     pub metadata: String,

@@ -54,7 +54,7 @@ fn grants(identity: &str) -> Grants {
 
 fn request(grants: Grants) -> ConnectRequest {
     ConnectRequest {
-        room: "r".into(),
+        room: "r".parse().unwrap(),
         grants,
         about: proto::Room { name: "r".into(), ..Default::default() },
         ice_servers: vec![],

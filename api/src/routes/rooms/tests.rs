@@ -162,7 +162,7 @@ async fn deleting_a_room_ends_its_sessions_and_its_broadcast() {
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 204);
     assert_eq!(
         *rig.media.moderated.lock().unwrap(),
-        [interactive_sfu::Command::CloseRoom(interactive_sfu::CloseRoom("demo".into()))]
+        [interactive_sfu::Command::CloseRoom(interactive_sfu::CloseRoom("demo".parse().unwrap()))]
     );
     assert_eq!(rig.orders.recv().await, Some(Order::Deleted { room: "demo".parse().unwrap() }));
     assert_eq!(rig.send("DELETE", "/v1/rooms/demo", &[(name, &token)], "").await.status, 404);

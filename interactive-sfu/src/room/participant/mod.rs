@@ -8,6 +8,7 @@ pub(crate) mod whip_whep;
 
 use std::time::SystemTime;
 
+use access::RoomName;
 use livekit_protocol as proto;
 use plane::PeerId;
 
@@ -175,8 +176,8 @@ impl Participant {
     }
 
     /// The event of the participant's leaving the stage.
-    pub(crate) fn left_stage(&self, room: &str) -> RoomEvent {
-        RoomEvent::SpeakerLeft { room: room.to_owned(), identity: self.who.identity.clone(), session: self.session() }
+    pub(crate) fn left_stage(&self, room: &RoomName) -> RoomEvent {
+        RoomEvent::SpeakerLeft { room: room.clone(), identity: self.who.identity.clone(), session: self.session() }
     }
 
     /// The broadcast's own viewer: no participant in the eyes of anybody.

@@ -117,7 +117,7 @@ impl World {
         self.check()?;
         let (mut checked, mut compared) = (Ok(()), Compared::default());
         self.driver.each_room(|name, room| {
-            for client in self.clients.iter().filter(|client| client.room == name && client.inbox.is_some()) {
+            for client in self.clients.iter().filter(|client| client.room == name.as_str() && client.inbox.is_some()) {
                 if checked.is_ok() {
                     checked = self.check_client(client, room, &mut compared);
                 }

@@ -182,7 +182,9 @@ impl World {
                 let (room, identity) = (room.to_owned(), identity.to_owned());
                 self.call(Command::Remove(proto::RoomParticipantIdentity { room, identity, ..Default::default() }));
             }
-            Step::CloseRoom(n) => self.call(Command::CloseRoom(CloseRoom(ROOMS[choose(&ROOMS, n).unwrap()].into()))),
+            Step::CloseRoom(n) => {
+                self.call(Command::CloseRoom(CloseRoom(ROOMS[choose(&ROOMS, n).unwrap()].parse().unwrap())))
+            }
             Step::Whip { who, room, video, hidden } => self.session(true, who, room, video, hidden),
             Step::Whep { who, room } => self.session(false, who, room, true, false),
             Step::EndSession(n) => {
@@ -196,7 +198,12 @@ impl World {
                 let Some(at) = choose(&self.sessions, n) else { return };
                 let (room, session) = self.sessions[at].clone();
                 let fragment = format!("a=ice-ufrag:u{n:03}\r\na=ice-pwd:0123456789012345678901\r\n");
-                self.call(Command::Patch(Patch { room: room.into(), session, if_match: Some("*".into()), fragment }));
+                self.call(Command::Patch(Patch {
+                    room: room.parse().unwrap(),
+                    session,
+                    if_match: Some("*".into()),
+                    fragment,
+                }));
             }
             Step::Connect => {
                 self.connect_one();
@@ -278,7 +285,7 @@ impl World {
     pub(super) fn whep(&mut self, who: u8, participant: Option<&str>) -> Result<(), SfuError> {
         let identity = OTHERS[choose(&OTHERS, who).unwrap()];
         let request = JoinRequest {
-            room: ROOMS[0].into(),
+            room: ROOMS[0].parse().unwrap(),
             identity: identity.into(),
             name: identity.into(),
             participant: participant.map(str::to_owned),
@@ -293,7 +300,7 @@ impl World {
         let identity = OTHERS[choose(&OTHERS, who).unwrap()];
         let room = ROOMS[choose(&ROOMS, room).unwrap()];
         let request = JoinRequest {
-            room: room.into(),
+            room: room.parse().unwrap(),
             identity: identity.into(),
             name: identity.into(),
             participant: (who >= 128 && !publishes).then(|| IDENTITIES[usize::from(who % 7)].into()),
@@ -329,7 +336,7 @@ impl World {
         resume: Option<String>,
     ) -> ConnectRequest {
         ConnectRequest {
-            room: room.into(),
+            room: room.parse().unwrap(),
             grants,
             about: proto::Room { name: room.into(), ..Default::default() },
             ice_servers: vec![],

@@ -117,7 +117,7 @@ impl World {
     }
 
     pub(super) fn leave(&self, room: &str, session: &SessionId) {
-        self.call(Command::Leave(Leave { room: room.into(), session: session.clone() }));
+        self.call(Command::Leave(Leave { room: room.parse().unwrap(), session: session.clone() }));
     }
 
     pub(super) fn report(&self, report: Report) {
