@@ -22,7 +22,6 @@ const REQUESTS_REMEMBERED: usize = 32;
 /// When a check is sent again, after its first time. Peers repeat their nominations, and each begins anew.
 const CHECK_AGAIN: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(200), Duration::from_millis(400)];
 
-/// A STUN transaction.
 pub(super) type TransactionId = [u8; 12];
 
 /// An authentic binding request.
