@@ -25,6 +25,8 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let credentials = Credentials::new(SrtpOffer::Gcm)?;
     let keys = KeyPair { key: options.key.clone(), secret: options.secret.clone() };
     let target = Target::of_port(options.port, &options.room, &publisher(), keys.clone());
+    // An attacker who does not even reach the server would prove nothing.
+    target.http.text("/readyz")?;
     let innocents = Innocents::start(options)?;
     innocents.wait_for(0, options)?;
     let mut joins = Joins::start(Door {

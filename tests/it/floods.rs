@@ -20,8 +20,9 @@ const LOST_PERCENT_MAX: f64 = 1.0;
 const ARRIVED_PERCENT_MIN: f64 = 97.0;
 /// The server's memory at most, MiB more than before.
 const MEMORY_MIB_MAX: f64 = 150.0;
-/// Connections that the server takes: fewer than floods try to hold.
+/// Connections that the server takes, and of one address: fewer than floods try to hold.
 const CONNECTIONS_MAX: &str = "500";
+const CONNECTIONS_PER_ADDRESS_MAX: &str = "200";
 
 /// A playlist's length, seconds, and the age at which its segments are certainly in the store alone.
 const PLAYLIST_SECONDS: &str = "8";
@@ -29,7 +30,13 @@ const OUT_OF_MEMORY_S: u64 = 30;
 
 /// A server with one media thread, at all addresses, with these settings besides.
 fn server(speakers: u32, settings: &[(&str, &str)]) -> Server {
-    let always = [("SPILLWAY__SFU__SHARDS", "1"), ("SPILLWAY__API__CONNECTIONS_MAX", CONNECTIONS_MAX)];
+    let always = [
+        ("SPILLWAY__SFU__SHARDS", "1"),
+        ("SPILLWAY__API__CONNECTIONS_MAX", CONNECTIONS_MAX),
+        ("SPILLWAY__API__CONNECTIONS_PER_ADDRESS_MAX", CONNECTIONS_PER_ADDRESS_MAX),
+        // Loopback is where the attacker comes from on a machine without another address.
+        ("SPILLWAY__API__TRUSTED_PROXIES", "[]"),
+    ];
     let all = always.iter().chain(settings);
     let environment = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Server::start(Demo { environment, speakers, everywhere: true, ..Demo::default() }).unwrap()
