@@ -1,8 +1,8 @@
 //! STUN and TURN servers that clients are told of, and their credentials.
 //!
 //! A TURN server may share a secret with this one. Each client is then given a username that says until when it is good
-//! and the secret's MAC of it ("TURN REST API", draft-uberti-behave-turn-rest-00; coturn's `use-auth-secret`): a credential
-//! that somebody passes on is worth nothing a day later. Pure.
+//! and the secret's MAC of it ("TURN REST API", draft-uberti-behave-turn-rest-00; coturn's `use-auth-secret`): a
+//! credential that somebody passes on is worth nothing a day later. Pure.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -33,8 +33,8 @@ pub struct IceServer {
     /// `credential`.
     #[serde(default)]
     pub secret: Option<String>,
-    /// How long a credential that is made from `secret` is good for. Shorter leaves less to whoever steals one; a session
-    /// that lasts longer loses its relay. Seconds; default 86400.
+    /// How long a credential that is made from `secret` is good for. Shorter leaves less to whoever steals one; a
+    /// session that lasts longer loses its relay. Seconds; default 86400.
     #[serde(default = "credential_ttl_default")]
     pub credential_ttl_seconds: u32,
 }

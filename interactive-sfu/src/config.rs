@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of the SFU. Every field has a default. The plane's are among them ([`Config::plane`]): a nested section would
-/// change the keys that operators write, and serde's `flatten` would lose the key in what is said of a wrong value.
+/// Settings of the SFU. Every field has a default. The plane's are among them ([`Config::plane`]): a nested section
+/// would change the keys that operators write, and serde's `flatten` would lose the key in what is said of a wrong
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {

@@ -71,7 +71,8 @@ impl Connection {
         Ok(())
     }
 
-    /// How long from now nothing is to be read from the client: its identity asks for more than its share of the room's work.
+    /// How long from now nothing is to be read from the client: its identity asks for more than its share of the room's
+    /// work.
     pub fn pause(&self) -> Duration {
         self.paused_until.saturating_duration_since(Instant::now())
     }

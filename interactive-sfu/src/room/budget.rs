@@ -1,7 +1,7 @@
 //! How much one identity may ask of its room.
 //!
-//! A token bucket: it fills by a rate, up to a burst. Work is charged after it was done, so the bucket may be overdrawn;
-//! then the next work waits. Pure.
+//! A token bucket: it fills by a rate, up to a burst. Work is charged after it was done, so the bucket may be
+//! overdrawn; then the next work waits. Pure.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Drives the rooms of this process: finds the room that something concerns, lets it happen, and carries out what the
 //! room asks for.
 //!
-//! Each room has a lock of its own, which is held while its outputs are carried out, so that they keep their order; none
-//! of them blocks. No two rooms are locked at once.
+//! Each room has a lock of its own, which is held while its outputs are carried out, so that they keep their order;
+//! none of them blocks. No two rooms are locked at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};

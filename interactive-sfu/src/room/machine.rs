@@ -1,9 +1,9 @@
 //! A room: who is in it, who performs, and what each is sent.
 //!
 //! [`Room::handle`] takes an [`Input`] and the time, changes the room, and leaves [`Outputs`] for the driver. A room
-//! reads no clock, opens no socket and starts no thread; its random numbers come from the seed that it is made with. The
-//! files under `verbs` each hold one kind of thing that happens; [`super::participant`] has the people, `roster` finds
-//! them.
+//! reads no clock, opens no socket and starts no thread; its random numbers come from the seed that it is made with.
+//! The files under `verbs` each hold one kind of thing that happens; [`super::participant`] has the people, `roster`
+//! finds them.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -53,7 +53,8 @@ pub struct Media {
 pub enum Dropped {
     /// It lies before the broadcast's first part, or before what is published already.
     Late,
-    /// It is not later than its predecessor, is one more than a part can hold, is too large, or lies absurdly far ahead.
+    /// It is not later than its predecessor, is one more than a part can hold, is too large, or lies absurdly far
+    /// ahead.
     Malformed,
     /// Something before it is missing, and it is no keyframe.
     AwaitingKeyframe,

@@ -135,6 +135,20 @@ fn subscription_permissions_hold_for_viewers_by_whep() {
 }
 
 #[test]
+fn viewer_by_whep_may_name_whoever_is_on_stage_and_nobody_else() {
+    let mut world = people(3, false);
+    publishes(&mut world);
+    world.take(&Step::Whip { who: 1, room: 0, video: false, hidden: false });
+    world.settle();
+    for identity in ["ann", OTHERS[1]] {
+        world.whep(0, Some(identity)).unwrap();
+        world.settle();
+        assert_eq!(world.plane.sent_to(last_peer(&world)).len(), 1, "{identity}");
+    }
+    assert_eq!(world.whep(0, Some("ben")).unwrap_err(), SfuError::NotLive);
+}
+
+#[test]
 fn hidden_participants_are_seen_by_administrators_alone_and_can_be_removed() {
     let mut world = people(2, true);
     world.take(&Step::Whip { who: 0, room: 0, video: true, hidden: true });

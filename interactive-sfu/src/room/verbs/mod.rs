@@ -2,8 +2,8 @@
 //!
 //! `joining` and `leaving` say how participants come and go, `requests` what LiveKit's clients ask, `publishing` and
 //! `subscribing` what they publish and are sent, `data` their messages; `dynacast` asks publishers for no more than is
-//! looked at; `stage` follows who performs, `news` tells everybody, `moderation` obeys the server's API, `reports` hears
-//! the media plane, `sessions` serves WHIP and WHEP, `upkeep` does what is due.
+//! looked at; `stage` follows who performs, `news` tells everybody, `moderation` obeys the server's API, `reports`
+//! hears the media plane, `sessions` serves WHIP and WHEP, `upkeep` does what is due.
 
 mod data;
 mod dynacast;

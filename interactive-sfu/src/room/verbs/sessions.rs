@@ -56,11 +56,13 @@ impl Room {
             return Err(SfuError::ShuttingDown);
         }
         let negotiated = negotiate_viewer(offer, self.first_ssrc())?;
-        let mut on_stage = self.on_stage().map(|one| one.who.identity.as_str());
-        if !request.participant.as_deref().map_or(on_stage.next().is_some(), |one| on_stage.any(|other| other == one)) {
+        let is_there = match &request.participant {
+            Some(identity) => self.on_stage().any(|one| one.who.identity == *identity),
+            None => self.on_stage().next().is_some(),
+        };
+        if !is_there {
             return Err(SfuError::NotLive);
         }
-        drop(on_stage);
         let peer = self.let_in(&request)?;
         let (new, sections) = sections(&negotiated);
         let kind = Kind::Watch { participant: request.participant.clone(), sections };

@@ -1,8 +1,8 @@
 //! Messages of data channels that wait to be delivered, in turns: one delivery of each sender, again and again.
 //!
 //! A sender whose messages go to many receivers delays its own later messages alone. Messages of one sender stay in
-//! order. The server's own come first: among them are messages that waited for a receiver's channel, and a sender's later
-//! ones must not overtake them. No I/O and no clock. Driven by the thread of established associations.
+//! order. The server's own come first: among them are messages that waited for a receiver's channel, and a sender's
+//! later ones must not overtake them. No I/O and no clock. Driven by the thread of established associations.
 
 use std::collections::{HashMap, VecDeque};
 
