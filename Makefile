@@ -50,7 +50,7 @@ test: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cd web && npm run --silent check && npm test --silent
 	cargo test --locked --workspace --no-fail-fast
-	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh $(FUZZ_SECONDS)
+	FUZZ_TARGET_DIR=$(CURDIR)/target/fuzz fuzz/run.sh $(FUZZ_SECONDS) quick
 
 # The quick ones.
 unit: test-dependencies

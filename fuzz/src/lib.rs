@@ -2,8 +2,11 @@
 //! other people's code only what the sources name is built. They refer to each other by `crate` and `super`. Crates
 //! that read and do nothing else, `access` and `codec-headers`, are taken whole.
 
+#[cfg(feature = "protocols")]
 pub mod frames;
+#[cfg(feature = "protocols")]
 pub mod opener;
+#[cfg(feature = "protocols")]
 pub mod tokens;
 
 /// `interactive_sfu::signalling`.
@@ -12,6 +15,7 @@ pub mod signalling {
     pub mod sdp;
     pub mod sdpfrag;
 
+    #[cfg(feature = "protocols")]
     pub mod livekit {
         #[allow(dead_code)]
         pub mod frame;
@@ -36,6 +40,7 @@ pub mod transport {
     pub mod framing;
     pub mod hello;
     pub mod profile;
+    #[cfg(feature = "protocols")]
     #[allow(dead_code, unused_imports)]
     pub mod srtp;
     pub mod stun;
@@ -47,5 +52,6 @@ pub mod packager {
     pub mod query;
 }
 
+#[cfg(feature = "protocols")]
 pub use access;
 pub use codec_headers as codec;
