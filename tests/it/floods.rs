@@ -1,5 +1,5 @@
 //! One attacker floods the server in each way that it knows, and costs innocent subscribers, newcomers and the machine
-//! next to nothing. `FLOOD_SECONDS` makes each of three measurements longer (default 3).
+//! next to nothing. `FLOOD_SECONDS` makes each of three measurements longer (default 2).
 //!
 //! What is judged is behaviour; latencies belong to `tests/floods.sh`, because this machine may be busy otherwise.
 
@@ -52,7 +52,7 @@ fn run(server: &Server, name: &str, arguments: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("figures.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_spillway-flood"));
-    let seconds = std::env::var("FLOOD_SECONDS").unwrap_or_else(|_| "3".into());
+    let seconds = std::env::var("FLOOD_SECONDS").unwrap_or_else(|_| "2".into());
     command.args(["run", name, "--port", &server.port().to_string(), "--pid", &server.pid().to_string()]);
     command.args(["-n", INNOCENTS, "--pps", "100", "--rows", "1", "--seconds", &seconds]);
     command.args(["--load", env!("CARGO_BIN_EXE_spillway-load")]).arg("--json").arg(&json).args(arguments);

@@ -232,7 +232,8 @@ impl Drop for Server {
 
 /// A TCP port that nobody listens on right now.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("looking for a free port"))?;
+    // At all addresses: a client of another one may have the port there.
+    let listener = TcpListener::bind(("0.0.0.0", 0)).map_err(Error::io("looking for a free port"))?;
     Ok(listener.local_addr().map_err(Error::io("looking for a free port"))?.port())
 }
 
