@@ -21,6 +21,8 @@ await() {
 start() {
     port="$1"
     shift
+    # An older server cannot read a newer one's database.
+    rm -rf "$work/data$port"
     "$@" "${server:-$bin/spillway}" demo --http "${address:-127.0.0.1}:$port" --data "$work/data$port" --speakers "${SPEAKERS:-0}" --ladder "${LADDER:-default}" >"$work/log" 2>&1 &
     pid=$!
     await "http://127.0.0.1:$port/readyz"
