@@ -76,7 +76,8 @@ fn microphone_of_a_participant_is_heard_with_redundancy_and_its_speaker_told() {
     let mut meeting = Meeting::start();
     meeting.ann("window.rig.microphone()");
     // A codec has a payload once the track is negotiated.
-    let opus_bytes = meeting.browser.wait_until(meeting.ann, "ann's codec", 20, "window.rig.opusBytes()", Value::is_number);
+    let opus_bytes =
+        meeting.browser.wait_until(meeting.ann, "ann's codec", 20, "window.rig.opusBytes()", Value::is_number);
     let opus_bytes = opus_bytes.unwrap().as_f64().unwrap();
     let heard = |sound: &Value| {
         let of = sound.as_array().into_iter().flatten().find(|sound| sound["identity"] == "ann");

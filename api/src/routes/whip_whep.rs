@@ -159,7 +159,7 @@ async fn patch(
     may_touch(side, &app, &room, &headers)?;
     let fragment = extract::text(&app.config, &headers, body, SDP_FRAGMENT).await?;
     let if_match = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).map(|tag| unquoted(tag).to_owned());
-    match app.media.ask(Patch { room: room.into(), session, if_match, fragment }).await? {
+    match app.media.ask(Patch { room, session, if_match, fragment }).await? {
         Patched::Trickled => Ok(StatusCode::NO_CONTENT.into_response()),
         Patched::Restarted { etag, fragment } => {
             let mut response = fragment.into_response();
@@ -178,7 +178,7 @@ async fn leave(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     may_touch(side, &app, &room, &headers)?;
-    app.media.ask(Leave { room: room.into(), session }).await?;
+    app.media.ask(Leave { room, session }).await?;
     Ok(StatusCode::OK)
 }
 
@@ -202,7 +202,7 @@ async fn limit_layer(
         return Err(Error::Invalid(format!("maxWidth and maxHeight must be at most {PICTURE_SIDE_MAX}")).into());
     }
     let (width_max, height_max) = (limit.max_width, limit.max_height);
-    app.media.ask(LimitLayer { room: room.into(), session, width_max, height_max }).await?;
+    app.media.ask(LimitLayer { room, session, width_max, height_max }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -20,8 +20,8 @@ use crate::extract::{Caller, Place};
 use crate::{Config, Lifecycle, metrics};
 
 /// Requests at once on one HTTP/2 connection. An edge may have as many playlists waiting as there are renditions and
-/// rooms.
-const H2_STREAMS_MAX: u32 = 250;
+/// rooms; beyond this it opens another connection.
+const H2_STREAMS_MAX: u32 = 100;
 /// A larger head is refused, bytes.
 const HEAD_BYTES_MAX: u32 = 16 * 1024;
 /// How long a connection that was told to end may take for its last answer.
