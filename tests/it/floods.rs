@@ -1,5 +1,6 @@
 //! One attacker floods the server in each way that it knows, and costs innocent subscribers, newcomers and the machine
-//! next to nothing. `FLOOD_SECONDS` makes each of three measurements longer (default 2).
+//! next to nothing. `FLOOD_SECONDS` sets how long each of three measurements is (default 2), and has all floods run;
+//! without it those are left out that rooms' own tests and `attacks.rs` cover.
 //!
 //! What is judged is behaviour; latencies belong to `tests/floods.sh`, because this machine may be busy otherwise.
 
@@ -47,6 +48,15 @@ fn server(speakers: u32, settings: &[(&str, &str)]) -> Server {
 /// Floods a server that broadcasts nothing; the figures.
 fn flood(name: &str, arguments: &[&str]) -> Value {
     run(&server(0, &[("SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX", "0")]), name, arguments)
+}
+
+/// Whether only the floods run that nothing else tests: the others take another two minutes, and `make soak` runs all.
+fn is_quick() -> bool {
+    let quick = std::env::var_os("FLOOD_SECONDS").is_none();
+    if quick {
+        println!("not run: FLOOD_SECONDS=30, as in `make soak`, runs it");
+    }
+    quick
 }
 
 /// Runs a flood; its figures.
@@ -111,31 +121,52 @@ fn mute_toggles_on_ever_new_websockets_cost_others_nothing() {
 
 #[test]
 fn permission_toggles_on_ever_new_websockets_cost_others_nothing() {
+    if is_quick() {
+        return;
+    }
     costs_others_nothing(&flood("permissions", &[]));
 }
 
 #[test]
 fn settings_that_name_a_track_thousands_of_times_cost_others_nothing() {
+    if is_quick() {
+        return;
+    }
     costs_others_nothing(&flood("settings", &[]));
 }
 
 #[test]
 fn metadata_of_32_kib_at_full_rate_costs_others_nothing() {
+    if is_quick() {
+        return;
+    }
     costs_others_nothing(&flood("metadata", &[]));
 }
 
 #[test]
 fn whep_offers_of_one_token_without_ice_cost_others_nothing() {
+    // `attacks.rs` has a test of it.
+    if is_quick() {
+        return;
+    }
     costs_others_nothing(&flood("offers", &[]));
 }
 
 #[test]
 fn empty_frames_by_ice_tcp_cost_others_nothing() {
+    // `attacks.rs` has a test of it.
+    if is_quick() {
+        return;
+    }
     costs_others_nothing(&flood("tcp-frames", &["--connections", "4"]));
 }
 
 #[test]
 fn ice_tcp_connections_that_say_nothing_cost_others_nothing() {
+    // `attacks.rs` has a test of it.
+    if is_quick() {
+        return;
+    }
     costs_others_nothing(&flood("tcp-silence", &[]));
 }
 
