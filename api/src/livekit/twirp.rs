@@ -17,6 +17,7 @@ use failure::{Code, Failure};
 use ingress::Ingress;
 use room_service::RoomService;
 
+mod answered;
 mod call;
 mod egress;
 mod failure;

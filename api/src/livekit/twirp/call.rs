@@ -2,15 +2,15 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::answered::answered;
 use super::failure::{Code, Failure};
 use crate::app::App;
 use crate::extract;
@@ -72,11 +72,4 @@ impl Call {
         };
         Ok(answered(StatusCode::OK, kind, body))
     }
-}
-
-pub(super) fn answered(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
-    let mut response = (status, body).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::json;
 
-use super::call::answered;
+use super::answered::answered;
 use crate::Error;
 use crate::kind::Kind;
 

@@ -1,11 +1,11 @@
 //! What must be so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Add;
 
 use livekit_protocol as proto;
 
 use super::client::Client;
+use super::compared::Compared;
 use super::world::World;
 use crate::room::machine::Room;
 use crate::room::participant::livekit::LiveKit;
@@ -19,31 +19,8 @@ const WORK_PER_PERSON_AND_TRACK: usize = 4;
 
 type Checked = Result<(), String>;
 
-/// How often the checks had something to compare: a simulation in which nobody is sent anything proves nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Compared {
-    /// People whom a client sees.
-    pub(super) people: u64,
-    /// Tracks that a client is sent.
-    pub(super) tracks: u64,
-    /// Clients that have resumed.
-    pub(super) resumed: u64,
-}
-
 fn equal<T: PartialEq + std::fmt::Debug>(what: impl FnOnce() -> String, told: &T, so: &T) -> Checked {
     if told == so { Ok(()) } else { Err(format!("{}: told {told:?}, but it is {so:?}", what())) }
-}
-
-impl Add for Compared {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            people: self.people + other.people,
-            tracks: self.tracks + other.tracks,
-            resumed: self.resumed + other.resumed,
-        }
-    }
 }
 
 impl World {

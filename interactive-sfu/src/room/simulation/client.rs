@@ -11,18 +11,11 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::descriptions;
+use super::descriptions::{self, Line};
 use crate::room::driver::Cell;
 use crate::room::participant::ParticipantKey;
 use crate::signalling::livekit::Frame;
 use crate::signalling::livekit::message::Outgoing;
-
-/// A line that the client publishes on.
-pub(super) struct Line {
-    pub(super) cid: String,
-    pub(super) video: bool,
-    pub(super) active: bool,
-}
 
 pub(super) struct Client {
     pub(super) identity: String,

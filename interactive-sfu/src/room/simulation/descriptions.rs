@@ -2,7 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::client::Line;
+/// A line that the client publishes on.
+pub(super) struct Line {
+    pub(super) cid: String,
+    pub(super) video: bool,
+    pub(super) active: bool,
+}
 
 const FINGERPRINT: &str =
     "sha-256 AB:CD:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:FF";

@@ -10,6 +10,7 @@
 
 mod checks;
 mod client;
+mod compared;
 mod descriptions;
 mod garbled;
 mod plane;
@@ -23,7 +24,7 @@ use std::time::Instant;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Runs, RngSeed, TestRunner};
 
-use checks::Compared;
+use compared::Compared;
 use world::World;
 
 /// Steps of one run, on average: a run begins with nobody.

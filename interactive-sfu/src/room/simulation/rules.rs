@@ -5,7 +5,7 @@ use livekit_protocol::signal_request::Message as Request;
 use plane::Report;
 
 use super::Step;
-use super::client::Line;
+use super::descriptions::Line;
 use super::world::{OTHERS, ROOMS, World};
 use crate::control::{Command, SfuError};
 

@@ -9,8 +9,8 @@ use plane::{Channel, PeerId, Quality, Report};
 use prost::Message as _;
 
 use super::Step;
-use super::client::{Client, Line};
-use super::descriptions;
+use super::client::Client;
+use super::descriptions::{self, Line};
 use super::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
 use crate::control::{Client as About, CloseRoom, Command, ConnectRequest, JoinRequest, Patch, Reply, SfuError};
 use crate::room::machine::Signal;

@@ -8,8 +8,8 @@ use livekit_protocol::signal_request::Message as Request;
 use plane::{PeerId, Report};
 
 use super::Step;
-use super::checks::Compared;
 use super::client::Client;
+use super::compared::Compared;
 use super::plane::Plane;
 use crate::config::Config;
 use crate::control::{Command, Leave, SessionId};
