@@ -1,4 +1,4 @@
-//! Who may do what: access tokens, the names of rooms and participants, seat classes, and the limits of all texts.
+//! Access tokens, the names of rooms and participants, seat classes, and the limits of all texts.
 //!
 //! Pure: `now` comes in, and no function here does I/O. [`random_text`] and [`random_id`] alone ask the system, for
 //! randomness. Depends on no other crate of ours; every other crate may depend on this one.

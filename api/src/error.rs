@@ -1,5 +1,5 @@
-//! What can go wrong here, and what we were doing at the time: at the start ([`StartError`], [`ConfigFault`]) and with
-//! a request ([`Error`]).
+//! Errors at the start ([`StartError`], [`ConfigFault`]) and with a request ([`Error`]). Each says what this crate was
+//! doing.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use packager::NotServed;
 pub struct ConfigFault {
     /// The key of the setting.
     pub key: &'static str,
-    /// What is wrong with it; continues the key.
+    /// The fault in words that continue the key: "must not be 0".
     pub sentence: String,
 }
 

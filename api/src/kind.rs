@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     NoMethod,
     /// There is such a thing already.
     Exists,
-    /// Nothing to do it with yet; it may come.
+    /// The room lacks something that may come: a speaker, a first segment.
     NotReady,
     /// It is about something that is over.
     Stale,

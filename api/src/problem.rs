@@ -60,7 +60,7 @@ fn challenge(error: &Error, kind: Kind) -> Option<&'static str> {
 }
 
 impl Error {
-    /// What the client may be told of it, whatever the protocol. A fault of ours is logged here, and not told.
+    /// The sentence for the client, by whichever protocol. A fault of this server is logged here, and not told.
     pub(crate) fn told(&self) -> String {
         if self.kind() == Kind::Internal {
             tracing::error!(error = self as &dyn std::error::Error, "request failed");

@@ -12,7 +12,7 @@ const INGRESS_ATTRIBUTE: &str = "ingress";
 const INGRESS_PREFIX: &str = "IN_";
 const INGRESS_RANDOM_LENGTH: usize = 12;
 
-/// What a verified token allows.
+/// The permissions that a verified token gives in rooms.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Grants {
     /// `sub`; may be empty in tokens for the server API.
@@ -64,7 +64,7 @@ pub struct Standing {
     pub operator: bool,
 }
 
-/// What a verified token allows beside rooms.
+/// The permissions that a verified token gives beside rooms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ServiceGrants {
     /// `video.roomRecord`: may start and stop broadcasts, as LiveKit's egresses.

@@ -18,13 +18,13 @@ pub struct Renewal<'a> {
     pub metadata: &'a str,
     /// The same by key.
     pub attributes: &'a HashMap<String, String>,
-    /// What they may do now.
+    /// The participant's permissions at this moment.
     pub permission: Permission,
     /// As their first token had it.
     pub standing: Standing,
 }
 
-/// What a participant may do in their room.
+/// The permissions of a participant in a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permission {
     /// May publish tracks.

@@ -1,4 +1,4 @@
-//! What handlers take in: paths, names and bodies, checked and bounded.
+//! Extractors: paths, names and bodies, checked and bounded before a handler sees them.
 
 use std::str::FromStr;
 use std::sync::Arc;

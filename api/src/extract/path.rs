@@ -1,4 +1,4 @@
-//! What a path names.
+//! Rooms and sessions that a path names.
 
 use access::RoomName;
 use axum::extract::{FromRequestParts, RawPathParams};

@@ -73,7 +73,7 @@ struct Admitted<'a> {
     token: Option<TokenBounds>,
 }
 
-/// Who answers.
+/// The source of an answer.
 enum Source<'a> {
     /// The room's broadcast.
     Broadcast(Entry),

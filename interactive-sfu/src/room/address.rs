@@ -1,4 +1,4 @@
-//! What a peer is told of our end: its ICE credentials, our fingerprint, and where its shard is to be reached.
+//! Our end of a peer connection, as descriptions name it: ICE credentials, fingerprint, and the addresses of its shard.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,7 +1,7 @@
-//! Who has left a room lately: a client that resumes may not have heard of it.
+//! Departures from a room, of late: a client that resumes may not have heard of them.
 //!
-//! What was written to a socket before it broke may never have arrived, so the log reaches back further than the time
-//! without a socket. Pure.
+//! Messages that were written to a socket before it broke may never have arrived, so the log reaches back further than
+//! the time without a socket. Pure.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Who is where: the rooms, their stages, and what each viewer's sections carry.
+//! The rooms: their participants, their stages, and the tracks on each viewer's sections.
 //!
 //! `machine` is a room, a machine without I/O, and `driver` drives all of them; `verbs` has what can happen in a room,
 //! `participant` the people in it. `sections`, `place` and `negotiation` decide, `node` counts what rooms share,

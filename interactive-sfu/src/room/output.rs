@@ -39,7 +39,7 @@ pub(crate) struct Claims {
     pub standing: Standing,
 }
 
-/// What a room has asked for and the driver has not taken yet.
+/// Outputs of a room that the driver has not taken yet.
 #[derive(Default)]
 pub(crate) struct Outputs {
     list: Vec<Output>,

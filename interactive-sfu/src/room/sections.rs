@@ -1,4 +1,4 @@
-//! What a viewer's sections carry.
+//! The tracks that a viewer's sections carry.
 //!
 //! A viewer of one participant gets that participant's sound and picture on its first sections. A viewer of the stage
 //! gets the speakers in order of their joining, one pair of sections each. A section keeps its speaker as long as there

@@ -1,4 +1,4 @@
-//! What must be so.
+//! The rules that every run must keep.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ fn equal<T: PartialEq + std::fmt::Debug>(what: impl FnOnce() -> String, told: &T
 }
 
 impl World {
-    /// What holds at every moment.
+    /// Rules of every moment.
     pub(super) fn check(&mut self) -> Checked {
         if let Some(fault) = self.plane.faults.first() {
             return Err(format!("the media plane cannot: {fault}"));
@@ -89,7 +89,7 @@ impl World {
         Ok(())
     }
 
-    /// What holds when everybody has said what they had to say.
+    /// Rules for when everybody has said what they had to say.
     pub(super) fn check_settled(&mut self) -> Checked {
         self.check()?;
         let (mut checked, mut compared) = (Ok(()), Compared::default());
@@ -156,7 +156,7 @@ impl World {
         Ok(())
     }
 
-    /// What holds when nobody is there any more.
+    /// Rules for when everybody has left.
     pub(super) fn check_empty(&mut self) -> Checked {
         self.check()?;
         let mut remains = self.driver.remains();
@@ -166,7 +166,7 @@ impl World {
     }
 }
 
-/// What a client was told of itself and of others equals what is so.
+/// A client was told of itself and of others as they are.
 fn check_told(client: &Client, participant: &Participant, room: &Room) -> Checked {
     let who = &client.identity;
     equal(|| format!("{who}, of itself"), &client.own, &participant.info())?;

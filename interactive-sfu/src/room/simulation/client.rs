@@ -118,7 +118,7 @@ impl Client {
         }
     }
 
-    /// What it offers now: what it publishes and, on one connection, what it receives.
+    /// The client's next offer: lines to publish on and, on one connection, lines to receive on.
     pub(super) fn offer(&mut self) -> Request {
         self.owes_offer = false;
         let sdp = descriptions::offer(&self.published, &self.receiving);

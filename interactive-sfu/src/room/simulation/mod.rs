@@ -30,7 +30,7 @@ use world::World;
 /// Steps of one run, on average: a run begins with nobody.
 const STEPS: usize = 120;
 
-/// What happens next. Small numbers name people, rooms and tracks, as many as there are.
+/// One thing that happens. Small numbers name people, rooms and tracks, as many as there are.
 #[derive(Clone, Debug)]
 enum Step {
     Join {

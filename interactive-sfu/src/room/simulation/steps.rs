@@ -1,4 +1,4 @@
-//! What each step does.
+//! The effect of each step.
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ pub(super) struct World {
     pub(super) sessions: Vec<(&'static str, SessionId)>,
     pub(super) now: Now,
     pub(super) compared: Compared,
-    /// What clients choose names from.
+    /// The number in the next name that a client chooses.
     pub(super) counter: usize,
 }
 
@@ -96,7 +96,7 @@ impl World {
         self.check_empty().map_err(|fault| format!("when all had left: {fault}"))
     }
 
-    /// What went out arrives.
+    /// Messages and orders on their way arrive.
     fn look(&mut self) {
         self.plane.take_orders();
         self.clients.iter_mut().for_each(Client::read);

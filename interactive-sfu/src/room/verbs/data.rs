@@ -1,6 +1,6 @@
 //! Messages of participants to each other.
 //!
-//! What a message says is the application's; who sent it is ours to say. A reliable message waits, bounded, for a
+//! The application chooses a message's contents; the room says who sent it. A reliable message waits, bounded, for a
 //! receiver whose channel is not open yet.
 
 use std::collections::{BTreeSet, HashSet};

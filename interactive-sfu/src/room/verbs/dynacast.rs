@@ -83,7 +83,7 @@ impl Room {
     }
 }
 
-/// What is asked for of a track, in all its codecs.
+/// The message that asks for qualities of a track, in all its codecs.
 fn update(track_sid: &str, asked: impl Iterator<Item = (CodecName, VideoQuality)>) -> proto::SubscribedQualityUpdate {
     let codec = |(codec, most): (CodecName, VideoQuality)| proto::SubscribedCodec {
         codec: codec.as_str().to_owned(),

@@ -48,7 +48,7 @@ impl Departure {
         }
     }
 
-    /// What the client is to do: on a shutdown it goes to another server, or to this one when it is back.
+    /// The client's next step: on a shutdown it goes to another server, or to this one when it is back.
     fn action(self) -> Action {
         match self {
             Self::Shutdown | Self::MediaLost | Self::Misunderstood => Action::Reconnect,

@@ -1,4 +1,4 @@
-//! What the server's API does to participants.
+//! Calls of the server's API about participants.
 
 use bytes::Bytes;
 use livekit_protocol as proto;

@@ -1,4 +1,4 @@
-//! Who is told what of whom.
+//! News of participants, and who hears it.
 //!
 //! News of participants is gathered for the next tick, a tenth of a second at most: a hundred who come at once are one
 //! message to everybody, not a hundred. News that must arrive before something else, as of a track before the offer

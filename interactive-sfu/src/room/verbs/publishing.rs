@@ -1,4 +1,4 @@
-//! What participants publish.
+//! Publications: the tracks that participants offer.
 
 use livekit_protocol as proto;
 use livekit_protocol::signal_response::Message;

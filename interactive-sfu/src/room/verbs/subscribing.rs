@@ -1,4 +1,4 @@
-//! What participants are sent.
+//! Subscriptions: the tracks that participants are sent.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -281,7 +281,7 @@ pub(super) fn quality_wanted(setting: TrackSetting, track: &proto::TrackInfo) ->
     }
 }
 
-/// What a setting means in pixels.
+/// A setting in pixels.
 fn size_limit(setting: TrackSetting, layers: &[proto::VideoLayer]) -> Option<(u32, u32)> {
     if setting.disabled || setting.quality == VideoQuality::Off {
         return Some((0, 0));

@@ -1,4 +1,4 @@
-//! What is due from time to time.
+//! Work that is due from time to time.
 
 use std::time::Duration;
 

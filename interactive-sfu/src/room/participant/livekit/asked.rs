@@ -1,4 +1,4 @@
-//! What a publisher is asked to send of a track.
+//! The quality that a publisher is asked to send of a track.
 //!
 //! More is asked for at once, less only when that lasts: somebody who scrolls past a picture and back should not wait
 //! for it. Pure.
@@ -10,7 +10,7 @@ use livekit_protocol::VideoQuality;
 /// For how long less must do before less is asked for.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What one track is asked for.
+/// The quality that one track is asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     /// As it was told; none yet: all that there is.
@@ -19,17 +19,17 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Nothing is sent until it is asked for.
+    /// A track that is sent once it is asked for.
     pub(crate) fn off() -> Self {
         Self { told: Some(VideoQuality::Off), less_since: None }
     }
 
-    /// What is asked for now.
+    /// The quality that is asked for now.
     pub(crate) fn told(&self) -> VideoQuality {
         self.told.unwrap_or(VideoQuality::High)
     }
 
-    /// So much is wanted now. Returns what is to be told; `Err`: ask again later.
+    /// Subscribers want `wanted` now. Returns the quality to tell the publisher, if it changes; `Err`: ask again later.
     pub(crate) fn want(&mut self, wanted: VideoQuality, now: Instant) -> Result<Option<VideoQuality>, ()> {
         let told = self.told();
         if rank(wanted) < rank(told) {

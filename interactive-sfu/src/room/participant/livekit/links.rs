@@ -54,7 +54,7 @@ impl Links {
         self.single
     }
 
-    /// What they publish on.
+    /// The connection that the participant publishes on.
     pub(crate) fn up(&self) -> Option<&Link> {
         self.up.as_ref()
     }
@@ -63,7 +63,7 @@ impl Links {
         &mut self.up
     }
 
-    /// What they are sent on.
+    /// The connection that the participant is sent tracks on.
     pub(crate) fn down(&self) -> Option<&Link> {
         if self.single { self.up.as_ref() } else { self.down.as_ref() }
     }

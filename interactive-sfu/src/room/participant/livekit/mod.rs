@@ -23,7 +23,7 @@ use super::{PublishedTrack, Who};
 use crate::signalling::livekit::info;
 use crate::signalling::sdp::CodecName;
 
-/// What the client wants of a track.
+/// A client's wishes for a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TrackSetting {
     pub disabled: bool,

@@ -1,4 +1,4 @@
-//! What a participant publishes: announced, negotiated, muted, withdrawn.
+//! The tracks that a participant publishes: announced, negotiated, muted, withdrawn.
 //!
 //! A track is announced with its client's id (`cid`), and comes with an offer whose `a=msid` names that id. It goes
 //! when its section sends no more: there is no message for that. Whoever cannot decode it may be sent the same picture
@@ -50,13 +50,13 @@ impl Track {
         std::iter::once(&self.media).chain(self.backups.iter().filter_map(|backup| backup.media.as_ref()))
     }
 
-    /// What is asked for of each codec, first choice first.
+    /// The quality that is asked for in each codec, first choice first.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (CodecName, VideoQuality)> {
         let backups = self.backups.iter().map(|backup| (backup.codec, backup.asked.told()));
         std::iter::once((self.media.codec.name(), self.asked.told())).chain(backups)
     }
 
-    /// What a section carries of it.
+    /// The media of the track that a section carries.
     fn at(&self, mid: &str) -> Option<&MediaTrack> {
         let backup = || self.backups.iter().find(|backup| backup.mid == mid)?.media.as_ref();
         if self.mid == mid { Some(&self.media) } else { backup() }
@@ -89,7 +89,7 @@ pub(crate) enum Refused {
     Unknown,
 }
 
-/// What an offer comes to.
+/// The effect of an offer.
 pub(crate) struct Plan {
     /// For the answer.
     pub sections: Vec<NegotiatedSection>,
@@ -97,7 +97,7 @@ pub(crate) struct Plan {
     pub added: Vec<(usize, Added)>,
     /// Tracks that are gone with it.
     pub removed: Vec<Track>,
-    /// What is gone of tracks that stay.
+    /// Codecs that are gone, of tracks that stay.
     pub dropped: Vec<MediaTrack>,
 }
 

@@ -1,4 +1,4 @@
-//! What a participant is sent on the sections that its client offers.
+//! Tracks for a participant, on the sections that its client offers.
 //!
 //! The client offers sections to receive on; a track takes a free one of its kind. When its track is gone a section is
 //! answered inactive once, so that its receiver lets go, and is free from the next offer on: here clients know tracks
@@ -26,7 +26,7 @@ struct Slot {
     told: bool,
 }
 
-/// What the client is to add before it offers again; of neither kind: it is to offer again.
+/// Sections that the client is to add before it offers again; without any it only offers again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MissingSections {
     pub audio: u32,
@@ -56,7 +56,7 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    /// Nothing yet, and the client offers unasked. Sections' SSRCs begin at `next_ssrc`.
+    /// No tracks yet; the client offers unasked. Sections' SSRCs begin at `next_ssrc`.
     pub(crate) fn new(next_ssrc: u32) -> Self {
         Self {
             slots: Vec::new(),
@@ -146,7 +146,7 @@ impl Answering {
         (agreed, carried.collect())
     }
 
-    /// What goes out on a line: what did, or what waits for one.
+    /// The track for a line: the one that it had, or one that waits.
     fn carry(&mut self, line: &NegotiatedSection, video: bool, agreed: &mut Agreed) -> Option<SendStream> {
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.told && slot.mid == line.mid) {
             slot.told = slot.track.is_some();
@@ -229,7 +229,7 @@ impl Answering {
         })
     }
 
-    /// What the client is to be asked for.
+    /// The sections that the client is to be asked for.
     pub(crate) fn poll_missing(&mut self) -> Option<MissingSections> {
         if !self.stale || self.awaited {
             return None;

@@ -1,4 +1,4 @@
-//! What a participant is sent, and what the client is told of it.
+//! Tracks for a participant, and how its client learns of them.
 //!
 //! On a connection of its own the server offers ([`Offering`]); on the one that the client publishes on too, the client
 //! does, and tracks are put on sections of its offers ([`Answering`]). Pure.
@@ -20,7 +20,7 @@ use plane::{NewSection, Source, TrackId};
 pub(crate) struct Wanted {
     /// Its name.
     pub sid: String,
-    /// What it is played in sync with.
+    /// The stream within which it is played in sync.
     pub stream: String,
     pub media: MediaTrack,
 }
@@ -41,7 +41,7 @@ impl Wanted {
     }
 }
 
-/// What the media plane is to do.
+/// A change for the media plane.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// A new section, or one that takes another's place.
@@ -50,7 +50,7 @@ pub(crate) enum Change {
     Attach(usize, Option<Box<Source>>),
 }
 
-/// What an agreement with the client comes to.
+/// The effect of an agreement with the client.
 #[derive(Debug, Default)]
 pub(crate) struct Agreed {
     pub changes: Vec<Change>,
@@ -68,7 +68,7 @@ pub(crate) enum Downlink {
 }
 
 impl Downlink {
-    /// Nothing yet. Sections' SSRCs begin at `first_ssrc`.
+    /// No tracks yet. Sections' SSRCs begin at `first_ssrc`.
     pub(crate) fn new(single: bool, first_ssrc: u32) -> Self {
         if single { Self::Answering(Answering::new(first_ssrc)) } else { Self::Offering(Offering::new(first_ssrc)) }
     }

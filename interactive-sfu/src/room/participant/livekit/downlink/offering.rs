@@ -1,4 +1,4 @@
-//! What a participant is sent on a connection of its own, and the offers that say so.
+//! Tracks for a participant on a connection of its own, and the server's offers of them.
 //!
 //! One section carries data, each further one a track. When its track is gone a section is rejected, and once the
 //! client has agreed to that its line is recycled under a new MID (RFC 8829 §5.2.2): a browser's receiver keeps the id
@@ -59,7 +59,7 @@ pub(crate) struct Offering {
 }
 
 impl Offering {
-    /// Nothing but data yet, and that is to be offered. Sections' SSRCs begin at `first_ssrc`.
+    /// No tracks yet; data is to be offered. Sections' SSRCs begin at `first_ssrc`.
     pub(crate) fn new(next_ssrc: u32) -> Self {
         Self {
             slots: Vec::new(),
