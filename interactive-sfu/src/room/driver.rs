@@ -23,7 +23,6 @@ use crate::control::{Command, ConnectRequest, Reply, RoomEvent, SfuError, Speake
 use crate::metrics;
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;
-use crate::signalling::sdp::RemoteDescription;
 
 /// Events that a slow receiver may be behind.
 const EVENTS: usize = 4096;
@@ -104,24 +103,20 @@ impl Driver {
     /// Answers a command.
     pub(crate) fn call(&self, command: Command, now: Now) -> Result<Reply, SfuError> {
         let room = command.room().to_owned();
-        let (input, make) = match command {
-            Command::Publish(ref request) => {
-                // Before the room is locked: a long description takes milliseconds to read.
-                let offer = RemoteDescription::parse(&request.offer)?;
-                self.make_place(now);
-                let room = request.room.clone();
-                (Input::Offer(command, offer), Some(room))
+        let (offer, make) = match &command {
+            Command::Publish(request) => (Some(request.description()?), Some(request.room.clone())),
+            // A room that is not there says so; one that is shutting down is asked to say that.
+            Command::Subscribe(request) => {
+                let make = self.ground.node.is_closed().then(|| request.room.clone());
+                (Some(request.description()?), make)
             }
-            Command::Subscribe(ref request) => {
-                let offer = RemoteDescription::parse(&request.offer)?;
-                self.make_place(now);
-                // A room that is not there says so; one that is shutting down is asked to say that.
-                let room = self.ground.node.is_closed().then(|| request.room.clone());
-                (Input::Offer(command, offer), room)
-            }
-            other => (Input::Command(other), None),
+            _ => (None, None),
         };
-        let nobody = absent(&input);
+        if offer.is_some() {
+            self.make_place(now);
+        }
+        let nobody = absent(&command);
+        let input = Input::Command(command, offer);
         match self.enter(&room, make.as_ref(), now, |inside| inside.room.handle(input, now)) {
             Some((_, Ok(Answer::Reply(reply)))) => Ok(reply),
             Some((_, Ok(Answer::Connected(_) | Answer::Pause(_)))) => Ok(Reply::Done),
@@ -365,17 +360,15 @@ fn peer_of(report: &Report) -> PeerId {
 }
 
 /// The answer of a room that is not there.
-fn absent(input: &Input) -> Result<Reply, SfuError> {
-    match input {
-        Input::Offer(..) => Err(SfuError::NotLive),
-        Input::Command(Command::Patch(_) | Command::LimitLayer(_) | Command::Leave(_)) => Err(SfuError::UnknownSession),
-        Input::Command(
-            Command::Remove(_)
-            | Command::MuteTrack(_)
-            | Command::UpdateParticipant(_)
-            | Command::UpdateSubscriptions(_),
-        ) => Err(SfuError::UnknownParticipant),
-        _ => Ok(Reply::Done),
+fn absent(command: &Command) -> Result<Reply, SfuError> {
+    match command {
+        Command::Publish(_) | Command::Subscribe(_) => Err(SfuError::NotLive),
+        Command::Patch(_) | Command::LimitLayer(_) | Command::Leave(_) => Err(SfuError::UnknownSession),
+        Command::Remove(_)
+        | Command::MuteTrack(_)
+        | Command::UpdateParticipant(_)
+        | Command::UpdateSubscriptions(_) => Err(SfuError::UnknownParticipant),
+        Command::SendData(_) | Command::TellRoom(_) | Command::CloseRoom(_) => Ok(Reply::Done),
     }
 }
 

@@ -39,10 +39,8 @@ pub(crate) struct Ground {
 
 /// Something that happens to a room.
 pub(crate) enum Input {
-    /// A command that carries no description.
-    Command(Command),
-    /// A WHIP or WHEP POST with its offer.
-    Offer(Command, RemoteDescription),
+    /// A command; of a WHIP or WHEP POST the driver has read the offer, outside of the room's lock.
+    Command(Command, Option<Box<RemoteDescription>>),
     /// A client opens a signal connection, to join or to resume.
     Connect(Box<ConnectRequest>, u32),
     /// A client says something on its signal connection.
@@ -120,7 +118,7 @@ pub(crate) struct Room {
     pub(super) roll: Option<Bytes>,
     /// The tracks that may be subscribed to; `None` after a change.
     pub(super) offered: Option<Arc<[Offered]>>,
-    /// What publishers are asked to send may not be what is wanted of them.
+    /// Subscribers may want other qualities than publishers are asked for.
     pub(super) qualities_stale: bool,
     /// Whom publishers let subscribe has changed: subscriptions follow with the next tick.
     pub(super) audiences_stale: bool,
@@ -167,8 +165,7 @@ impl Room {
         self.now = now;
         let done = Ok(Answer::Reply(Reply::Done));
         match input {
-            Input::Command(command) => self.command(command).map(Answer::Reply),
-            Input::Offer(command, offer) => self.offer(command, &offer).map(Answer::Reply),
+            Input::Command(command, offer) => self.command(command, offer).map(Answer::Reply),
             Input::Connect(request, connection) => self.connect(*request, connection).map(Answer::Connected),
             Input::Signal { from, connection, signal } => Ok(Answer::Pause(self.signal(from, connection, *signal))),
             Input::Disconnected { from, connection } => {
@@ -194,23 +191,15 @@ impl Room {
         }
     }
 
-    fn offer(&mut self, command: Command, offer: &RemoteDescription) -> Result<Reply, SfuError> {
-        match command {
-            Command::Publish(request) => self.publish(request, offer).map(Reply::Joined),
-            Command::Subscribe(request) => self.subscribe(request, offer).map(Reply::Joined),
-            other => self.command(other),
-        }
-    }
-
-    fn command(&mut self, command: Command) -> Result<Reply, SfuError> {
+    fn command(&mut self, command: Command, offer: Option<Box<RemoteDescription>>) -> Result<Reply, SfuError> {
         let done = |()| Reply::Done;
         match command {
             Command::Publish(request) => {
-                let offer = RemoteDescription::parse(&request.offer)?;
+                let offer = offer.map_or_else(|| request.description(), Ok)?;
                 self.publish(request, &offer).map(Reply::Joined)
             }
             Command::Subscribe(request) => {
-                let offer = RemoteDescription::parse(&request.offer)?;
+                let offer = offer.map_or_else(|| request.description(), Ok)?;
                 self.subscribe(request, &offer).map(Reply::Joined)
             }
             Command::Patch(patch) => self.patch(&patch).map(Reply::Patched),
@@ -234,7 +223,7 @@ impl Room {
         }
     }
 
-    /// What the room wants done, in order.
+    /// Outputs since this was last called, in order.
     pub(crate) fn outputs(&mut self) -> Vec<Output> {
         self.out.take()
     }

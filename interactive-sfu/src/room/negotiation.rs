@@ -1,7 +1,7 @@
-//! What participants' offers come to: the tracks of a publisher, the sections of a viewer. Pure.
+//! Participants' offers, negotiated: the tracks of a publisher, the sections of a viewer. Pure.
 
 use super::sections::{MediaTrack, SectionSlot};
-use crate::control::SfuError;
+use crate::control::{JoinRequest, SfuError};
 use crate::signalling::sdp::{
     Direction, Extension, Msid, NegotiatedSection, PublishPolicy, RemoteDescription, RemoteSection, SdpError,
     SectionKind, SendStream, SubscribePolicy, negotiate_publish, negotiate_subscribe,
@@ -15,6 +15,13 @@ pub(crate) struct Section {
     pub attached: Option<TrackId>,
 }
 
+impl JoinRequest {
+    /// The offer, read: many sections take milliseconds.
+    pub(crate) fn description(&self) -> Result<Box<RemoteDescription>, SfuError> {
+        Ok(Box::new(RemoteDescription::parse(&self.offer)?))
+    }
+}
+
 impl From<SdpError> for SfuError {
     fn from(error: SdpError) -> Self {
         match error {
@@ -24,7 +31,7 @@ impl From<SdpError> for SfuError {
     }
 }
 
-/// What we take of a publisher's offer. Receivers estimate for themselves by REMB, which costs a fraction of
+/// The policy for a publisher's offer. Receivers estimate for themselves by REMB, which costs a fraction of
 /// transport-cc.
 pub(crate) fn publish_policy() -> PublishPolicy {
     let mut policy = PublishPolicy::default();
@@ -33,7 +40,7 @@ pub(crate) fn publish_policy() -> PublishPolicy {
     policy
 }
 
-/// What we send, and how its receivers estimate.
+/// The policy for a viewer's offer: the codecs sent, and how receivers estimate.
 pub(crate) fn subscribe_policy() -> SubscribePolicy {
     let mut policy = SubscribePolicy::default();
     policy.feedback.transport_cc = false;
@@ -41,12 +48,12 @@ pub(crate) fn subscribe_policy() -> SubscribePolicy {
     policy
 }
 
-/// What we take of a WHIP publisher's offer.
+/// The sections of a WHIP publisher's offer that are taken.
 pub(crate) fn negotiate_publisher(offer: &RemoteDescription) -> Result<Vec<NegotiatedSection>, SfuError> {
     Ok(negotiate_publish(offer, &publish_policy())?)
 }
 
-/// What we give a viewer. SSRCs begin with `first`.
+/// The sections that answer a viewer's offer. SSRCs begin with `first`.
 pub(crate) fn negotiate_viewer(offer: &RemoteDescription, first: u32) -> Result<Vec<NegotiatedSection>, SfuError> {
     let mut sections = negotiate_subscribe(offer, &subscribe_policy())?;
     let mut counts = [0usize; 2];
