@@ -163,7 +163,7 @@ impl Config {
             ("body_read_timeout_ms", self.body_read_timeout_ms),
         ] {
             if !(1_000..=600_000).contains(&ms) {
-                return refuse(key, format!("= {ms} must lie between 1000 and 600000"));
+                return refuse(key, format!("must lie between 1000 and 600000; it is {ms}"));
             }
         }
         for (key, count) in [
@@ -175,12 +175,12 @@ impl Config {
             ("joins_per_identity_second_max", self.joins_per_identity_second_max),
         ] {
             if !(1..=1_000_000).contains(&count) {
-                return refuse(key, format!("= {count} must lie between 1 and 1000000"));
+                return refuse(key, format!("must lie between 1 and 1000000; it is {count}"));
             }
         }
         if !(1..=3650).contains(&self.ingress_key_ttl_days) {
             let days = self.ingress_key_ttl_days;
-            return refuse("ingress_key_ttl_days", format!("= {days} must lie between 1 and 3650"));
+            return refuse("ingress_key_ttl_days", format!("must lie between 1 and 3650; it is {days}"));
         }
         for (key, url) in [("public_url", &self.public_url), ("playlist_base_url", &self.playlist_base_url)] {
             if let Some(url) = url
@@ -188,12 +188,12 @@ impl Config {
                     || !(url.starts_with("https://") || url.starts_with("http://"))
                     || url.ends_with('/'))
             {
-                return refuse(key, format!("= {url:?} must be http(s)://host without a slash at its end"));
+                return refuse(key, format!("must be http(s)://host without a slash at its end; it is {url:?}"));
             }
         }
         for url in &self.webhook_urls {
             if !url.starts_with("http://") && !url.starts_with("https://") {
-                return refuse("webhook_urls", format!("holds {url:?}, which must begin with http:// or https://"));
+                return refuse("webhook_urls", format!("each must begin with http:// or https://; one is {url:?}"));
             }
         }
         for server in &self.ice_servers {

@@ -9,11 +9,11 @@ use packager::NotServed;
 
 /// A setting that cannot work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} {sentence}")]
+#[error("{key}: {sentence}")]
 pub struct ConfigFault {
-    /// The key of the setting.
+    /// The key of the setting, below `[api]`: `rooms_max`, `metrics.token`.
     pub key: &'static str,
-    /// The fault in words that continue the key: "must not be 0".
+    /// The rule that the setting breaks: "must be at least 1".
     pub sentence: String,
 }
 

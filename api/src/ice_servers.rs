@@ -77,13 +77,12 @@ impl IceServer {
             || !texts.into_iter().flatten().all(|text| is_header_safe(text))
         {
             let sentence =
-                "must have urls that begin with stun:, turn: or turns:, and hold no quotes, brackets or blanks";
+                "each url must begin with stun:, stuns:, turn: or turns:, and hold no quotes, brackets or blanks";
             return Err(ConfigFault::new("ice_servers", sentence));
         }
         let both = self.secret.is_some() && (self.username.is_some() || self.credential.is_some());
         if both || self.secret.as_ref().is_some_and(String::is_empty) || self.credential_ttl_seconds == 0 {
-            let sentence =
-                "must be such that a secret stands alone and is not empty, and credential_ttl_seconds is not 0";
+            let sentence = "a secret stands alone and must not be empty; credential_ttl_seconds must be at least 1";
             return Err(ConfigFault::new("ice_servers", sentence));
         }
         Ok(())

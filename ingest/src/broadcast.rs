@@ -85,10 +85,10 @@ pub fn start_with(
     connector: Connector,
     deliveries: mpsc::Sender<Delivery>,
 ) -> Result<Broadcast, IngestError> {
-    config.validate()?;
+    config.validate().map_err(IngestError::Config)?;
     let promised = config.spec(spec.room.clone(), spec.epoch.clone());
     if promised.renditions != spec.renditions || promised.segment_frames != spec.segment_frames {
-        return Err(IngestError::Config("the broadcast's spec was not made by this configuration".into()));
+        return Err(IngestError::ForeignSpec);
     }
     gstreamer::init().map_err(IngestError::Init)?;
     let stage = Arc::new(Stage::new(config.layout.clone(), config.captions));
@@ -107,7 +107,7 @@ pub fn start_with(
         progress.clone(),
     )?;
     if !outlet.clock(clock.zero_utc_ms) {
-        return Err(IngestError::Config("nobody takes the deliveries".into()));
+        return Err(IngestError::NoReceiver);
     }
     let mixer = Mixer {
         stage: stage.clone(),

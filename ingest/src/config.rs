@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use codec_headers::bounds::PictureBounds;
-use packager::delivery::{BroadcastSpec, MediaSpec, RenditionSpec, VIDEO_TIMESCALE};
+use packager::delivery::{BroadcastSpec, MediaSpec, PART_MS, RenditionSpec, SEGMENT_MS, VIDEO_TIMESCALE};
 use serde::{Deserialize, Serialize};
 
-use crate::error::IngestError;
+use crate::error::ConfigFault;
 use crate::ladder::{Ladder, Rung};
 use crate::shedding;
 
@@ -118,51 +118,44 @@ pub enum Layout {
 }
 
 impl Config {
-    /// Refuses what cannot work, with a sentence that names the key.
-    pub fn validate(&self) -> Result<(), IngestError> {
-        let refuse = |sentence: String| Err(IngestError::Config(sentence));
+    /// Refuses what cannot work, naming the key.
+    pub fn validate(&self) -> Result<(), ConfigFault> {
+        let refuse = |key, sentence: String| Err(ConfigFault::new(key, sentence));
         let fps = self.frames_per_second;
         if !(5..=60).contains(&fps) || !VIDEO_TIMESCALE.is_multiple_of(fps) {
-            return refuse(format!("frames_per_second = {fps} must lie in 5..=60 and divide 90000"));
+            return refuse("frames_per_second", format!("must lie between 5 and 60 and divide 90000; it is {fps}"));
         }
-        for (key, ms) in [("segment_ms", self.segment_ms), ("part_ms", self.part_ms)] {
-            if !(20..=20_000).contains(&ms) || !(ms * fps).is_multiple_of(1000) {
-                return refuse(format!(
-                    "{key} = {ms} must be 20..=20000 and a whole number of frames at {fps} a second"
-                ));
+        for (key, ms, range) in [("segment_ms", self.segment_ms, SEGMENT_MS), ("part_ms", self.part_ms, PART_MS)] {
+            let (least, most) = (range.start(), range.end());
+            if !range.contains(&ms) || !(ms * fps).is_multiple_of(1000) {
+                let sentence = format!("must lie between {least} and {most}, in whole frames at {fps} a second");
+                return refuse(key, format!("{sentence}; it is {ms}"));
             }
         }
         if !self.segment_ms.is_multiple_of(self.part_ms) {
-            return refuse(format!("part_ms = {} must divide segment_ms = {}", self.part_ms, self.segment_ms));
+            let (part, segment) = (self.part_ms, self.segment_ms);
+            return refuse("part_ms", format!("must divide segment_ms = {segment}; it is {part}"));
         }
-        if !(16_000..=320_000).contains(&self.audio_bits_per_second) {
-            return refuse(format!(
-                "audio_bits_per_second = {} must lie in 16000..=320000",
-                self.audio_bits_per_second
-            ));
-        }
-        if self.jitterbuffer_ms > 1000 {
-            return refuse(format!("jitterbuffer_ms = {} must be at most 1000", self.jitterbuffer_ms));
-        }
-        if self.playout_delay_ms < self.jitterbuffer_ms || self.playout_delay_ms > 2000 {
-            return refuse(format!(
-                "playout_delay_ms = {} must lie between jitterbuffer_ms = {} and 2000",
-                self.playout_delay_ms, self.jitterbuffer_ms
-            ));
-        }
-        if !(500..=60_000).contains(&self.freeze_after_ms) {
-            return refuse(format!("freeze_after_ms = {} must lie in 500..=60000", self.freeze_after_ms));
-        }
-        for (key, value, least) in [
-            ("picture_pixels_max", self.picture_pixels_max, 128 * 128),
-            ("picture_side_max", self.picture_side_max, 128),
-            ("pictures_per_second_max", self.pictures_per_second_max, 5),
+        let jitterbuffer = self.jitterbuffer_ms;
+        for (key, value, range) in [
+            ("audio_bits_per_second", self.audio_bits_per_second, 16_000..=320_000),
+            ("jitterbuffer_ms", jitterbuffer, 0..=1_000),
+            ("freeze_after_ms", self.freeze_after_ms, 500..=60_000),
+            ("picture_pixels_max", self.picture_pixels_max, 128 * 128..=u32::MAX),
+            ("picture_side_max", self.picture_side_max, 128..=u32::MAX),
+            ("pictures_per_second_max", self.pictures_per_second_max, 5..=u32::MAX),
         ] {
-            if value < least {
-                return refuse(format!("{key} = {value} must be at least {least}"));
+            if !range.contains(&value) {
+                let (least, most) = (range.start(), range.end());
+                return refuse(key, format!("must lie between {least} and {most}; it is {value}"));
             }
         }
-        self.shedding.validate().map_err(IngestError::Config)
+        if !(jitterbuffer..=2000).contains(&self.playout_delay_ms) {
+            let delay = self.playout_delay_ms;
+            let sentence = format!("must lie between jitterbuffer_ms = {jitterbuffer} and 2000; it is {delay}");
+            return refuse("playout_delay_ms", sentence);
+        }
+        self.shedding.validate()
     }
 
     /// What a broadcast with these settings delivers: the rungs from the top down, then `audio`.
@@ -222,12 +215,32 @@ mod tests {
     }
 
     #[test]
-    fn the_impossible_is_refused_in_a_sentence_that_names_the_key() {
+    fn shortest_and_longest_segments_and_parts_can_be_packaged() {
+        for (segment_ms, part_ms, accepted) in [
+            (500, 100, true),
+            (2_000, 2_000, true),
+            (10_000, 100, true),
+            (10_000, 2_000, true),
+            (400, 100, false),
+            (10_100, 100, false),
+            (2_000, 50, false),
+            (10_000, 2_500, false),
+        ] {
+            let config = Config { segment_ms, part_ms, ..Config::default() };
+            assert_eq!(config.validate().is_ok(), accepted, "{segment_ms} {part_ms}");
+            assert_eq!(config.spec("lobby", "abc123").validate().is_ok(), accepted, "{segment_ms} {part_ms}");
+        }
+    }
+
+    #[test]
+    fn impossible_setting_is_refused_by_its_key() {
         type Spoil = fn(&mut Config);
-        let cases: [(Spoil, &str); 7] = [
+        let cases: [(Spoil, &str); 9] = [
             (|c| c.frames_per_second = 29, "frames_per_second"),
             (|c| c.segment_ms = 2010, "segment_ms"),
             (|c| c.part_ms = 300, "part_ms"),
+            (|c| c.picture_side_max = 127, "picture_side_max"),
+            (|c| c.jitterbuffer_ms = 1001, "jitterbuffer_ms"),
             (|c| c.playout_delay_ms = 10, "playout_delay_ms"),
             (|c| c.audio_bits_per_second = 0, "audio_bits_per_second"),
             (|c| c.freeze_after_ms = 0, "freeze_after_ms"),
@@ -236,8 +249,8 @@ mod tests {
         for (spoil, key) in cases {
             let mut config = Config::default();
             spoil(&mut config);
-            let sentence = config.validate().unwrap_err().to_string();
-            assert!(sentence.contains(key), "{sentence}");
+            let fault = config.validate().unwrap_err();
+            assert!(fault.key.ends_with(key) && fault.to_string().contains(&format!("{key}: ")), "{fault}");
         }
     }
 

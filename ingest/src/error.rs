@@ -1,12 +1,34 @@
-//! What can go wrong between the stage and the packager.
+//! Failures between the stage and the packager, and settings that cannot work.
 
-/// Why something in this crate failed. Display says what was being done, the source says why.
+/// A setting that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {sentence}")]
+pub struct ConfigFault {
+    /// The key of the setting, below `[ingest]`: `part_ms`, `shedding.calm_ms`.
+    pub key: &'static str,
+    /// The rule that the setting breaks: "must be at least 1".
+    pub sentence: String,
+}
+
+impl ConfigFault {
+    pub(crate) fn new(key: &'static str, sentence: impl Into<String>) -> Self {
+        Self { key, sentence: sentence.into() }
+    }
+}
+
+/// Failures of this crate. Display says what was being done, the source says why.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IngestError {
     /// The configuration asks for the impossible.
     #[error("ingest configuration: {0}")]
-    Config(String),
+    Config(ConfigFault),
+    /// A broadcast's shape is not the one that its settings promise ([`crate::Config::spec`]).
+    #[error("the broadcast's spec was not made by this configuration")]
+    ForeignSpec,
+    /// The receiver of the deliveries is gone.
+    #[error("nobody takes the deliveries")]
+    NoReceiver,
     /// GStreamer could not be initialised.
     #[error("initialising GStreamer")]
     Init(#[source] gstreamer::glib::Error),

@@ -44,7 +44,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use broadcast::{Broadcast, Connector, Status, start, start_with};
 pub use config::{Config, Layout, X264Preset};
-pub use error::IngestError;
+pub use error::{ConfigFault, IngestError};
 pub use outlet::RenditionStatus;
 pub use signalling::{TokenProvider, WhepSource};
 pub use stage::{Input, Speaker};

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::ConfigFault;
+
 /// When to shed and when to restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,18 +35,16 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(crate) fn validate(&self) -> Result<(), String> {
-        if self.lag_low_ms == 0 || self.lag_low_ms >= self.lag_high_ms {
-            return Err(format!(
-                "shedding.lag_low_ms = {} must lie between 0 and shedding.lag_high_ms = {}",
-                self.lag_low_ms, self.lag_high_ms
-            ));
+    pub(crate) fn validate(&self) -> Result<(), ConfigFault> {
+        let (low, high) = (self.lag_low_ms, self.lag_high_ms);
+        if low == 0 || low >= high {
+            let sentence = format!("must lie between 1 and shedding.lag_high_ms = {high}, exclusive; it is {low}");
+            return Err(ConfigFault::new("shedding.lag_low_ms", sentence));
         }
-        if self.calm_ms < self.dwell_ms || self.calm_ms == 0 {
-            return Err(format!(
-                "shedding.calm_ms = {} must be positive and not less than shedding.dwell_ms = {}",
-                self.calm_ms, self.dwell_ms
-            ));
+        let (calm, dwell) = (self.calm_ms, self.dwell_ms);
+        if calm < dwell || calm == 0 {
+            let sentence = format!("must be at least 1 and at least shedding.dwell_ms = {dwell}; it is {calm}");
+            return Err(ConfigFault::new("shedding.calm_ms", sentence));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::ConfigFault;
 
 /// Settings of the packager and of its origin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,28 +66,34 @@ impl Default for Config {
 
 impl Config {
     /// Refuses what cannot work, naming the key.
-    pub fn validate(&self) -> Result<(), Error> {
-        let refuse = |sentence: &str| Err(Error::Config(sentence.to_owned()));
-        if !(6..=3600).contains(&self.playlist_seconds) {
-            return refuse("playlist_seconds must lie between 6 and 3600");
-        }
-        if !(1..=10).contains(&self.segments_before_live) {
-            return refuse("segments_before_live must lie between 1 and 10");
+    pub fn validate(&self) -> Result<(), ConfigFault> {
+        for (key, value, least, most) in [
+            ("playlist_seconds", self.playlist_seconds, 6, 3600),
+            ("segments_before_live", self.segments_before_live, 1, 10),
+            ("gap_after_parts", self.gap_after_parts, 1, 100),
+        ] {
+            if !(least..=most).contains(&value) {
+                let sentence = format!("must lie between {least} and {most}; it is {value}");
+                return Err(ConfigFault::new(key, sentence));
+            }
         }
         if !(3.0..=30.0).contains(&self.part_hold_back_parts) {
-            return refuse("part_hold_back_parts must lie between 3 and 30 (the protocol forbids less than 3)");
+            let parts = self.part_hold_back_parts;
+            let sentence = format!("must lie between 3 and 30 (the protocol forbids less than 3); it is {parts}");
+            return Err(ConfigFault::new("part_hold_back_parts", sentence));
         }
-        if !(1..=100).contains(&self.gap_after_parts) {
-            return refuse("gap_after_parts must lie between 1 and 100");
-        }
-        if self.waiting_requests_max == 0 {
-            return refuse("waiting_requests_max must be at least 1");
-        }
-        if self.store_queue_max == 0 || self.store_uploads_at_once == 0 || self.store_attempts_max == 0 {
-            return refuse("store_queue_max, store_uploads_at_once and store_attempts_max must be at least 1");
-        }
-        if self.store_attempt_ms_max == 0 || self.store_backoff_ms == 0 || self.store_read_ms_max == 0 {
-            return refuse("store_attempt_ms_max, store_backoff_ms and store_read_ms_max must be at least 1");
+        for (key, is_zero) in [
+            ("waiting_requests_max", self.waiting_requests_max == 0),
+            ("store_queue_max", self.store_queue_max == 0),
+            ("store_uploads_at_once", self.store_uploads_at_once == 0),
+            ("store_attempts_max", self.store_attempts_max == 0),
+            ("store_attempt_ms_max", self.store_attempt_ms_max == 0),
+            ("store_backoff_ms", self.store_backoff_ms == 0),
+            ("store_read_ms_max", self.store_read_ms_max == 0),
+        ] {
+            if is_zero {
+                return Err(ConfigFault::new(key, "must be at least 1"));
+            }
         }
         Ok(())
     }
@@ -112,19 +118,20 @@ mod tests {
 
     #[test]
     fn each_impossible_setting_is_refused_by_name() {
-        let table: [(fn(&mut Config), &str); 6] = [
+        let table: [(fn(&mut Config), &str); 7] = [
             (|c| c.playlist_seconds = 1, "playlist_seconds"),
             (|c| c.segments_before_live = 0, "segments_before_live"),
             (|c| c.part_hold_back_parts = 2.9, "part_hold_back_parts"),
             (|c| c.part_hold_back_parts = f64::NAN, "part_hold_back_parts"),
             (|c| c.store_queue_max = 0, "store_queue_max"),
+            (|c| c.store_attempts_max = 0, "store_attempts_max"),
             (|c| c.store_read_ms_max = 0, "store_read_ms_max"),
         ];
         for (spoil, key) in table {
             let mut config = Config::default();
             spoil(&mut config);
-            let sentence = config.validate().unwrap_err().to_string();
-            assert!(sentence.contains(key), "{sentence}");
+            let fault = config.validate().unwrap_err();
+            assert!(fault.to_string().starts_with(&format!("{key}: ")), "{fault}");
         }
     }
 }

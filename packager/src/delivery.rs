@@ -3,6 +3,7 @@
 //! Integer clocks from here on: video counts 90 kHz ticks, audio counts samples at its sample rate. Tick 0 is the same
 //! instant in every rendition of a broadcast.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,6 +16,10 @@ pub const AUDIO_TIMESCALE: u32 = 48_000;
 pub const AUDIO_RENDITION: &str = "audio";
 /// Samples in one AAC access unit.
 pub const AAC_FRAME_SAMPLES: u32 = 1024;
+/// Shortest and longest segment, milliseconds. A segment has at most 100 parts.
+pub const SEGMENT_MS: RangeInclusive<u32> = 500..=10_000;
+/// Shortest and longest part, milliseconds.
+pub const PART_MS: RangeInclusive<u32> = 100..=2_000;
 
 /// Everything about a broadcast that is fixed for its life.
 #[derive(Clone, Debug)]

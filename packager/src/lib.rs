@@ -24,7 +24,7 @@ mod testing;
 
 pub use config::Config;
 pub use epoch::epoch;
-pub use error::Error;
+pub use error::{ConfigFault, Error};
 pub use live::origin::{self, Origin};
 pub use live::{Running, Summary, start};
 pub use object::{Object, ObjectKey, ObjectKind, Position};

@@ -1,9 +1,12 @@
 //! The rules that a [`BroadcastSpec`] must satisfy, and the lengths that follow from it: in ticks, parts and seconds.
 //! Pure.
 
+use std::ops::RangeInclusive;
+
 use crate::Error;
 use crate::delivery::{
-    AAC_FRAME_SAMPLES, AUDIO_RENDITION, AUDIO_TIMESCALE, BroadcastSpec, MediaSpec, RenditionSpec, VIDEO_TIMESCALE,
+    AAC_FRAME_SAMPLES, AUDIO_RENDITION, AUDIO_TIMESCALE, BroadcastSpec, MediaSpec, PART_MS, RenditionSpec, SEGMENT_MS,
+    VIDEO_TIMESCALE,
 };
 
 impl RenditionSpec {
@@ -56,13 +59,20 @@ impl BroadcastSpec {
         if self.part_frames == 0 || !self.segment_frames.is_multiple_of(self.part_frames) || self.segment_frames == 0 {
             return refuse("part_frames must divide segment_frames");
         }
-        if !(0.1..=2.0).contains(&self.part_seconds()) {
+        if !self.lasts(self.part_frames, PART_MS) {
             return refuse("a part (part_frames) must last 0.1 to 2 s");
         }
-        if !(0.5..=10.0).contains(&self.segment_seconds()) || self.parts_per_segment() > 100 {
+        if !self.lasts(self.segment_frames, SEGMENT_MS) || self.parts_per_segment() > 100 {
             return refuse("a segment (segment_frames) must last 0.5 to 10 s and have at most 100 parts");
         }
         Ok(())
+    }
+
+    /// Whether so many frames last as long as `range` says, milliseconds.
+    fn lasts(&self, frames: u32, range: RangeInclusive<u32>) -> bool {
+        let fps = u64::from(self.frames_per_second);
+        let (least, most) = (u64::from(*range.start()) * fps, u64::from(*range.end()) * fps);
+        (least..=most).contains(&(u64::from(frames) * 1000))
     }
 
     /// Length of a part, seconds.

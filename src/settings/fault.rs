@@ -1,11 +1,42 @@
-//! Faults of a settings file or of the environment, in sentences that name section and key.
+//! Faults of settings, in sentences that begin with section and key: `[api] rooms_max: must be …`.
 //!
-//! The sentences show no line of the file and no value of `[auth]`, because they end up in journals.
+//! [`sentence`] is of a file or an environment that cannot be read, [`ConfigFault`] of a value that cannot work. Neither
+//! shows a line of the file or a value of `[auth]`, because these sentences end up in journals.
+
+use std::fmt;
 
 use figment::error::Kind;
 
-/// All faults, in one sentence.
-pub(crate) fn sentence(error: figment::Error) -> String {
+use crate::error::Error;
+
+/// A setting that cannot work, as every crate with a `Config` describes it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {sentence}")]
+pub(crate) struct ConfigFault {
+    /// The key of the setting within its section.
+    pub(crate) key: &'static str,
+    /// The rule that the setting breaks: "must be at least 1".
+    pub(crate) sentence: String,
+}
+
+impl ConfigFault {
+    pub(super) fn new(key: &'static str, sentence: impl Into<String>) -> Self {
+        Self { key, sentence: sentence.into() }
+    }
+
+    /// The error of a server whose `[section]` has this fault.
+    pub(super) fn of_section(&self, section: &str) -> Error {
+        in_section(section, self)
+    }
+}
+
+/// The error of a server whose `[section]` has a fault: a crate's `ConfigFault`, which prints as `key: sentence`.
+pub(super) fn in_section(section: &str, fault: &impl fmt::Display) -> Error {
+    Error::Settings(format!("[{section}] {fault}"))
+}
+
+/// All faults of a file or an environment, in one sentence.
+pub(super) fn sentence(error: figment::Error) -> String {
     error.into_iter().map(|error| one(&error)).collect::<Vec<_>>().join("; ")
 }
 

@@ -81,7 +81,7 @@ fn unknown_or_unreadable_key_is_refused_by_name() {
 fn impossible_setting_is_refused_by_section_and_key() {
     good().validate(false).unwrap();
     type Spoil = fn(&mut Settings);
-    let table: [(Spoil, &str, &str); 11] = [
+    let table: [(Spoil, &str, &str); 15] = [
         (|s| s.auth = Auth::default(), "[auth]", "key"),
         (|s| s.auth = Auth::development(), "[auth]", "development"),
         (|s| s.auth.secret.0 = "short".into(), "[auth]", "32 bytes"),
@@ -97,13 +97,20 @@ fn impossible_setting_is_refused_by_section_and_key() {
         ),
         (|s| s.log.filter = "a=b=c".into(), "[log]", "filter"),
         (|s| s.shutdown.http_ms_max = u32::MAX, "[shutdown]", "http_ms_max"),
+        (|s| s.shutdown.farewell_ms = u32::MAX, "[shutdown]", "farewell_ms: "),
+        (|s| s.ingest.shedding.calm_ms = 0, "[ingest]", "shedding.calm_ms: "),
+        (|s| s.api.metrics.token = "short".into(), "[api]", "metrics.token: "),
+        (|s| s.auth.previous_key = s.auth.key.clone(), "[auth]", "previous_secret: "),
     ];
     for (spoil, section, key) in table {
         let mut settings = good();
         spoil(&mut settings);
         let sentence = settings.validate(false).unwrap_err().to_string();
         assert!(sentence.contains(section) && sentence.contains(key), "{sentence}");
-        assert!(!sentence.contains("configuration: "), "{sentence}");
+        assert!(
+            !sentence.contains("configuration: ") && sentence.starts_with(&format!("settings: {section} ")),
+            "{sentence}"
+        );
     }
     let demo = Settings { auth: Auth::development(), ..Settings::default() };
     demo.validate(true).unwrap();

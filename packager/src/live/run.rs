@@ -61,7 +61,7 @@ pub fn start(
     deliveries: mpsc::Receiver<Delivery>,
 ) -> Running {
     metrics::describe();
-    let refused = spec.validate().and(config.validate()).err();
+    let refused = spec.validate().and(config.validate().map_err(Error::Config)).err();
     let shared = Arc::new(Shared::new(spec, &config, store.clone()));
     let origin = Origin { shared: shared.clone() };
     let done = match refused {
