@@ -24,7 +24,8 @@ pub const PART_MS: RangeInclusive<u32> = 100..=2_000;
 /// Everything about a broadcast that is fixed for its life.
 #[derive(Clone, Debug)]
 pub struct BroadcastSpec {
-    /// The room, as it stands in the URL.
+    /// The room's name, as it stands in the URL; the folder of its recordings. `access::RoomName` has the rule for
+    /// names; any text is good here that the store takes as one folder, as it is.
     pub room: String,
     /// Marks every media URI of this run of the broadcast, so that no cache ever mixes two runs:
     /// [`crate::epoch()`] makes one. `[0-9a-z]{6,32}`.

@@ -173,3 +173,16 @@ fn to_ingest(layout: Layout) -> ingest::Layout {
         Layout::Single(identity) => ingest::Layout::Single(identity),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use access::RoomName;
+
+    #[test]
+    fn longest_room_name_of_all_permitted_characters_can_be_packaged() {
+        let characters = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['_', '-']);
+        let room: RoomName = characters.collect::<String>().parse().unwrap();
+        assert!(format!("{room}x").parse::<RoomName>().is_err(), "a longer name is none");
+        ingest::Config::default().spec(room.as_str(), "epoch00").validate().unwrap();
+    }
+}

@@ -20,7 +20,8 @@ use object_store::path::Path;
 
 use crate::object::ObjectKey;
 
-/// Where an object of a room lies in the store.
+/// Where an object of a room lies in the store. Names of rooms have no rule here: recordings stay readable under
+/// whichever name they were written.
 fn store_path(room: &str, key: ObjectKey<'_>) -> Path {
     Path::from(format!("{room}/{key}"))
 }
