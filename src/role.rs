@@ -54,14 +54,14 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
 
     let orders = rooms.orders("broadcasts").await?;
     let recordings = store.clone().map(|store| packager::Recordings::new(store, &settings.packager));
-    let on_air = api::Broadcasts::new(recordings);
+    let origins = api::OriginRegistry::new(recordings);
     let deps = node::broadcast::Deps {
         store,
         keys: keys.clone(),
         base_url: loopback_url(sockets.http_address()),
         sfu: sfu.sfu().clone(),
         rooms: rooms.clone(),
-        on_air: on_air.clone(),
+        origins: origins.clone(),
         orders,
     };
     let broadcast = node::broadcast::start(&settings, deps);
@@ -70,7 +70,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         keys: keys.clone(),
         sfu: sfu.sfu().clone(),
         rooms: rooms.clone(),
-        on_air,
+        origins,
         recorder: recorder.clone(),
         dev_tokens: options.dev_tokens,
         drain_max: Duration::from_millis(settings.shutdown.http_ms_max.into()),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use access::Keys;
 use api::server::Server;
-use api::{AppParts, Broadcasts, Config, Lifecycle, PlaybackKeys};
+use api::{AppParts, Config, Lifecycle, OriginRegistry, PlaybackKeys};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
@@ -102,18 +102,18 @@ impl Origin {
                     let address = server.http_address();
                     let (frames, deliveries) = mpsc::channel(4096);
                     let packaging = packager::start(spec(), packager::Config::default(), None, deliveries);
-                    let (broadcasts, lifecycle) = (Broadcasts::default(), Lifecycle::default());
+                    let (origins, lifecycle) = (OriginRegistry::default(), Lifecycle::default());
                     let rooms = Rooms::open(&folder.path().join("db"), 1).await.unwrap();
                     rooms.create(Room::new("bench".parse().unwrap(), 0, RoomSettings::default()), 1).await.unwrap();
                     let access = rooms.access("bench").unwrap();
-                    broadcasts.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now(), access);
+                    origins.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now(), access);
                     let keys = Keys::new("k", "s");
                     let router = api::router(AppParts {
                         config,
                         media: Arc::new(sfu(&keys)),
                         playback: PlaybackKeys::new(&keys),
                         keys,
-                        broadcasts,
+                        origins,
                         rooms,
                         metrics: Arc::new(String::new),
                         lifecycle: lifecycle.clone(),

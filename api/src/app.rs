@@ -8,7 +8,7 @@ use interactive_sfu::CloseRoom;
 use rooms::{Entry, MakeRoom, Rooms};
 
 use crate::playback::PlaybackKeys;
-use crate::{Broadcasts, Config, Error, Lifecycle, Media};
+use crate::{Config, Error, Lifecycle, Media, OriginRegistry};
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct AppParts {
     /// Keys that sign and verify playback tokens, derived from `keys`.
     pub playback: PlaybackKeys,
     /// Which rooms have a broadcast.
-    pub broadcasts: Broadcasts,
+    pub origins: OriginRegistry,
     /// The rooms.
     pub rooms: Rooms,
     /// Renders `/metrics`, Prometheus text.

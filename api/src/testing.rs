@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::extract::Caller;
 use crate::playback::{PlaybackKeys, PlaybackSpec};
-use crate::{AppParts, BoxFuture, Broadcasts, Config, Lifecycle, Media, router};
+use crate::{AppParts, BoxFuture, Config, Lifecycle, Media, OriginRegistry, router};
 
 mod fake_playback;
 mod orders;
@@ -111,7 +111,7 @@ impl Media for FakeMedia {
 pub(crate) struct Rig {
     pub(crate) router: Router,
     pub(crate) media: Arc<FakeMedia>,
-    pub(crate) broadcasts: Broadcasts,
+    pub(crate) origins: OriginRegistry,
     pub(crate) orders: Orders,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) rooms: Rooms,
@@ -150,8 +150,8 @@ impl Rig {
         let orders = Orders(rooms.orders("test").await.unwrap());
         let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap();
         let recordings = packager::Recordings::new(Arc::new(store), &packager::Config::default());
-        let (media, broadcasts, lifecycle) =
-            (Arc::new(FakeMedia::default()), Broadcasts::new(Some(recordings)), Lifecycle::default());
+        let (media, origins, lifecycle) =
+            (Arc::new(FakeMedia::default()), OriginRegistry::new(Some(recordings)), Lifecycle::default());
         let keys = Keys::new("k", "s");
         let playback = PlaybackKeys::new(&keys);
         let parts = AppParts {
@@ -159,14 +159,14 @@ impl Rig {
             media: media.clone(),
             playback: playback.clone(),
             keys: keys.clone(),
-            broadcasts: broadcasts.clone(),
+            origins: origins.clone(),
             rooms: rooms.clone(),
             metrics: Arc::new(|| "spillway_up 1\n".into()),
             lifecycle: lifecycle.clone(),
             dev_tokens,
         };
         let router = router(parts);
-        Self { router, media, broadcasts, orders, lifecycle, rooms, playback, keys, folder }
+        Self { router, media, origins, orders, lifecycle, rooms, playback, keys, folder }
     }
 
     /// Puts an object into the store of recordings; `path` begins with the room.
@@ -227,7 +227,7 @@ impl Rig {
 
     pub(crate) fn broadcast_since(&self, answer: Option<Result<Served, NotServed>>, since: SystemTime) {
         let access = self.rooms.access("demo").unwrap();
-        self.broadcasts.insert("demo", Arc::new(FakePlayback::new(answer)), since, access);
+        self.origins.insert("demo", Arc::new(FakePlayback::new(answer)), since, access);
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {

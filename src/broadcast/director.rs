@@ -28,7 +28,7 @@ pub(crate) struct BroadcastDirector {
     pub(crate) pipelines: PipelineParts,
     pub(crate) sfu: Sfu,
     pub(crate) rooms: rooms::Rooms,
-    pub(crate) on_air: api::Broadcasts,
+    pub(crate) origins: api::OriginRegistry,
     pub(crate) idle_end: Duration,
     pub(crate) rooms_on_air_max: usize,
 }
@@ -66,7 +66,7 @@ impl BroadcastDirector {
         let mut all = DirectedRooms::default();
         let end_max = loop {
             let on_air = all.rooms_by_end.values().cloned();
-            self.on_air.hold_slots(on_air, self.rooms_on_air_max);
+            self.origins.hold_slots(on_air, self.rooms_on_air_max);
             let timeout = all.by_room.values().filter_map(|state| state.policy.poll_timeout()).min();
             tokio::select! {
                 event = events.recv() => match event {
@@ -149,11 +149,11 @@ impl BroadcastDirector {
     }
 
     fn retire(&self, all: &mut DirectedRooms, room: &str) {
-        let Some(retired) = self.on_air.retire(room) else { return };
-        let (on_air, room) = (self.on_air.clone(), room.to_owned());
+        let Some(retired) = self.origins.retire(room) else { return };
+        let (origins, room) = (self.origins.clone(), room.to_owned());
         all.farewells.spawn(async move {
             tokio::time::sleep(FAREWELL).await;
-            on_air.forget(&room, &retired);
+            origins.forget(&room, &retired);
         });
     }
 

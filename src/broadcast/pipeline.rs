@@ -36,7 +36,7 @@ pub(crate) struct PipelineParts {
     /// This server's own HTTP address, over loopback.
     pub(crate) base_url: String,
     /// Where the origin's routes find each broadcast.
-    pub(crate) on_air: api::Broadcasts,
+    pub(crate) origins: api::OriginRegistry,
 }
 
 /// The handle of a running broadcast.
@@ -77,7 +77,7 @@ impl PipelineParts {
         // Pipelines take their time to start.
         let broadcast = tokio::task::block_in_place(|| ingest::start(config, &spec, source, deliveries))?;
         let packaging = packager::start(spec, self.packager.clone(), store, deliveries_rx);
-        self.on_air.insert(room, Arc::new(packaging.origin.clone()), now, access);
+        self.origins.insert(room, Arc::new(packaging.origin.clone()), now, access);
 
         let (changes, changes_rx) = mpsc::channel(CHANGES_MAX);
         let stop = CancellationToken::new();

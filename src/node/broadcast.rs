@@ -26,7 +26,7 @@ pub(crate) struct Deps {
     pub(crate) sfu: Sfu,
     pub(crate) rooms: Rooms,
     /// Where the origin's routes find each broadcast.
-    pub(crate) on_air: api::Broadcasts,
+    pub(crate) origins: api::OriginRegistry,
     /// Changes of rooms.
     pub(crate) orders: Orders,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Deps {
 /// The running broadcasts.
 pub(crate) struct BroadcastNode {
     end: oneshot::Sender<Duration>,
-    on_air: api::Broadcasts,
+    origins: api::OriginRegistry,
     director: JoinSet<()>,
 }
 
@@ -62,18 +62,18 @@ pub(crate) fn start(settings: &Settings, deps: Deps) -> BroadcastNode {
             store: deps.store,
             keys: deps.keys,
             base_url: deps.base_url,
-            on_air: deps.on_air.clone(),
+            origins: deps.origins.clone(),
         },
         sfu: deps.sfu,
         rooms: deps.rooms,
-        on_air: deps.on_air.clone(),
+        origins: deps.origins.clone(),
         idle_end: settings.idle_end(),
         rooms_on_air_max: settings.broadcast.rooms_on_air_max as usize,
     };
     let (end, ended) = oneshot::channel();
     let mut tasks = JoinSet::new();
     tasks.spawn(director.run(deps.orders, ended));
-    BroadcastNode { end, on_air: deps.on_air, director: tasks }
+    BroadcastNode { end, origins: deps.origins, director: tasks }
 }
 
 impl BroadcastNode {
@@ -83,6 +83,6 @@ impl BroadcastNode {
         // Without a receiver the director has ended already.
         let _ = self.end.send(bound);
         while self.director.join_next().await.is_some() {}
-        !self.on_air.is_empty()
+        !self.origins.is_empty()
     }
 }

@@ -22,8 +22,8 @@ pub(crate) struct Deps {
     pub(crate) keys: Keys,
     pub(crate) sfu: Sfu,
     pub(crate) rooms: Rooms,
-    /// Which rooms have a broadcast.
-    pub(crate) on_air: api::Broadcasts,
+    /// Room → the origin of its broadcast.
+    pub(crate) origins: api::OriginRegistry,
     pub(crate) recorder: PrometheusHandle,
     /// See [`AppParts::dev_tokens`].
     pub(crate) dev_tokens: bool,
@@ -72,7 +72,7 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
         media: Arc::new(deps.sfu),
         playback: PlaybackKeys::new(&deps.keys),
         keys: deps.keys,
-        broadcasts: deps.on_air,
+        origins: deps.origins,
         rooms: deps.rooms,
         metrics: Arc::new(move || deps.recorder.render()),
         lifecycle: lifecycle.clone(),

@@ -20,9 +20,9 @@ use packager::{NotServed, ObjectKey, Recordings, Served};
 
 use crate::admission::{Credential, Sight, may_watch, playback_credential};
 use crate::app::App;
-use crate::broadcasts::Entry;
 use crate::extract::Caller;
 use crate::playback::TOKEN_CHARS_MIN;
+use crate::registry::Entry;
 use crate::routes::live::response::{Sent, problem, respond};
 use crate::{Error, cors};
 
@@ -120,7 +120,7 @@ impl Admitted<'_> {
 fn admitted<'a>(app: &'a App, asked: Asked<'a>, client: impl Fn() -> Option<IpAddr>) -> Option<Admitted<'a>> {
     let credential = asked.token.map(|token| playback_credential(app, token, asked.room, client()));
     let credential = credential.unwrap_or(Credential::Nothing);
-    let entry = app.broadcasts.get(asked.room);
+    let entry = app.origins.get(asked.room);
     // A broadcast outlives its room for a moment, and may be watched by whoever could watch that.
     let access = match &entry {
         Some(entry) => entry.access.clone(),
@@ -135,7 +135,7 @@ fn admitted<'a>(app: &'a App, asked: Asked<'a>, client: impl Fn() -> Option<IpAd
     }
     let source = match (entry, key) {
         (Some(entry), key) if answers(&entry, key) => Source::Broadcast(entry),
-        (_, Some(key)) if key.epoch().is_some() => Source::Recordings(app.broadcasts.recordings()?, key),
+        (_, Some(key)) if key.epoch().is_some() => Source::Recordings(app.origins.recordings()?, key),
         _ => return None,
     };
     let token = match credential {

@@ -34,7 +34,7 @@ impl Egress {
         let layout = layout(&request.layout)?;
         let room = self.app.rooms.get(&request.room_name).await?;
         let is_live = self.run(&room).is_some_and(|run| run.live);
-        if !is_live && self.app.broadcasts.are_slots_taken(&room.name) {
+        if !is_live && self.app.origins.are_slots_taken(&room.name) {
             let sentence = "as many rooms are on the air as may be at once ([broadcast] rooms_on_air_max)";
             return Err(Failure::new(Code::ResourceExhausted, sentence));
         }
@@ -117,7 +117,7 @@ impl Egress {
     }
 
     fn run(&self, room: &Room) -> Option<Run> {
-        let entry = self.app.broadcasts.listed(&room.name, room.created_at_utc_ms)?;
+        let entry = self.app.origins.listed(&room.name, room.created_at_utc_ms)?;
         Some(Run { since_utc_ms: entry.since.timestamp_millis(), live: entry.playback.is_live() })
     }
 }

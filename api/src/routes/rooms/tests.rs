@@ -249,7 +249,7 @@ async fn a_room_that_finds_no_air_slot_says_so() {
     assert_eq!(reason().await, "nobody_on_stage");
     rig.media.speakers.lock().unwrap().push(speaker());
     assert_eq!(reason().await, "starting");
-    rig.broadcasts.hold_slots(["other".to_owned()].into_iter(), 1);
+    rig.origins.hold_slots(["other".to_owned()].into_iter(), 1);
     let room = rig.get("/v1/rooms/demo", &[]).await.json();
     assert_eq!((&room["on_air"], &room["reason"]), (&json!(false), &json!("air_slots_taken")));
     rig.broadcast(Some(Err(NotServed::NotFound)));

@@ -92,10 +92,10 @@ pub(super) enum PlaylistFor<'a> {
 
 pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_stage: bool) -> RoomView {
     let stage = app.media.stage(&room.name);
-    let broadcast = app.broadcasts.listed(&room.name, room.created_at_utc_ms);
+    let broadcast = app.origins.listed(&room.name, room.created_at_utc_ms);
     let live = broadcast.as_ref().filter(|entry| entry.playback.is_live());
     let on_air = broadcast.as_ref().is_some_and(|entry| !entry.playback.has_ended());
-    let slots_taken = app.broadcasts.are_slots_taken(&room.name);
+    let slots_taken = app.origins.are_slots_taken(&room.name);
     RoomView {
         on_air,
         live: live.is_some(),

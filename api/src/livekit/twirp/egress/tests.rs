@@ -92,8 +92,8 @@ async fn an_egress_is_started_listed_and_stopped() {
     assert_eq!(rig.orders.recv().await, Some(order(false, layout)));
     let twice = call(&rig, "StopEgress", json!({ "egressId": id })).await;
     assert_eq!((twice.status, &twice.json()["code"]), (412, &json!("failed_precondition")));
-    let old = rig.broadcasts.retire("demo").unwrap();
-    rig.broadcasts.forget("demo", &old);
+    let old = rig.origins.retire("demo").unwrap();
+    rig.origins.forget("demo", &old);
     assert_eq!(listed(&rig, json!({})).await[0]["status"], "EGRESS_COMPLETE");
     assert!(listed(&rig, json!({"active": true})).await.is_empty());
 
@@ -187,10 +187,10 @@ async fn an_egress_of_a_room_that_nobody_put_on_the_air_begins_with_its_start() 
 async fn an_egress_that_finds_no_air_slot_is_refused_and_switches_nothing() {
     let rig = Rig::new().await;
     rig.set(|room| room.broadcast = BroadcastSwitch::new(BroadcastSetting::Off)).await;
-    rig.broadcasts.hold_slots(["other".to_owned()].into_iter(), 1);
+    rig.origins.hold_slots(["other".to_owned()].into_iter(), 1);
     let refused = call(&rig, "StartRoomCompositeEgress", json!({"roomName": "demo"})).await;
     assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("resource_exhausted")));
     assert!(!rig.rooms.get("demo").await.unwrap().broadcast.is_on());
-    rig.broadcasts.hold_slots(["demo".to_owned()].into_iter(), 1);
+    rig.origins.hold_slots(["demo".to_owned()].into_iter(), 1);
     assert_eq!(call(&rig, "StartRoomCompositeEgress", json!({"roomName": "demo"})).await.status, 200);
 }

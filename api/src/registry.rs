@@ -1,8 +1,9 @@
-//! Which rooms have a broadcast. Filled by whoever runs the broadcasts, asked by the origin's routes and the lobby.
+//! The registry of origins: room → the origin that serves its broadcast. The server's director of broadcasts fills it;
+//! the origin's routes and the lobby ask it.
 //!
-//! An ended broadcast stays (its playlists are the recording's) until another takes its place. That of a deleted room
-//! is listed nowhere any more, and can still be fetched until it is forgotten: players learn from its playlists that it
-//! is over.
+//! An ended broadcast stays (its playlists are the recording's) until another takes its place. The lobby no longer lists
+//! the broadcast of a deleted room, but players can fetch it until it is forgotten: they learn from its playlists that
+//! it is over.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +15,7 @@ use rooms::RoomAccess;
 
 use crate::media::BoxFuture;
 
-/// The read side of one broadcast. [`Origin`] in production; tests bring their own.
+/// The read side of one broadcast: [`Origin`], or a fake in tests.
 pub trait Playback: Send + Sync {
     /// Answers a request for `path`, relative to `/live/{room}/`, possibly after waiting.
     fn get<'a>(&'a self, path: &'a str, query: Option<&'a str>) -> BoxFuture<'a, Result<Served, NotServed>>;
@@ -54,9 +55,10 @@ impl Playback for Origin {
     }
 }
 
-/// Room → its broadcast. Cloneable; every clone sees the same. Holds as many entries as there are rooms.
+/// Room → its origin, and the origin of all rooms' earlier broadcasts. Clones share one registry. Holds at most one
+/// entry a room.
 #[derive(Clone, Default)]
-pub struct Broadcasts {
+pub struct OriginRegistry {
     by_room: Arc<RwLock<HashMap<String, Entry>>>,
     slots: Arc<RwLock<AirSlots>>,
     recordings: Option<Recordings>,
@@ -69,19 +71,22 @@ struct AirSlots {
     slots_max: Option<usize>,
 }
 
+/// A registered broadcast.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) playback: Arc<dyn Playback>,
+    /// When the room went on the air.
     pub(crate) since: DateTime<Utc>,
-    /// Of the room that it is the broadcast of.
+    /// Decides who may watch: the access of the broadcast's room.
     pub(crate) access: Arc<RoomAccess>,
+    /// Whether the room has been deleted.
     retired: bool,
 }
 
-/// The broadcast of a deleted room; see [`Broadcasts::retire`].
+/// The broadcast of a deleted room; see [`OriginRegistry::retire`].
 pub struct Retired(Entry);
 
-impl Broadcasts {
+impl OriginRegistry {
     /// No room has a broadcast yet; `recordings` answers for earlier ones.
     pub fn new(recordings: Option<Recordings>) -> Self {
         Self { recordings, ..Self::default() }
@@ -152,36 +157,36 @@ mod tests {
 
     #[test]
     fn a_deleted_rooms_broadcast_is_listed_no_more_and_fetched_until_it_is_forgotten() {
-        let broadcasts = Broadcasts::default();
+        let registry = OriginRegistry::default();
         let insert = |created_at_utc_ms| {
             let room = Room::new("demo".parse().unwrap(), created_at_utc_ms, RoomSettings::default());
             let access = Arc::new(RoomAccess::of(&room));
-            broadcasts.insert("demo", Arc::new(FakePlayback::new(None)), SystemTime::UNIX_EPOCH, access);
+            registry.insert("demo", Arc::new(FakePlayback::new(None)), SystemTime::UNIX_EPOCH, access);
         };
-        assert!(broadcasts.retire("demo").is_none());
+        assert!(registry.retire("demo").is_none());
         insert(1);
-        assert!(broadcasts.listed("demo", 1).is_some());
-        assert!(broadcasts.listed("demo", 2).is_none(), "the room was made again, and this is not known here yet");
-        let old = broadcasts.retire("demo").unwrap();
-        assert!(broadcasts.listed("demo", 1).is_none() && broadcasts.get("demo").is_some());
+        assert!(registry.listed("demo", 1).is_some());
+        assert!(registry.listed("demo", 2).is_none(), "the room was made again, and this is not known here yet");
+        let old = registry.retire("demo").unwrap();
+        assert!(registry.listed("demo", 1).is_none() && registry.get("demo").is_some());
         // The room was made again and has gone on the air.
         insert(2);
-        broadcasts.forget("demo", &old);
-        assert!(broadcasts.listed("demo", 2).is_some());
-        let new = broadcasts.retire("demo").unwrap();
-        broadcasts.forget("demo", &new);
-        assert!(broadcasts.get("demo").is_none() && broadcasts.is_empty());
+        registry.forget("demo", &old);
+        assert!(registry.listed("demo", 2).is_some());
+        let new = registry.retire("demo").unwrap();
+        registry.forget("demo", &new);
+        assert!(registry.get("demo").is_none() && registry.is_empty());
     }
 
     #[test]
     fn slots_are_taken_for_rooms_that_hold_none() {
-        let broadcasts = Broadcasts::default();
-        assert!(!broadcasts.are_slots_taken("a"), "nobody has counted yet");
-        broadcasts.hold_slots(["a".to_owned()].into_iter(), 2);
-        assert!(!broadcasts.are_slots_taken("b"));
-        broadcasts.hold_slots(["a".to_owned(), "b".to_owned()].into_iter(), 2);
-        assert_eq!(["a", "b", "c"].map(|room| broadcasts.are_slots_taken(room)), [false, false, true]);
-        broadcasts.hold_slots(std::iter::empty(), 0);
-        assert!(broadcasts.are_slots_taken("a"));
+        let registry = OriginRegistry::default();
+        assert!(!registry.are_slots_taken("a"), "nobody has counted yet");
+        registry.hold_slots(["a".to_owned()].into_iter(), 2);
+        assert!(!registry.are_slots_taken("b"));
+        registry.hold_slots(["a".to_owned(), "b".to_owned()].into_iter(), 2);
+        assert_eq!(["a", "b", "c"].map(|room| registry.are_slots_taken(room)), [false, false, true]);
+        registry.hold_slots(std::iter::empty(), 0);
+        assert!(registry.are_slots_taken("a"));
     }
 }
