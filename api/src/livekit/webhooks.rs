@@ -1,8 +1,8 @@
-//! Tells others what happens in rooms: LiveKit's webhooks.
+//! LiveKit's webhooks: POSTs that tell other servers of the events of rooms.
 //!
-//! Each event is a POST whose body a token vouches for. What happened in one room arrives in order: an event is tried
-//! until it is taken, with growing pauses, and given up after [`TRIES`]; meanwhile those behind it wait, up to
-//! [`WAITING_MAX`], and nothing else does.
+//! Each event is one POST with a token that signs its body. The events of one room arrive in order: an event is tried
+//! until it is taken, with growing pauses, and given up after [`TRIES`]. Meanwhile at most [`WAITING_MAX`] events of
+//! the same room wait behind it at that URL; other rooms and other URLs wait for none.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,14 +26,43 @@ use crate::{StartError, metrics};
 const TRIES: u32 = 6;
 /// The pause after the first attempt; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
-/// For one attempt.
+/// Time for one attempt.
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 /// Events of one room that may wait; further ones are dropped and counted.
 const WAITING_MAX: usize = 1024;
-/// A room of which nothing was heard for so long has no queue of its own any more.
+/// A room without events for so long loses its queue.
 const IDLE: Duration = Duration::from_secs(300);
-/// How long a body's token is good for.
+/// A body's token expires after this.
 const TOKEN_TTL: Duration = Duration::from_secs(300);
+
+/// An event that webhooks tell of. `run` makes it, and a room's worker sends it.
+struct Notice {
+    room: RoomName,
+    /// The event's name in LiveKit's protocol.
+    name: &'static str,
+    participant: Option<Box<proto::ParticipantInfo>>,
+    track: Option<Box<proto::TrackInfo>>,
+}
+
+impl Notice {
+    /// `None`: no webhook tells of speakers, who come and go for the director of the broadcasts.
+    fn of(event: RoomEvent) -> Option<Self> {
+        let (room, name, participant, track) = match event {
+            RoomEvent::RoomStarted { room } => (room, "room_started", None, None),
+            RoomEvent::RoomFinished { room } => (room, "room_finished", None, None),
+            RoomEvent::ParticipantJoined { room, participant } => (room, "participant_joined", Some(participant), None),
+            RoomEvent::ParticipantLeft { room, participant } => (room, "participant_left", Some(participant), None),
+            RoomEvent::TrackPublished { room, participant, track } => {
+                (room, "track_published", Some(participant), Some(track))
+            }
+            RoomEvent::TrackUnpublished { room, participant, track } => {
+                (room, "track_unpublished", Some(participant), Some(track))
+            }
+            RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. } => return None,
+        };
+        Some(Self { room, name, participant, track })
+    }
+}
 
 /// Sends webhooks.
 pub struct Webhooks {
@@ -44,9 +73,9 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// To `urls`; none: [`Webhooks::run`] ends at once.
+    /// Webhooks to `urls`. Without any, [`Webhooks::run`] ends at once.
     pub fn new(keys: Keys, rooms: Rooms, urls: Vec<String>) -> Result<Self, StartError> {
-        // Whoever is asked first installs it; it is the same for all.
+        // The process has one provider: the first caller installs it, and all callers install the same.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let client = reqwest::Client::builder().timeout(ATTEMPT_MAX).build();
         let client = client.map_err(|error| StartError::Webhooks(error.into()))?;
@@ -59,17 +88,15 @@ impl Webhooks {
             return;
         }
         let this = Arc::new(self);
-        let mut queues: HashMap<RoomName, mpsc::Sender<RoomEvent>> = HashMap::new();
+        let mut queues: HashMap<RoomName, mpsc::Sender<Notice>> = HashMap::new();
         let mut workers = JoinSet::new();
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,
                 Some(_) = workers.join_next() => continue,
             };
-            let event = match event {
-                // Speakers come and go for the director of the broadcasts; no webhook tells of it.
-                Ok(RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. }) => continue,
-                Ok(event) => event,
+            let notice = match event {
+                Ok(event) => Notice::of(event),
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "events came faster than webhooks could be told of them");
                     metrics::webhooks("dropped", missed);
@@ -77,20 +104,21 @@ impl Webhooks {
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             };
+            let Some(notice) = notice else { continue };
             queues.retain(|_, queue| !queue.is_closed());
-            let queue = queues.entry(event.room().clone()).or_insert_with(|| {
+            let queue = queues.entry(notice.room.clone()).or_insert_with(|| {
                 let (queue, waiting) = mpsc::channel(WAITING_MAX);
                 workers.spawn(this.clone().work(waiting));
                 queue
             });
-            if queue.try_send(event).is_err() {
+            if queue.try_send(notice).is_err() {
                 metrics::webhooks("dropped", 1);
             }
         }
     }
 
-    /// One room's events, in order; each URL is told at its own pace.
-    async fn work(self: Arc<Self>, mut waiting: mpsc::Receiver<RoomEvent>) {
+    /// Sends one room's events, in order, to each URL at its own pace.
+    async fn work(self: Arc<Self>, mut waiting: mpsc::Receiver<Notice>) {
         let (mut deliveries, pending) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
         let queues = (0..self.urls.len()).map(|url| {
             let (queue, bodies) = mpsc::channel(WAITING_MAX);
@@ -99,19 +127,18 @@ impl Webhooks {
         });
         let queues: Vec<mpsc::Sender<Bytes>> = queues.collect();
         loop {
-            let event = match tokio::time::timeout(IDLE, waiting.recv()).await {
-                Ok(Some(event)) => event,
+            let notice = match tokio::time::timeout(IDLE, waiting.recv()).await {
+                Ok(Some(notice)) => notice,
                 Ok(None) => break,
                 // A later worker would overtake this one.
                 Err(_) if pending.load(Relaxed) > 0 => continue,
                 Err(_) => {
-                    // What was sent until now is still told of.
+                    // Notices that are queued by now still go out.
                     waiting.close();
                     continue;
                 }
             };
-            let Some(webhook) = self.webhook(event).await else { continue };
-            let Ok(body) = serde_json::to_vec(&webhook).map(Bytes::from) else { continue };
+            let Ok(body) = serde_json::to_vec(&self.webhook(notice).await).map(Bytes::from) else { continue };
             for queue in &queues {
                 pending.fetch_add(1, Relaxed);
                 if queue.try_send(body.clone()).is_err() {
@@ -124,7 +151,7 @@ impl Webhooks {
         while deliveries.join_next().await.is_some() {}
     }
 
-    /// Tells one URL, one event after the other.
+    /// Sends events to one URL, one after the other.
     async fn tell(self: Arc<Self>, url: usize, mut bodies: mpsc::Receiver<Bytes>, pending: Arc<AtomicUsize>) {
         let Some(url) = self.urls.get(url) else { return };
         while let Some(body) = bodies.recv().await {
@@ -134,34 +161,22 @@ impl Webhooks {
         }
     }
 
-    /// The webhook of an event; `None`: none tells of it.
-    async fn webhook(&self, event: RoomEvent) -> Option<proto::WebhookEvent> {
-        let (name, participant, track) = match &event {
-            RoomEvent::RoomStarted { .. } => ("room_started", None, None),
-            RoomEvent::RoomFinished { .. } => ("room_finished", None, None),
-            RoomEvent::ParticipantJoined { participant, .. } => ("participant_joined", Some(participant), None),
-            RoomEvent::ParticipantLeft { participant, .. } => ("participant_left", Some(participant), None),
-            RoomEvent::TrackPublished { participant, track, .. } => ("track_published", Some(participant), Some(track)),
-            RoomEvent::TrackUnpublished { participant, track, .. } => {
-                ("track_unpublished", Some(participant), Some(track))
-            }
-            RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. } => return None,
-        };
-        let room = self.rooms.get(event.room()).await.map(|room| as_livekit(&room));
-        let room = room.unwrap_or_else(|_| proto::Room { name: event.room().to_string(), ..proto::Room::default() });
+    async fn webhook(&self, notice: Notice) -> proto::WebhookEvent {
+        let room = self.rooms.get(&notice.room).await.map(|room| as_livekit(&room));
+        let room = room.unwrap_or_else(|_| proto::Room { name: notice.room.to_string(), ..proto::Room::default() });
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Some(proto::WebhookEvent {
-            event: name.to_owned(),
+        proto::WebhookEvent {
+            event: notice.name.to_owned(),
             room: Some(room),
-            participant: participant.map(|participant| (**participant).clone()),
-            track: track.map(|track| (**track).clone()),
+            participant: notice.participant.map(|participant| *participant),
+            track: notice.track.map(|track| *track),
             id: random_id("EV"),
             created_at: now.as_secs() as i64,
             ..proto::WebhookEvent::default()
-        })
+        }
     }
 
-    /// Whether it was taken in the end.
+    /// Sends an event until it is taken. `false`: it is given up.
     async fn deliver(&self, url: &str, body: &Bytes) -> bool {
         let mut pause = PAUSE;
         for attempt in 1..=TRIES {
