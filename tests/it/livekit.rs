@@ -5,6 +5,7 @@
 use rig::browser::{Browser, Page};
 use rig::gst::{Publisher, Speaker};
 use rig::livekit_clients::{self, OTHERS, TWO_CONNECTIONS, python, without_broadcast};
+use rig::livekit_pair::LivekitPair;
 use rig::server::{Demo, Server, outside_address};
 use serde_json::Value;
 
@@ -19,35 +20,8 @@ fn sees(browser: &mut Browser, page: Page, identity: &str, source: &str, frames:
 }
 
 /// Ann on one peer connection and Ben on two.
-struct Meeting {
-    server: Server,
-    browser: Browser,
-    ann: Page,
-    ben: Page,
-}
-
-impl Meeting {
-    fn start() -> Self {
-        Self::of(Demo { environment: vec![without_broadcast()], ..Demo::default() })
-    }
-
-    fn of(demo: Demo) -> Self {
-        let server = Server::start(demo).unwrap();
-        let mut browser = Browser::start().unwrap();
-        let ann = join(&mut browser, &server, "ann", "");
-        let ben = join(&mut browser, &server, "ben", TWO_CONNECTIONS);
-        Self { server, browser, ann, ben }
-    }
-
-    /// Evaluates in Ann's page.
-    fn ann(&mut self, script: &str) -> Value {
-        self.browser.evaluate(self.ann, script).unwrap()
-    }
-
-    /// Waits until Ben's page says so.
-    fn ben_has(&mut self, what: &str, seconds: u64, script: &str, good: impl Fn(&Value) -> bool) {
-        self.browser.wait_until(self.ben, what, seconds, script, good).unwrap();
-    }
+fn pair() -> LivekitPair {
+    LivekitPair::start(TWO_CONNECTIONS).unwrap()
 }
 
 /// Three layers of a camera, each of which is sent.
@@ -63,75 +37,73 @@ fn got(text: &'static str, from: &'static str) -> impl Fn(&Value) -> bool {
 
 #[test]
 fn camera_of_a_participant_is_sent_in_three_layers_and_seen_on_two_connections() {
-    let mut meeting = Meeting::start();
-    meeting.ann("window.rig.camera()");
-    sees(&mut meeting.browser, meeting.ben, "ann", "camera", 30);
+    let mut pair = pair();
+    pair.ann("window.rig.camera()").unwrap();
+    pair.ben_sees("ann", "camera", 30).unwrap();
     let layers = "window.rig.layers()";
-    meeting.browser.wait_until(meeting.ann, "three layers that are sent", 20, layers, are_sent).unwrap();
-    sees(&mut meeting.browser, meeting.ben, "ann", "camera", 400);
+    pair.ann_has("three layers that are sent", 20, layers, are_sent).unwrap();
+    pair.ben_sees("ann", "camera", 400).unwrap();
 }
 
 #[test]
 fn microphone_of_a_participant_is_heard_with_redundancy_and_its_speaker_told() {
-    let mut meeting = Meeting::start();
-    meeting.ann("window.rig.microphone()");
+    let mut pair = pair();
+    pair.ann("window.rig.microphone()").unwrap();
     // A codec has a payload once the track is negotiated.
-    let opus_bytes =
-        meeting.browser.wait_until(meeting.ann, "ann's codec", 20, "window.rig.opusBytes()", Value::is_number);
-    let opus_bytes = opus_bytes.unwrap().as_f64().unwrap();
+    let opus_bytes = pair.ann_has("ann's codec", 20, "window.rig.opusBytes()", Value::is_number).unwrap();
+    let opus_bytes = opus_bytes.as_f64().unwrap();
     let heard = |sound: &Value| {
         let of = sound.as_array().into_iter().flatten().find(|sound| sound["identity"] == "ann");
         of.is_some_and(|sound| sound["energy"].as_f64() > Some(0.0) && sound["bytes"].as_f64() > Some(1.5 * opus_bytes))
     };
-    meeting.ben_has("ann's tone, with redundancy", 20, "window.rig.sound()", heard);
+    pair.ben_has("ann's tone, with redundancy", 20, "window.rig.sound()", heard).unwrap();
     let spoke = |events: &Value| events.as_array().is_some_and(|all| all.iter().any(|e| e == "Speakers ann"));
-    meeting.ben_has("that ann speaks", 20, "window.rig.events", spoke);
+    pair.ben_has("that ann speaks", 20, "window.rig.events", spoke).unwrap();
 }
 
 #[test]
 fn screen_shared_beside_a_camera_is_seen() {
-    let mut meeting = Meeting::start();
-    meeting.ann("window.rig.camera()");
-    sees(&mut meeting.browser, meeting.ben, "ann", "camera", 10);
-    meeting.ann("window.rig.screen()");
-    sees(&mut meeting.browser, meeting.ben, "ann", "screen_share", 10);
+    let mut pair = pair();
+    pair.ann("window.rig.camera()").unwrap();
+    pair.ben_sees("ann", "camera", 10).unwrap();
+    pair.ann("window.rig.screen()").unwrap();
+    pair.ben_sees("ann", "screen_share", 10).unwrap();
 }
 
 #[test]
 fn messages_to_all_and_to_one_arrive_and_name_their_sender() {
-    let mut meeting = Meeting::start();
-    meeting.ann("window.rig.send('to all', { reliable: true, topic: 't' })");
+    let mut pair = pair();
+    pair.ann("window.rig.send('to all', { reliable: true, topic: 't' })").unwrap();
     let to_ann = "window.rig.send('to ann', { reliable: false, destinationIdentities: ['ann'] })";
-    meeting.browser.evaluate(meeting.ben, to_ann).unwrap();
-    meeting.ben_has("ann's message", 10, "window.rig.messages", got("to all", "ann"));
-    let messages = "window.rig.messages";
-    meeting.browser.wait_until(meeting.ann, "ben's message", 10, messages, got("to ann", "ben")).unwrap();
+    pair.browser.evaluate(pair.ben, to_ann).unwrap();
+    pair.ben_has("ann's message", 10, "window.rig.messages", got("to all", "ann")).unwrap();
+    pair.ann_has("ben's message", 10, "window.rig.messages", got("to ann", "ben")).unwrap();
 }
 
 #[test]
 fn whip_speaker_and_participant_on_one_stage_are_seen_and_broadcast_together() {
-    let mut meeting = Meeting::of(Demo::default());
-    let whip = meeting.server.http.url(&format!("/whip/{}", meeting.server.room));
-    let _obs = Publisher::start(&Speaker::new(&whip, &meeting.server.speaker_token("obs"))).unwrap();
-    sees(&mut meeting.browser, meeting.ann, "obs", "camera", 10);
-    meeting.ann("window.rig.camera()");
-    meeting.ann("window.rig.microphone()");
-    sees(&mut meeting.browser, meeting.ben, "ann", "camera", 10);
-    meeting.server.wait_for_speakers(2).unwrap();
-    meeting.server.wait_for_broadcast().unwrap();
+    let mut pair = LivekitPair::start_on(Demo::default(), TWO_CONNECTIONS).unwrap();
+    let whip = pair.server.http.url(&format!("/whip/{}", pair.server.room));
+    let _obs = Publisher::start(&Speaker::new(&whip, &pair.server.speaker_token("obs"))).unwrap();
+    pair.ann_sees("obs", "camera", 10).unwrap();
+    pair.ann("window.rig.camera()").unwrap();
+    pair.ann("window.rig.microphone()").unwrap();
+    pair.ben_sees("ann", "camera", 10).unwrap();
+    pair.server.wait_for_speakers(2).unwrap();
+    pair.server.wait_for_broadcast().unwrap();
 }
 
 #[test]
 fn participant_who_disconnects_is_gone_for_others_and_off_the_stage() {
-    let mut meeting = Meeting::start();
-    meeting.ann("window.rig.camera()");
-    sees(&mut meeting.browser, meeting.ben, "ann", "camera", 10);
-    meeting.server.wait_for_speakers(1).unwrap();
-    meeting.ann("window.rig.room.disconnect()");
+    let mut pair = pair();
+    pair.ann("window.rig.camera()").unwrap();
+    pair.ben_sees("ann", "camera", 10).unwrap();
+    pair.server.wait_for_speakers(1).unwrap();
+    pair.ann("window.rig.room.disconnect()").unwrap();
     let alone =
         |others: &Value| others.as_array().is_some_and(|all| all.iter().all(|other| other["identity"] != "ann"));
-    meeting.ben_has("that ann is gone", 10, OTHERS, alone);
-    meeting.server.wait_for_speakers(0).unwrap();
+    pair.ben_has("that ann is gone", 10, OTHERS, alone).unwrap();
+    pair.server.wait_for_speakers(0).unwrap();
 }
 
 #[test]

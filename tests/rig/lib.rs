@@ -17,7 +17,7 @@
 //! | `floods/` | [`floods`] | what an attacker does as fast as the server lets it |
 //! | `network/` | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
 //! | | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
-//! | `clients/` | [`browser`], [`gst`], [`livekit_clients`], [`participant`], [`meeting_page`] | real clients: browsers, GStreamer and LiveKit's |
+//! | `clients/` | [`browser`], [`gst`], [`livekit_clients`], [`livekit_pair`], [`participant`], [`meeting_page`] | real clients: browsers, GStreamer and LiveKit's |
 //! | | [`bot`] | the `webrtc` crate's own peer connection as a client |
 //! | | [`meeting`] | native participants with real frames, any number on one thread |
 //! | `judges/` | [`fmp4`], [`hls`], [`recorder`], [`ffprobe`], [`lipsync`] | what is written, judged by others' and by independent code |
@@ -33,7 +33,7 @@ mod network;
 mod packets;
 pub mod process;
 
-pub use clients::{bot, browser, gst, livekit_clients, meeting, meeting_page, participant};
+pub use clients::{bot, browser, gst, livekit_clients, livekit_pair, meeting, meeting_page, participant};
 pub use error::{Error, Result};
 pub use judges::{ffprobe, fmp4, hls, lipsync, recorder};
 pub(crate) use native::heard;
