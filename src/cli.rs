@@ -35,10 +35,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Where HTTP is served.
+    /// The address that serves HTTP.
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) http: SocketAddr,
-    /// Where database and recordings are kept.
+    /// The folder of the database and the recordings.
     #[arg(long, default_value = "data")]
     pub(crate) data: PathBuf,
     /// Synthetic speakers, who publish over WebRTC like anybody else.

@@ -26,21 +26,21 @@ pub(crate) struct Settings {
     pub(crate) auth: Auth,
     /// The HTTP surface.
     pub(crate) api: api::Config,
-    /// The SFU.
+    /// Media: ports, limits of sessions and pictures.
     pub(crate) sfu: interactive_sfu::Config,
     /// Composing and encoding.
     pub(crate) ingest: ingest::Config,
     /// Packaging, and the origin's memory.
     pub(crate) packager: packager::Config,
-    /// When rooms are on the air, and where recordings go.
+    /// The rooms on the air, and their recordings.
     pub(crate) broadcast: Broadcast,
     /// Logs, on standard error.
     pub(crate) log: Log,
-    /// How the server ends.
+    /// The times that a shutdown may take.
     pub(crate) shutdown: Shutdown,
 }
 
-/// When rooms are on the air.
+/// The rooms on the air, and their recordings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Broadcast {
@@ -54,7 +54,7 @@ pub(crate) struct Broadcast {
     /// Keep segments and a playlist of the whole broadcast, so that it can be rewound and watched afterwards, of rooms
     /// whose setting `record` is `on`. `false`: nothing is kept, whatever rooms say. Default true.
     pub(crate) record: bool,
-    /// Where recordings go: a folder, created. Default `data/media`.
+    /// The folder for recordings; it is created. Default `data/media`.
     pub(crate) folder: PathBuf,
 }
 
@@ -111,18 +111,20 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// How the server ends.
+/// The times that a shutdown may take.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Shutdown {
     /// How long after SIGTERM `/readyz` says no before anything is ended, so that balancers notice. Milliseconds;
     /// default 0.
     pub(crate) notice_ms: u32,
-    /// How long broadcasts may take to write their ends and store what is queued. Milliseconds; default 10000.
+    /// The time that broadcasts have to write their ends and to store the segments that are queued. Milliseconds;
+    /// default 10000.
     pub(crate) broadcasts_ms_max: u32,
-    /// How long players can then still fetch that it is over, and the last of it. Milliseconds; default 1000.
+    /// The time that players then have to fetch the last segments, and the playlists that say it is over. Milliseconds;
+    /// default 1000.
     pub(crate) farewell_ms: u32,
-    /// How long answers under way may take. Milliseconds; default 3000.
+    /// The time that answers under way may take. Milliseconds; default 3000.
     pub(crate) http_ms_max: u32,
 }
 

@@ -1,5 +1,5 @@
-//! What the origin costs over real HTTP: a part, a playlist that a thousand viewers wait for, and a waiting request's
-//! memory.
+//! Measures the cost of the origin over real HTTP: a part, a playlist that a thousand viewers wait for, and a waiting
+//! request's memory.
 //!
 //! The server has one thread, whose CPU time is read; the clients have the others. `cargo bench -p api --bench origin`.
 

@@ -1,4 +1,4 @@
-//! Which coding of a body a client takes (RFC 9110 §12.5.3).
+//! Reads `Accept-Encoding`, the codings of a body that a client takes (RFC 9110 §12.5.3).
 
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;

@@ -32,7 +32,7 @@ impl AddressPrefix {
         vec![v4, Self { address: Ipv6Addr::LOCALHOST.into(), bits: 128 }]
     }
 
-    /// Whether the address begins so. An IPv4 address that came over an IPv6 socket counts as IPv4.
+    /// Whether the address begins with this prefix. An IPv4 address that came over an IPv6 socket counts as IPv4.
     pub(crate) fn covers(self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.address.is_ipv4() && masked(address, self.bits) == Some(self.address)

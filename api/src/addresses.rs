@@ -1,6 +1,6 @@
-//! How many connections each address holds, so that one host cannot hold all of them.
+//! Counts the connections of each address, so that one host cannot hold all of them.
 //!
-//! As many entries as there are connections at most: an address without one is forgotten.
+//! The table has at most one entry a connection: an address without connections is forgotten.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ impl Open {
     }
 }
 
-/// One connection of an address, counted until this is dropped. `None`: a proxy's.
+/// One connection of an address, counted until this is dropped. `None`: it is a trusted proxy's, which is not counted.
 pub(crate) struct Counted(Option<(Open, Network)>);
 
 impl Addresses {
@@ -37,7 +37,7 @@ impl Addresses {
         Self { open: Open::default(), each_max, exempt: exempt.into() }
     }
 
-    /// Counts one more connection from `address`. `None`: it would be one too many.
+    /// Counts one more connection from `address`. `None`: the address holds as many as it may.
     pub(crate) fn count(&self, address: IpAddr) -> Option<Counted> {
         let address = address.to_canonical();
         if self.exempt.iter().any(|proxies| proxies.covers(address)) {

@@ -30,18 +30,18 @@ pub(crate) enum Credential {
     Access(Box<Grants>),
 }
 
-/// How much of a room somebody may have.
+/// The part of a room that a caller may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sight {
-    /// Not even whether it exists.
+    /// No part: the caller is not told whether the room exists.
     Hidden,
-    /// Its data, and not its broadcast.
+    /// The room's data, and not its broadcast.
     Seen,
-    /// Its broadcast too.
+    /// The room's data and its broadcast.
     Watched,
 }
 
-/// How much of the room called `name` whoever shows `credential` may have. No `access`: there is no such room.
+/// The part of the room `name` that the bearer of `credential` may have. `access` is `None`: there is no such room.
 ///
 /// A playback token counts for the very room it was made for, and one that does not count hides even a public room: an
 /// edge would have refused it too. An access token shows the room that it may join, and every room if it may list them;
@@ -57,7 +57,7 @@ pub(crate) fn may_watch(name: &str, access: Option<&RoomAccess>, credential: &Cr
     }
 }
 
-/// How much of a room an access token shows, whoever else may see it.
+/// The part of a room that an access token opens, apart from the room's visibility.
 pub(crate) fn by_grants(grants: &Grants, room: &str) -> Sight {
     let is_its_room = grants.room.as_deref() == Some(room);
     if auth::may_administer(grants, room).is_ok() || is_its_room && grants.can_subscribe {
@@ -69,7 +69,7 @@ pub(crate) fn by_grants(grants: &Grants, room: &str) -> Sight {
     }
 }
 
-/// Whether a room stands in the list that whoever shows `grants` gets.
+/// Whether the list for the bearer of `grants` shows the room.
 pub(crate) fn is_listed(room: &Room, grants: Option<&Grants>) -> bool {
     room.visibility == Visibility::Public || grants.is_some_and(|grants| by_grants(grants, &room.name) > Sight::Hidden)
 }
@@ -92,7 +92,7 @@ pub(crate) fn credential(
     Ok(playback_credential(app, token, room, from))
 }
 
-/// A playback token, wherever it stood.
+/// Verifies a playback token, from a header or a path.
 pub(crate) fn playback_credential(app: &App, token: &str, room: &str, from: Option<IpAddr>) -> Credential {
     let pass = app.playback.verify(token, room, from, SystemTime::now());
     pass.map_or(Credential::Worthless, Credential::Playback)

@@ -1,5 +1,5 @@
-//! Who asks, and whether they may. Tokens are read from `Authorization: Bearer`, or where that cannot be from the
-//! query; they are never logged.
+//! Reads and verifies the token of a request, and decides whether its bearer may do what the request asks for. A token
+//! comes in `Authorization: Bearer`, or in the query where a client can set no headers. Tokens are never logged.
 
 use std::time::SystemTime;
 
@@ -10,12 +10,12 @@ use http::header::AUTHORIZATION;
 
 use crate::Error;
 
-/// What the bearer of a request may do.
+/// The grants of the request's bearer.
 pub(crate) fn grants(keys: &Keys, headers: &HeaderMap) -> Result<Grants, Error> {
     verify(keys, bearer(headers)?)
 }
 
-/// What the bearer of a request may do beside rooms.
+/// The grants of the request's bearer beside rooms: egress and ingress.
 pub(crate) fn service_grants(keys: &Keys, headers: &HeaderMap) -> Result<ServiceGrants, Error> {
     Ok(keys.verify_service(bearer(headers)?, SystemTime::now())?)
 }
@@ -47,12 +47,12 @@ pub(crate) fn grants_if_any(keys: &Keys, headers: &HeaderMap) -> Result<Option<G
     if headers.contains_key(AUTHORIZATION) { grants(keys, headers).map(Some) } else { Ok(None) }
 }
 
-/// May publish in `room`.
+/// Refuses a bearer who may not publish in `room`.
 pub(crate) fn may_publish(grants: &Grants, room: &str) -> Result<(), Error> {
     may_enter(grants, room, grants.can_publish, "the token does not allow publishing")
 }
 
-/// May watch `room`.
+/// Refuses a bearer who may not watch `room`.
 pub(crate) fn may_subscribe(grants: &Grants, room: &str) -> Result<(), Error> {
     may_enter(grants, room, grants.can_subscribe, "the token does not allow watching")
 }
@@ -68,7 +68,7 @@ fn may_enter(grants: &Grants, room: &str, allowed: bool, otherwise: &'static str
     if allowed || everything { Ok(()) } else { Err(Error::Forbidden(otherwise)) }
 }
 
-/// May join a room as LiveKit's clients do. Returns the room.
+/// The room that the bearer may join as LiveKit's clients do.
 pub(crate) fn may_join(grants: &Grants) -> Result<RoomName, Error> {
     let room = grants.room.as_deref().ok_or(Error::Malformed("the token names no room".into()))?;
     if !grants.room_join {
@@ -81,22 +81,22 @@ pub(crate) fn may_join(grants: &Grants) -> Result<RoomName, Error> {
     room.parse().map_err(|_| rooms::Error::UnknownRoom.into())
 }
 
-/// May start and stop broadcasts, of any room.
+/// Refuses a bearer who may not start and stop broadcasts of any room.
 pub(crate) fn may_record(grants: ServiceGrants) -> Result<(), Error> {
     if grants.room_record { Ok(()) } else { Err(Error::Forbidden("the token does not allow egress")) }
 }
 
-/// May make and delete ingresses, into any room.
+/// Refuses a bearer who may not make and delete ingresses into any room.
 pub(crate) fn may_manage_ingress(grants: ServiceGrants) -> Result<(), Error> {
     if grants.ingress_admin { Ok(()) } else { Err(Error::Forbidden("the token does not allow ingress")) }
 }
 
-/// May list rooms.
+/// Refuses a bearer who may not list rooms.
 pub(crate) fn may_list(grants: &Grants) -> bool {
     grants.room_list || grants.standing.operator
 }
 
-/// May create and delete rooms.
+/// Refuses a bearer who may not create and delete rooms.
 pub(crate) fn may_create(grants: &Grants) -> Result<(), Error> {
     if grants.room_create || grants.standing.operator {
         Ok(())
@@ -105,8 +105,8 @@ pub(crate) fn may_create(grants: &Grants) -> Result<(), Error> {
     }
 }
 
-/// May change `room` and moderate those in it. As with LiveKit, who may create rooms may not: only the room's own
-/// administrators and operators.
+/// Refuses a bearer who may not change `room` and moderate its participants. As with LiveKit, the right to create rooms
+/// is not enough: only the room's administrators and operators may.
 pub(crate) fn may_administer(grants: &Grants, room: &str) -> Result<(), Error> {
     let admin = grants.room_admin && grants.room.as_deref() == Some(room);
     if admin || grants.standing.operator {

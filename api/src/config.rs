@@ -19,18 +19,18 @@ use crate::ice_servers::{IceServer, is_header_safe};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where HTTP/1.1 and HTTP/2 with prior knowledge are served in the clear. Default `0.0.0.0:8080`.
+    /// The address that serves HTTP/1.1, and HTTP/2 with prior knowledge, in the clear. Default `0.0.0.0:8080`.
     pub http: SocketAddr,
     /// Certificate and address for HTTPS. Browsers publish and watch the stage over HTTPS (or on localhost) only, so
     /// either this or a proxy that ends TLS is needed. Default none.
     pub tls: Option<Tls>,
     /// The SQLite file; its folder is created. Default `data/spillway.db`.
     pub database: PathBuf,
-    /// Where clients find this server, `https://host`, for the URLs that LiveKit's API hands out. Default none: where
-    /// the request for the URL came to.
+    /// This server's URL as clients see it, `https://host`. URLs that LiveKit's API hands out begin with it. Default
+    /// none: they begin with the host that the request for the URL came to.
     pub public_url: Option<String>,
-    /// What stands before `/live/…` in the playlist URLs we hand out: the CDN's `https://host`. Without it viewers come
-    /// to this server. Default none.
+    /// The CDN's `https://host`: playlist URLs that we hand out begin with it, before `/live/…`. Without it viewers
+    /// come to this server. Default none.
     pub playlist_base_url: Option<String>,
     /// Which rooms `GET /v1/rooms` shows to callers without a token: `all`, `live` or `none`. Default `all`.
     pub lobby: Lobby,
@@ -79,26 +79,28 @@ pub struct Config {
     /// STUN and TURN servers that clients are told of (RFC 9725 §4.6). This server is reachable at its own
     /// addresses without any; they help clients behind strict firewalls. Default none.
     pub ice_servers: Vec<IceServer>,
-    /// Where events of rooms are POSTed, as LiveKit's server does: `http://…` or `https://…`. Default none.
+    /// URLs that events of rooms are POSTed to, as LiveKit's server does: `http://…` or `https://…`. Default none.
     pub webhook_urls: Vec<String>,
-    /// How a room is set that a LiveKit token or LiveKit's CreateRoom makes: on the air, watched and recorded by
-    /// nobody, until somebody who may says so (StartRoomCompositeEgress, or PATCH /v1/rooms/{room}).
+    /// Settings of a room that a LiveKit token or LiveKit's CreateRoom makes. Default: off the air, private and not
+    /// recorded, until somebody with the right grants changes that (StartRoomCompositeEgress, or PATCH
+    /// /v1/rooms/{room}).
     pub livekit_rooms: RoomSettings,
-    /// Where `/metrics` is served, and to whom.
+    /// The address of `/metrics`, and the token that its readers need.
     pub metrics: MetricsAccess,
 }
 
-/// HTTPS.
+/// The address and the certificate of HTTPS.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// Where. Usually `0.0.0.0:443`.
+    /// The address that serves HTTPS, usually `0.0.0.0:443`.
     pub address: SocketAddr,
-    /// The certificate chain, PEM, ours first. It and the key are read again when they change.
+    /// The certificate chain, PEM, with the server's own certificate first. Chain and key are read again when they
+    /// change.
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
-    /// For how long browsers that came by HTTPS use nothing else for this host (RFC 6797). Longer protects visitors who
+    /// Browsers that came by HTTPS use only HTTPS for this host for so long (RFC 6797). Longer protects visitors who
     /// come back late; until it has passed, the host cannot go back to plain HTTP. Seconds; 0: not at all. Default
     /// 15552000, half a year.
     #[serde(default = "hsts_default")]

@@ -1,4 +1,5 @@
-//! Who may read our answers from another page: everybody. Nothing here rests on cookies, so `*` gives nothing away.
+//! CORS: pages of every origin may read our answers. No request is authorized by a cookie, so `*` gives no page more
+//! than its own token allows.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -12,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// A day: preflights are asked once.
+/// Browsers keep the answer to a preflight for a day.
 const PREFLIGHT_MAX_AGE_S: &str = "86400";
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
@@ -25,7 +26,7 @@ fn allow(headers: &mut HeaderMap, methods: &'static str, request_headers: &'stat
     set(headers, ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_S);
 }
 
-/// WHIP and WHEP (RFC 9725 §4.2 names what a browser's client must be able to read).
+/// CORS of WHIP and WHEP. RFC 9725 §4.2 names the headers that a browser's client must be able to read.
 pub(crate) async fn signalling(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
@@ -55,7 +56,7 @@ pub(crate) async fn rtc(request: Request, next: Next) -> Response {
     response
 }
 
-/// `/v1`.
+/// CORS of the REST API, `/v1`.
 pub(crate) async fn rest(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
@@ -68,7 +69,7 @@ pub(crate) async fn rest(request: Request, next: Next) -> Response {
     response
 }
 
-/// The origin: what players read, and what resource timing needs.
+/// CORS of the LL-HLS origin: the headers that players read, and those that resource timing needs.
 pub(crate) fn live(headers: &mut HeaderMap) {
     set(headers, ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     set(headers, ACCESS_CONTROL_EXPOSE_HEADERS, "Age, Content-Length, Content-Range, Date");
@@ -76,7 +77,7 @@ pub(crate) fn live(headers: &mut HeaderMap) {
     set(headers, CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin");
 }
 
-/// What a preflight of the origin is told. Older browsers ask one for `Range`.
+/// Answers a preflight of the LL-HLS origin. Older browsers send one before a request with `Range`.
 pub(crate) fn live_preflight(headers: &mut HeaderMap) {
     allow(headers, "GET, HEAD, OPTIONS", "Range");
 }

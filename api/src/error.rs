@@ -23,28 +23,28 @@ impl ConfigFault {
     }
 }
 
-/// Why the server cannot start.
+/// Reasons why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A socket could not be had.
+    /// An address cannot be listened on.
     #[error("listening on {address}")]
     Bind {
-        /// Where.
+        /// The address that cannot be had.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
     /// The certificate or its key is no good.
     #[error("reading {}", path.display())]
     Certificate {
-        /// Which file.
+        /// The certificate's file, or its key's.
         path: PathBuf,
-        /// Why.
+        /// The fault in it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The client that delivers webhooks.
+    /// The client that delivers webhooks cannot be made.
     #[error("preparing webhooks")]
     Webhooks(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -52,7 +52,7 @@ pub enum StartError {
 /// Why a request is refused. `kind.rs` sorts these, [`crate::problem`] makes answers of them.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// About a room or an ingress.
+    /// A request about a room or an ingress is refused, or the database fails.
     #[error(transparent)]
     Rooms(#[from] rooms::Error),
     /// The database does not answer at all.
@@ -61,7 +61,7 @@ pub(crate) enum Error {
     /// No media for this request.
     #[error("{0}")]
     NotServed(#[from] NotServed),
-    /// The SFU refuses.
+    /// The SFU refuses the request.
     #[error("{0}")]
     Sfu(#[from] SfuError),
     /// No bearer token where one is needed.
@@ -111,7 +111,7 @@ pub(crate) enum Error {
     TooOften {
         /// `address` or `identity`.
         by: &'static str,
-        /// How long, seconds.
+        /// The time until a join is allowed again, seconds.
         retry_after_s: u32,
     },
     /// One address holds as many connections as it may.

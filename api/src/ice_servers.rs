@@ -33,8 +33,8 @@ pub struct IceServer {
     /// `credential`.
     #[serde(default)]
     pub secret: Option<String>,
-    /// How long a credential that is made from `secret` is good for. Shorter leaves less to whoever steals one; a
-    /// session that lasts longer loses its relay. Seconds; default 86400.
+    /// The life of a credential that is made from `secret`. A shorter life leaves less to a thief of one; a session
+    /// that lasts longer than it loses its relay. Seconds; default 86400.
     #[serde(default = "credential_ttl_default")]
     pub credential_ttl_seconds: u32,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Credential {
 }
 
 impl IceServer {
-    /// Refuses what cannot be. A secret may hold any characters: it stands in no header.
+    /// Refuses impossible entries. A secret may hold any characters: it stands in no header.
     pub(crate) fn validate(&self) -> Result<(), ConfigFault> {
         let schemes = ["stun:", "stuns:", "turn:", "turns:"];
         let texts = [Some(&self.url), self.username.as_ref(), self.credential.as_ref()];
@@ -105,7 +105,7 @@ impl IceServer {
     }
 }
 
-/// Can stand between quotes or angle brackets in a header.
+/// Whether a text can stand between quotes or angle brackets in a header.
 pub(crate) fn is_header_safe(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\;,".contains(&byte))
 }

@@ -7,7 +7,7 @@ use rooms::{IdleRooms, SeenRoom};
 
 use crate::app::{App, AppParts, end_empty_room};
 
-/// How often rooms are looked at.
+/// The interval between two looks at all rooms.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped.

@@ -1,4 +1,4 @@
-//! How often clients may join: by where they come from, and by who they are.
+//! Limits on the rate of joins, by network address and by identity.
 //!
 //! [`JoinLimits`] is asked before the SFU is; both tables are bounded. [`Limiter`] is a generic cell rate algorithm
 //! (ITU-T I.371): one instant a key, no queue, and `now` comes in.
@@ -19,17 +19,17 @@ use crate::{Config, Error, metrics};
 
 /// Joins at once, as a multiple of those of a second: a crowd comes when the doors open.
 const BURST_SECONDS: u32 = 10;
-/// Keys that a table has room for. Beyond that newcomers are not limited; those that are noted still are.
+/// Keys that a table holds. Further keys are not limited; the ones in the table still are.
 const KEYS_MAX: usize = 65_536;
-/// How often a full table is looked through for keys that are as good as new.
+/// The interval between two searches of a full table for keys that have rested.
 const SWEEP: Duration = Duration::from_millis(100);
 
-/// So many a second for each key, and more at once after a rest.
+/// Allows each key so many requests a second, and more at once after a rest.
 #[derive(Debug)]
 struct Limiter<K> {
     interval: Duration,
     burst: Duration,
-    /// When each key will be as good as new.
+    /// The moment when each key will have rested: its burst is whole again.
     rested_at: HashMap<K, Instant>,
     sweep_at: Option<Instant>,
 }
@@ -41,7 +41,7 @@ impl<K: Eq + Hash> Limiter<K> {
         Self { interval, burst, rested_at: HashMap::new(), sweep_at: None }
     }
 
-    /// One more of `key`. `Err`: one too many; how long until one is allowed.
+    /// Counts one more request of `key`. `Err`: one too many, and the time until one is allowed.
     fn take(&mut self, key: K, now: Instant) -> Result<(), Duration> {
         let rested_at = self.rested_at.get(&key).copied().unwrap_or(now).max(now);
         let ahead = rested_at - now;
@@ -80,7 +80,7 @@ impl JoinLimits {
 
 /// A client at the door.
 pub(crate) struct Joiner {
-    /// Missing where no socket is.
+    /// The request's connection; `None` in tests without a socket.
     caller: Option<Caller>,
     limits: Option<Arc<JoinLimits>>,
 }
@@ -95,21 +95,21 @@ impl<S: Sync> FromRequestParts<S> for Joiner {
 }
 
 impl Joiner {
-    /// Whether whoever asks is on this machine, and not just a proxy that asks for somebody else.
+    /// Whether the client itself is on this machine, and not just the proxy that asks for it.
     pub(crate) fn is_local(&self, headers: &HeaderMap) -> bool {
         let (Some(caller), Some(limits)) = (self.caller, &self.limits) else { return false };
         caller.stranger(&limits.config, headers).is_none()
     }
 
-    /// Before the token is looked at.
+    /// Counts a join of the client's address, before the token is read.
     pub(crate) fn check_address(&self, headers: &HeaderMap) -> Result<(), Error> {
         let (Some(caller), Some(limits)) = (self.caller, &self.limits) else { return Ok(()) };
-        // This machine does as it likes.
+        // Clients on this machine are not limited.
         let Some(client) = caller.stranger(&limits.config, headers) else { return Ok(()) };
         take(&limits.by_network, client.into(), "address")
     }
 
-    /// After the token was.
+    /// Counts a join of the identity, once the token has been verified.
     pub(crate) fn check_identity(&self, room: &str, identity: &str, ours: bool) -> Result<(), Error> {
         let Some(limits) = self.limits.as_ref().filter(|_| !ours) else { return Ok(()) };
         take(&limits.by_identity, (room.to_owned(), identity.to_owned()), "identity")

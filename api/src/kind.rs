@@ -1,12 +1,12 @@
-//! Kinds of refusals: what both protocols tell a client by. `problem.rs` maps each to HTTP, `livekit/twirp/failure.rs`
-//! to Twirp, and neither maps the other's.
+//! Kinds of refusals, which decide about the status in both protocols. `problem.rs` maps each to HTTP,
+//! `livekit/twirp/failure.rs` to Twirp, and neither maps the other's.
 
 use interactive_sfu::SfuError;
 use packager::NotServed;
 
 use crate::Error;
 
-/// Why a request is refused, apart from what it was about.
+/// The kind of a refusal, apart from its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The request does not parse.

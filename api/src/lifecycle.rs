@@ -1,4 +1,4 @@
-//! Where the server stands between start and end.
+//! The stages of a server's life: serving, draining, closing.
 
 use tokio_util::sync::CancellationToken;
 

@@ -1,4 +1,4 @@
-//! Playback tokens: what lets a player that sends no headers watch a private room.
+//! Playback tokens, with which a player that sends no headers watches a private room.
 //!
 //! A token stands in the path, `/live/t/{token}/{room}/…`, so that the relative URIs of the playlists inherit it. It
 //! holds for one room as it was made (a room made again under the name is another), until its expiry, and for one
@@ -33,11 +33,11 @@ use crate::address_prefix::AddressPrefix;
 
 /// The purpose that the keys are derived for.
 const KEY_PURPOSE: &str = "spillway playback key 1";
-/// Keeps what is signed here apart from whatever else may be signed with the key.
+/// Marks these signatures, so that no other signature by the same key counts as one.
 const MAC_DOMAIN: &[u8] = b"spillway playback token 1\0";
 const VERSION: u8 = 1;
 const MAC_BYTES: usize = 32;
-/// Without address and HMAC.
+/// Length of a token's fields before the address, bytes.
 const HEAD_BYTES: usize = 18;
 /// A shorter word in a token's place is none: the segments of other paths, names of epochs, are shorter than this.
 pub(crate) const TOKEN_CHARS_MIN: usize = ((HEAD_BYTES + MAC_BYTES) * 4).div_ceil(3);
@@ -46,7 +46,7 @@ const TOKEN_CHARS_MAX: usize = 96;
 /// Signs and verifies playback tokens. `Debug` shows no key.
 #[derive(Clone)]
 pub struct PlaybackKeys {
-    /// The first signs.
+    /// Verify tokens; the first key signs.
     keys: Vec<(KeyId, hmac::Key)>,
 }
 
@@ -55,11 +55,11 @@ type KeyId = [u8; 4];
 /// The contents of a playback token.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaybackSpec<'a> {
-    /// The room.
+    /// Name of the room that may be watched.
     pub room: &'a str,
-    /// When it was made, Unix milliseconds.
+    /// The moment when the room was made, Unix milliseconds.
     pub created_at_utc_ms: i64,
-    /// Whole seconds count.
+    /// The moment after which the token is worthless, to the whole second.
     pub expires_at: SystemTime,
     /// The only addresses it holds for; `None`: any.
     pub address: Option<AddressPrefix>,
@@ -70,14 +70,14 @@ pub struct PlaybackSpec<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pass {
     pub(crate) created_at_utc_ms: i64,
-    /// How long it still holds.
+    /// The time until the token expires.
     pub(crate) remaining: Duration,
-    /// Whether it holds for some addresses alone.
+    /// Whether the token holds for some addresses alone.
     pub(crate) one_address: bool,
 }
 
 impl PlaybackKeys {
-    /// Derived from the key pairs that access tokens are signed with.
+    /// Derives the keys from the key pairs that sign access tokens.
     pub fn new(keys: &Keys) -> Self {
         let derived = keys.derive(KEY_PURPOSE).into_iter();
         Self { keys: derived.map(|(name, key)| (key_id(name), hmac::Key::new(hmac::HMAC_SHA256, &key))).collect() }
@@ -100,8 +100,8 @@ impl PlaybackKeys {
         Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// `None`: it is no token of ours, was changed, has expired, or is for another room or address. Which of these is
-    /// told to nobody.
+    /// Verifies a token. `None`: it is no token of ours, was changed, has expired, or is for another room or address.
+    /// Clients are not told which.
     pub(crate) fn verify(&self, token: &str, room: &str, from: Option<IpAddr>, now: SystemTime) -> Option<Pass> {
         if !(TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&token.len()) {
             return None;
@@ -163,7 +163,8 @@ fn write_address(prefix: AddressPrefix, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Reads the bytes of [`write_address`]: `Some(None)` where any address is good, `None` where they make no sense.
+/// Reads the bytes of [`write_address`]: `Some(None)`: the token holds for any address. `None`: the bytes are
+/// malformed.
 fn read_address(family: u8, rest: &[u8]) -> Option<Option<AddressPrefix>> {
     let address = match (family, rest) {
         (0, []) => return Some(None),
@@ -174,7 +175,7 @@ fn read_address(family: u8, rest: &[u8]) -> Option<Option<AddressPrefix>> {
     AddressPrefix::new(address, *rest.first()?).map(Some)
 }
 
-/// Where a room's playlist is, below the server's or the CDN's address.
+/// The path of a room's playlist, below the server's or the CDN's address.
 pub(crate) fn playlist_path(token: Option<&str>, room: &str) -> String {
     match token {
         Some(token) => format!("/live/t/{token}/{room}/index.m3u8"),

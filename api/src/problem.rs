@@ -1,7 +1,7 @@
 //! Turns errors into HTTP answers: `application/problem+json` (RFC 9457).
 //!
 //! The status follows from an error's kind, the slug from the error itself. Details never hold tokens, addresses or
-//! what the database said.
+//! errors of the database.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -18,7 +18,7 @@ const NOT_LIVE_RETRY_S: u32 = 2;
 /// After this a client that met a full server may ask again, seconds.
 const BUSY_RETRY_S: u32 = 5;
 
-/// An answer in place of what was asked for.
+/// A refusal as a client gets it.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -71,7 +71,7 @@ impl Error {
     }
 }
 
-/// After how many seconds the client may ask again.
+/// The seconds after which the client may ask again.
 fn retry_after_s(error: &Error, kind: Kind) -> Option<u32> {
     match (error, kind) {
         (Error::TooOften { retry_after_s, .. }, _) => Some(*retry_after_s),

@@ -87,23 +87,23 @@ pub(crate) struct Entry {
 pub struct Retired(Entry);
 
 impl OriginRegistry {
-    /// No room has a broadcast yet; `recordings` answers for earlier ones.
+    /// A registry without broadcasts; `recordings` answers for earlier ones.
     pub fn new(recordings: Option<Recordings>) -> Self {
         Self { recordings, ..Self::default() }
     }
 
-    /// Where earlier broadcasts of all rooms are kept; `None`: nowhere.
+    /// The recordings of all rooms' earlier broadcasts; `None`: there are none.
     pub(crate) fn recordings(&self) -> Option<&Recordings> {
         self.recordings.as_ref()
     }
 
-    /// From now on `playback` answers for `room`, which went on the air at `since`; `access` says to whom.
+    /// Makes `playback` answer for `room`, which went on the air at `since`; `access` decides who may watch.
     pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: SystemTime, access: Arc<RoomAccess>) {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
         by_room.insert(room.to_owned(), Entry { playback, since: since.into(), access, retired: false });
     }
 
-    /// These rooms hold the slots for being on the air, of which there are `slots_max`.
+    /// Notes the rooms that hold the slots for being on the air, of which there are `slots_max`.
     pub fn hold_slots(&self, rooms: impl Iterator<Item = String>, slots_max: usize) {
         let slots = AirSlots { held_by: rooms.collect(), slots_max: Some(slots_max) };
         *self.slots.write().unwrap_or_else(PoisonError::into_inner) = slots;
@@ -115,8 +115,8 @@ impl OriginRegistry {
         !slots.held_by.contains(room) && slots.slots_max.is_some_and(|max| slots.held_by.len() >= max)
     }
 
-    /// The room was deleted: nobody is shown its broadcast any more, but who has it can fetch its end. `None`: it had
-    /// none.
+    /// Takes the broadcast of a deleted room off every list; players that know its URL can still fetch its end. `None`:
+    /// the room had none.
     pub fn retire(&self, room: &str) -> Option<Retired> {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
         let entry = by_room.get_mut(room)?;
@@ -124,7 +124,7 @@ impl OriginRegistry {
         Some(Retired(entry.clone()))
     }
 
-    /// From now on a retired broadcast cannot be fetched either, if none has taken its place yet.
+    /// Removes a retired broadcast, unless another has taken its place.
     pub fn forget(&self, room: &str, Retired(old): &Retired) {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
         if by_room.get(room).is_some_and(|entry| Arc::ptr_eq(&entry.playback, &old.playback)) {
@@ -132,17 +132,17 @@ impl OriginRegistry {
         }
     }
 
-    /// Whether there is nothing that anybody could be watching.
+    /// Whether no room has a broadcast that a player could be watching.
     pub fn is_empty(&self) -> bool {
         self.by_room.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// The broadcast to list for the room that was made then.
+    /// The broadcast to list for the room that was made at `created_at_utc_ms`.
     pub(crate) fn listed(&self, room: &str, created_at_utc_ms: i64) -> Option<Entry> {
         self.get(room).filter(|entry| !entry.retired && entry.access.created_at_utc_ms == created_at_utc_ms)
     }
 
-    /// What can be fetched of a room.
+    /// The broadcast of a room that players can fetch, though the room may have been deleted.
     pub(crate) fn get(&self, room: &str) -> Option<Entry> {
         self.by_room.read().unwrap_or_else(PoisonError::into_inner).get(room).cloned()
     }

@@ -26,7 +26,7 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// A proxy's, if it is harmless, else one of our own.
+/// The id that a proxy gave the request, if it is harmless, else a new one.
 fn request_id(request: &Request) -> HeaderValue {
     let given = request.headers().get(X_REQUEST_ID).filter(|id| {
         let bytes = id.as_bytes();
@@ -38,7 +38,7 @@ fn request_id(request: &Request) -> HeaderValue {
     })
 }
 
-/// Methods are the client's words: only known ones become labels.
+/// The method as a label. Clients may send any word, so unknown ones share a label.
 fn method_label(method: &http::Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

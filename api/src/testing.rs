@@ -1,4 +1,4 @@
-//! What this crate's tests share: an SFU and a broadcast that answer what the test wants, and a router over them.
+//! The harness of this crate's tests: an SFU and a broadcast that answer what the test wants, and a router over them.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ mod orders;
 pub(crate) use fake_playback::FakePlayback;
 use orders::Orders;
 
-/// How long an answer may take that waits for nothing; a request's body may take ten seconds.
+/// The time for an answer that waits for no event; a request's body may take ten seconds.
 const A_WHILE: Duration = Duration::from_secs(2);
 
 /// Answers every call with what was put in, and remembers what was asked.
@@ -182,7 +182,7 @@ impl Rig {
         self.follow().await;
     }
 
-    /// Deletes the room `demo`, likewise.
+    /// Deletes the room `demo`, as if those who follow changes had followed already.
     pub(crate) async fn delete(&self) {
         self.rooms.end("demo", async {}).await.unwrap();
         self.follow().await;
@@ -283,7 +283,7 @@ impl Rig {
     }
 }
 
-/// Every refusal is a problem.
+/// Checks that a refusal is a problem.
 fn assert_problem(status: StatusCode, reply: &Reply, method: &str) {
     assert_eq!(reply.header("content-type"), "application/problem+json", "{status}");
     if method != "HEAD" {

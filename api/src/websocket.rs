@@ -46,7 +46,7 @@ pub(crate) struct Upgrade {
     place: Option<Place>,
 }
 
-/// A request for an [`Upgrade`], or why it is none: a handler has answers that come before that one.
+/// A request for an [`Upgrade`], or the reason why it is none. The handler decides which refusal to answer first.
 pub(crate) struct MaybeUpgrade(pub(crate) Result<Upgrade, Error>);
 
 impl<S: Sync> FromRequestParts<S> for MaybeUpgrade {
@@ -95,8 +95,7 @@ impl Socket {
         self.0.next().await
     }
 
-    /// Writes whole messages, in this order. Dropped before its end, or after an error, the connection is of no use any
-    /// more.
+    /// Writes whole messages, in this order. If it is dropped before its end, or fails, the connection is broken.
     pub(crate) async fn write(&mut self, messages: &[Written]) -> Result<(), Broken> {
         // An answer to a ping may be half written.
         self.0.flush().await?;
@@ -163,7 +162,7 @@ impl Head {
 mod tests {
     use super::*;
 
-    /// Whoever reads takes `at_once` bytes at a time.
+    /// Reads `at_once` bytes at a time.
     async fn read_by_tungstenite(at_once: usize, messages: Vec<Written>) -> Vec<Message> {
         let (mut ours, theirs) = tokio::io::duplex(at_once);
         let count = messages.len();

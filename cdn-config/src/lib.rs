@@ -118,12 +118,12 @@ impl CacheClass {
     }
 }
 
-/// How far a playback token reaches.
+/// The bounds of a playback token, as caches must keep to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBounds {
-    /// How long it still holds.
+    /// The time until the token expires.
     pub remaining: Duration,
-    /// Whether it holds for some addresses alone.
+    /// Whether the token holds for some addresses alone.
     pub one_address: bool,
 }
 

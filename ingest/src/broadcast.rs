@@ -21,9 +21,9 @@ use crate::speaker::Supervisor;
 use crate::stage::{Input, Speaker, Stage};
 use crate::{locked, metrics};
 
-/// How long the encoders may take to give out what they hold.
+/// The time that the encoders have to deliver their last frames.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
-/// How long the packager may take to make room for the last message.
+/// The time that the packager has to make room for the last message.
 const END_MAX: Duration = Duration::from_secs(2);
 
 /// Makes the exchange by which a speaker is watched.
@@ -44,7 +44,7 @@ pub struct Broadcast {
     mixer: Option<JoinHandle<Option<AudioEncoder>>>,
 }
 
-/// How a broadcast is doing.
+/// The figures and the stage of a running broadcast.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// Identities on the stage, in order of joining.
@@ -55,9 +55,9 @@ pub struct Status {
     pub frames_skipped: u64,
     /// Rungs given up at the moment, from the top.
     pub rungs_shed: usize,
-    /// What each rendition has delivered, as in the spec.
+    /// The deliveries of each rendition, in the order of the spec.
     pub renditions: Vec<RenditionStatus>,
-    /// The packager's end of the channel still exists.
+    /// Whether the packager's end of the channel still exists.
     pub delivering: bool,
 }
 
@@ -190,12 +190,12 @@ impl Broadcast {
         self.stage.set_captions(captions);
     }
 
-    /// Who is big in the active-speaker layout; `None`: whoever is heard speaking.
+    /// Makes one speaker big in the active-speaker layout; `None`: the one who is heard speaking.
     pub fn set_active_speaker(&self, identity: Option<String>) {
         self.stage.pin(identity);
     }
 
-    /// How it is doing.
+    /// The broadcast's present figures.
     pub fn status(&self) -> Status {
         Status {
             speakers: self.stage.seats().iter().map(|seat| seat.speaker.identity.clone()).collect(),
@@ -212,7 +212,7 @@ impl Broadcast {
         self.clock.zero_utc_ms
     }
 
-    /// Programme time, nanoseconds: what [`Input`] counts in.
+    /// Programme time, nanoseconds, in which [`Input`] counts.
     pub fn programme_now_ns(&self) -> i64 {
         self.clock.now_ns() as i64
     }

@@ -1,7 +1,7 @@
 //! Drawing into I420 pictures: rectangles, masks of text, and pictures scaled into place.
 //!
-//! What has the right size and format already is copied row by row, what shrinks by a simple ratio goes through
-//! `shrink.rs`; only the rest goes through GStreamer's converter.
+//! A picture of the right size and format is copied row by row. One that shrinks by a simple ratio goes through
+//! `shrink.rs`, any other through GStreamer's converter.
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
@@ -75,7 +75,7 @@ impl<'a> Planes<'a> {
     }
 }
 
-/// What I420 of this size looks like to GStreamer.
+/// GStreamer's description of an I420 picture of this size.
 pub(crate) fn i420(width: u32, height: u32, fps: u32) -> Option<gst_video::VideoInfo> {
     gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
         .fps(gst::Fraction::new(fps as i32, 1))

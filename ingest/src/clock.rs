@@ -1,8 +1,8 @@
 //! The programme clock: one origin for pictures, samples and UTC.
 //!
 //! Programme time 0 is GStreamer running time 0 of every pipeline of a broadcast (they share one clock and base time).
-//! Frame `n` belongs to programme time n / fps, sample `n` to n / 48000: both are counted from the time, never from
-//! what came before, so a frame that was missed shifts nothing.
+//! Frame `n` belongs to programme time n / fps, sample `n` to n / 48000: both are counted from the time, never from the
+//! last frame, so a missed frame does not shift the later ones.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -45,8 +45,8 @@ impl FrameClock {
         VIDEO_TIMESCALE / self.frames_per_second
     }
 
-    /// Which frame to compose next, `last` being the one composed before: the one that is due, but never past a segment
-    /// start, because every rendition must have a picture there.
+    /// The frame to compose after `last`: the one that is due, but never past a segment start, because every rendition
+    /// must have a picture there.
     pub fn next_frame(self, last: u64, programme_ns: u64, segment_frames: u32) -> u64 {
         let due = programme_ns * u64::from(self.frames_per_second) / SECOND_NS;
         let segment = u64::from(segment_frames);
@@ -55,8 +55,8 @@ impl FrameClock {
     }
 }
 
-/// Where the coded AAC frame number `index` (in encoder order) lies, 48 kHz samples: the encoder's first frame codes
-/// only its own priming, so content lies one frame earlier than the count says and frame 0 lies nowhere.
+/// The programme time of the coded AAC frame `index` (in encoder order), 48 kHz samples. The encoder's first frame
+/// codes only its own priming, so content lies one frame earlier than the count says, and frame 0 has no time.
 pub fn aac_frame_time(index: u64) -> Option<u64> {
     index.checked_sub(1).map(|n| n * u64::from(AAC_FRAME_SAMPLES))
 }
@@ -76,7 +76,7 @@ pub struct ProgrammeClock {
 }
 
 impl ProgrammeClock {
-    /// Programme time 0 is now.
+    /// Starts a clock whose programme time 0 is now.
     pub fn start() -> Self {
         let clock = gst::SystemClock::obtain();
         let base = clock.time();

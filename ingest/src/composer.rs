@@ -55,7 +55,7 @@ pub(crate) struct Composer {
 }
 
 impl Composer {
-    /// Starts the encoders, not yet the thread.
+    /// Starts the encoders; the caller starts the thread.
     pub(crate) fn new(
         room: String,
         config: Config,
@@ -85,7 +85,7 @@ impl Composer {
         })
     }
 
-    /// Composes until `stop`; the encoders, told to finish.
+    /// Composes until `stop`. Returns the encoders, which have been told to finish.
     pub(crate) fn run(mut self, stop: &AtomicBool) -> Vec<VideoEncoder> {
         let delay_ns = u64::from(self.config.playout_delay_ms) * 1_000_000;
         let part_frames = u64::from(self.config.part_ms * self.config.frames_per_second / 1000);

@@ -46,11 +46,11 @@ pub struct Config {
     pub freeze_after_ms: u32,
     /// The largest picture of a speaker that is decoded, width × height; default 8294400 (3840 × 2160).
     pub picture_pixels_max: u32,
-    /// Its longest side, pixels; default 8192.
+    /// The longest side of such a picture, pixels; default 8192.
     pub picture_side_max: u32,
     /// Pictures a second that are decoded of one speaker; one who sends more stands still. Default 240.
     pub pictures_per_second_max: u32,
-    /// When encoders that fall behind are relieved.
+    /// Thresholds for relieving encoders that fall behind.
     pub shedding: shedding::Config,
 }
 
@@ -87,9 +87,9 @@ pub enum X264Preset {
     Superfast,
     /// About 1.6 times the CPU of superfast.
     Veryfast,
-    /// Dearer still.
+    /// More CPU than veryfast.
     Faster,
-    /// Dearer still.
+    /// More CPU than faster.
     Fast,
 }
 
@@ -111,7 +111,7 @@ impl X264Preset {
 pub enum Layout {
     /// Everybody the same size.
     Grid,
-    /// Whoever speaks is big, up to four others stand beside.
+    /// The one who speaks is big; up to four others stand beside.
     ActiveSpeaker,
     /// One identity fills the picture; the others are heard.
     Single(String),
@@ -158,7 +158,7 @@ impl Config {
         self.shedding.validate()
     }
 
-    /// What a broadcast with these settings delivers: the rungs from the top down, then `audio`.
+    /// The spec of a broadcast with these settings: the rungs from the top down, then `audio`.
     ///
     /// `epoch` is `[0-9a-z]{6,32}` and different for every run of the broadcast.
     pub fn spec(&self, room: impl Into<String>, epoch: impl Into<String>) -> BroadcastSpec {

@@ -35,26 +35,26 @@ pub enum IngestError {
     /// An element is missing (a Debian package is not installed) or a pipeline could not be built.
     #[error("building the {what}: {reason}")]
     Pipeline {
-        /// Which pipeline.
+        /// Name of the pipeline.
         what: &'static str,
-        /// What GStreamer said.
+        /// GStreamer's message.
         reason: String,
     },
     /// A pipeline would not change its state.
     #[error("starting the {what}")]
     State {
-        /// Which pipeline.
+        /// Name of the pipeline.
         what: &'static str,
-        /// What GStreamer said.
+        /// GStreamer's error.
         #[source]
         source: gstreamer::StateChangeError,
     },
     /// A thread could not be started.
     #[error("starting the {what} thread")]
     Thread {
-        /// Which one.
+        /// Name of the thread.
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },

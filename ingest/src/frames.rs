@@ -1,4 +1,4 @@
-//! Which picture of a speaker belongs to a tick of the programme.
+//! Chooses the picture of a speaker for each tick of the programme.
 //!
 //! Cameras and the programme tick at nearly, but not exactly, the same rate and phase. Picking the newest picture
 //! before each tick drops one and doubles another whenever jitter carries a timestamp across the tick. So a lane keeps
@@ -17,7 +17,7 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 /// One speaker's pictures between decoder and composer. Times are programme nanoseconds.
 #[derive(Debug)]
 pub struct FrameLane<F> {
-    /// Time, picture, bytes.
+    /// Each waiting picture: its time, itself and its size, bytes.
     waiting: VecDeque<(i64, F, usize)>,
     shown: Option<(i64, F)>,
     /// Pictures that never got a tick.
@@ -68,7 +68,7 @@ impl<F> FrameLane<F> {
         self.shown.as_ref().map(|(time, frame)| (*time, frame))
     }
 
-    /// Nothing shown, or what is shown is older than `limit_ns`.
+    /// Whether no picture is shown, or one that is older than `limit_ns`.
     pub fn is_stale(&self, tick_ns: i64, limit_ns: i64) -> bool {
         self.shown.as_ref().is_none_or(|(time, _)| tick_ns - time > limit_ns)
     }

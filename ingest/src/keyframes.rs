@@ -1,16 +1,16 @@
-//! Which frames a rung encodes, and which of them must be keyframes.
+//! Decides which frames a rung encodes, and which of them must be keyframes.
 //!
 //! All rungs see the same frame numbers, so all start their segments with a keyframe of the same picture. No I/O: the
 //! frame number and the encoder's state come in, a [`Step`] comes out. Driven by `composer.rs`.
 
-/// What a rung does with a frame.
+/// The verdict about one frame of a rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Encode it.
+    /// Encode it; no keyframe is asked for.
     Encode,
     /// Encode it as a keyframe.
     EncodeKeyframe,
-    /// Nothing: the rung is switched off or its segment is broken.
+    /// Leave it out: the rung is switched off or its segment is broken.
     Skip,
 }
 

@@ -22,9 +22,9 @@ pub enum Ladder {
 pub struct Rung {
     /// Name in URIs.
     pub name: &'static str,
-    /// Pixels.
+    /// Picture width, pixels.
     pub width: u32,
-    /// Pixels.
+    /// Picture height, pixels.
     pub height: u32,
     /// Target of the encoder, bits a second.
     pub bits_per_second: u32,

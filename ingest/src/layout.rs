@@ -1,4 +1,4 @@
-//! Who stands where in the picture. Pure: sizes in, rectangles out.
+//! The places of the speakers in the picture. Pure: sizes in, rectangles out.
 //!
 //! Every rectangle has even position and sides (I420 halves chroma both ways), lies inside the canvas and overlaps no
 //! other.
@@ -10,20 +10,20 @@ pub struct Rect {
     pub x: u32,
     /// From the top, pixels.
     pub y: u32,
-    /// Pixels.
+    /// Width, pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height, pixels.
     pub height: u32,
 }
 
-/// How the tiles are arranged, with the speaker who matters already looked up.
+/// The arrangement of the tiles, with the speaker who matters already looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrangement {
-    /// Everybody the same size.
+    /// All speakers have the same size.
     Grid,
     /// The speaker with this index is big, the next four stand in a column beside.
     Featured(usize),
-    /// The speaker with this index fills the canvas; nobody, if there is no such speaker.
+    /// The speaker with this index fills the canvas. Without such a speaker the canvas has no tile.
     Alone(Option<usize>),
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Mixer {
 }
 
 impl Mixer {
-    /// Mixes until `stop`; the encoder, told to finish.
+    /// Mixes until `stop`. Returns the encoder, which has been told to finish.
     pub(crate) fn run(self, encoder: AudioEncoder, stop: &AtomicBool) -> Option<AudioEncoder> {
         let mut encoder = Some(encoder);
         let (mut index, mut restart_from) = (0, 0);

@@ -28,7 +28,7 @@ struct Way {
     dropped: u64,
 }
 
-/// What a rendition has delivered.
+/// The deliveries of one rendition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RenditionStatus {
     /// Access units taken by the packager.

@@ -16,9 +16,9 @@ use gstreamer_webrtc as gst_webrtc;
 use crate::error::IngestError;
 use crate::signalling::Exchange;
 
-/// How long each step of a negotiation may take.
+/// The time for each step of a negotiation.
 const STEP_MAX: Duration = Duration::from_secs(5);
-/// How long connectivity checks and DTLS may take after the answer.
+/// The time for connectivity checks and DTLS after the answer.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// A peer connection in a pipeline of its own. Ends its session when dropped.
@@ -34,7 +34,7 @@ pub(crate) struct Peer {
     connected: bool,
 }
 
-/// How a peer is doing.
+/// The state of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
     Connecting,
@@ -68,7 +68,7 @@ impl Peer {
         })
     }
 
-    /// Starts the pipeline and negotiates. `ready`: what must be waited for before an offer can be made.
+    /// Starts the pipeline and negotiates. The offer is made once `ready` has a message.
     pub(crate) fn negotiate(&mut self, ready: Option<mpsc::Receiver<()>>) -> Result<(), IngestError> {
         let playing = self.pipeline.set_state(gst::State::Playing);
         playing.map_err(|source| IngestError::State { what: "peer", source })?;
@@ -129,7 +129,7 @@ impl Peer {
         Err(IngestError::Negotiation("candidates were not gathered in time".to_owned()))
     }
 
-    /// Waits up to `patience` for something bad, and says how things stand.
+    /// Waits up to `patience` for a failure. Returns the peer's state.
     pub(crate) fn watch(&mut self, patience: Duration) -> Health {
         let Some(bus) = self.pipeline.bus() else { return Health::Dead("no bus") };
         let kinds = [gst::MessageType::Error, gst::MessageType::Eos, gst::MessageType::Latency];

@@ -1,4 +1,4 @@
-//! What every encoder runs in: `appsrc ! encoder ! appsink`, and how it fares.
+//! The pipeline of every encoder, `appsrc ! encoder ! appsink`, and its health.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
@@ -59,7 +59,7 @@ impl EncoderPipeline {
         change.map(drop).map_err(|source| IngestError::State { what: self.what, source })
     }
 
-    /// An error has been posted. Drains the bus: nothing else listens on it.
+    /// Whether the pipeline has posted an error. Drains the bus, which has no other listener.
     pub(crate) fn has_failed(&self) -> bool {
         let Some(bus) = self.pipeline.bus() else { return true };
         std::iter::from_fn(|| bus.pop()).any(|message| {

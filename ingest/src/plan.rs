@@ -1,5 +1,5 @@
-//! What a canvas looks like before the speakers' pictures are drawn: background, name cards, the slate; and where the
-//! pictures and captions go. Made anew only when the stage changes, so that a tick draws little.
+//! The canvas before the speakers' pictures are drawn (background, name cards, the slate), and the places of pictures
+//! and captions on it. A plan is made anew only when the stage changes, so that a tick draws little.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What to give up when the encoders fall behind, and when to take it back.
+//! Decides how many rungs to give up while the encoders fall behind, and when to take them back.
 //!
 //! Pure: the worst encode lag and the time come in, the number of rungs to encode comes out. One step down at a time,
 //! from the top of the ladder; the last rung always stays. Lag counts only when it keeps coming back: a machine that
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigFault;
 
-/// When to shed and when to restore.
+/// Thresholds for shedding and restoring rungs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -63,12 +63,12 @@ pub enum Change {
 const STRIKES: usize = 3;
 const STRIKES_WITHIN: Duration = Duration::from_secs(5);
 
-/// When something happened lately.
+/// The moments of late events of one kind.
 #[derive(Debug, Default)]
 struct Strikes(VecDeque<Instant>);
 
 impl Strikes {
-    /// Once more; whether that is too often.
+    /// Counts one more event. Whether there were too many lately.
     fn strike(&mut self, now: Instant) -> bool {
         self.0.retain(|at| now.duration_since(*at) < STRIKES_WITHIN);
         self.0.truncate(STRIKES - 1);
@@ -77,7 +77,7 @@ impl Strikes {
     }
 }
 
-/// How many rungs from the top are shed.
+/// Decides how many rungs from the top are shed.
 #[derive(Debug)]
 pub struct Shedding {
     config: Config,
@@ -94,7 +94,7 @@ pub struct Shedding {
 const CAUTION_MAX: u32 = 16;
 
 impl Shedding {
-    /// Nothing shed of `rungs` rungs.
+    /// A ladder of `rungs` rungs, of which none is shed.
     pub fn new(config: Config, rungs: usize) -> Self {
         Self {
             config,

@@ -5,10 +5,10 @@
 //! ratio by [`MISFIT_MAX`] pixels (854 is not two thirds of 1280): the last column is repeated or left out. Driven by
 //! `canvas.rs`.
 
-/// By so many pixels of the bigger picture may a width miss the ratio.
+/// A width may miss the ratio by so many pixels of the bigger picture.
 const MISFIT_MAX: u32 = 4;
 
-/// A ratio.
+/// One of the two ratios that this file shrinks by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shrink {
     /// To two thirds.

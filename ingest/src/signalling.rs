@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Gives the bearer token for the next request. Asked each time, because tokens expire.
 pub type TokenProvider = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Where the stage can be watched.
+/// The WHEP endpoint of a stage.
 #[derive(Clone)]
 pub struct WhepSource {
     /// Scheme, host and port, `http://127.0.0.1:8080`. Plain HTTP only: TLS ends in front of the server.

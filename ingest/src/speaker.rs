@@ -1,7 +1,7 @@
 //! Keeps one speaker's connection alive: connects, watches, asks for the layer that fits the tile, reconnects with
 //! back-off.
 //!
-//! One thread a speaker, owned and joined by the broadcast. What goes wrong here is this speaker's trouble alone.
+//! One thread a speaker, owned and joined by the broadcast. A failure here concerns this speaker alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,10 +16,10 @@ use crate::signalling::{Backoff, Exchange, SignalError};
 use crate::stage::Input;
 use crate::{metrics, receiver};
 
-/// How often a connection is looked at.
+/// The interval between two looks at a connection.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
-/// A connection without a packet for this long is made anew: the server may have restarted. Doubles while that helps
-/// nothing (a muted speaker sends nothing either), up to [`SILENCE_LIMIT_MAX`].
+/// A connection without a packet for this long is made anew: the server may have restarted. Doubles while that does not
+/// help (a muted speaker sends no packets either), up to [`SILENCE_LIMIT_MAX`].
 const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 const SILENCE_LIMIT_MAX: Duration = Duration::from_secs(80);
 
@@ -123,7 +123,7 @@ impl Supervised {
         Ok(peer)
     }
 
-    /// Until the connection is dead or not wanted any more: why, and whether media came at all.
+    /// Watches until the connection is dead or not wanted any more. Returns the reason, and whether media came at all.
     fn watch(&self, peer: &mut Peer, silence_limit: Duration) -> (&'static str, bool) {
         let (mut packets, mut heard_at, mut asked) = (0, Instant::now(), None);
         while !self.stopped() {

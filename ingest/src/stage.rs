@@ -1,4 +1,4 @@
-//! Who stands on the stage of one broadcast, and the queues their pictures and sound wait in.
+//! The speakers on the stage of one broadcast, and the queues that their pictures and sound wait in.
 //!
 //! Speakers' pipelines push, the composer and the mixer pull; none ever waits for another beyond a short lock.
 
@@ -19,9 +19,9 @@ use crate::{locked, metrics};
 /// Somebody on the stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Speaker {
-    /// Who, as the SFU knows them.
+    /// Their identity in the SFU.
     pub identity: String,
-    /// What to call them in the picture.
+    /// The name to write into the picture.
     pub name: String,
     /// Their publishing session, which changes when they come back.
     pub session: String,
@@ -61,8 +61,8 @@ impl SpeakerLane {
     }
 }
 
-/// Where a speaker's decoded pictures and sound go in. Times are programme nanoseconds: running time of a pipeline that
-/// shares the broadcast's clock. Also for feeding a stage without WebRTC. Dropping it leaves the stage as it is.
+/// The entry of one speaker's decoded pictures and sound. Times are programme nanoseconds: running time of a pipeline
+/// that shares the broadcast's clock. It can also feed a stage without WebRTC. Dropping it leaves the stage as it is.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub(crate) seat: Arc<SpeakerLane>,
@@ -86,7 +86,7 @@ impl Input {
     }
 }
 
-/// What the composer sees of the stage; `revision` changes with any of it.
+/// The stage as the composer sees it; `revision` changes with any of it.
 #[derive(Clone)]
 pub(crate) struct View {
     pub(crate) revision: u64,
@@ -177,14 +177,14 @@ impl Stage {
         roster.revision += 1;
     }
 
-    /// Who is big in the active-speaker layout; `None`: whoever speaks.
+    /// Makes one speaker big in the active-speaker layout; `None`: the one who speaks.
     pub(crate) fn pin(&self, identity: Option<String>) {
         let mut roster = locked(&self.roster);
         roster.pinned = identity;
         roster.revision += 1;
     }
 
-    /// What each seat's sound was worth in the last stretch; see [`Voices`].
+    /// Takes the power of each seat's sound in the last stretch; see [`Voices`].
     pub(crate) fn heard(&self, powers: &[(Arc<SpeakerLane>, f32)]) {
         let mut roster = locked(&self.roster);
         let powers = powers.iter().map(|(seat, power)| (seat.speaker.identity.as_str(), *power));
@@ -199,7 +199,7 @@ impl Stage {
         locked(&self.roster).seats.clone()
     }
 
-    /// The stage, if it is not as it was at `revision`.
+    /// The stage as the composer sees it, if it has changed since `revision`.
     pub(crate) fn view_since(&self, revision: Option<u64>) -> Option<View> {
         let roster = locked(&self.roster);
         if revision == Some(roster.revision) {

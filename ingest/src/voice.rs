@@ -1,4 +1,4 @@
-//! Who is speaking, from the power of each speaker's sound.
+//! Finds the speaker who is speaking, from the power of each speaker's sound.
 //!
 //! Pure. The louder one takes over only after being clearly louder for a while, so that a cough does not switch the
 //! picture.
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 /// Mean square above which somebody speaks (about -46 dBFS).
 const SPEECH_POWER: f32 = 2.5e-5;
-/// How much louder than the present speaker the next must be.
+/// The next speaker must be so many times as loud as the present one.
 const LOUDER: f32 = 1.5;
-/// For how long.
+/// The next speaker must be louder for so long.
 const TAKE_OVER: Duration = Duration::from_millis(800);
 /// Weight of the newest observation in the running power.
 const WEIGHT: f32 = 0.1;
 
-/// Follows who speaks.
+/// Follows the speakers' sound and remembers the active one.
 #[derive(Debug, Default)]
 pub(crate) struct Voices {
     power: Vec<(String, f32)>,
@@ -49,7 +49,7 @@ impl Voices {
         }
     }
 
-    /// Who speaks, or spoke last.
+    /// The identity of the speaker who speaks, or spoke last.
     pub(crate) fn active(&self) -> Option<&str> {
         self.active.as_deref()
     }

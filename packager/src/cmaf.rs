@@ -26,9 +26,9 @@ const AUDIO_STREAM: u8 = 0x05;
 /// One sample of a chunk.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Ticks of the rendition.
+    /// Duration, ticks of the rendition.
     pub duration: u32,
-    /// Decodable on its own.
+    /// Whether it can be decoded on its own.
     pub sync: bool,
     /// The coded bytes.
     pub data: Bytes,

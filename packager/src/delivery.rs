@@ -45,7 +45,7 @@ pub struct BroadcastSpec {
 pub struct RenditionSpec {
     /// Its name in URIs and in metrics: `720p`, [`AUDIO_RENDITION`]. `[0-9a-z-]{1,16}`.
     pub name: String,
-    /// Its medium.
+    /// Video with its size, or audio.
     pub media: MediaSpec,
     /// Target of its encoder, bits a second.
     pub bits_per_second: u32,

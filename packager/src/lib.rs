@@ -31,7 +31,7 @@ pub use object::{Object, ObjectKey, ObjectKind, Position};
 pub use recording::{Chunks, ReadFailed, Recordings, Stored};
 pub use served::{Body, NotServed, Served};
 
-/// What the benchmark measures, which is no part of this crate's interface.
+/// The parts that the benchmark measures; they are no part of this crate's interface.
 #[doc(hidden)]
 pub mod bench {
     pub use crate::cmaf::{Sample, chunk};

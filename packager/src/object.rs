@@ -94,7 +94,7 @@ pub enum ObjectKind {
 }
 
 impl<'a> Object<'a> {
-    /// The kind of what a broadcast in memory answers, to a request without delivery directives.
+    /// The kind of a broadcast's answer from memory, to a request without delivery directives.
     pub fn live_kind(self) -> ObjectKind {
         match self {
             Self::Multivariant => ObjectKind::Multivariant,
@@ -104,7 +104,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The kind of what the store has under this key, once the recording is complete.
+    /// The kind of the stored object under this key, once the recording is complete.
     pub fn recording_kind(self) -> ObjectKind {
         match self {
             Self::Multivariant => ObjectKind::RecordingMultivariant,

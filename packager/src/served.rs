@@ -36,7 +36,7 @@ impl Body {
     }
 }
 
-/// Why a request gets no body.
+/// Reasons why a request gets no body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotServed {
     /// The query breaks the protocol's rules (400).

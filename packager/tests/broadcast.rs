@@ -130,7 +130,7 @@ fn assert_parses(playlist: &str) {
     }
 }
 
-/// What a player makes of a delta: the lines it holds for the skipped segments, then the delta's own.
+/// The playlist that a player makes of a delta: the lines it holds for the skipped segments, then the delta's own.
 fn apply_delta(old: &str, delta: &str) -> String {
     let number = |text: &str, tag: &str| -> Option<u64> {
         text.lines().find_map(|line| line.strip_prefix(tag)).map(|value| value.parse().unwrap())

@@ -71,8 +71,8 @@ impl BroadcastDirector {
             tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) => {
-                        // Whoever goes on stage in a room that was made again comes after the order that ended the
-                        // broadcast of the first one.
+                        // Orders of rooms come first: a speaker who goes on stage in a room that was made again comes
+                        // after the order that ended the broadcast of the first one.
                         while let Ok(Some(order)) = orders.try_next().await {
                             self.ordered(&mut all, order).await;
                             orders.done().await;

@@ -30,12 +30,12 @@ const INGEST_IDENTITY: &str = "spillway-ingest";
 pub(crate) struct PipelineParts {
     pub(crate) ingest: ingest::Config,
     pub(crate) packager: packager::Config,
-    /// Where broadcasts of rooms that are recorded are kept; `None`: nothing is recorded.
+    /// The store of recordings; `None`: no room is recorded.
     pub(crate) store: Option<Arc<dyn ObjectStore>>,
     pub(crate) keys: Keys,
     /// This server's own HTTP address, over loopback.
     pub(crate) base_url: String,
-    /// Where the origin's routes find each broadcast.
+    /// Every started broadcast is registered here, for the origin's routes.
     pub(crate) origins: api::OriginRegistry,
 }
 

@@ -21,11 +21,11 @@ pub(crate) struct Deps {
     pub(crate) store: Option<Arc<dyn ObjectStore>>,
     /// Sign the tokens of the broadcasts' own subscriber.
     pub(crate) keys: Keys,
-    /// Where that subscriber finds WHEP.
+    /// The server's URL, over which that subscriber speaks WHEP.
     pub(crate) base_url: String,
     pub(crate) sfu: Sfu,
     pub(crate) rooms: Rooms,
-    /// Where the origin's routes find each broadcast.
+    /// Every started broadcast is registered here, for the origin's routes.
     pub(crate) origins: api::OriginRegistry,
     /// Changes of rooms.
     pub(crate) orders: Orders,

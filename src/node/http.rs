@@ -54,7 +54,7 @@ impl Sockets {
         Ok(Self { server: Server::bind(config).await?, metrics: Server::bind_metrics(config).await? })
     }
 
-    /// Where HTTP will be served in the clear.
+    /// The address that will serve HTTP in the clear.
     pub(crate) fn http_address(&self) -> SocketAddr {
         self.server.http_address()
     }
@@ -90,12 +90,12 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
 }
 
 impl HttpNode {
-    /// Where HTTP is served in the clear.
+    /// The address that serves HTTP in the clear.
     pub(crate) fn http_address(&self) -> SocketAddr {
         self.http_address
     }
 
-    /// Where HTTPS is served.
+    /// The address that serves HTTPS.
     pub(crate) fn https_address(&self) -> Option<SocketAddr> {
         self.https_address
     }

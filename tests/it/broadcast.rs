@@ -1,4 +1,4 @@
-//! What is written and served of a broadcast, judged by programs that are not ours.
+//! The playlists and segments of a broadcast, served and stored, judged by programs that are not ours.
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
@@ -152,7 +152,7 @@ fn check_recording(recording: &Recording) {
     }
 }
 
-/// What was published to the store can be played from there alone.
+/// Checks that the stored broadcast can be played from the store alone.
 fn check_stored(server: &Server) {
     let stored = wait_for("segments in the data folder", 10, || {
         let files = files_below(&server.data());

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// No measurement, only a bound that something broken exceeds, seconds.
 const LATENCY_MAX_S: f64 = 10.0;
 
-/// What the watch page's player shows: frames and bytes of sound decoded, latency in seconds by the page and by hls.js.
+/// Figures of the watch page's player: frames and bytes of sound decoded, latency in seconds by the page and by hls.js.
 const WATCHED: &str = "(() => {
   const video = document.querySelector('video');
   if (!video) return {};

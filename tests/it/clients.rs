@@ -111,7 +111,7 @@ fn a_go_and_a_python_client_in_one_room_see_hear_and_message_each_other() {
     }
     message(&mut go, &mut pat, "go");
     message(&mut pat, &mut go, "pat");
-    // Who leaves is missed.
+    // The others are told of a participant who leaves.
     drop(pat);
     go.wait_for("that pat has left", 10, |event| event["event"] == "left" && event["identity"] == "pat").unwrap();
 }

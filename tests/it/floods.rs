@@ -2,7 +2,7 @@
 //! next to nothing. `FLOOD_SECONDS` sets how long each of three measurements is (default 2), and has all floods run;
 //! without it those are left out that rooms' own tests and `attacks.rs` cover.
 //!
-//! What is judged is behaviour; latencies belong to `tests/floods.sh`, because this machine may be busy otherwise.
+//! These tests judge behaviour; latencies belong to `tests/floods.sh`, because this machine may be busy otherwise.
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
@@ -13,11 +13,11 @@ use rig::server::{Demo, Server, pass};
 use rig::wait::wait_for;
 use serde_json::Value;
 
-/// Innocents.
+/// Number of viewers who do no harm, and must not suffer.
 const INNOCENTS: &str = "20";
 /// Their loss at most, percent: the goal on a quiet machine is a tenth of a percent.
 const LOST_PERCENT_MAX: f64 = 1.0;
-/// What arrives at them at least, percent: one of twenty who is cut off shows.
+/// The least share of packets that must arrive at them, percent. It shows when one of twenty is cut off.
 const ARRIVED_PERCENT_MIN: f64 = 97.0;
 /// The server's memory at most, MiB more than before.
 const MEMORY_MIB_MAX: f64 = 150.0;
@@ -79,7 +79,7 @@ fn figure(figures: &Value, pointer: &str) -> f64 {
     figures.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {pointer} in {figures:#}"))
 }
 
-/// What holds under every flood. All that does not hold is told.
+/// Checks the rules for every flood. A failure names all that are broken.
 fn costs_others_nothing(figures: &Value) {
     holds(figures, MEMORY_MIB_MAX);
 }

@@ -1,4 +1,4 @@
-//! What a crowd of subscribers gets: every packet, decryptable, with either SRTP profile. How fast is not judged here.
+//! A crowd of subscribers gets every packet, decryptable, with either SRTP profile. Speed is not judged here.
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 

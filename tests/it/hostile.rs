@@ -114,7 +114,7 @@ fn peer_with_another_certificate_than_it_offered_gets_no_media() {
     still_serves(&server);
 }
 
-/// Where a session's media goes.
+/// The UDP address of a new session, and its ICE credentials.
 fn udp_address(server: &Server) -> (SocketAddr, String, String) {
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let request =
@@ -187,7 +187,7 @@ fn unauthenticated_truncated_and_random_datagrams_are_dropped_and_counted() {
 /// Makes something bad of a sealed packet.
 type Spoil = fn(Vec<u8>) -> Vec<u8>;
 
-/// What is sent in place of a packet, and the reason that its drop is counted for; empty: whichever.
+/// A reason for which a drop is counted (empty: any), and a function that spoils a packet so.
 const SPOILT: [(&str, Spoil); 5] = [
     ("srtp_short", |sealed| sealed[..20].to_vec()),
     // Fifteen contributing sources that are not there.

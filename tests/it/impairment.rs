@@ -48,7 +48,7 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
     let frames = |browser: &mut Browser| number(&browser.evaluate(viewer, "window.rig.stats()").unwrap(), "frames");
     browser.wait_until(viewer, "pictures", 20, "window.rig.stats()", |s| number(s, "frames") > 20).unwrap();
 
-    // What this machine shows on a perfect network, against which the bad one is held.
+    // The frames of a perfect network on this machine are the measure for those of the bad one.
     let before = frames(&mut browser);
     pass(4);
     let good = frames(&mut browser) - before;

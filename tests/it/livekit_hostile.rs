@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// Counts what the SFU threw away, by reason.
 const DROPPED: &str = "spillway_sfu_dropped_total";
-/// What an application may put into one message, bytes.
+/// The longest payload that an application may put into one message, bytes.
 const PAYLOAD_BYTES_MAX: usize = 64_000;
 /// LiveKit's kinds of data channels.
 const RELIABLE: u32 = 0;
@@ -43,7 +43,7 @@ fn send_by_force(browser: &mut Browser, page: Page, len: usize, kind: u32) {
 #[test]
 fn silent_participant_is_let_go_and_oversized_messages_dropped_unnoticed_by_others() {
     let mut environment = vec![without_broadcast()];
-    // Who is let go is gone soon after.
+    // A participant who is cut off may resume for one second only, and is then gone.
     environment.push(("SPILLWAY__SFU__RESUME_MS_MAX".into(), "1000".into()));
     let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();

@@ -25,7 +25,7 @@ fn start() -> (Server, Proxy) {
     (server, proxy)
 }
 
-/// So much was relayed, and of that so much lost, that the network was as bad as it was to be.
+/// Checks that the proxy lost at least half of `share` of its packets, and saw enough of them to say so.
 fn check_losses(proxy: &Proxy, share: f64) {
     let (relayed, lost) = proxy.relayed_and_lost();
     let expected = (relayed + lost) as f64 * share;

@@ -1,4 +1,4 @@
-//! What the server's API does to participants, as LiveKit's own browser client shows it.
+//! Moderation by the server's API, as LiveKit's own browser client shows it.
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 

@@ -43,7 +43,7 @@ fn start(addresses: &str) -> Server {
     Server::start(Demo { environment, ..Demo::default() }).unwrap()
 }
 
-/// So many native participants in the server's room.
+/// Joins `count` native participants to the server's room.
 fn meet(server: &Server, count: usize) -> Meeting {
     let mut meeting = Meeting::start(&server.http, &server.keys, &server.room).unwrap();
     (0..count).for_each(|n| meeting.join(&format!("native-{n}")).unwrap());

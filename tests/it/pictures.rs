@@ -18,7 +18,7 @@ use rig::wait::wait_for_or;
 /// More than any decoder should be asked for.
 const HUGE: (u32, u32) = (16_383, 16_383);
 
-/// What comes of a viewer's stream until it is silent for a second: media packets.
+/// Counts the media packets that a viewer gets until its stream is silent for a second.
 fn drain(viewer: &Peer) -> usize {
     viewer.socket.set_nonblocking(false).unwrap();
     viewer.socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();

@@ -1,4 +1,4 @@
-//! Who may watch what: private rooms, playback tokens, and rooms that nobody put on the air.
+//! The right to watch: private rooms, playback tokens, and rooms that nobody put on the air.
 
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
@@ -66,7 +66,7 @@ fn tokened(token: &str, room: &str) -> String {
     format!("/live/t/{token}/{room}/index.m3u8")
 }
 
-/// What a stranger can tell answers apart by.
+/// The parts of an answer by which a stranger could tell answers apart.
 fn told(server: &Server, path: &str) -> (u16, Vec<Option<String>>, String) {
     let reply = server.http.get(path).unwrap();
     let headers =
@@ -216,7 +216,7 @@ fn a_room_joined_by_a_livekit_token_is_not_on_the_air_until_somebody_puts_it_the
     let media = server.data().join("media");
     assert_eq!(segments_below(&media), 0, "nobody asked for a recording");
 
-    // What is kept is kept whole: the broadcast begins anew.
+    // A recording holds a whole broadcast, so the broadcast begins anew.
     change_room(&server, json!({ "record": "on" }));
     wait_for_or("a recording", 30, || match segments_below(&media.join("meeting")) {
         0 => Err(String::new()),

@@ -8,7 +8,7 @@ use rig::server::{Demo, Server};
 use rig::wait::wait_for_or;
 use serde_json::Value;
 
-/// What `spillway demo` promises to need at most to end, seconds.
+/// The longest time that `spillway demo` promises to need for its end, seconds.
 const DRAIN_MAX_S: u64 = 15;
 
 /// A broadcast of one synthetic speaker.

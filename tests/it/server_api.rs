@@ -13,7 +13,7 @@ use rig::token::KeyPair;
 use rig::wait::wait_for_or;
 use serde_json::Value;
 
-/// What a program of `tests/livekit` or `tests/browser` prints.
+/// Runs a program of `tests/livekit` or `tests/browser`. Returns what it prints.
 fn run(program: &str, arguments: &[&str], server: &Server) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = if program.ends_with(".py") {

@@ -22,7 +22,7 @@ const PACKETS: usize = 15;
 /// Screens that one participant shares in a row.
 const SCREENS: usize = 20;
 
-/// What a viewer was sent: each sequence number with the mark of its packet.
+/// The packets that a viewer got: each sequence number with the mark of its packet.
 #[derive(Default)]
 struct Seen(HashMap<u16, u64>);
 

@@ -13,7 +13,7 @@ use rig::server::{Demo, Server};
 use rig::vp8::Vp8Stream;
 use serde_json::Value;
 
-/// So many more pictures and some sound.
+/// Checks that a viewer gets further pictures and sound within `seconds`.
 fn check_media(browser: &mut Browser, viewer: Page, what: &str, seconds: u64) {
     let number = |stats: &Value, name: &str| stats[name].as_u64().unwrap_or(0);
     let before = browser.evaluate(viewer, "window.rig.stats()").unwrap();
@@ -52,7 +52,7 @@ fn join_over_ipv6(server: &Server, credentials: &Credentials, request: &Request)
     Peer::connect(credentials, signalled).unwrap()
 }
 
-/// What the publisher sends comes out at the viewer.
+/// Checks that a viewer gets the packets that a publisher sends.
 fn check_forwarding(publisher: &mut Peer, ssrc: u32, viewer: &mut Peer) {
     let mut stream = Vp8Stream::new(ssrc, publisher.answer.video_pt, 300);
     flow(publisher, &mut stream, viewer, 20, 8).unwrap();
@@ -90,7 +90,7 @@ fn a_client_without_gcm_speaks_to_one_that_has_it() {
     check_forwarding(&mut publisher, ssrc, &mut viewer);
 }
 
-/// Where the server takes media.
+/// The UDP address at which the server takes media.
 fn media_address(server: &Server) -> SocketAddr {
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let request =

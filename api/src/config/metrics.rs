@@ -1,4 +1,4 @@
-//! Where `/metrics` is served, and to whom.
+//! Settings of `/metrics`: its address, and the token that its readers need.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::ice_servers::is_header_safe;
 /// The shortest token that takes long to guess, bytes.
 const TOKEN_BYTES_MIN: usize = 16;
 
-/// Where `/metrics` is served, and to whom. `Debug` leaves the token out.
+/// The address of `/metrics`, and the token that its readers need. `Debug` leaves the token out.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsAccess {

@@ -1,6 +1,6 @@
 //! The client that asks: where it comes from, also through proxies.
 //!
-//! `X-Forwarded-For` is believed of the proxies that the operator trusts, and of nobody else.
+//! `X-Forwarded-For` is believed of the proxies that the operator trusts, and of no other client.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -24,7 +24,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The address of whoever asks: that of the connection, or the one that a trusted proxy asks for.
+    /// The client's address: that of the connection, or the one that a trusted proxy asks for.
     pub(crate) fn client(self, config: &Config, headers: &HeaderMap) -> IpAddr {
         let address = self.address.ip();
         self.stranger(config, headers).unwrap_or_else(|| address.to_canonical())
@@ -36,7 +36,8 @@ impl Caller {
     }
 }
 
-/// Where clients find this server, without a slash at its end: as configured, else where this request came to.
+/// This server's URL as clients see it, without a slash at its end: the configured one, else the host that this request
+/// came to.
 pub(crate) fn public_url(config: &Config, head: &Parts) -> Result<String, Error> {
     if let Some(url) = &config.public_url {
         return Ok(url.clone());

@@ -1,7 +1,7 @@
 //! LiveKit's clients: the WebSockets `/rtc` (two peer connections) and `/rtc/v1` (one), and `validate` below each,
 //! which says why it would not open.
 //!
-//! What is said on the socket is the SFU's; here frames are carried.
+//! This file carries frames between the socket and the SFU, which reads and answers them.
 
 use std::time::{Duration, SystemTime};
 
@@ -32,7 +32,7 @@ use crate::{Error, auth};
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// A client that does not take a message for so long is gone too.
 const SEND_MAX: Duration = Duration::from_secs(10);
-/// Where clients that have one peer connection connect.
+/// The path of clients with one peer connection.
 const V1: &str = "/rtc/v1";
 
 pub(crate) fn routes() -> Router<App> {
@@ -44,11 +44,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/rtc/v1/validate", get(validate).options(preflight))
 }
 
-/// What clients say in the query. Others of their parameters describe what this server does not ask about.
+/// The parameters of a client's query that this server reads. Further ones are ignored.
 #[derive(Debug, Deserialize)]
 struct RtcQuery {
     access_token: Option<String>,
-    /// All the rest, of `/rtc/v1`.
+    /// Carries all other parameters on `/rtc/v1`.
     join_request: Option<String>,
     auto_subscribe: Option<String>,
     reconnect: Option<String>,
@@ -63,7 +63,7 @@ impl RtcQuery {
         flag.map(|flag| matches!(flag, "1" | "true"))
     }
 
-    /// As the client asks on this path: `/rtc/v1` has its own form.
+    /// The join as the client asks for it; `/rtc/v1` has a form of its own.
     fn join(&self, path: &MatchedPath) -> Result<Join, Error> {
         if path.as_str().starts_with(V1) {
             let text = self.join_request.as_deref().unwrap_or_default();
@@ -82,7 +82,7 @@ impl RtcQuery {
     }
 }
 
-/// The token, and the room that its bearer enters. Nothing of the request is decoded before.
+/// The token, and the room that its bearer enters. A stranger's request is refused here, before it is decoded.
 async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Entry), Error> {
     let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
     let room = auth::may_join(&grants)?;

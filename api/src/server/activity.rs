@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a connection may do nothing.
+/// The times that a connection may do nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// Without a request.
+    /// The time without a request.
     pub(super) idle: Duration,
-    /// While its client takes nothing of an answer.
+    /// The time in which its client takes nothing of an answer.
     pub(super) stall: Duration,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Lapse {
     Stalled,
 }
 
-/// One connection.
+/// The requests and bodies under way on one connection, and when it was last busy.
 #[derive(Debug)]
 pub(super) struct Activity {
     /// Requests that wait for the head of their answer.
@@ -41,11 +41,11 @@ pub(super) struct Activity {
 /// A body under way.
 #[derive(Debug)]
 struct Delivery {
-    /// When the client last took some of it, or could first take more.
+    /// The moment when the client last took a piece, or could first take more.
     moved_at: Instant,
     /// Pieces that were given out and that the client has not taken yet.
     pieces: u32,
-    /// There is no further piece yet.
+    /// Whether the next piece is not made yet.
     is_being_made: bool,
 }
 
@@ -100,7 +100,7 @@ impl Activity {
         self.last_end = now;
     }
 
-    /// Why the connection should end now; or else when to look again.
+    /// The reason to end the connection now, or else the time to look again.
     pub(super) fn lapse(&self, now: Instant, patience: Patience) -> Result<Lapse, Instant> {
         // A request may come meanwhile, and its answer stall.
         let look_again = now + patience.idle.min(patience.stall);

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::activity::Activity;
 
-/// How much of a body is handed out at once, bytes: a client must take so much within the patience for stalls.
+/// The longest piece of a body that is handed out at once, bytes. A client must take one piece within
+/// `write_stall_timeout_ms`.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// The [`Activity`] of a connection, shared by its requests.
@@ -37,7 +38,7 @@ impl Shared {
     }
 }
 
-/// A request that waits for its answer. Dropped, it is given up.
+/// A request that waits for its answer. Dropping it gives the request up.
 pub(super) struct Unanswered(Option<Shared>);
 
 impl Unanswered {

@@ -24,13 +24,14 @@ use crate::{Config, Lifecycle, metrics};
 const H2_STREAMS_MAX: u32 = 100;
 /// A larger head is refused, bytes.
 const HEAD_BYTES_MAX: u32 = 16 * 1024;
-/// How long a connection that was told to end may take for its last answer.
+/// The time that a connection has for its last answer once it was told to end.
 const LAST_ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// How much of one upload, and of all uploads of a connection, HTTP/2 takes in before a handler reads it, bytes.
+/// HTTP/2's windows for one upload and for all uploads of a connection, bytes: so much comes in before a handler reads
+/// it.
 const H2_UPLOAD_BYTES_MAX: u32 = 64 * 1024;
 const H2_UPLOADS_BYTES_MAX: u32 = 256 * 1024;
-/// How much of one answer HTTP/2 keeps for a client without a window for it, bytes.
+/// The longest part of an answer that HTTP/2 keeps for a client without a window, bytes.
 const H2_SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The timeouts of a connection.
@@ -50,7 +51,8 @@ impl Timing {
     }
 }
 
-/// Serves one connection to its end. `place` is what it takes up; a handler that takes the connection over keeps it.
+/// Serves one connection to its end. `place` is its place among `connections_max`; a handler that takes the connection
+/// over keeps it.
 pub(super) async fn serve<S>(
     socket: S,
     from: Caller,

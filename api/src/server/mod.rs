@@ -34,17 +34,17 @@ use crate::{Config, Error, Lifecycle, StartError, metrics};
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Connections at once that are told that their address holds too many; further ones are closed.
 const REFUSALS_AT_ONCE: usize = 64;
-/// How long one of these may take.
+/// The time for one such answer.
 const REFUSAL_MAX: Duration = Duration::from_secs(2);
 /// Connections at once to the metrics' own address.
 const METRICS_CONNECTIONS_MAX: u32 = 64;
 
-/// Bound sockets that nobody is served on yet.
+/// Bound sockets that serve no client yet.
 pub struct Server {
     config: Config,
     http: TcpListener,
     https: Option<(TcpListener, Arc<Certificate>)>,
-    /// How often the certificate's files are compared.
+    /// The interval between two comparisons of the certificate's files.
     look_every: Duration,
 }
 
@@ -65,12 +65,12 @@ impl Server {
         Self::bind(&config).await.map(Some)
     }
 
-    /// Where HTTP is served: with port 0 in the configuration, the system chose one.
+    /// The address that serves HTTP in the clear. With port 0 in the configuration, the system chose the port.
     pub fn http_address(&self) -> SocketAddr {
         self.http.local_addr().unwrap_or(self.config.http)
     }
 
-    /// Where HTTPS is served.
+    /// The address that serves HTTPS.
     pub fn https_address(&self) -> Option<SocketAddr> {
         self.https.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
     }
@@ -108,7 +108,7 @@ fn with_hsts(router: Router, seconds: u32) -> Router {
     }))
 }
 
-/// The answer for an address with as many connections as it may have.
+/// The answer to an address that holds `connections_per_address_max` connections.
 fn refusal() -> Router {
     Router::new().fallback(async || {
         let mut response = Problem::from(Error::TooManyConnections).into_response();
@@ -194,7 +194,7 @@ impl Serving {
         });
     }
 
-    /// Answers whatever is asked with 429, where that costs little.
+    /// Answers a connection in the clear with 429 and closes one over TLS, where an answer would cost a handshake.
     fn refuse(&self, connections: &mut JoinSet<()>, socket: TcpStream, from: Caller) {
         let Some(permit) = self.refusals.clone().try_acquire_owned().ok().filter(|_| !from.tls) else { return };
         let (timing, lifecycle) = (self.timing, self.lifecycle.clone());

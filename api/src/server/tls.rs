@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{StartError, Tls};
 
-/// How often the files are compared.
+/// The interval between two comparisons of the files.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// The certificate in use.
@@ -24,10 +24,10 @@ pub(super) struct Certificate {
     last_look: Mutex<Look>,
 }
 
-/// How the files were when they were last looked at.
+/// The files as they were when they were last read.
 #[derive(Clone, PartialEq, Eq)]
 enum Look {
-    /// SHA-256 of what they held, good or not.
+    /// SHA-256 of their contents, usable or not.
     Held(Vec<u8>),
     Unreadable(String),
 }
@@ -46,7 +46,7 @@ impl Certificate {
         Ok(Self { tls: tls.clone(), current, last_look: Mutex::new(Look::Held(files.digest())) })
     }
 
-    /// Of the certificate as it is now.
+    /// The TLS settings with the certificate in use.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

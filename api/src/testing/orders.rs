@@ -1,4 +1,4 @@
-//! Whoever follows changes of rooms, for tests.
+//! A follower of changes of rooms, for tests.
 
 use rooms::Order;
 
@@ -6,14 +6,14 @@ use rooms::Order;
 pub(crate) struct Orders(pub(super) rooms::Orders);
 
 impl Orders {
-    /// Waits for one.
+    /// Waits for the next order.
     pub(crate) async fn recv(&mut self) -> Option<Order> {
         let order = self.0.next().await;
         self.0.done().await;
         Some(order)
     }
 
-    /// One that is there.
+    /// The next order, if there is one.
     pub(crate) async fn try_recv(&mut self) -> Option<Order> {
         let order = self.0.try_next().await.unwrap()?;
         self.0.done().await;

@@ -19,7 +19,7 @@ use crate::metrics;
 use crate::peer::{Health, Peer};
 use crate::signalling::{Backoff, Endpoint, Exchange, SignalError, TokenProvider};
 
-/// How a synthetic speaker looks and where it publishes.
+/// The looks of a synthetic speaker, and the room it publishes in.
 #[derive(Clone)]
 pub struct Config {
     /// Scheme, host and port of the server: `http://127.0.0.1:8080`.
@@ -30,17 +30,17 @@ pub struct Config {
     pub token: TokenProvider,
     /// Name in the picture.
     pub name: String,
-    /// Which of the colours and pitches, any number.
+    /// Chooses colour and pitch; any number.
     pub number: u32,
-    /// Pixels; even.
+    /// Picture width, pixels; even.
     pub width: u32,
-    /// Pixels; even.
+    /// Picture height, pixels; even.
     pub height: u32,
     /// Frames a second; divides 1000 or is 30.
     pub frames_per_second: u32,
     /// Target of the video encoder, bits a second.
     pub bits_per_second: u32,
-    /// How the picture is encoded.
+    /// Codec of the picture.
     pub codec: Codec,
     /// TrueType font; without it the picture has no text.
     pub font: PathBuf,
@@ -68,7 +68,7 @@ impl Config {
 /// A video codec to publish in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
-    /// Constrained Baseline.
+    /// H.264, Constrained Baseline.
     H264,
     /// VP8.
     Vp8,
@@ -98,7 +98,7 @@ impl Speaker {
         Ok(Self { stop, connected, thread: Some(thread) })
     }
 
-    /// Whether its connection stands at the moment.
+    /// Whether it is connected at the moment.
     pub fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
     }

@@ -25,13 +25,13 @@ use crate::text::{Mask, Writer};
 
 /// Cells of the counter.
 pub const BITS: u32 = 24;
-/// Where the counter's row begins and how wide and high it is, in shares of the picture.
+/// Left edge of the counter's row, as a share of the picture's width.
 pub const LEFT: f64 = 0.05;
-/// From the top.
+/// Its upper edge, as a share of the picture's height.
 pub const TOP: f64 = 0.05;
-/// All cells together.
+/// Width of all cells together, as a share of the picture's width.
 pub const WIDTH: f64 = 0.9;
-/// Of the row.
+/// Height of the row, as a share of the picture's height.
 pub const HEIGHT: f64 = 0.05;
 
 const CELL: f64 = WIDTH / BITS as f64;
@@ -51,7 +51,7 @@ const COLOURS: [Colour; 8] = [
     [62, 120, 132],
 ];
 
-/// What a capture time looks like as a counter.
+/// The counter that shows a capture time: its lowest bits.
 pub fn counter(utc_ms: i64) -> u32 {
     utc_ms.rem_euclid(1 << BITS) as u32
 }

@@ -148,7 +148,7 @@ impl Film {
             let (frame_due, chunk_due) = (self.frame_utc_ns(frame) - zero_utc_ns, (chunk + 1) * CHUNK_NS);
             if frame_due <= now_ns {
                 self.shoot(frame_due, self.frame_utc_ns(frame), now_ns);
-                // Late by more than a frame: leave out, do not hurry.
+                // The camera is late by more than a frame: it leaves frames out and does not hurry.
                 frame = (frame + 1).max(self.frame_number(zero_utc_ns + now_ns));
             } else if chunk_due <= now_ns {
                 self.record(chunk * CHUNK_NS, zero_utc_ns);

@@ -1,14 +1,14 @@
 //! The sound of a synthetic speaker: silence, and a beep whenever the square in the picture flashes.
 
-/// From one beep to the next, milliseconds of UTC.
+/// Interval between two beeps, milliseconds of UTC.
 pub const BEEP_EVERY_MS: i64 = 1000;
-/// How long a beep and a flash last, milliseconds.
+/// Length of a beep and of a flash, milliseconds.
 pub const BEEP_MS: i64 = 100;
 
 const PITCHES_HZ: [f32; 8] = [880.0, 660.0, 1100.0, 990.0, 740.0, 1320.0, 830.0, 1180.0];
 const LOUDNESS: f32 = 0.3;
 
-/// Whether it flashes and beeps at this time, nanoseconds of UTC.
+/// Whether the speaker flashes and beeps at this time, nanoseconds of UTC.
 pub fn is_beep(utc_ns: i64) -> bool {
     utc_ns.rem_euclid(BEEP_EVERY_MS * 1_000_000) < BEEP_MS * 1_000_000
 }

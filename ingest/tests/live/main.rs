@@ -22,7 +22,7 @@ const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 15);
 const SAMPLES: usize = 48_000 / 15;
 /// Shorter than anything that matters.
 const NAP: Duration = Duration::from_millis(5);
-/// What a moment needs to get from an input to the picture, with room for a busy machine.
+/// The time that a picture needs from an input to the programme, with room for a busy machine.
 const SETTLED: Duration = Duration::from_millis(600);
 /// Light of the stage's background, and of the card of somebody whose picture stands still.
 const SLATE: u8 = 24;
@@ -125,7 +125,7 @@ fn shoot(input: &Input, programme_ns: i64, light: u8) {
     input.push_sound(programme_ns, &sound);
 }
 
-/// What stood in the picture once everything had settled: the light of each of `count` tiles.
+/// The light of each of `count` tiles at one moment of the programme.
 fn lights(programme: &Programme, at_ns: i64, count: usize) -> Vec<u8> {
     let places = tiles(Arrangement::Grid, (320, 180), count);
     places.into_iter().flatten().map(|tile| programme.light(at_ns, tile.x + tile.width / 2, tile.y + 12)).collect()

@@ -1,4 +1,4 @@
-//! What a broadcast has delivered: the rules of [`packager::delivery`], and what can be seen and heard.
+//! The deliveries of a broadcast, checked against the rules of [`packager::delivery`], decoded and looked at.
 
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ impl Programme {
         let frame_ticks = u64::from(VIDEO_TIMESCALE / spec.frames_per_second);
         let segment_ticks = frame_ticks * u64::from(spec.segment_frames);
         let steps = self.times(rendition).windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-        // Who is not let on the CPU must leave frames out: up to the next segment, if an encoder is full.
+        // An encoder that gets no CPU must leave frames out: up to the next segment, if its queue is full.
         let steps_max = if self.standstill < STANDSTILL_MAX { STEP_MAX } else { segment_ticks };
         assert!(
             steps <= steps_max,

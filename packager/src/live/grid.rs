@@ -7,7 +7,7 @@
 use crate::delivery::{BroadcastSpec, VIDEO_TIMESCALE};
 use crate::object::Position;
 
-/// Where parts begin and end.
+/// The instants at which parts begin and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
     zero_ticks: u64,
@@ -48,13 +48,13 @@ impl Grid {
         Some(above.saturating_sub(1).min(u128::from(u64::MAX)) as u64)
     }
 
-    /// The name of part `part`.
+    /// The position of part `part`: its segment and its index in it.
     pub(crate) fn position(&self, part: u64) -> Position {
         let per_segment = u64::from(self.parts_per_segment);
         Position { msn: part / per_segment, part: (part % per_segment) as u32 }
     }
 
-    /// The first segment of which nothing lies before part `part`.
+    /// The first segment that begins at part `part` or later.
     pub(crate) fn segment_from(&self, part: u64) -> u64 {
         part.div_ceil(u64::from(self.parts_per_segment))
     }

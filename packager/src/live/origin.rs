@@ -1,4 +1,4 @@
-//! The read side of one broadcast: which bytes a request gets, and when.
+//! The read side of one broadcast: decides which bytes a request gets, and when.
 //!
 //! Knows paths and queries, no HTTP: `api` maps [`Served`] and [`NotServed`] onto responses. Paths are relative to
 //! `/live/{room}/`: `index.m3u8`, `{epoch}/720p.m3u8`, `{epoch}/720p/…`. Other broadcasts of the room are not asked for
@@ -22,7 +22,7 @@ pub use crate::object::ObjectKind;
 use crate::object::{Object, ObjectKey, Position};
 pub use crate::served::{Body, NotServed, Served};
 
-/// One broadcast, to be asked. Cheap to clone.
+/// Answers requests for one broadcast. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub(crate) shared: Arc<Shared>,
@@ -132,7 +132,7 @@ impl Origin {
             if waiting.is_none() {
                 waiting = Some(Waiting::begin(&self.shared)?);
             }
-            // Late or woken: the next round decides.
+            // The request is late or was woken; the next round decides.
             let _ = timeout_at(since + self.shared.rules.hold_max, views.changed()).await;
         }
         drop(waiting);

@@ -35,7 +35,7 @@ impl Control {
     }
 }
 
-/// Where another rendition stands (EXT-X-RENDITION-REPORT).
+/// The latest segment and part of another rendition (EXT-X-RENDITION-REPORT).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Name of that rendition.
@@ -47,9 +47,9 @@ pub struct Report {
 /// A playlist in both forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Playlist {
-    /// With every listed segment.
+    /// The playlist with every listed segment.
     pub full: String,
-    /// Without the segments a player with a recent copy knows; `None` when there is nothing to skip.
+    /// The delta, without the segments that a player with a recent copy knows; `None`: there is none to skip.
     pub delta: Option<String>,
 }
 

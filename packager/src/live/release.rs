@@ -15,7 +15,7 @@ use crate::live::shared::{Recorded, Shared};
 use crate::live::window;
 use crate::recording::Finished;
 
-/// What the store has of a broadcast that has ended.
+/// The share of an ended broadcast that is in the store.
 #[derive(Debug, Default)]
 pub(crate) struct InStore {
     /// Whether it has every playlist of the recording.

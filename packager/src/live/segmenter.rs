@@ -27,7 +27,7 @@ const PARTS_AHEAD_MAX: u64 = 2_400;
 /// One part of one rendition, on its way to the window.
 #[derive(Clone, Debug)]
 pub struct Cut {
-    /// Where the part stands in the programme.
+    /// The part's place in the programme.
     pub position: Position,
     /// Decode time of its first sample, ticks of the rendition.
     pub start: u64,
@@ -71,7 +71,7 @@ pub(crate) struct Segmenter {
     part_target: u64,
     /// Index of the part being filled.
     next: u64,
-    /// Where the last part ended.
+    /// End of the last part, ticks of the rendition.
     cursor: Option<u64>,
     pending: Vec<AccessUnit>,
     /// The next unit must be a keyframe.
@@ -226,7 +226,7 @@ impl Segmenter {
         self.next += 1;
     }
 
-    /// Where the next part starts: behind the last; the broadcast's first audio part starts with its first frame.
+    /// The start of the next part: the end of the last. The broadcast's first audio part starts with its first frame.
     fn start_of_next(&self, first_time: Option<u64>) -> u64 {
         let grid_start = self.grid.part_start(self.next, self.timescale);
         let first = if self.audio { first_time.unwrap_or(grid_start) } else { grid_start };

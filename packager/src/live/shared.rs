@@ -112,7 +112,7 @@ impl Shared {
         }
     }
 
-    /// Where every rendition stands.
+    /// The progress of every rendition.
     pub(crate) fn progress(&self) -> Vec<RenditionProgress> {
         self.renditions.iter().map(|state| state.read().progress()).collect()
     }

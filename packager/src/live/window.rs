@@ -17,11 +17,11 @@ use crate::object::Position;
 /// One part in the window.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Ticks of the rendition.
+    /// Duration, ticks of the rendition.
     pub duration: u64,
-    /// It starts with a keyframe.
+    /// Whether it starts with a keyframe.
     pub independent: bool,
-    /// `None`: a gap.
+    /// Its bytes; `None`: a gap.
     pub bytes: Option<Bytes>,
 }
 
@@ -32,15 +32,15 @@ pub struct Segment {
     pub msn: u64,
     /// Decode time of its first sample, ticks.
     pub start: u64,
-    /// Ticks, of the parts so far.
+    /// Duration of the parts so far, ticks.
     pub duration: u64,
     /// Number of its init segment.
     pub map: Option<u32>,
-    /// EXT-X-DISCONTINUITY stands before it.
+    /// Whether EXT-X-DISCONTINUITY stands before it.
     pub discontinuity: bool,
     /// Its parts so far.
     pub parts: Vec<Part>,
-    /// No part follows.
+    /// Whether it has all its parts.
     pub complete: bool,
     /// All its bytes, once complete and without a gap.
     pub bytes: Option<Bytes>,
@@ -53,12 +53,12 @@ impl Segment {
     }
 }
 
-/// Where a rendition stands, which decides about blocking requests.
+/// The progress of a rendition, which decides about blocking requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RenditionProgress {
     /// The first part that has not been published.
     pub next: Position,
-    /// EXT-X-ENDLIST.
+    /// Whether the playlist has EXT-X-ENDLIST.
     pub ended: bool,
 }
 
@@ -151,7 +151,7 @@ impl Window {
         Some(last.clone())
     }
 
-    /// Where it stands.
+    /// The rendition's progress.
     pub fn progress(&self) -> RenditionProgress {
         let next = self.segments.back().map_or(Position::default(), |last| {
             if last.complete {

@@ -1,4 +1,4 @@
-//! What a recording lists.
+//! The playlists of a recording.
 //!
 //! A playlist in the store names only what was stored: while the broadcast runs, the segments up to the first upload
 //! that is still pending; at its end all of them, with EXT-X-GAP where one was lost or never made. Pure; m3u8-rs
@@ -18,7 +18,7 @@ pub(super) fn is_complete(head: &[u8]) -> bool {
     head.windows(COMPLETE.len()).any(|window| window == COMPLETE)
 }
 
-/// What became of a segment.
+/// The fate of a segment's upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// Its upload is queued or under way.
@@ -70,15 +70,15 @@ impl Listing {
         });
     }
 
-    /// Notes what became of a segment's upload.
+    /// Notes the fate of a segment's upload.
     pub(super) fn settle(&mut self, msn: u64, fate: Fate) {
         if let Ok(index) = self.entries.binary_search_by_key(&msn, |entry| entry.msn) {
             self.entries[index].fate = fate;
         }
     }
 
-    /// The plain playlist of a broadcast that still runs: the last `seconds` of what is stored without a hole in
-    /// between. `None`: nothing is stored yet.
+    /// The plain playlist of a broadcast that still runs: the last `seconds` of the segments that are stored without a
+    /// hole. `None`: no segment is stored yet.
     pub(super) fn running(&self, seconds: u32) -> Option<String> {
         let settled = self.entries.iter().position(|entry| entry.fate == Fate::Pending).unwrap_or(self.entries.len());
         let entries = &self.entries[..settled];

@@ -20,8 +20,8 @@ use object_store::path::Path;
 
 use crate::object::ObjectKey;
 
-/// Where an object of a room lies in the store. Names of rooms have no rule here: recordings stay readable under
-/// whichever name they were written.
+/// The place of a room's object in the store. The name of a room is not judged here, so that recordings stay readable
+/// under the name they were written with.
 fn store_path(room: &str, key: ObjectKey<'_>) -> Path {
     Path::from(format!("{room}/{key}"))
 }

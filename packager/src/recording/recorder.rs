@@ -33,11 +33,11 @@ pub(crate) struct Completed {
     pub(crate) start: u64,
     /// The same in programme time.
     pub(crate) starts_at: DateTime<Utc>,
-    /// Ticks of the rendition.
+    /// Duration, ticks of the rendition.
     pub(crate) duration: u64,
     /// Number of its init segment.
     pub(crate) map: Option<u32>,
-    /// EXT-X-DISCONTINUITY stands before it.
+    /// Whether EXT-X-DISCONTINUITY stands before it.
     pub(crate) discontinuity: bool,
     /// Its bytes, unless parts of it are missing.
     pub(crate) bytes: Option<Bytes>,
@@ -78,7 +78,7 @@ struct Inner {
     wake: Notify,
     stored: AtomicU64,
     failed: AtomicU64,
-    /// The recording lacks something, or is about to; logged once.
+    /// Whether the recording lacks an object or is about to; logged once.
     degraded: AtomicBool,
 }
 
@@ -141,7 +141,7 @@ impl Recorder {
         self.inner.wake.notify_one();
     }
 
-    /// Uploads what is pending and the recording's playlists, for a bounded time.
+    /// Uploads the pending objects and the recording's playlists, for a bounded time.
     pub(crate) async fn finish(self, multivariant: String) -> Finished {
         let deadline = Instant::now() + self.finish_max;
         let _ = self.stop.send(deadline);
@@ -188,7 +188,7 @@ async fn work(inner: Arc<Inner>, at_once: usize, mut stopped: oneshot::Receiver<
     }
 }
 
-/// An upload that finished, one way or the other, is settled; one that was aborted is not.
+/// Removes a finished upload from those under way. An aborted one, whose `done` is `None`, stays there.
 fn forget(under_way: &mut Vec<Upload>, done: Option<(RenditionId, UploadKey)>) {
     under_way.retain(|upload| Some((upload.rendition, upload.key)) != done);
 }
@@ -208,7 +208,7 @@ impl Inner {
         metrics::store_queue(self.lock().queue.len());
     }
 
-    /// Where an object of this broadcast is put.
+    /// The place of an object of this broadcast in the store.
     fn path(&self, object: Object<'_>) -> Path {
         store_path(&self.room, ObjectKey::new(&self.epoch, object))
     }

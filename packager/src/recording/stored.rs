@@ -21,7 +21,7 @@ use tokio::time::timeout;
 /// Largest piece that is read from a file at once.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// Why an object, or the rest of it, could not be read.
+/// Reasons why an object, or the rest of it, could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadFailed {
     /// The store has no such object.
@@ -53,7 +53,7 @@ pub struct Stored {
 /// The bytes of a [`Stored`] object, or of a range of it, in order.
 pub struct Chunks {
     source: Source,
-    /// Read ahead already.
+    /// Bytes that were read ahead.
     ahead: Option<Bytes>,
     left_bytes: u64,
     answer_max: Duration,
@@ -148,12 +148,12 @@ impl Chunks {
         self.ahead = Some(chunk).filter(|chunk| !chunk.is_empty());
     }
 
-    /// How many bytes have not been taken yet.
+    /// The number of bytes that have not been taken yet.
     pub fn left_bytes(&self) -> u64 {
         self.left_bytes
     }
 
-    /// The next bytes; `None` after the last. After an error nothing follows that belongs together.
+    /// The next bytes; `None` after the last. After an error the rest is not to be used.
     pub async fn next(&mut self) -> Option<Result<Bytes, ReadFailed>> {
         if self.left_bytes == 0 {
             return None;

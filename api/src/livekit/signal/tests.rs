@@ -75,7 +75,7 @@ async fn one_connection_is_asked_for_in_its_own_form() {
     }
     let stranger = rig.send_raw("GET", "/rtc/v1/validate?join_request=_____w", &[], vec![]).await;
     assert_eq!(stranger.status, 401, "a stranger's request is not decoded");
-    // What is said on the older path is not read on this one, nor the other way round.
+    // The older path ignores the parameter of the newer one, and the other way round.
     let older = rig.send_raw("GET", "/rtc/validate?join_request=_____w", &[("authorization", &bearer)], vec![]).await;
     assert_eq!(older.status, 200);
 }

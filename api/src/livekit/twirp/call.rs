@@ -18,7 +18,7 @@ use crate::extract;
 /// A longer body is refused: the longest is a message of 64,000 bytes in Base64.
 const BODY_BYTES_MAX: usize = 128 * 1024;
 
-/// A call whose body has not been read: whoever calls is looked at first.
+/// A call whose body has not been read: the caller's token is verified first.
 pub(super) struct Unread {
     pub(super) head: Parts,
     body: Body,

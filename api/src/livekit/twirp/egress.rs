@@ -4,7 +4,7 @@
 //! everybody: composed and encoded as the server is configured, served as LL-HLS to whoever may watch the room. So
 //! starting an egress switches the broadcast on and stopping it off, and one egress lasts from the one to the other:
 //! `EGRESS_STARTING` while nobody is on stage, `EGRESS_ACTIVE` on the air, `EGRESS_ENDING` until its playlists have
-//! ended, then `EGRESS_COMPLETE`. What would need another output is refused, with what there is instead.
+//! ended, then `EGRESS_COMPLETE`. A request for another output is refused with a sentence that names the one there is.
 
 use chrono::Utc;
 use livekit_protocol as proto;
@@ -14,7 +14,7 @@ use rooms::{BroadcastSetting, Layout, Room};
 use super::failure::{Code, Failure};
 use crate::app::App;
 
-/// What every egress consists of.
+/// The output of every egress: the multivariant playlist.
 const PLAYLIST: &str = "index.m3u8";
 
 /// One caller's view of the broadcasts.
@@ -24,8 +24,8 @@ pub(super) struct Egress {
 }
 
 impl Egress {
-    /// Switches the room's broadcast on; what is on already is told as it is. A playlist's name, prefix and segment
-    /// length are the server's own: the answer says where it is.
+    /// Switches the room's broadcast on. A broadcast that is on already is answered as it is. A playlist's name, prefix
+    /// and segment length are the server's own: the answer has the playlist's URL.
     pub(super) async fn start_room_composite(
         &self,
         request: proto::RoomCompositeEgressRequest,
@@ -52,7 +52,7 @@ impl Egress {
         self.change(&room, change).await
     }
 
-    /// What is on the air, what was asked for, and of each room what was stopped last.
+    /// Lists the egresses that were switched on or are on the air, and of each room the one that was stopped last.
     pub(super) async fn list(&self, request: proto::ListEgressRequest) -> Result<proto::ListEgressResponse, Failure> {
         let wanted = |room: &Room| request.room_name.is_empty() || room.name == *request.room_name;
         let told = |room: Room| {
@@ -129,7 +129,7 @@ struct Run {
     live: bool,
 }
 
-/// Names the room and when its broadcast was switched on, so that it outlives the server.
+/// An egress's id: the room and the moment when its broadcast was switched on, so that it outlives the server.
 fn egress_id(room: &Room) -> String {
     format!("EG_{}_{:x}", room.name, room.broadcast.on_at_utc_ms.max(room.created_at_utc_ms))
 }
@@ -139,7 +139,7 @@ fn room_of(egress_id: &str) -> Option<&str> {
 }
 
 fn told(room: &Room, run: Option<Run>, playlist: String) -> proto::EgressInfo {
-    // What was on the air before it was switched on belonged to another egress, and may still be ending.
+    // A broadcast that began before this egress was switched on belongs to an earlier egress, and may still be ending.
     let run = run.filter(|run| run.since_utc_ms >= room.broadcast.on_at_utc_ms);
     let status = match (room.broadcast.is_on(), run.is_some_and(|run| run.live)) {
         (true, false) => Status::EgressStarting,
@@ -182,7 +182,7 @@ fn nanoseconds(ms: i64) -> i64 {
     ms.saturating_mul(1_000_000)
 }
 
-/// As LiveKit's templates call it, whatever their colour; empty: as the room is.
+/// The layout that a template of LiveKit names, in any of its colours; `None` for an empty name: the room's own.
 fn layout(name: &str) -> Result<Option<Layout>, Failure> {
     match name.trim_end_matches("-light").trim_end_matches("-dark") {
         "" => Ok(None),
@@ -202,7 +202,7 @@ fn layout_name(layout: &Layout) -> &'static str {
     }
 }
 
-/// Refuses what the broadcast is not.
+/// Refuses a request for another output, size or layout than the broadcast has.
 #[expect(deprecated, reason = "LiveKit's older libraries name the one output so")]
 fn check_served(request: &proto::RoomCompositeEgressRequest) -> Result<(), Failure> {
     use proto::room_composite_egress_request::Output;
@@ -227,7 +227,7 @@ fn check_served(request: &proto::RoomCompositeEgressRequest) -> Result<(), Failu
     }
 }
 
-/// For what is not served.
+/// The refusal of an output that is not served.
 pub(super) fn only_the_broadcast(what: &str) -> Failure {
     Failure::unimplemented(format!(
         "{what} is not served: StartRoomCompositeEgress switches on the room's broadcast, which is served as LL-HLS at the playlist \

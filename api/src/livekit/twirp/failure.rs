@@ -8,7 +8,7 @@ use super::answered::answered;
 use crate::Error;
 use crate::kind::Kind;
 
-/// The codes of Twirp that are used here.
+/// Codes of Twirp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     Malformed,
@@ -47,7 +47,7 @@ impl Code {
         }
     }
 
-    /// As Twirp maps codes to HTTP.
+    /// The HTTP status, as Twirp maps codes.
     fn status(self) -> StatusCode {
         match self {
             Self::Malformed | Self::InvalidArgument | Self::OutOfRange => StatusCode::BAD_REQUEST,
@@ -85,7 +85,7 @@ impl From<Kind> for Code {
     }
 }
 
-/// An answer in place of what was asked for.
+/// A refusal as a client of Twirp gets it.
 #[derive(Debug)]
 pub(super) struct Failure {
     code: Code,
@@ -97,7 +97,7 @@ impl Failure {
         Self { code, message: message.into() }
     }
 
-    /// For what this server does not do; `message` says what it does instead.
+    /// The refusal of a feature that this server lacks; `message` names the one it has.
     pub(super) fn unimplemented(message: impl Into<String>) -> Self {
         Self::new(Code::Unimplemented, message)
     }

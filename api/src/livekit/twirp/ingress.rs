@@ -29,7 +29,7 @@ pub(super) struct Ingress {
 }
 
 impl Ingress {
-    /// Stores it. The room need not exist: whoever publishes makes it, where tokens may.
+    /// Stores an ingress. Its room need not exist: the publisher's key makes it, if `auto_create_rooms` is on.
     pub(super) async fn create(&self, request: proto::CreateIngressRequest) -> Result<proto::IngressInfo, Failure> {
         check_served(&request)?;
         let room: RoomName = parsed("room_name", &request.room_name)?;
@@ -51,7 +51,7 @@ impl Ingress {
         self.with_key(ingress)
     }
 
-    /// All, or those of a room or an id.
+    /// Lists all ingresses, or those of a room or an id.
     pub(super) async fn list(&self, request: proto::ListIngressRequest) -> Result<proto::ListIngressResponse, Failure> {
         let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
         let wanted = |one: &Stored| fits(&request.room_name, &one.room) && fits(&request.ingress_id, &one.id);
@@ -60,7 +60,7 @@ impl Ingress {
         Ok(proto::ListIngressResponse { items, next_page_token: None })
     }
 
-    /// Its keys are good no more, and whoever is on stage by it leaves.
+    /// Deletes an ingress. Its keys are worthless from now on, and its speaker leaves the stage.
     pub(super) async fn delete(&self, request: proto::DeleteIngressRequest) -> Result<proto::IngressInfo, Failure> {
         let media = self.app.media.clone();
         let remove = move |ingress: Stored| async move {
@@ -88,7 +88,7 @@ impl Ingress {
         Ok(proto::IngressInfo { stream_key, ..self.info(ingress) })
     }
 
-    /// Without a key.
+    /// The ingress without a stream key.
     fn info(&self, ingress: Stored) -> proto::IngressInfo {
         let on_stage = self.app.media.stage(&ingress.room).iter().any(|speaker| speaker.identity == ingress.identity);
         let status = if on_stage { Status::EndpointPublishing } else { Status::EndpointInactive };
@@ -109,7 +109,7 @@ impl Ingress {
     }
 }
 
-/// Refuses what WHIP into the SFU is not.
+/// Refuses inputs and settings that WHIP into the SFU does not have.
 fn check_served(request: &proto::CreateIngressRequest) -> Result<(), Failure> {
     if request.input_type != i32::from(proto::IngressInput::WhipInput) {
         return Err(Failure::unimplemented("the input is WHIP_INPUT: RTMP and URLs are not taken in"));

@@ -1,4 +1,4 @@
-//! The calls of `livekit.RoomService`, and what LiveKit's messages mean here.
+//! The calls of `livekit.RoomService`, and the meaning of LiveKit's messages here.
 
 use access::limits::ROOM_METADATA_BYTES_MAX;
 use access::{Grants, RoomName};
@@ -42,7 +42,7 @@ impl RoomService {
         }
     }
 
-    /// Those named, or all.
+    /// Lists the rooms that are named, or all.
     pub(super) async fn list_rooms(
         &self,
         request: proto::ListRoomsRequest,
@@ -136,7 +136,7 @@ impl RoomService {
         Ok(proto::SendDataResponse {})
     }
 
-    /// The room, if the caller may administer it: whether it exists is told to nobody else.
+    /// The room, if the caller may administer it. Other callers are not told whether it exists.
     async fn administered(&self, room: &str) -> Result<Room, Failure> {
         auth::may_administer(&self.grants, room)?;
         Ok(self.app.rooms.get(room).await?)

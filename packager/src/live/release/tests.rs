@@ -10,7 +10,7 @@ use crate::delivery::Delivery;
 use crate::testing::{AUDIO, V0, aac, asc, avc, frame, spec};
 use crate::{NotServed, ObjectKind, Origin, start};
 
-/// What a playlist lists by default is 30 s.
+/// Shorter than twice the 30 s that a playlist lists by default.
 const WHILE_PLAYERS_FINISH: Duration = Duration::from_secs(59);
 
 /// Plays `segments` whole segments of all renditions and ends.
