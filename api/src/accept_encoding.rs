@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn coding_is_taken_if_it_or_the_star_has_a_weight() {
+    fn coding_is_accepted_if_it_or_the_star_has_a_nonzero_weight() {
         for (header, br, gzip) in [
             ("", false, false),
             ("gzip, deflate, br, zstd", true, true),

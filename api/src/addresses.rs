@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn address_at_its_limit_waits_for_one_of_its_own_to_end() {
+    fn address_at_its_limit_gets_no_connection_until_one_of_its_own_ends() {
         let addresses = Addresses::new(2, &[]);
         let count = |address: &str| addresses.count(address.parse().unwrap());
         let (first, _second) = (count("192.0.2.1").unwrap(), count("::ffff:192.0.2.1").unwrap());
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn trusted_proxy_is_not_counted_and_an_address_without_connections_is_forgotten() {
+    fn trusted_proxy_is_not_counted_and_idle_address_is_forgotten() {
         let addresses = Addresses::new(1, &AddressPrefix::loopback());
         let held: Vec<_> = (0..3).filter_map(|_| addresses.count("127.0.0.1".parse().unwrap())).collect();
         assert_eq!(held.len(), 3);

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_decides_about_a_private_room_and_everybody_may_watch_the_others() {
+    fn private_room_asks_for_a_credential_and_other_rooms_for_none() {
         use Sight::{Hidden, Seen, Watched};
         let bearer = |room: &str, grants: &str| Credential::Access(Box::new(access(room, grants)));
         let table = [
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_listed_if_it_is_public_or_for_who_may_see_it() {
+    fn room_is_listed_if_it_is_public_or_the_caller_may_see_it() {
         for (grants, private, unlisted) in [
             (None, false, false),
             (Some(access("other", "subscribe")), false, false),

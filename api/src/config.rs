@@ -217,12 +217,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_valid() {
+    fn default_settings_are_valid() {
         Config::default().validate().unwrap();
     }
 
     #[test]
-    fn each_impossible_setting_is_refused_by_name() {
+    fn impossible_setting_is_refused_by_its_key() {
         type Spoil = fn(&mut Config);
         let table: [(Spoil, &str); 14] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),

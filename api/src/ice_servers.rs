@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credential_made_from_a_secret_names_its_expiry_and_differs_by_identity() {
+    fn derived_credential_names_its_expiry_and_differs_by_identity() {
         let server = IceServer {
             url: "turn:t".into(),
             secret: Some("north".into()),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_credential_is_given_as_it_is_and_stun_needs_none() {
+    fn fixed_credential_is_given_unchanged_and_stun_server_gets_none() {
         let fixed = IceServer {
             url: "turn:t".into(),
             username: Some("u".into()),

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_allowed_after_a_rest_and_then_so_many_a_second() {
+    fn burst_is_allowed_after_a_rest_and_then_the_configured_rate() {
         let (mut limiter, start) = (Limiter::new(5), Instant::now());
         let mut passed = |ms: u64, asked: u32| {
             (0..asked).filter(|_| limiter.take("a", start + Duration::from_millis(ms)).is_ok()).count()
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_bounded_and_forgets_who_has_rested() {
+    fn table_of_keys_is_bounded_and_forgets_rested_keys() {
         let (mut limiter, start) = (Limiter::new(5), Instant::now());
         for key in 0..KEYS_MAX + 1000 {
             assert_eq!(limiter.take(key, start), Ok(()));

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_sfu_and_the_origin_refuse_has_the_status_that_the_protocols_ask_for() {
+    fn refusal_of_the_sfu_or_the_origin_has_the_status_its_protocol_asks_for() {
         let table: [(Error, u16); 15] = [
             (SfuError::MalformedSdp("x".into()).into(), 400),
             (SfuError::UnacceptableOffer("x".into()).into(), 422),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_database_said_stays_inside() {
+    fn error_of_the_database_is_not_told_to_clients() {
         let problem = Problem::from(Error::Rooms(rooms::Error::OpenDatabase {
             path: "secret".into(),
             source: "secret detail".into(),

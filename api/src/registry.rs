@@ -156,7 +156,7 @@ mod tests {
     use crate::testing::FakePlayback;
 
     #[test]
-    fn a_deleted_rooms_broadcast_is_listed_no_more_and_fetched_until_it_is_forgotten() {
+    fn broadcast_of_a_deleted_room_is_unlisted_and_fetched_until_forgotten() {
         let registry = OriginRegistry::default();
         let insert = |created_at_utc_ms| {
             let room = Room::new("demo".parse().unwrap(), created_at_utc_ms, RoomSettings::default());

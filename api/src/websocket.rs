@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_of_every_length_arrive_whole_however_little_is_taken_at_once() {
+    async fn message_of_any_length_arrives_whole_at_any_read_size() {
         let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000, 0];
         for at_once in [1, 3, 4096, 1 << 20] {
             let written = lengths.map(|length| Written { payload: vec![b'x'; length].into(), text: length % 2 == 1 });

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_encoders_priming_is_taken_off() {
+    fn aac_time_leaves_out_the_encoders_priming_frame() {
         assert_eq!([0, 1, 2].map(aac_frame_time), [None, Some(0), Some(1024)]);
     }
 

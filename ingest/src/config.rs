@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_say_what_they_deliver() {
+    fn default_settings_are_valid_and_deliver_three_rungs_and_sound() {
         let config = Config::default();
         config.validate().unwrap();
         let spec = config.spec("lobby", "abc123");
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_read_as_they_are_documented() {
+    fn documented_settings_are_read_and_unknown_keys_refused() {
         let text = r#"{"ladder":"data-saver","layout":{"single":"anna"},"x264_preset":"ultrafast"}"#;
         let config: Config = serde_json::from_str(text).unwrap();
         assert_eq!((config.ladder, config.layout), (Ladder::DataSaver, Layout::Single("anna".into())));

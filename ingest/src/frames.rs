@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_at_any_phase_neither_drops_nor_doubles() {
+    fn jitter_at_any_phase_drops_and_repeats_no_picture() {
         for phase in (0..8).map(|n| n * FRAME / 8) {
             let shown = run(FRAME, phase, 12_000_000, 900);
             assert!(faults(&shown[10..]) <= 1, "phase {phase}: {} faults", faults(&shown[10..]));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_that_wait_are_bounded_in_bytes_and_one_may_always_wait() {
+    fn waiting_pictures_are_bounded_in_bytes_and_one_always_fits() {
         let mut lane = FrameLane::default();
         (0..10).for_each(|n| lane.push(n * FRAME, n, WAITING_BYTES_MAX / 4));
         assert_eq!((lane.waiting.len(), lane.dropped), (4, 6));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_source_grows_stale_and_a_backlog_is_bounded() {
+    fn frozen_source_grows_stale_and_its_backlog_is_bounded() {
         let mut lane = FrameLane::default();
         assert!(lane.is_stale(0, FRAME));
         (0..100).for_each(|n| lane.push(n * FRAME, n, 1));

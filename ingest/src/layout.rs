@@ -121,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tiles_are_even_inside_and_apart(kind in arrangement(), w in 64u32..2000, h in 64u32..1200, n in 0usize..40) {
+        fn tiles_have_even_sides_lie_inside_and_do_not_overlap(kind in arrangement(), w in 64u32..2000, h in 64u32..1200, n in 0usize..40) {
             let tiles = tiles(kind, (w, h), n);
             prop_assert_eq!(tiles.len(), n);
             let shown: Vec<_> = tiles.into_iter().flatten().collect();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn almost_sixteen_to_nine_fills_its_tile() {
+    fn picture_of_almost_sixteen_to_nine_fills_its_tile() {
         let tile = Rect { x: 0, y: 0, width: 1280, height: 720 };
         assert_eq!(fit((854, 480), tile), tile);
         assert_eq!(fit((480, 480), tile), Rect { x: 280, y: 0, width: 720, height: 720 });

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_channel_costs_the_rest_of_the_segment_and_never_the_configuration() {
+    fn full_channel_drops_the_rest_of_the_segment_but_no_configuration() {
         let (sender, mut channel) = mpsc::channel(3);
         let outlet = Outlet::new(sender, 1);
         outlet.codec(RenditionId(0), CodecConfig::Avc(Bytes::from_static(b"1")));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn time_never_runs_backwards() {
+    fn times_of_a_rendition_never_run_backwards() {
         let (sender, mut channel) = mpsc::channel(9);
         let outlet = Outlet::new(sender, 1);
         [5, 5, 4, 6].into_iter().for_each(|n| outlet.unit(unit(n, true)));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_room_but_not_for_ever() {
+    fn end_waits_a_bounded_time_for_room_in_the_channel() {
         let (sender, channel) = mpsc::channel(1);
         let outlet = Outlet::new(sender, 1);
         assert!(outlet.clock(0));

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_lands_where_its_position_says() {
+    fn sound_is_played_at_its_position() {
         let mut lane = SampleLane::default();
         lane.push(1500, &tone(2000));
         let mut mix = [[0.0; 2]; 1024];
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn late_sound_is_forgotten_not_played_late() {
+    fn late_sound_is_dropped() {
         let mut lane = SampleLane::default();
         lane.push(0, &tone(480));
         let mut mix = [[0.0; 2]; 1024];
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_moves_a_little_is_followed_within_seconds() {
+    fn small_shift_of_a_source_is_followed_within_seconds() {
         for moved in [900, -900] {
             let mut lane = SampleLane::default();
             lane.push(0, &tone(960));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_silent_and_a_jump_back_starts_afresh() {
+    fn hole_is_filled_with_silence_and_jump_back_clears_the_lane() {
         let mut lane = SampleLane::default();
         lane.push(0, &tone(960));
         lane.push(4800, &tone(960));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn many_voices_never_leave_the_range() {
+    fn sum_of_many_voices_stays_within_the_sample_range() {
         for sample in [-20.0, -1.0, -0.5, 0.0, 0.5, 0.8, 1.0, 20.0] {
             assert!(limit(sample).abs() <= 1.0);
         }

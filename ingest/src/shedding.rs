@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_of_standstill_sheds_nothing_and_keeps_no_rung_away() {
+    fn short_standstill_sheds_no_rung_and_delays_no_restoring() {
         let mut run = Run::new();
         // A standstill of 300 ms makes two parts late.
         for _ in 0..20 {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn middling_lag_changes_nothing_and_breaks_the_calm() {
+    fn lag_between_the_thresholds_sheds_no_rung_and_restarts_the_calm() {
         let mut run = Run::new();
         run.observe(LATE, 1);
         assert_eq!(run.observe(CALM, 9), []);

@@ -156,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_pixel_is_the_bilinear_one(
+        fn shrunk_pixel_equals_the_bilinear_one(
             half in any::<bool>(), tall in 1usize..12, wide in 8usize..90, misfit in 0usize..4, seed in any::<u64>(),
         ) {
             let (shrink, ratio, height) = if half { (Shrink::ToHalf, 2.0, 2 * tall) } else { (Shrink::ToTwoThirds, 1.5, 3 * tall) };
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ladders_steps_are_known() {
+    fn steps_between_rungs_shrink_by_a_simple_ratio() {
         use Shrink::{ToHalf, ToTwoThirds};
         for (from, to, wanted) in [
             ((1280, 720), (854, 480), Some(ToTwoThirds)),

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_break_out_of_the_url() {
+    fn room_and_identity_are_escaped_in_the_url() {
         let token: TokenProvider = Arc::new(String::new);
         let source = WhepSource { base_url: "http://localhost:1/".into(), token };
         let endpoint = Endpoint::whep(&source, "a b", "x&y=/ö");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_slow_down_and_recover() {
+    fn pauses_between_attempts_double_and_reset_after_success() {
         let mut backoff = Backoff::default();
         let waits: Vec<_> = (0..7).map(|_| backoff.failed().as_millis()).collect();
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 8000, 8000]);

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_are_cut_to_their_width_and_a_missing_font_is_no_error() {
+    fn long_name_is_cut_to_its_width_and_missing_font_is_no_error() {
         let writer = Writer::load(Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"));
         let mask = writer.line(&"Anna Änderson ".repeat(50), 24.0, 200);
         assert!(mask.width <= 200 && mask.coverage.len() == mask.width * mask.height);

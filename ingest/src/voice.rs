@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cough_does_not_switch_but_speech_does() {
+    fn active_speaker_changes_for_speech_and_not_for_a_cough() {
         let (mut voices, mut now) = (Voices::default(), Instant::now());
         run(&mut voices, &mut now, 0.01, 0.0, 1000);
         assert_eq!(voices.active(), Some("anna"));

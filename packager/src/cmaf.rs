@@ -234,7 +234,7 @@ mod tests {
     use crate::testing::{asc, avc, spec};
 
     #[test]
-    fn codecs_come_from_the_records() {
+    fn codec_strings_are_read_from_the_decoder_configurations() {
         let spec = spec();
         assert_eq!(Codec::read(&spec.renditions[0], &avc(1)).unwrap().rfc6381, "avc1.64001f");
         assert_eq!(Codec::read(&spec.renditions[2], &asc()).unwrap().rfc6381, "mp4a.40.2");

@@ -112,12 +112,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_valid() {
+    fn default_settings_are_valid() {
         Config::default().validate().unwrap();
     }
 
     #[test]
-    fn each_impossible_setting_is_refused_by_name() {
+    fn impossible_setting_is_refused_by_its_key() {
         let table: [(fn(&mut Config), &str); 7] = [
             (|c| c.playlist_seconds = 1, "playlist_seconds"),
             (|c| c.segments_before_live = 0, "segments_before_live"),

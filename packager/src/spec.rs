@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn each_impossible_shape_is_refused_by_name() {
+    fn impossible_shape_is_refused_by_its_field() {
         let table: [(fn(&mut BroadcastSpec), &str); 13] = [
             (|s| s.room = "../x".into(), "room"),
             (|s| s.room = "..".into(), "room"),

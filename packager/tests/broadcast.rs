@@ -239,7 +239,7 @@ async fn a_delta_on_the_older_playlist_is_the_full_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_blocked_request_is_answered_by_its_part_and_a_hinted_part_by_itself() {
+async fn blocked_playlist_and_hinted_part_are_answered_once_the_part_is_there() {
     let mut rig = Rig::start(Config::default(), None).await;
     rig.play(180, &[0, 1]).await;
     let ask = |path: &'static str, query: &'static str| {
@@ -266,7 +266,7 @@ async fn a_blocked_request_is_answered_by_its_part_and_a_hinted_part_by_itself()
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_follow_the_protocol() {
+async fn malformed_unknown_and_late_requests_get_the_refusal_of_the_protocol() {
     let mut rig = Rig::start(Config { waiting_requests_max: 1, ..Config::default() }, None).await;
     rig.play(180, &[0, 1]).await;
     for query in ["_HLS_part=1", "_HLS_msn=5", "_HLS_msn=x", "_HLS_msn=4&_HLS_part=9"] {
@@ -330,7 +330,7 @@ async fn the_recording_is_a_valid_vod_and_outlives_the_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_costs_the_recording_only() {
+async fn failing_store_leaves_the_live_broadcast_whole() {
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
     // The room's folder cannot be made: a file stands there.

@@ -10,7 +10,7 @@ fn good() -> Settings {
 }
 
 #[test]
-fn the_example_file_says_what_the_defaults_are() {
+fn example_file_equals_the_defaults() {
     let text = include_str!("../../deploy/spillway.toml");
     Jail::expect_with(|jail| {
         jail.create_file("spillway.toml", text)?;

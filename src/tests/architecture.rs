@@ -29,7 +29,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 #[test]
-fn only_these_crates_may_depend_on_these() {
+fn dependency_is_used_only_by_the_crates_that_may() {
     let table: [(&str, &[&str]); 17] = [
         ("gstreamer*", &["ingest"]),
         ("sqlx", &["rooms"]),
@@ -60,7 +60,7 @@ fn only_these_crates_may_depend_on_these() {
 }
 
 #[test]
-fn these_crates_know_nothing_of_these() {
+fn crate_has_no_dependency_that_it_must_not_know() {
     let table: [(&str, &[&str]); 8] = [
         ("packager", &["http", "http-body*", "hyper*", "axum*", "tower*", "gstreamer*", "ingest", "api"]),
         (

@@ -60,7 +60,7 @@ fn local(last: u8) -> IpAddr {
 }
 
 #[test]
-fn strangers_on_tcp_cost_neither_udp_nor_other_clients_on_tcp_anything() {
+fn strangers_on_tcp_slow_neither_udp_nor_other_tcp_clients() {
     let server = Server::start(Demo::with_one_port()).unwrap();
     let (mut speaker, ssrc) = publisher(&server, "eve", Video::Vp8).unwrap();
     let mut stream = Vp8Stream::new(ssrc, speaker.answer.video_pt, 300);
@@ -104,7 +104,7 @@ fn strangers_on_tcp_cost_neither_udp_nor_other_clients_on_tcp_anything() {
 }
 
 #[test]
-fn tcp_connection_of_a_peer_is_closed_for_nonsense_and_as_the_oldest_of_too_many() {
+fn tcp_connection_is_closed_for_nonsense_and_the_oldest_of_too_many() {
     let server = Server::start(Demo::with_one_port()).unwrap();
     let (speaker, _) = publisher(&server, "eve", Video::Vp8).unwrap();
     server.wait_for_speakers(1).unwrap();
@@ -137,7 +137,7 @@ fn tcp_connection_of_a_peer_is_closed_for_nonsense_and_as_the_oldest_of_too_many
 }
 
 #[test]
-fn offers_of_one_token_that_never_connect_keep_nobody_out() {
+fn unconnected_offers_of_one_token_keep_nobody_out() {
     let server = Server::start(Demo::default()).unwrap();
     let (mut speaker, ssrc) = publisher(&server, "eve", Video::Vp8).unwrap();
     let mut stream = Vp8Stream::new(ssrc, speaker.answer.video_pt, 300);

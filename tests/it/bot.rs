@@ -36,7 +36,7 @@ fn setup(answer: &str) -> &str {
 }
 
 #[test]
-fn a_publisher_by_whip_is_watched_by_whep_in_either_role_before_and_after_an_ice_restart() {
+fn whip_and_whep_work_in_either_dtls_role_across_an_ice_restart() {
     let server = start();
     for (publishes, watches) in ROLES {
         let what = |when| format!("media {when}, publisher {publishes:?}, viewer {watches:?}");
@@ -83,7 +83,7 @@ fn check_data(one: &mut Participant, other: &mut Participant, from: &str, round:
 }
 
 #[test]
-fn participants_see_hear_and_message_each_other_in_either_role_before_and_after_they_resume() {
+fn participants_meet_in_either_dtls_role_and_after_resuming() {
     let server = start();
     for (first, second) in ROLES {
         let what = |when: &str, who: &str| format!("{who}'s media {when}, roles {first:?} and {second:?}");

@@ -22,7 +22,7 @@ fn speaker(server: &Server, identity: &str) -> Publisher {
 }
 
 #[test]
-fn ffprobe_and_m3u8_rs_accept_all_that_is_written_of_a_gstreamer_speaker() {
+fn ffprobe_and_m3u8_rs_accept_the_broadcast_of_a_gstreamer_speaker() {
     let server = Server::start(Demo::default()).unwrap();
     let _speaker = speaker(&server, "gst");
     server.wait_for_speakers(1).unwrap();

@@ -91,7 +91,7 @@ const STAGE_FRAMES: &str =
     "Array.from(document.querySelectorAll('video'), (video) => video.getVideoPlaybackQuality().totalVideoFrames)";
 
 #[test]
-fn a_user_goes_on_stage_by_the_stage_page_sees_the_others_and_leaves() {
+fn user_of_the_stage_page_publishes_sees_others_and_leaves() {
     let server = Server::start(Demo { speakers: 1, ..Demo::default() }).unwrap();
     server.wait_for_speakers(1).unwrap();
     let mut browser = Browser::start().unwrap();

@@ -37,7 +37,7 @@ fn start() -> Server {
 }
 
 #[test]
-fn a_browser_a_native_client_and_a_whep_viewer_get_what_a_go_client_publishes() {
+fn tracks_of_a_go_client_reach_browser_native_client_and_whep_viewer() {
     let Some(program) = go() else { return };
     let server = start();
     let _go = Participant::go(&program, &server.http, &server.speaker_token("go"), true).unwrap();
@@ -60,7 +60,7 @@ fn a_browser_a_native_client_and_a_whep_viewer_get_what_a_go_client_publishes() 
 }
 
 #[test]
-fn a_go_client_gets_what_comes_by_whip_from_a_browser_and_from_a_native_client() {
+fn go_client_gets_tracks_of_whip_browser_and_native_client() {
     let Some(program) = go() else { return };
     let server = start();
     let mut browser = Browser::start().unwrap();
@@ -100,7 +100,7 @@ fn message(from: &mut Participant, to: &mut Participant, identity: &str) {
 }
 
 #[test]
-fn a_go_and_a_python_client_in_one_room_see_hear_and_message_each_other() {
+fn go_and_python_clients_see_hear_and_message_each_other() {
     let Some(program) = go() else { return };
     let server = start();
     let mut go = Participant::go(&program, &server.http, &server.speaker_token("go"), true).unwrap();

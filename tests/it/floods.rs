@@ -107,7 +107,7 @@ fn small_lossy_messages_to_the_whole_room_cost_others_nothing() {
 }
 
 #[test]
-fn reliable_messages_to_a_slow_victim_cost_others_nothing_and_do_not_end_the_victim() {
+fn reliable_messages_to_a_slow_victim_cost_others_nothing_and_leave_it_connected() {
     let figures = flood("data-victim", &[]);
     costs_others_nothing(&figures);
     assert_eq!(figure(&figures, "/attacker/victims_ended"), 0.0, "{figures:#}");

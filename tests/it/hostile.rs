@@ -140,7 +140,7 @@ fn wait_for_drops(server: &Server, before: f64, sent: u32) -> Metrics {
 }
 
 #[test]
-fn unauthenticated_truncated_and_random_datagrams_are_dropped_and_counted() {
+fn unauthenticated_and_malformed_datagrams_are_dropped_and_counted() {
     let server = Server::start(Demo::default()).unwrap();
     let (address, ufrag, pwd) = udp_address(&server);
     let provider = rtc_srtp::crypto::providers::AwsLcRsProvider::new();
@@ -198,7 +198,7 @@ const SPOILT: [(&str, Spoil); 5] = [
 ];
 
 #[test]
-fn truncated_oversized_forged_and_replayed_packets_of_a_speaker_are_dropped_and_counted() {
+fn spoilt_packets_of_a_speaker_are_dropped_and_counted() {
     let server = Server::start(Demo::default()).unwrap();
     let credentials = Credentials::new(SrtpOffer::Gcm).unwrap();
     let request =

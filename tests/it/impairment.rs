@@ -82,7 +82,7 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
 }
 
 #[test]
-fn any_number_of_keyframe_requests_becomes_a_few() {
+fn keyframe_requests_of_many_viewers_become_a_few() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
     let speaker = browser.open_peer(&server, "kind=whip&codec=VP8", &server.speaker_token("eve")).unwrap();

@@ -36,7 +36,7 @@ fn got(text: &'static str, from: &'static str) -> impl Fn(&Value) -> bool {
 }
 
 #[test]
-fn camera_of_a_participant_is_sent_in_three_layers_and_seen_on_two_connections() {
+fn camera_is_sent_in_three_layers_and_seen_on_two_connections() {
     let mut pair = pair();
     pair.ann("window.rig.camera()").unwrap();
     pair.ben_sees("ann", "camera", 30).unwrap();
@@ -46,7 +46,7 @@ fn camera_of_a_participant_is_sent_in_three_layers_and_seen_on_two_connections()
 }
 
 #[test]
-fn microphone_of_a_participant_is_heard_with_redundancy_and_its_speaker_told() {
+fn microphone_is_heard_with_redundancy_and_named_as_speaking() {
     let mut pair = pair();
     pair.ann("window.rig.microphone()").unwrap();
     // A codec has a payload once the track is negotiated.
@@ -81,7 +81,7 @@ fn messages_to_all_and_to_one_arrive_and_name_their_sender() {
 }
 
 #[test]
-fn whip_speaker_and_participant_on_one_stage_are_seen_and_broadcast_together() {
+fn whip_speaker_and_participant_are_seen_and_broadcast_together() {
     let mut pair = LivekitPair::start_on(Demo::default(), TWO_CONNECTIONS).unwrap();
     let whip = pair.server.http.url(&format!("/whip/{}", pair.server.room));
     let _obs = Publisher::start(&Speaker::new(&whip, &pair.server.speaker_token("obs"))).unwrap();
@@ -107,7 +107,7 @@ fn participant_who_disconnects_is_gone_for_others_and_off_the_stage() {
 }
 
 #[test]
-fn native_participant_beside_a_browsers_gets_pictures_sound_messages_and_calls() {
+fn native_participant_gets_pictures_sound_messages_and_calls() {
     let server = Server::start(Demo { environment: vec![without_broadcast()], ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, "ann", "dynacast=1");

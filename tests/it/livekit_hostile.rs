@@ -41,7 +41,7 @@ fn send_by_force(browser: &mut Browser, page: Page, len: usize, kind: u32) {
 }
 
 #[test]
-fn silent_participant_is_let_go_and_oversized_messages_dropped_unnoticed_by_others() {
+fn silent_participant_is_cut_off_and_oversized_message_dropped_without_harm() {
     let mut environment = vec![without_broadcast()];
     // A participant who is cut off may resume for one second only, and is then gone.
     environment.push(("SPILLWAY__SFU__RESUME_MS_MAX".into(), "1000".into()));

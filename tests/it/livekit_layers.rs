@@ -29,7 +29,7 @@ fn random_switches_between_layers_show_no_broken_picture() {
 }
 
 #[test]
-fn viewer_of_streams_gets_the_size_of_its_element_and_the_tracks_it_takes() {
+fn adaptive_viewer_gets_the_size_of_its_element_and_only_subscribed_tracks() {
     let server = Server::start(Demo::default()).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = join(&mut browser, &server, "ann", "");

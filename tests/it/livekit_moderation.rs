@@ -38,7 +38,7 @@ fn permission(can_publish: bool) -> Value {
 }
 
 #[test]
-fn camera_muted_by_the_server_is_shown_again_once_its_publisher_unmutes_it() {
+fn camera_muted_by_the_server_is_back_once_its_publisher_unmutes() {
     let mut pair = pair();
     let told = call(&pair.server, "GetParticipant", "ann", json!({}));
     let mute = json!({ "trackSid": told["tracks"][0]["sid"], "muted": true });
@@ -54,7 +54,7 @@ fn camera_muted_by_the_server_is_shown_again_once_its_publisher_unmutes_it() {
 }
 
 #[test]
-fn publisher_without_permission_loses_the_camera_and_with_it_publishes_again_in_the_same_session() {
+fn publisher_loses_the_camera_with_the_permission_and_may_publish_again() {
     let mut pair = pair();
     call(&pair.server, "UpdateParticipant", "ann", permission(false));
     let gone = |others: &Value| others[0]["identity"] == "ann" && track(others, "ann", "camera").is_none();
@@ -99,7 +99,7 @@ fn participant_removed_by_the_server_is_disconnected_and_gone_for_others() {
 }
 
 #[test]
-fn whip_speaker_muted_by_the_server_is_told_muted_and_goes_on_once_unmuted() {
+fn whip_speaker_muted_by_the_server_goes_on_once_unmuted() {
     let mut pair = pair();
     let whip = pair.server.http.url(&format!("/whip/{}", pair.server.room));
     let _obs = Publisher::start(&Speaker::new(&whip, &pair.server.speaker_token("obs"))).unwrap();

@@ -84,7 +84,7 @@ fn changes(browser: &mut Browser, page: Page, meeting: &mut Meeting, count: usiz
 }
 
 #[test]
-fn chromium_gets_every_picture_and_sound_while_others_come_and_go_and_tracks_are_switched() {
+fn chromium_gets_all_media_while_others_come_go_and_switch_tracks() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let server = start("[\"127.0.0.1\"]");
     let count = participants();
@@ -102,7 +102,7 @@ fn chromium_gets_every_picture_and_sound_while_others_come_and_go_and_tracks_are
 }
 
 #[test]
-fn firefox_and_chromium_get_every_picture_and_sound_in_one_meeting() {
+fn firefox_and_chromium_get_all_media_of_one_meeting() {
     // Firefox reaches 127.0.0.1 from no address of its own.
     let probe = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect("192.0.2.1:9").map(|()| socket));
     let Ok(address) = probe.and_then(|socket| socket.local_addr()) else {

@@ -127,7 +127,7 @@ fn segments_below(folder: &Path) -> usize {
 }
 
 #[test]
-fn a_private_room_is_watched_with_a_playback_token_and_hidden_from_everybody_else() {
+fn private_room_plays_with_a_playback_token_and_is_hidden_without() {
     let mut server = Server::start(Demo::default()).unwrap();
     make_room(&mut server, "backstage", json!({ "visibility": "private" }));
     check_hidden(&server);
@@ -190,7 +190,7 @@ fn a_private_room_is_watched_with_a_playback_token_and_hidden_from_everybody_els
 }
 
 #[test]
-fn a_room_joined_by_a_livekit_token_is_not_on_the_air_until_somebody_puts_it_there() {
+fn room_made_by_a_livekit_token_is_off_the_air_until_switched_on() {
     let mut server = Server::start(Demo::default()).unwrap();
     server.room = "meeting".into();
     let mut browser = Browser::start().unwrap();
@@ -229,7 +229,7 @@ fn a_room_joined_by_a_livekit_token_is_not_on_the_air_until_somebody_puts_it_the
 }
 
 #[test]
-fn a_room_that_finds_no_air_slot_says_so_and_goes_on_the_air_when_one_is_free() {
+fn room_without_an_air_slot_says_so_and_starts_when_one_is_free() {
     let environment = vec![("SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX".into(), "1".into())];
     let mut server = Server::start(Demo { speakers: 1, environment, ..Demo::default() }).unwrap();
     server.wait_for_broadcast().unwrap();
@@ -257,7 +257,7 @@ fn a_room_that_finds_no_air_slot_says_so_and_goes_on_the_air_when_one_is_free() 
 }
 
 #[test]
-fn the_watch_page_plays_a_private_room_by_its_link_and_tells_strangers_kindly() {
+fn watch_page_plays_a_private_room_by_its_link_only() {
     let mut server = Server::start(Demo::default()).unwrap();
     make_room(&mut server, "backstage", json!({ "visibility": "private" }));
     let _speaker = speaker(&server, "gst");

@@ -52,7 +52,7 @@ fn a_viewer_recovers_from_a_restart_of_the_origin_by_itself() {
 }
 
 #[test]
-fn sigterm_ends_the_broadcast_properly_and_then_the_process() {
+fn sigterm_ends_the_broadcast_with_endlist_and_then_the_process() {
     let mut server = live_server();
     let rendition = renditions(&server.http, &server.playlist()).unwrap().remove(0);
     wait_for_or("the first segment", 15, || {
@@ -83,7 +83,7 @@ fn sigterm_ends_the_broadcast_properly_and_then_the_process() {
 }
 
 #[test]
-fn a_deleted_room_ends_for_its_viewers_and_a_new_one_of_its_name_begins_afresh() {
+fn deleted_room_ends_for_viewers_and_its_name_can_be_used_anew() {
     let server = live_server();
     let old = renditions(&server.http, &server.playlist()).unwrap().remove(0).path;
     let authorization = format!("Bearer {}", server.keys.mint_admin());

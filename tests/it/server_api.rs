@@ -34,7 +34,7 @@ fn run(program: &str, arguments: &[&str], server: &Server) -> String {
 }
 
 #[test]
-fn livekits_libraries_manage_rooms_and_whoever_is_in_them() {
+fn livekits_libraries_manage_rooms_and_participants() {
     let server = Server::start(Demo::default()).unwrap();
     let whip = server.http.url(&format!("/whip/{}", server.room));
     let _speaker = Publisher::start(&Speaker::new(&whip, &server.speaker_token("ann"))).unwrap();
@@ -46,7 +46,7 @@ fn livekits_libraries_manage_rooms_and_whoever_is_in_them() {
 }
 
 #[test]
-fn an_ingress_made_by_livekits_libraries_leads_to_the_stage_until_they_delete_it() {
+fn ingress_of_livekits_libraries_leads_to_the_stage_until_deleted() {
     let environment = vec![("SPILLWAY__BROADCAST__ROOMS_ON_AIR_MAX".into(), "0".into())];
     let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
     for program in ["ingress.py", "ingress.mjs"] {
@@ -67,7 +67,7 @@ fn an_ingress_made_by_livekits_libraries_leads_to_the_stage_until_they_delete_it
 }
 
 #[test]
-fn signed_webhooks_tell_what_happens_in_a_room_in_order() {
+fn signed_webhooks_tell_the_events_of_a_room_in_order() {
     let (port, keys) = (free_port().unwrap(), KeyPair::demo());
     let mut node = Command::new("node");
     node.args(["webhooks.mjs", &port.to_string()]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser"));

@@ -24,7 +24,7 @@ fn serve(folder: &Path, settings: &str) -> Output {
 }
 
 #[test]
-fn impossible_settings_are_refused_by_name_and_in_a_sentence_before_anything_binds() {
+fn impossible_setting_is_refused_by_its_key_before_anything_binds() {
     let auth = "[auth]\nkey = \"k\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
     let cases = [
         ("[sfu]\nsilence_ms_max = 1\n", "silence_ms_max"),
@@ -43,7 +43,7 @@ fn impossible_settings_are_refused_by_name_and_in_a_sentence_before_anything_bin
 }
 
 #[test]
-fn the_demos_keys_are_for_the_demo_alone() {
+fn development_keys_are_refused_outside_the_demo() {
     let folder = tempfile::tempdir().unwrap();
     let output =
         serve(folder.path(), "[api]\n[broadcast]\nfolder = MEDIA\n[auth]\nkey = \"devkey\"\nsecret = \"secret\"\n");

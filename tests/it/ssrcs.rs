@@ -53,7 +53,7 @@ impl Seen {
 }
 
 #[test]
-fn encoder_that_restarts_under_another_ssrc_is_seen_again_and_no_number_is_used_twice() {
+fn restarted_encoder_is_seen_again_and_no_number_is_used_twice() {
     let seed = std::env::var("SPILLWAY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     eprintln!("SPILLWAY_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -86,7 +86,7 @@ fn encoder_that_restarts_under_another_ssrc_is_seen_again_and_no_number_is_used_
 }
 
 #[test]
-fn twenty_screens_in_a_row_beside_a_camera_with_a_backup_codec_are_each_seen() {
+fn each_of_twenty_screen_shares_in_a_row_is_seen() {
     let server = Server::start(Demo { environment: vec![without_broadcast()], ..Demo::default() }).unwrap();
     let mut browser = Browser::start().unwrap();
     let ann = livekit_clients::join(&mut browser, &server, &server.http, "ann", "").unwrap();

@@ -58,7 +58,7 @@ fn motions(recordings: &[Recording], file: &Path) -> Vec<bool> {
 }
 
 #[test]
-fn a_speaker_who_mutes_and_then_freezes_is_waited_for_and_comes_back() {
+fn muted_and_frozen_speaker_leaves_no_gap_and_comes_back() {
     let server = Server::start(Demo::default()).unwrap();
     let speaker = speaker(&server, "ann", "ball", 440);
     server.wait_for_broadcast().unwrap();
@@ -83,7 +83,7 @@ fn a_speaker_who_mutes_and_then_freezes_is_waited_for_and_comes_back() {
 }
 
 #[test]
-fn the_programme_has_no_gap_while_three_speakers_come_and_go_and_nobody_is_left() {
+fn programme_has_no_gap_while_three_speakers_come_and_go() {
     let server = Server::start(Demo::default()).unwrap();
     let first = speaker(&server, "ann", "ball", 440);
     server.wait_for_broadcast().unwrap();

@@ -33,7 +33,7 @@ fn wait_for_metric(server: &Server, name: &str, good: impl Fn(f64) -> bool) {
 }
 
 #[test]
-fn a_store_that_goes_away_costs_the_live_broadcast_nothing_and_catches_up_when_it_is_back() {
+fn lost_store_leaves_the_broadcast_whole_and_catches_up_when_back() {
     let server = Server::start(Demo { speakers: 1, ..Demo::default() }).unwrap();
     server.wait_for_broadcast().unwrap();
     let (media, away) = (server.data().join("media"), server.data().join("media.away"));
@@ -65,7 +65,7 @@ fn a_store_that_goes_away_costs_the_live_broadcast_nothing_and_catches_up_when_i
 }
 
 #[test]
-fn a_full_disk_costs_the_live_broadcast_nothing_and_the_recording_catches_up() {
+fn full_disk_leaves_the_broadcast_whole_and_the_recording_catches_up() {
     let Some(disk) = Disk::mount(24 << 20).unwrap() else {
         eprintln!("not run: only root may mount a disk of its own to fill");
         return;

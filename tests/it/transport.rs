@@ -75,7 +75,7 @@ fn media_goes_over_ipv6() {
 }
 
 #[test]
-fn a_client_without_gcm_speaks_to_one_that_has_it() {
+fn client_without_aes_gcm_and_client_with_it_exchange_media() {
     let server = Server::start(Demo::default()).unwrap();
     let join = |offer, side: &str, token, direction| {
         let credentials = Credentials::new(offer).unwrap();
@@ -101,7 +101,7 @@ fn media_address(server: &Server) -> SocketAddr {
 }
 
 #[test]
-fn an_ice_restart_carries_a_speaker_and_a_viewer_over_to_another_path() {
+fn ice_restart_moves_speaker_and_viewer_to_another_path() {
     let server = Server::start(Demo::with_one_port()).unwrap();
     let address = media_address(&server);
     let [old, new] = [(); 2].map(|()| Relay::start(address).unwrap());

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proxy_on_this_machine_is_not_the_client_it_asks_for() {
+    fn proxy_on_this_machine_is_not_taken_for_its_client() {
         let is_local = |ip: &str, headers: &HeaderMap| {
             let caller = Caller { address: SocketAddr::new(ip.parse().unwrap(), 1), tls: false };
             caller.stranger(&Config::default(), headers).is_none()
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn we_are_found_where_the_operator_says_or_else_where_the_request_came_to() {
+    fn public_url_is_the_configured_one_or_else_the_host_of_the_request() {
         let found = |url: &str, tls: bool, proto: &str, public_url: Option<&str>| {
             let request = http::Request::get(url).header("x-forwarded-proto", proto);
             let request = if url.starts_with('/') { request.header("host", "a.example:8") } else { request };
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_speak_for_others() {
+    fn forwarded_address_is_believed_from_trusted_proxies_only() {
         let trusted: Vec<AddressPrefix> =
             AddressPrefix::loopback().into_iter().chain(["10.0.0.0/8".parse().unwrap()]).collect();
         let client = |address: &str, told: &[&str]| {

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_url_where_nobody_answers_delays_no_other() {
+    async fn url_that_does_not_answer_delays_no_other() {
         let mut tasks = JoinSet::new();
         let (url, got) = receive(&mut tasks).await;
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

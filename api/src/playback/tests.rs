@@ -19,7 +19,7 @@ fn ip(text: &str) -> Option<IpAddr> {
 }
 
 #[test]
-fn a_token_holds_for_its_room_until_it_expires() {
+fn token_holds_for_its_room_until_it_expires() {
     let token = keys().mint(&spec()).unwrap();
     let verify = |room: &str, now_s: u64| keys().verify(&token, room, None, at(now_s));
     let pass =
@@ -32,7 +32,7 @@ fn a_token_holds_for_its_room_until_it_expires() {
 }
 
 #[test]
-fn a_token_for_some_addresses_holds_for_no_other() {
+fn token_bound_to_addresses_holds_for_no_other() {
     for (prefix, from, holds) in [
         ("192.0.2.0/24", ip("192.0.2.9"), true),
         ("192.0.2.77/24", ip("192.0.2.9"), true),
@@ -56,7 +56,7 @@ fn a_token_for_some_addresses_holds_for_no_other() {
 }
 
 #[test]
-fn prefixes_that_make_no_sense_are_refused() {
+fn token_with_an_impossible_prefix_is_refused() {
     for text in ["", "x", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2/24", "2001:db8::/129", "192.0.2.0/24/8", "/24"] {
         let error = text.parse::<AddressPrefix>().unwrap_err().to_string();
         assert!(error.contains("no address or prefix"), "{error}");
@@ -100,7 +100,7 @@ fn any_of_several_keys_verifies_and_the_first_signs() {
 }
 
 #[test]
-fn the_form_is_the_one_that_is_documented() {
+fn token_has_the_documented_form() {
     let address = Some("192.0.2.0/24".parse().unwrap());
     let token = keys().mint(&PlaybackSpec { address, ..spec() }).unwrap();
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(&token).unwrap();
@@ -115,6 +115,6 @@ fn the_form_is_the_one_that_is_documented() {
 }
 
 #[test]
-fn a_key_is_not_in_debug_output() {
+fn key_in_debug_output_is_left_out() {
     assert_eq!(format!("{:?}", keys()), "PlaybackKeys { keys: 1 }");
 }

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_without_requests_lapses_after_its_patience() {
+    fn connection_without_requests_lapses_after_the_idle_time() {
         let start = Instant::now();
         let mut activity = Activity::new(start);
         assert_eq!(activity.lapse(start, PATIENCE), Err(start + second(30)), "a request may come, and stall");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn body_that_nobody_takes_lapses_and_one_that_is_taken_slowly_does_not() {
+    fn untaken_body_lapses_and_slowly_taken_body_does_not() {
         let start = Instant::now();
         let mut activity = Activity::new(start);
         activity.asked();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn body_that_is_still_being_made_lapses_only_if_a_piece_of_it_is_not_taken() {
+    fn unfinished_body_lapses_only_while_a_piece_is_untaken() {
         let start = Instant::now();
         let mut activity = Activity::new(start);
         activity.asked();

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn long_body_comes_whole_in_pieces_and_is_over_with_the_last_of_them() {
+    async fn long_body_arrives_whole_in_pieces_and_ends_with_the_last() {
         let activity = Shared::new();
         let bytes: Vec<u8> = (0..200_000_u32).map(|index| index as u8).collect();
         let mut body = activity.asked().answered(bytes.clone().into());
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn body_that_is_never_asked_for_and_piece_that_is_never_written_stall() {
+    async fn unpolled_body_and_unwritten_piece_count_as_stalled() {
         let activity = Shared::new();
         let body = activity.asked().answered("hello".into());
         tokio::time::advance(Duration::from_secs(30)).await;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn request_that_is_given_up_leaves_the_connection_idle() {
+    async fn abandoned_request_leaves_the_connection_idle() {
         let activity = Shared::new();
         let unanswered = activity.asked();
         tokio::time::advance(Duration::from_secs(600)).await;

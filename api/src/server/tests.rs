@@ -99,7 +99,7 @@ async fn http_1_and_http_2_with_prior_knowledge_share_the_port() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_at_once() {
+async fn connection_beyond_the_limit_is_closed_at_once() {
     let rig = start(|config| config.connections_max = 1).await;
     let mut first = rig.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let mut byte = [0];
@@ -145,7 +145,7 @@ async fn a_request_that_waits_is_not_idle() {
 }
 
 #[tokio::test]
-async fn closing_answers_who_waits_and_ends_within_the_bound() {
+async fn closing_answers_waiting_requests_and_ends_within_its_bound() {
     let rig = start(|_| {}).await;
     let waiting = rig.send(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let idle = rig.send(b"").await;
@@ -158,7 +158,7 @@ async fn closing_answers_who_waits_and_ends_within_the_bound() {
 }
 
 #[tokio::test]
-async fn address_with_its_fill_of_connections_is_told_so_until_one_ends() {
+async fn address_at_its_connection_limit_gets_429_until_one_ends() {
     let rig = start(|config| {
         config.trusted_proxies = Vec::new();
         config.connections_per_address_max = 1;
@@ -174,7 +174,7 @@ async fn address_with_its_fill_of_connections_is_told_so_until_one_ends() {
 }
 
 #[tokio::test]
-async fn trusted_proxy_has_as_many_connections_as_it_likes() {
+async fn trusted_proxy_has_no_connection_limit() {
     let rig = start(|config| config.connections_per_address_max = 1).await;
     let _held = [rig.send(b"").await, rig.send(b"").await];
     let reply = to_end(rig.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
@@ -199,7 +199,7 @@ fn get_frame(stream: u32, path: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn http_2_reader_without_a_window_is_cut_off_however_busy_it_is() {
+async fn busy_http_2_client_without_a_window_is_cut_off() {
     let rig = start(|config| config.write_stall_timeout_ms = 300).await;
     // SETTINGS_INITIAL_WINDOW_SIZE is 0: answers have heads and never bodies.
     let opening = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])].concat();
@@ -210,7 +210,7 @@ async fn http_2_reader_without_a_window_is_cut_off_however_busy_it_is() {
 }
 
 #[tokio::test]
-async fn http_1_reader_that_does_not_read_is_cut_off() {
+async fn http_1_client_that_does_not_read_is_cut_off() {
     let rig = start(|config| (config.connections_max, config.write_stall_timeout_ms) = (1, 300)).await;
     let mut stuck = rig.send_through_little(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
     stuck.read_exact(&mut [0]).await.unwrap();
@@ -218,7 +218,7 @@ async fn http_1_reader_that_does_not_read_is_cut_off() {
 }
 
 #[tokio::test]
-async fn slow_reader_gets_everything_however_long_it_takes() {
+async fn slow_client_that_keeps_reading_gets_everything() {
     let rig = start(|config| (config.keep_alive_idle_ms, config.write_stall_timeout_ms) = (100, 2_000)).await;
     let mut socket = rig.send_through_little(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     let (mut chunk, mut received_bytes) = (vec![0; 64 << 10], 0);

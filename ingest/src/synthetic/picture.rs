@@ -205,7 +205,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn the_counter_survives_every_size_of_the_ladder(utc_ms in 0i64..4_000_000_000_000) {
+        fn counter_is_read_back_at_every_size_of_the_ladder(utc_ms in 0i64..4_000_000_000_000) {
             gstreamer::init().unwrap();
             let size = (1280, 720);
             let mut painter = Painter::new("Änne", 3, size, Path::new("/nowhere")).unwrap();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_counter_is_illegible() {
+    fn picture_without_a_counter_reads_as_none() {
         for value in [0, 16, 128, 235] {
             assert_eq!(read_counter(&vec![value; 640 * 360], 640, 640, 360), None);
         }

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_beeps_on_every_second_for_a_tenth_of_one() {
+    fn beep_begins_every_second_and_lasts_a_tenth() {
         let mut sound = vec![[0.0; 2]; 48_000 * 2];
         beep(0, 999_000_000, &mut sound);
         let loud: Vec<_> = sound.iter().enumerate().filter(|(_, s)| s[0].abs() > 0.01).map(|(n, _)| n).collect();

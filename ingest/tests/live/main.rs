@@ -138,7 +138,7 @@ fn assert_lights(programme: &Programme, at_ns: i64, wanted: &[u8]) {
 }
 
 #[test]
-fn speakers_come_freeze_return_and_go_and_the_programme_never_halts() {
+fn programme_never_halts_while_speakers_come_freeze_return_and_go() {
     gst::init().unwrap();
     let config = config();
     let (broadcast, spec, recorder) = live(&config, Arc::new(Unreachable::default()));
@@ -236,7 +236,7 @@ impl Exchange for Unreachable {
 }
 
 #[test]
-fn a_speaker_who_cannot_be_reached_is_tried_again_and_costs_the_others_nothing() {
+fn unreachable_speaker_is_tried_again_and_others_are_unaffected() {
     let server = Arc::new(Unreachable::default());
     let (broadcast, spec, recorder) = live(&config(), server.clone());
     let _anna = Camera::start(&broadcast, "anna", 90);

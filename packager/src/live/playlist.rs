@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delta_skips_what_lies_beyond_the_skip_boundary_and_nothing_nearer() {
+    fn delta_skips_all_segments_beyond_the_skip_boundary_and_no_nearer_one() {
         // 15 segments end at 30 s; CAN-SKIP-UNTIL is 12 s; the segment that ends on the boundary stays.
         let delta = playlist(30, 15).delta.unwrap();
         assert!(delta.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=8\n"), "{delta}");
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn parts_stand_for_three_target_durations_only() {
+    fn parts_are_listed_within_three_target_durations_only() {
         let full = playlist(30, 15).full;
         assert_eq!(full.matches("#EXT-X-PART:").count(), 30);
         assert!(!full.contains("720p/11.9.m4s") && full.contains("720p/12.0.m4s"));
     }
 
     #[test]
-    fn the_header_keeps_the_protocol_s_proportions() {
+    fn header_keeps_the_proportions_of_the_protocol() {
         let full = playlist(30, 15).full;
         let control =
             "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=0.64002,HOLD-BACK=6.0,CAN-SKIP-UNTIL=12.0\n";

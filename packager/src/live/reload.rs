@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn msn_alone_waits_for_the_whole_segment() {
+    fn request_with_msn_alone_waits_for_the_whole_segment() {
         let rules = Rules::new(&spec());
         let query = PlaylistQuery::parse("_HLS_msn=10").unwrap();
         assert_eq!(rules.decide(at(10, 9), &query, Duration::ZERO), Reload::Wait);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_longer_than_three_target_durations() {
+    fn blocked_request_waits_at_most_three_target_durations() {
         let rules = Rules::new(&spec());
         let query = PlaylistQuery::parse("_HLS_msn=10").unwrap();
         assert_eq!(rules.decide(at(10, 0), &query, Duration::from_millis(5_999)), Reload::Wait);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_end_directives_are_ignored() {
+    fn directives_are_ignored_after_the_end() {
         let ended = RenditionProgress { ended: true, ..at(10, 0) };
         let query = PlaylistQuery::parse("_HLS_msn=99&_HLS_part=1&_HLS_skip=YES").unwrap();
         assert_eq!(Rules::new(&spec()).decide(ended, &query, Duration::ZERO), Reload::Answer { delta: false });

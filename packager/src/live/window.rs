@@ -256,7 +256,7 @@ mod tests {
     use crate::testing::{spec, window};
 
     #[test]
-    fn bytes_outlive_the_playlist_that_named_them_by_its_own_length() {
+    fn segment_stays_fetchable_one_playlist_length_after_it_was_unlisted() {
         // 12 s are listed: six segments. Another six and one more are kept.
         let spec = spec();
         let window = window(&spec, 12, 40);

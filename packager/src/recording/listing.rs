@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_recording_is_told_by_its_first_lines() {
+    fn complete_recording_is_recognised_by_its_first_lines() {
         let listing = listing(&[Fate::Stored; 3]);
         let complete = listing.recording();
         assert!(is_complete(&complete.as_bytes()[..200]) && !is_complete(listing.running(30).unwrap().as_bytes()));
     }
 
     #[test]
-    fn a_gap_is_a_hole_but_a_lost_upload_alone_is_not_stored() {
+    fn gap_and_lost_upload_are_holes_and_only_the_lost_upload_counts_as_unstored() {
         for (fate, has_holes, is_stored) in [
             (Fate::Stored, false, true),
             (Fate::Gap, true, true),

@@ -48,7 +48,7 @@ fn speaker_who_comes_while_it_ends_starts_the_next_one() {
 }
 
 #[test]
-fn deleted_room_ends_and_leaves_nothing() {
+fn deleted_room_ends_its_broadcast_and_is_forgotten() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     assert_eq!(policy.deleted(), Some(BroadcastOrder::End));
@@ -95,7 +95,7 @@ fn failed_broadcast_is_tried_again_with_growing_pauses() {
 }
 
 #[test]
-fn pause_ends_at_once_when_hurried() {
+fn hurry_ends_the_pause_at_once() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.hurry(now);
     assert_eq!(policy.poll_timeout(), None, "there is no pause");

@@ -11,7 +11,7 @@ const UPGRADE: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn validate_says_who_gets_in_and_any_page_may_read_it() {
+async fn validate_answers_by_token_and_any_page_may_read_it() {
     let rig = Rig::new().await;
     let bearer = |room: &str, grants: &str| rig.bearer(room, grants).1;
     let token = |room: &str, grants: &str| bearer(room, grants).trim_start_matches("Bearer ").to_owned();
@@ -27,7 +27,7 @@ async fn validate_says_who_gets_in_and_any_page_may_read_it() {
 }
 
 #[tokio::test]
-async fn a_token_for_a_room_that_is_not_there_makes_it_unless_rooms_are_made_otherwise() {
+async fn token_makes_its_missing_room_only_if_auto_create_rooms_is_on() {
     for (auto_create_rooms, status) in [(true, 200), (false, 404)] {
         let rig = Rig::with(Config { auto_create_rooms, room_idle_end_seconds: 77, ..Config::default() }, false).await;
         let bearer = rig.bearer("new", "publish").1;
@@ -39,7 +39,7 @@ async fn a_token_for_a_room_that_is_not_there_makes_it_unless_rooms_are_made_oth
 }
 
 #[tokio::test]
-async fn a_room_that_a_token_makes_is_closed_unless_the_operator_says_otherwise() {
+async fn room_made_by_a_token_has_the_configured_settings_private_by_default() {
     let open = RoomSettings { record: RecordSetting::On, ..RoomSettings::REST };
     for livekit_rooms in [RoomSettings::default(), open] {
         let rig = Rig::with(Config { livekit_rooms, ..Config::default() }, false).await;
@@ -58,7 +58,7 @@ async fn a_room_that_a_token_makes_is_closed_unless_the_operator_says_otherwise(
 }
 
 #[tokio::test]
-async fn one_connection_is_asked_for_in_its_own_form() {
+async fn join_request_of_v1_is_decoded_and_a_malformed_one_refused() {
     let rig = Rig::new().await;
     let bearer = rig.bearer("demo", "publish").1;
     let validate = async |query: &str| {
@@ -81,7 +81,7 @@ async fn one_connection_is_asked_for_in_its_own_form() {
 }
 
 #[tokio::test]
-async fn a_socket_is_for_websockets() {
+async fn plain_request_to_a_socket_is_refused() {
     let rig = Rig::new().await;
     let bearer = rig.bearer("demo", "publish").1;
     let plain = rig.send_raw("GET", "/rtc", &[("authorization", &bearer)], vec![]).await;

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_that_are_no_fault_of_ours_are_not_internal() {
+    fn refusal_by_rule_has_a_code_of_its_own_not_internal() {
         for (error, code) in [
             (Error::ContentType("application/sdp"), "bad_route"),
             (SfuError::StaleIceSession.into(), "failed_precondition"),

@@ -58,7 +58,7 @@ async fn rooms_are_made_once_listed_described_and_deleted() {
 }
 
 #[tokio::test]
-async fn participants_are_told_and_removed_in_protobuf_too() {
+async fn participants_are_listed_and_removed_in_protobuf_too() {
     let rig = Rig::new().await;
     rig.media.participants.lock().unwrap().push(ann());
     let (name, token) = rig.bearer("demo", "admin");
@@ -85,7 +85,7 @@ async fn participants_are_told_and_removed_in_protobuf_too() {
 }
 
 #[tokio::test]
-async fn each_call_takes_its_grant_and_errors_are_twirps() {
+async fn call_without_its_grant_is_refused_in_the_form_of_twirp() {
     let rig = Rig::new().await;
     let (big, empty) = ("x".repeat(40_000), json!({}));
     let room = json!({"room": "demo"});
@@ -120,7 +120,7 @@ async fn each_call_takes_its_grant_and_errors_are_twirps() {
 }
 
 #[tokio::test]
-async fn body_is_not_read_before_the_token_is() {
+async fn body_is_not_read_before_the_token_is_verified() {
     let rig = Rig::new().await;
     for service in ["RoomService/ListRooms", "Egress/ListEgress", "Ingress/ListIngress"] {
         let path = format!("/twirp/livekit.{service}");

@@ -112,7 +112,7 @@ async fn ask(socket: &mut TlsStream<TcpStream>) -> String {
 }
 
 #[tokio::test]
-async fn renewed_certificate_is_shown_to_new_connections_and_old_ones_live_on() {
+async fn new_connections_get_the_renewed_certificate_and_old_ones_live_on() {
     let (first, renewed) = (Pair::new(), Pair::new());
     let rig = TlsRig::new(&[&first, &renewed]).await;
     let mut old = rig.connect().await;
@@ -125,7 +125,7 @@ async fn renewed_certificate_is_shown_to_new_connections_and_old_ones_live_on() 
 }
 
 #[tokio::test]
-async fn changed_pair_that_is_no_good_leaves_the_certificate_in_use() {
+async fn unusable_new_pair_leaves_the_old_certificate_in_use() {
     let (first, other, good) = (Pair::new(), Pair::new(), Pair::new());
     let rig = TlsRig::new(&[&first, &other, &good]).await;
     rig.write(&other, &first);
@@ -142,7 +142,7 @@ async fn changed_pair_that_is_no_good_leaves_the_certificate_in_use() {
 }
 
 #[tokio::test]
-async fn https_alone_tells_browsers_to_come_by_https() {
+async fn hsts_header_is_sent_over_https_only() {
     let pair = Pair::new();
     let rig = TlsRig::new(&[&pair]).await;
     let reply = ask(&mut rig.connect().await).await;
@@ -154,7 +154,7 @@ async fn https_alone_tells_browsers_to_come_by_https() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_read_is_refused_by_its_name() {
+async fn unreadable_certificate_is_refused_by_its_file_name() {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let (certificate, key) = ("/nonexistent/cert.pem".into(), "/nonexistent/key.pem".into());
     let tls = Tls { address, certificate, key, hsts_seconds: 0 };

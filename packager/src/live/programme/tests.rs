@@ -76,7 +76,7 @@ fn a_rung_that_never_came_is_all_gaps() {
 }
 
 #[test]
-fn a_new_configuration_takes_a_segment_and_a_discontinuity_everywhere() {
+fn new_configuration_starts_a_segment_with_discontinuity_in_all_renditions() {
     let mut rig = Rig::new();
     rig.play(0..120, |_| true);
     rig.push(Delivery::Codec { rendition: V0, config: avc(9) });

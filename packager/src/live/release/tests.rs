@@ -47,7 +47,7 @@ fn bytes_in_memory(origin: &Origin) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recorded_broadcast_is_served_from_the_store_once_its_memory_is_released() {
+async fn recorded_broadcast_is_served_from_the_store_after_release() {
     let origin = ended(Some(Arc::new(InMemory::new())), 20).await;
     sleep(WHILE_PLAYERS_FINISH).await;
     assert_eq!(kind(&origin, "k3f9a1/720p/19.m4s", "").await, Ok(ObjectKind::VideoMedia));
@@ -74,7 +74,7 @@ async fn a_recorded_broadcast_is_served_from_the_store_once_its_memory_is_releas
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broadcast_that_was_not_recorded_is_gone_once_its_memory_is_released() {
+async fn unrecorded_broadcast_is_gone_after_release() {
     let origin = ended(None, 20).await;
     sleep(WHILE_PLAYERS_FINISH).await;
     let paths = ["index.m3u8", "k3f9a1/720p.m3u8", "k3f9a1/720p/19.m4s", "k3f9a1/audio/init-0.mp4"];
@@ -90,7 +90,7 @@ async fn a_broadcast_that_was_not_recorded_is_gone_once_its_memory_is_released()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_playlist_of_segments_that_the_store_lost_goes_with_their_bytes() {
+async fn playlist_with_lost_uploads_is_gone_after_release() {
     let folder = tempfile::tempdir().unwrap();
     let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap();
     std::fs::write(folder.path().join("main"), "a file where the room's folder should be").unwrap();

@@ -61,7 +61,7 @@ fn audio_parts_keep_to_the_video_grid_within_half_a_frame() {
 }
 
 #[test]
-fn a_frame_that_never_came_delays_its_part_but_tears_nothing() {
+fn missing_frame_delays_its_part_and_leaves_no_hole() {
     let (mut segmenter, mut cuts) = (segmenter(false), vec![]);
     for number in (0..60).filter(|number| ![3, 11, 17, 18].contains(number)) {
         segmenter.push(frame(V0, number), &mut cuts).unwrap();
@@ -72,7 +72,7 @@ fn a_frame_that_never_came_delays_its_part_but_tears_nothing() {
 }
 
 #[test]
-fn a_lone_missing_part_borrows_the_frame_behind_it() {
+fn lone_missing_part_takes_the_first_frame_of_the_next() {
     let (mut segmenter, mut cuts) = (segmenter(false), vec![]);
     for number in (0..60).filter(|number| !(12..18).contains(number)) {
         segmenter.push(frame(V0, number), &mut cuts).unwrap();
@@ -95,7 +95,7 @@ fn after_a_gap_video_resumes_at_a_keyframe() {
 }
 
 #[test]
-fn a_keyframe_off_its_beat_is_tolerated() {
+fn keyframe_off_the_segment_grid_is_tolerated() {
     for off in [-7i64, -1, 1, 2, 7] {
         let (mut segmenter, mut cuts) = (segmenter(false), vec![]);
         for number in 0..120u64 {
@@ -109,7 +109,7 @@ fn a_keyframe_off_its_beat_is_tolerated() {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn unit_with_impossible_values_is_refused() {
     let (mut segmenter, mut cuts) = (segmenter(false), vec![]);
     segmenter.push(frame(V0, 0), &mut cuts).unwrap();
     let with = |change: fn(&mut AccessUnit)| {
@@ -128,7 +128,7 @@ fn nonsense_is_refused() {
 proptest! {
     /// Jitter, losses, pauses, stray keyframes: decode times never leap and no part exceeds its target.
     #[test]
-    fn decode_times_never_leap(
+    fn decode_times_are_continuous_for_any_input(
         audio in any::<bool>(),
         steps in prop::collection::vec((0u64..4_000, 0u8..40, 1u32..6_000, any::<bool>()), 1..300),
     ) {

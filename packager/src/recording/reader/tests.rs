@@ -32,7 +32,7 @@ async fn kind(recordings: &Recordings, path: &str, query: &str) -> Result<Object
 }
 
 #[tokio::test]
-async fn a_recording_is_served_by_its_keys_and_one_that_broke_off_is_not_called_complete() {
+async fn recording_is_served_by_key_and_unfinished_one_is_not_called_complete() {
     let recordings = recordings(store().await);
     for (path, query, expected) in [
         ("aaaaaa/index.m3u8", "", Ok(ObjectKind::RecordingMultivariant)),

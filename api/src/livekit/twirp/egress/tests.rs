@@ -25,7 +25,7 @@ fn on_air(rig: &Rig) {
 }
 
 #[test]
-fn an_egress_is_what_lies_between_switching_on_and_off() {
+fn egress_lasts_from_switching_on_to_switching_off() {
     let switch = |on_at_utc_ms, off_at_utc_ms: Option<i64>| {
         let setting = if off_at_utc_ms.is_some() { BroadcastSetting::Off } else { BroadcastSetting::On };
         BroadcastSwitch { setting, on_at_utc_ms, off_at_utc_ms }
@@ -115,7 +115,7 @@ async fn a_running_egress_changes_its_layout() {
 }
 
 #[tokio::test]
-async fn what_the_broadcast_is_not_is_refused_with_what_there_is() {
+async fn egress_with_another_output_is_refused_as_unimplemented() {
     let rig = Rig::new().await;
     let table = [
         json!({"fileOutputs": [{"filepath": "a.mp4"}]}),
@@ -145,7 +145,7 @@ async fn what_the_broadcast_is_not_is_refused_with_what_there_is() {
 }
 
 #[tokio::test]
-async fn egress_takes_its_grant_a_room_and_either_body() {
+async fn egress_needs_its_grant_and_a_room_and_takes_json_and_protobuf() {
     let config = Config { playlist_base_url: Some("https://cdn.example".into()), ..Config::default() };
     let rig = Rig::with(config, false).await;
     let start = "Egress/StartRoomCompositeEgress";
@@ -167,7 +167,7 @@ async fn egress_takes_its_grant_a_room_and_either_body() {
 }
 
 #[tokio::test]
-async fn an_egress_of_a_room_that_nobody_put_on_the_air_begins_with_its_start() {
+async fn room_that_is_switched_off_has_no_egress_until_one_is_started() {
     let mut rig = Rig::new().await;
     rig.set(|room| room.broadcast = BroadcastSwitch::new(BroadcastSetting::Off)).await;
     let id = egress_id(&rig.rooms.get("demo").await.unwrap());
@@ -184,7 +184,7 @@ async fn an_egress_of_a_room_that_nobody_put_on_the_air_begins_with_its_start() 
 }
 
 #[tokio::test]
-async fn an_egress_that_finds_no_air_slot_is_refused_and_switches_nothing() {
+async fn egress_without_a_free_air_slot_is_refused_and_switches_nothing() {
     let rig = Rig::new().await;
     rig.set(|room| room.broadcast = BroadcastSwitch::new(BroadcastSetting::Off)).await;
     rig.origins.hold_slots(["other".to_owned()].into_iter(), 1);

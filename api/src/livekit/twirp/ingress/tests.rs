@@ -21,7 +21,7 @@ async fn publish(rig: &Rig, key: &Value, room: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn an_ingress_leads_to_the_stage_until_it_is_deleted() {
+async fn ingress_leads_to_the_stage_until_it_is_deleted() {
     let rig = Rig::new().await;
     let made = call(&rig, "CreateIngress", way_in("demo")).await;
     assert_eq!(made.status, 200, "{}", made.json());
@@ -55,7 +55,7 @@ async fn an_ingress_leads_to_the_stage_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn nobody_needs_to_be_on_stage_for_an_ingress_to_be_deleted() {
+async fn ingress_without_a_speaker_can_be_deleted() {
     let rig = Rig::new().await;
     let id = call(&rig, "CreateIngress", way_in("demo")).await.json()["ingressId"].clone();
     *rig.media.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
@@ -63,7 +63,7 @@ async fn nobody_needs_to_be_on_stage_for_an_ingress_to_be_deleted() {
 }
 
 #[tokio::test]
-async fn a_key_publishes_by_whip_and_does_nothing_else() {
+async fn stream_key_publishes_by_whip_and_opens_no_other_route() {
     let rig = Rig::new().await;
     let key = call(&rig, "CreateIngress", way_in("demo")).await.json()["streamKey"].clone();
     let bearer = format!("Bearer {}", key.as_str().unwrap());
@@ -74,7 +74,7 @@ async fn a_key_publishes_by_whip_and_does_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_key_makes_its_room_where_tokens_may() {
+async fn stream_key_makes_its_missing_room_only_if_auto_create_rooms_is_on() {
     for (auto_create_rooms, status) in [(true, 201), (false, 404)] {
         let rig = Rig::with(Config { auto_create_rooms, ..Config::default() }, false).await;
         let key = call(&rig, "CreateIngress", way_in("new")).await.json()["streamKey"].clone();
@@ -83,7 +83,7 @@ async fn a_key_makes_its_room_where_tokens_may() {
 }
 
 #[tokio::test]
-async fn what_whip_is_not_is_refused_and_so_is_what_is_too_much() {
+async fn ingress_that_whip_cannot_serve_or_beyond_the_limit_is_refused() {
     let rig = Rig::with(Config { ingresses_max: 1, ..Config::default() }, false).await;
     let table = [
         (json!({"inputType": "RTMP_INPUT"}), 501, "unimplemented"),
@@ -110,7 +110,7 @@ async fn what_whip_is_not_is_refused_and_so_is_what_is_too_much() {
 }
 
 #[tokio::test]
-async fn ingress_takes_its_grant_and_either_body() {
+async fn ingress_needs_its_grant_and_takes_json_and_protobuf() {
     let config = Config { public_url: Some("https://live.example".into()), ..Config::default() };
     let rig = Rig::with(config, false).await;
     let refused = rig.twirp("Ingress/ListIngress", "admin create list record", json!({})).await;
