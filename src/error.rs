@@ -1,4 +1,4 @@
-//! Why the server does not start, or ends.
+//! The errors that keep the server from starting, or end it.
 
 /// The one error that `main` prints.
 #[derive(Debug, thiserror::Error)]
@@ -6,32 +6,32 @@ pub(crate) enum Error {
     /// The settings cannot be read, or cannot work.
     #[error("settings: {0}")]
     Settings(String),
-    /// No token was made.
+    /// A token cannot be made of what was asked for.
     #[error("making a token")]
     Token(#[from] access::TokenError),
-    /// HTTP.
+    /// An address cannot be had, or a certificate cannot be read.
     #[error("{0}")]
     Api(#[from] api::StartError),
-    /// The database.
+    /// The database cannot be opened or read.
     #[error(transparent)]
     Rooms(#[from] rooms::Error),
-    /// Media sockets.
+    /// The SFU does not start: its sockets, threads or settings.
     #[error("starting the SFU")]
     Sfu(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// GStreamer, or an element of it.
+    /// GStreamer or one of its elements is missing, or the encoders do not start.
     #[error("preparing the encoders")]
     Ingest(#[from] ingest::IngestError),
-    /// The folder for recordings.
+    /// The folder for recordings cannot be made or opened.
     #[error("opening the folder for recordings, {folder}")]
     Store {
         folder: String,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The metrics recorder.
+    /// The metrics recorder cannot be installed.
     #[error("setting up metrics")]
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The async runtime, or a signal handler.
+    /// The system gives no async runtime, or no signal handler.
     #[error("{doing}")]
     System {
         doing: &'static str,

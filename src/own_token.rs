@@ -17,7 +17,7 @@ pub(crate) struct Bearer<'a> {
     pub(crate) speaks: bool,
 }
 
-/// A new token for every connection.
+/// Makes a new token for every connection.
 pub(crate) fn provider(keys: &Keys, bearer: Bearer<'_>) -> TokenProvider {
     let keys = keys.clone();
     let spec = TokenSpec {

@@ -12,7 +12,7 @@ const LATENCY_BUCKETS: [f64; 16] =
 /// How often the recorder tidies its histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Installs the recorder: what is counted from now on, it keeps. The handle renders it as Prometheus text.
+/// Installs the recorder, which keeps all figures from now on. The handle renders them as Prometheus text.
 pub(crate) fn install() -> Result<PrometheusHandle, Error> {
     PrometheusBuilder::new()
         .set_buckets(&LATENCY_BUCKETS)

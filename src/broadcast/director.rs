@@ -48,8 +48,10 @@ struct DirectedRooms {
 /// A broadcast that began: its handle, and the future that owns it.
 type Started = (Pipeline, Pin<Box<dyn Future<Output = ()> + Send>>);
 
+/// A room whose policy remembers something.
 struct DirectedRoom {
     policy: BroadcastPolicy,
+    /// The running broadcast; `None`: the room is off the air, or its broadcast pauses.
     pipeline: Option<Pipeline>,
 }
 
@@ -67,17 +69,17 @@ impl BroadcastDirector {
         let end_max = loop {
             let on_air = all.rooms_by_end.values().cloned();
             self.origins.hold_slots(on_air, self.rooms_on_air_max);
-            let timeout = all.by_room.values().filter_map(|state| state.policy.poll_timeout()).min();
+            let timeout = all.by_room.values().filter_map(|directed| directed.policy.poll_timeout()).min();
             tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) => {
                         // Orders of rooms come first: a speaker who goes on stage in a room that was made again comes
                         // after the order that ended the broadcast of the first one.
                         while let Ok(Some(order)) = orders.try_next().await {
-                            self.ordered(&mut all, order).await;
+                            self.take_order(&mut all, order).await;
                             orders.done().await;
                         }
-                        self.heard(&mut all, event).await;
+                        self.take_event(&mut all, event).await;
                     }
                     Err(RecvError::Lagged(missed)) => {
                         tracing::warn!(missed, "the SFU's events came too fast; asking it how the stages stand");
@@ -86,10 +88,10 @@ impl BroadcastDirector {
                     Err(RecvError::Closed) => break END_MAX,
                 },
                 order = orders.next() => {
-                    self.ordered(&mut all, order).await;
+                    self.take_order(&mut all, order).await;
                     orders.done().await;
                 }
-                Some(ended) = all.ends.join_next_with_id() => self.ended(&mut all, ended).await,
+                Some(ended) = all.ends.join_next_with_id() => self.take_end(&mut all, ended).await,
                 Some(_) = all.farewells.join_next() => {}
                 () = sleep_until(timeout), if timeout.is_some() => self.poll(&mut all).await,
                 end_max = &mut end => break end_max.unwrap_or(END_MAX),
@@ -98,17 +100,18 @@ impl BroadcastDirector {
         self.end_all(all, end_max).await;
     }
 
-    async fn heard(&self, all: &mut DirectedRooms, event: RoomEvent) {
+    /// Takes a speaker's coming or going to the policy of their room.
+    async fn take_event(&self, all: &mut DirectedRooms, event: RoomEvent) {
         match event {
             RoomEvent::SpeakerJoined { room, speaker } => {
                 let policy = self.policy(all, &room);
                 let order = policy.joined(speaker, Instant::now());
-                self.follow(all, &room, order).await;
+                self.carry_out(all, &room, order).await;
             }
             RoomEvent::SpeakerLeft { room, session, .. } => {
-                let Some(state) = all.by_room.get_mut(room.as_str()) else { return };
-                let order = state.policy.left(session.as_str(), Instant::now());
-                self.follow(all, &room, order).await;
+                let Some(directed) = all.by_room.get_mut(room.as_str()) else { return };
+                let order = directed.policy.left(session.as_str(), Instant::now());
+                self.carry_out(all, &room, order).await;
             }
             // Broadcasts follow the stage alone.
             RoomEvent::RoomStarted { .. }
@@ -120,7 +123,8 @@ impl BroadcastDirector {
         }
     }
 
-    async fn ordered(&self, all: &mut DirectedRooms, order: RoomOrder) {
+    /// Takes a change of a stored room to its policy and its broadcast.
+    async fn take_order(&self, all: &mut DirectedRooms, order: RoomOrder) {
         match order {
             RoomOrder::Broadcast { room, on, record, layout } => {
                 let recorded = all.pipeline(&room).map(|pipeline| {
@@ -129,25 +133,26 @@ impl BroadcastDirector {
                 });
                 if on && recorded.is_some_and(|recorded| recorded != record) {
                     // A recording is whole or not there: this broadcast ends, and the next one is as ordered.
-                    self.switched(all, &room, false).await;
+                    self.switch(all, &room, false).await;
                 }
-                self.switched(all, &room, on).await;
+                self.switch(all, &room, on).await;
             }
             RoomOrder::Deleted { room } => {
                 self.retire(all, &room);
-                let Some(state) = all.by_room.get_mut(room.as_str()) else { return };
-                let order = state.policy.deleted();
-                self.follow(all, &room, order).await;
+                let Some(directed) = all.by_room.get_mut(room.as_str()) else { return };
+                let order = directed.policy.deleted();
+                self.carry_out(all, &room, order).await;
             }
         }
     }
 
-    async fn switched(&self, all: &mut DirectedRooms, room: &str, on: bool) {
-        let Some(state) = all.by_room.get_mut(room) else { return };
-        let order = state.policy.switched(on, Instant::now());
-        self.follow(all, room, order).await;
+    async fn switch(&self, all: &mut DirectedRooms, room: &str, on: bool) {
+        let Some(directed) = all.by_room.get_mut(room) else { return };
+        let order = directed.policy.switched(on, Instant::now());
+        self.carry_out(all, room, order).await;
     }
 
+    /// Takes a deleted room's broadcast off every list, and forgets it after [`FAREWELL`].
     fn retire(&self, all: &mut DirectedRooms, room: &str) {
         let Some(retired) = self.origins.retire(room) else { return };
         let (origins, room) = (self.origins.clone(), room.to_owned());
@@ -157,6 +162,7 @@ impl BroadcastDirector {
         });
     }
 
+    /// Tells every policy how its stage stands, after some of the SFU's events were missed.
     async fn resync(&self, all: &mut DirectedRooms) {
         // Rooms with a stage are rooms that exist, or that are being deleted: those are known already.
         let stored = self.rooms.list().await.unwrap_or_default().into_iter().map(|room| room.name.into());
@@ -167,12 +173,13 @@ impl BroadcastDirector {
                 continue;
             }
             for order in self.policy(all, &room).resync(stage, Instant::now()) {
-                self.follow(all, &room, Some(order)).await;
+                self.carry_out(all, &room, Some(order)).await;
             }
         }
     }
 
-    async fn ended(&self, all: &mut DirectedRooms, ended: Result<(Id, ()), JoinError>) {
+    /// Takes the end of a broadcast to its policy, and the free slot to the rooms that wait for one.
+    async fn take_end(&self, all: &mut DirectedRooms, ended: Result<(Id, ()), JoinError>) {
         let task = match ended {
             Ok((task, ())) => task,
             Err(error) => {
@@ -183,18 +190,19 @@ impl BroadcastDirector {
         let Some(room) = all.rooms_by_end.remove(&task) else { return };
         let now = Instant::now();
         // There is a slot for one of them.
-        all.by_room.values_mut().for_each(|state| state.policy.slot_is_free(now));
-        let Some(state) = all.by_room.get_mut(&room) else { return };
-        state.pipeline = None;
-        let order = state.policy.ended(now);
-        self.follow(all, &room, order).await;
+        all.by_room.values_mut().for_each(|directed| directed.policy.slot_is_free(now));
+        let Some(directed) = all.by_room.get_mut(&room) else { return };
+        directed.pipeline = None;
+        let order = directed.policy.ended(now);
+        self.carry_out(all, &room, order).await;
     }
 
     async fn poll(&self, all: &mut DirectedRooms) {
         let now = Instant::now();
-        let due: Vec<_> = all.by_room.iter_mut().map(|(room, state)| (room.clone(), state.policy.poll(now))).collect();
+        let due: Vec<_> =
+            all.by_room.iter_mut().map(|(room, directed)| (room.clone(), directed.policy.poll(now))).collect();
         for (room, order) in due {
-            self.follow(all, &room, order).await;
+            self.carry_out(all, &room, order).await;
         }
     }
 
@@ -203,7 +211,8 @@ impl BroadcastDirector {
         &mut all.by_room.entry(room.to_owned()).or_insert_with(new).policy
     }
 
-    async fn follow(&self, all: &mut DirectedRooms, room: &str, order: Option<BroadcastOrder>) {
+    /// Carries out a policy's order, and forgets the room if its policy remembers nothing.
+    async fn carry_out(&self, all: &mut DirectedRooms, room: &str, order: Option<BroadcastOrder>) {
         match (order, all.pipeline(room)) {
             (Some(BroadcastOrder::Start(speakers)), _) => self.go_live(all, room, speakers).await,
             (Some(BroadcastOrder::Join(speaker)), Some(pipeline)) => pipeline.speaker_joined(speaker),
@@ -211,20 +220,21 @@ impl BroadcastDirector {
             (Some(BroadcastOrder::End), Some(pipeline)) => pipeline.end(),
             (Some(BroadcastOrder::Join(_) | BroadcastOrder::Leave(_) | BroadcastOrder::End) | None, _) => {}
         }
-        if all.by_room.get(room).is_some_and(|state| state.policy.is_over()) {
+        if all.by_room.get(room).is_some_and(|directed| directed.policy.is_over()) {
             all.by_room.remove(room);
         }
     }
 
+    /// Starts a broadcast and keeps its handle, or tells the policy why it did not start.
     async fn go_live(&self, all: &mut DirectedRooms, room: &str, speakers: Vec<Speaker>) {
         let started = self.start(room, speakers, all.ends.len()).await;
-        let Some(state) = all.by_room.get_mut(room) else { return };
+        let Some(directed) = all.by_room.get_mut(room) else { return };
         match started {
             Ok((pipeline, end)) => {
-                state.pipeline = Some(pipeline);
+                directed.pipeline = Some(pipeline);
                 all.rooms_by_end.insert(all.ends.spawn(end).id(), room.to_owned());
             }
-            Err(reason) => state.policy.not_started(reason, Instant::now()),
+            Err(reason) => directed.policy.not_started(reason, Instant::now()),
         }
     }
 
@@ -254,7 +264,7 @@ impl BroadcastDirector {
     }
 
     async fn end_all(&self, mut all: DirectedRooms, end_max: Duration) {
-        let pipelines: Vec<_> = all.by_room.values().filter_map(|state| state.pipeline.as_ref()).collect();
+        let pipelines: Vec<_> = all.by_room.values().filter_map(|directed| directed.pipeline.as_ref()).collect();
         tracing::info!(broadcasts = pipelines.len(), "ending the broadcasts");
         pipelines.into_iter().for_each(Pipeline::end);
         let ends = async { while all.ends.join_next().await.is_some() {} };

@@ -33,13 +33,13 @@ pub(crate) enum BroadcastOrder {
 pub(crate) enum NotStarted {
     /// The room's broadcast is switched off.
     SwitchedOff,
-    /// As many rooms as may be are on the air.
+    /// `rooms_on_air_max` rooms are on the air.
     NoSlot,
     /// Starting it failed, or how the room is set is unknown.
     Failed,
 }
 
-/// Whether a room that is to go on the air may, while `running` of at most `rooms_on_air_max` others are.
+/// Admits a room to the air if its broadcast is switched on and fewer than `rooms_on_air_max` others are on the air.
 pub(crate) fn admit(is_switched_on: bool, running: usize, rooms_on_air_max: usize) -> Result<(), NotStarted> {
     match is_switched_on {
         false => Err(NotStarted::SwitchedOff),
@@ -48,11 +48,16 @@ pub(crate) fn admit(is_switched_on: bool, running: usize, rooms_on_air_max: usiz
     }
 }
 
+/// The life of a room's broadcast: off, on the air, ending, off again; a pause follows a failure.
 #[derive(Debug)]
 enum Phase {
+    /// The room has no broadcast, and no reason for one.
     Off,
+    /// The broadcast was ordered to start. `silent_since`: the stage has been empty since then.
     OnAir { since: Instant, silent_since: Option<Instant> },
+    /// The broadcast was ordered to end, and its end has not been reported.
     Ending,
+    /// The broadcast failed or did not start, and is tried again.
     Pausing { until: Instant },
 }
 
@@ -60,17 +65,19 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct BroadcastPolicy {
     idle_end: Duration,
-    /// Whether there is to be a broadcast at all.
+    /// Whether the room's broadcast is switched on.
     on: bool,
     /// By session, so that an old session's end does not take a new one off the stage.
     stage: BTreeMap<String, Speaker>,
     phase: Phase,
+    /// The next pause.
     retry: Duration,
-    /// The pause is for want of a slot.
+    /// Whether the broadcast pauses because all slots were taken.
     waits_for_slot: bool,
 }
 
 impl BroadcastPolicy {
+    /// A room off the air, with an empty stage and its broadcast switched on.
     pub(crate) fn new(idle_end: Duration) -> Self {
         Self {
             idle_end,
@@ -82,6 +89,7 @@ impl BroadcastPolicy {
         }
     }
 
+    /// A speaker has come on stage.
     pub(crate) fn joined(&mut self, speaker: Speaker, now: Instant) -> Option<BroadcastOrder> {
         if self.stage.insert(speaker.session.as_str().to_owned(), speaker.clone()).is_some() {
             return None;
@@ -96,6 +104,7 @@ impl BroadcastPolicy {
         }
     }
 
+    /// The session of a speaker has ended.
     pub(crate) fn left(&mut self, session: &str, now: Instant) -> Option<BroadcastOrder> {
         let speaker = self.stage.remove(session)?;
         let empty = self.stage.is_empty();
@@ -197,6 +206,7 @@ impl BroadcastPolicy {
         }
     }
 
+    /// The time of the next [`BroadcastPolicy::poll`]; `None`: no deadline is running.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::OnAir { silent_since, .. } => silent_since.map(|since| since + self.idle_end),
@@ -205,6 +215,7 @@ impl BroadcastPolicy {
         }
     }
 
+    /// Ends an idle broadcast, or a pause, whose time has come.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<BroadcastOrder> {
         if now < self.poll_timeout()? {
             return None;
