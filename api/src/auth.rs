@@ -3,8 +3,8 @@
 
 use std::time::SystemTime;
 
-use access::limits::{IDENTITY_BYTES_MAX, NAME_BYTES_MAX};
-use access::{Grants, Keys, RoomName, ServiceGrants};
+use access::limits::NAME_BYTES_MAX;
+use access::{Grants, Identity, Keys, RoomName, ServiceGrants};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -47,29 +47,28 @@ pub(crate) fn grants_if_any(keys: &Keys, headers: &HeaderMap) -> Result<Option<G
     if headers.contains_key(AUTHORIZATION) { grants(keys, headers).map(Some) } else { Ok(None) }
 }
 
-/// Refuses a bearer who may not publish in `room`.
-pub(crate) fn may_publish(grants: &Grants, room: &str) -> Result<(), Error> {
+/// Refuses a bearer who may not publish in `room`. Returns the bearer's identity.
+pub(crate) fn may_publish(grants: &Grants, room: &str) -> Result<Identity, Error> {
     may_enter(grants, room, grants.can_publish, "the token does not allow publishing")
 }
 
-/// Refuses a bearer who may not watch `room`.
-pub(crate) fn may_subscribe(grants: &Grants, room: &str) -> Result<(), Error> {
+/// Refuses a bearer who may not watch `room`. Returns the bearer's identity.
+pub(crate) fn may_subscribe(grants: &Grants, room: &str) -> Result<Identity, Error> {
     may_enter(grants, room, grants.can_subscribe, "the token does not allow watching")
 }
 
-fn may_enter(grants: &Grants, room: &str, allowed: bool, otherwise: &'static str) -> Result<(), Error> {
+fn may_enter(grants: &Grants, room: &str, allowed: bool, otherwise: &'static str) -> Result<Identity, Error> {
     let everything = grants.standing.operator;
     if grants.room.as_deref() != Some(room) && !everything {
         return Err(Error::Forbidden("the token is for another room"));
     }
-    if grants.identity.is_empty() || grants.identity.len() > IDENTITY_BYTES_MAX || grants.name.len() > NAME_BYTES_MAX {
-        return Err(Error::Forbidden("the token must name an identity of at most 256 bytes"));
-    }
-    if allowed || everything { Ok(()) } else { Err(Error::Forbidden(otherwise)) }
+    let identity = grants.identity.clone().filter(|_| grants.name.len() <= NAME_BYTES_MAX);
+    let identity = identity.ok_or(Error::Forbidden("the token must name an identity of at most 256 bytes"))?;
+    if allowed || everything { Ok(identity) } else { Err(Error::Forbidden(otherwise)) }
 }
 
-/// The room that the bearer may join as LiveKit's clients do.
-pub(crate) fn may_join(grants: &Grants) -> Result<RoomName, Error> {
+/// The room that the bearer may join as LiveKit's clients do, and the bearer's identity.
+pub(crate) fn may_join(grants: &Grants) -> Result<(RoomName, Identity), Error> {
     let room = grants.room.as_deref().ok_or(Error::Malformed("the token names no room".into()))?;
     if !grants.room_join {
         return Err(Error::Forbidden("the token does not allow joining"));
@@ -77,8 +76,8 @@ pub(crate) fn may_join(grants: &Grants) -> Result<RoomName, Error> {
     if grants.ingress.is_some() {
         return Err(Error::Forbidden("the token is an ingress's key: it publishes by WHIP alone"));
     }
-    may_enter(grants, room, true, "")?;
-    room.parse().map_err(|_| rooms::Error::UnknownRoom.into())
+    let identity = may_enter(grants, room, true, "")?;
+    Ok((room.parse().map_err(|_| rooms::Error::UnknownRoom)?, identity))
 }
 
 /// Refuses a bearer who may not start and stop broadcasts of any room.

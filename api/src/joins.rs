@@ -9,6 +9,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use access::{Identity, RoomName};
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
@@ -65,7 +66,7 @@ pub(crate) struct JoinLimits {
     config: Config,
     by_network: Mutex<Limiter<Network>>,
     /// A room and an identity in it.
-    by_identity: Mutex<Limiter<(String, String)>>,
+    by_identity: Mutex<Limiter<(RoomName, Identity)>>,
 }
 
 impl JoinLimits {
@@ -110,9 +111,9 @@ impl Joiner {
     }
 
     /// Counts a join of the identity, once the token has been verified.
-    pub(crate) fn check_identity(&self, room: &str, identity: &str, ours: bool) -> Result<(), Error> {
+    pub(crate) fn check_identity(&self, room: &RoomName, identity: &Identity, ours: bool) -> Result<(), Error> {
         let Some(limits) = self.limits.as_ref().filter(|_| !ours) else { return Ok(()) };
-        take(&limits.by_identity, (room.to_owned(), identity.to_owned()), "identity")
+        take(&limits.by_identity, (room.clone(), identity.clone()), "identity")
     }
 }
 

@@ -93,7 +93,7 @@ impl Media for FakeMedia {
     }
 
     fn connect(&self, request: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>> {
-        self.note(format!("connect {} {} {:?}", request.room, request.grants.identity, request.resume));
+        self.note(format!("connect {} {} {:?}", request.room, request.identity, request.resume));
         // A connection is the SFU's own to make.
         Box::pin(async { Err(SfuError::ShuttingDown) })
     }

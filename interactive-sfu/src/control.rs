@@ -3,7 +3,7 @@
 mod command;
 mod event;
 
-use access::{Grants, RoomName};
+use access::{Grants, Identity, RoomName};
 use livekit_protocol::{IceServer, Room, signal_request};
 use serde::{Deserialize, Serialize};
 
@@ -36,12 +36,12 @@ impl From<&str> for SessionId {
 pub struct JoinRequest {
     /// The room; `api` has checked that it exists.
     pub room: RoomName,
-    /// Who, from the token. A second publisher of the same identity replaces the first.
-    pub identity: String,
+    /// The participant's identity, from the token. A second publisher of the same identity replaces the first.
+    pub identity: Identity,
     /// What to call them in captions; the identity when the token has no name.
     pub name: String,
     /// WHEP only: watch this participant alone; `None` follows the stage, in order of joining.
-    pub participant: Option<String>,
+    pub participant: Option<Identity>,
     /// The request came from this machine: the answer names its own addresses too, beside those announced.
     pub local: bool,
     /// Not shown to others, from the token: no participant in the eyes of others.
@@ -126,8 +126,8 @@ impl SfuError {
 /// Somebody on stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Speaker {
-    /// Who.
-    pub identity: String,
+    /// The participant's identity.
+    pub identity: Identity,
     /// What to call them.
     pub name: String,
     /// Their publishing session, which changes when they come back.
@@ -156,7 +156,9 @@ pub struct Client {
 pub struct ConnectRequest {
     /// The room. `api` has checked that it exists.
     pub room: RoomName,
-    /// What the token allows; its identity names the participant. A second of the same identity replaces the first.
+    /// The participant's identity, from the token. A second participant of the same identity replaces the first.
+    pub identity: Identity,
+    /// The permissions of the token, the participant's name and what the application says of it.
     pub grants: Grants,
     /// The room in the protocol's words; the number of participants is filled in.
     pub about: Room,
@@ -198,7 +200,7 @@ mod tests {
         let reply: Reply = serde_json::from_str(&text).unwrap();
         assert_eq!(Publish::answer(reply.clone()), Some(joined));
         assert_eq!(Patch::answer(reply), None, "another command's answer is none");
-        let event = RoomEvent::SpeakerLeft { room: "r".parse().unwrap(), identity: "ann".into(), session };
+        let event = RoomEvent::SpeakerLeft { room: "r".parse().unwrap(), identity: "ann".parse().unwrap(), session };
         let text = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<RoomEvent>(&text).unwrap(), event);
         let refused = SfuError::Full("the stage is full".into());

@@ -156,7 +156,7 @@ async fn run(
 fn apply(broadcast: &ingest::Broadcast, change: Change) {
     match change {
         Change::Joined(Speaker { identity, name, session, .. }) => {
-            let session = session.as_str().to_owned();
+            let (identity, session) = (identity.into(), session.as_str().to_owned());
             if let Err(error) = broadcast.speaker_joined(ingest::Speaker { identity, name, session }) {
                 tracing::error!(error = &error as &dyn std::error::Error, "taking a speaker into the picture");
             }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::claims::Claims;
 use crate::class::Class;
+use crate::name::Identity;
 
 /// The attribute by which keys of ingresses named their ingress before there was a claim for it.
 const INGRESS_ATTRIBUTE: &str = "ingress";
@@ -15,8 +16,8 @@ const INGRESS_RANDOM_LENGTH: usize = 12;
 /// The permissions that a verified token gives in rooms.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Grants {
-    /// `sub`; may be empty in tokens for the server API.
-    pub identity: String,
+    /// `sub`. `None`: the token names nobody, as tokens for the server API may, or by a text that is no identity.
+    pub identity: Option<Identity>,
     /// `name`, else the identity.
     pub name: String,
     /// The room of its room grants.
@@ -85,8 +86,8 @@ impl From<Claims> for Grants {
         // SystemTime has a last moment; 34 billion seconds, the year 3058, lies before it everywhere.
         let expires_s = claims.exp.min(u64::from(u32::MAX) * 8);
         Self {
-            name: if claims.name.is_empty() { claims.sub.clone() } else { claims.name },
-            identity: claims.sub,
+            identity: claims.sub.parse().ok(),
+            name: if claims.name.is_empty() { claims.sub } else { claims.name },
             room_join: video.room_join,
             can_publish: allowed(video.can_publish, true),
             can_subscribe: allowed(video.can_subscribe, true),

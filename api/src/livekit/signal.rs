@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use access::Grants;
+use access::{Grants, Identity};
 use axum::Router;
 use axum::extract::{MatchedPath, Query, State};
 use axum::response::Response;
@@ -82,12 +82,13 @@ impl RtcQuery {
     }
 }
 
-/// The token, and the room that its bearer enters. A stranger's request is refused here, before it is decoded.
-async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Entry), Error> {
+/// The token, its bearer's identity, and the room that the bearer enters. A stranger's request is refused here, before
+/// it is decoded.
+async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Identity, Entry), Error> {
     let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
-    let room = auth::may_join(&grants)?;
+    let (room, identity) = auth::may_join(&grants)?;
     let entry = enter_by_token(app, &room, None).await?;
-    Ok((grants, entry))
+    Ok((grants, identity, entry))
 }
 
 async fn validate(
@@ -110,13 +111,14 @@ async fn open(
     MaybeUpgrade(upgrade): MaybeUpgrade,
 ) -> Result<Response, Problem> {
     joiner.check_address(&headers)?;
-    let (grants, entry) = admitted(&app, &query, &headers).await?;
-    joiner.check_identity(&entry.room.name, &grants.identity, false)?;
+    let (grants, identity, entry) = admitted(&app, &query, &headers).await?;
+    joiner.check_identity(&entry.room.name, &identity, false)?;
     let upgrade = upgrade?;
     let Join { client, resume, requests } = query.join(&path)?;
-    let ice_servers = app.config.ice_servers.iter().map(|server| ice_server(server, &grants.identity)).collect();
+    let ice_servers = app.config.ice_servers.iter().map(|server| ice_server(server, &identity)).collect();
     let request = ConnectRequest {
         room: entry.room.name.clone(),
+        identity,
         grants,
         about: as_livekit(&entry.room),
         ice_servers,

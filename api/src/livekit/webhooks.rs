@@ -251,7 +251,7 @@ mod tests {
         let room = || "demo".parse::<RoomName>().unwrap();
         let events = [
             RoomEvent::RoomStarted { room: room() },
-            RoomEvent::SpeakerLeft { room: room(), identity: "ann".into(), session: "s".into() },
+            RoomEvent::SpeakerLeft { room: room(), identity: "ann".parse().unwrap(), session: "s".into() },
             RoomEvent::ParticipantJoined { room: room(), participant: Box::default() },
             RoomEvent::RoomFinished { room: room() },
         ];

@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use access::{Grants, RoomName};
+use access::{Grants, Identity, RoomName};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use crate::Error;
 use crate::app::{App, enter_by_token};
 use crate::auth;
-use crate::extract::{self, RoomInPath, SessionInPath};
+use crate::extract::{self, RoomInPath, SessionInPath, parsed};
 use crate::ice_servers::{Credential, IceServer};
 use crate::joins::Joiner;
 use crate::problem::Problem;
@@ -90,20 +90,18 @@ async fn join(
 ) -> Result<Response, Problem> {
     joiner.check_address(&headers)?;
     let grants = auth::grants(&app.keys, &headers)?;
-    match side {
-        Side::Whip => auth::may_publish(&grants, &room)?,
-        Side::Whep => auth::may_subscribe(&grants, &room)?,
-    }
+    let identity = may_enter(side, &grants, &room)?;
+    let participant = query.participant.filter(|_| side == Side::Whep);
+    let participant = participant.map(|identity| parsed("participant", &identity)).transpose()?;
     let local = joiner.is_local(&headers);
     // Our own subscriber has a session for each speaker.
-    joiner.check_identity(&room, &grants.identity, local && grants.hidden)?;
+    joiner.check_identity(&room, &identity, local && grants.hidden)?;
     // A stranger's body is not read, nor is one for a room that does not exist; nobody holds a door open while theirs
     // comes.
     drop(enter(side, &app, &room, &grants).await?);
     let offer = extract::text(&app.config, &headers, body, SDP).await?;
     let entry = enter(side, &app, &room, &grants).await?;
-    let participant = query.participant.filter(|_| side == Side::Whep);
-    let (identity, name, hidden) = (grants.identity, grants.name, grants.hidden);
+    let (name, hidden) = (grants.name, grants.hidden);
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server_link(server, &identity)).collect();
     let request = JoinRequest { room: room.clone(), identity, name, participant, local, hidden, offer };
     let joined = match side {
@@ -208,10 +206,13 @@ async fn limit_layer(
 
 /// The session's id is the secret that tells one participant from another; the token that the room is theirs.
 fn may_touch(side: Side, app: &App, room: &str, headers: &HeaderMap) -> Result<(), Error> {
-    let grants = auth::grants(&app.keys, headers)?;
+    may_enter(side, &auth::grants(&app.keys, headers)?, room).map(drop)
+}
+
+fn may_enter(side: Side, grants: &Grants, room: &str) -> Result<Identity, Error> {
     match side {
-        Side::Whip => auth::may_publish(&grants, room),
-        Side::Whep => auth::may_subscribe(&grants, room),
+        Side::Whip => auth::may_publish(grants, room),
+        Side::Whep => auth::may_subscribe(grants, room),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events of rooms.
 
-use access::RoomName;
+use access::{Identity, RoomName};
 use livekit_protocol::{ParticipantInfo, TrackInfo};
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ pub enum RoomEvent {
         /// The room.
         room: RoomName,
         /// The speaker's identity.
-        identity: String,
+        identity: Identity,
         /// The session that ended: a newer one of the same identity goes on.
         session: SessionId,
     },

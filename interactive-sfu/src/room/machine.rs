@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::RoomName;
+use access::{Identity, RoomName};
 use bytes::Bytes;
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
@@ -129,7 +129,7 @@ pub(crate) struct Room {
     /// Whoever has left since the last news.
     pub(super) departed: Vec<proto::ParticipantInfo>,
     /// Requests of each identity; kept when somebody leaves, until it is full again.
-    pub(super) requests: HashMap<String, Budget>,
+    pub(super) requests: HashMap<Identity, Budget>,
 }
 
 impl Room {

@@ -8,11 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::participant::ParticipantKey;
 use super::place::place;
-use access::RoomName;
+use access::{Identity, RoomName};
 use plane::{PeerId, Pending, Ticket, TrackId};
 
 /// Whoever has sessions by WHIP or WHEP: a room and an identity in it.
-pub(crate) type Holder = (RoomName, String);
+pub(crate) type Holder = (RoomName, Identity);
 
 /// A participant of a room, by the room's name and the participant's number in it.
 pub(crate) type Resident = (RoomName, ParticipantKey);

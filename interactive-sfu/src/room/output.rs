@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use access::{RoomName, Standing};
+use access::{Identity, RoomName, Standing};
 use livekit_protocol::ParticipantPermission;
 use plane::Order;
 
@@ -31,7 +31,7 @@ pub(crate) enum Output {
 /// The claims of a participant's new token.
 pub(crate) struct Claims {
     pub room: RoomName,
-    pub identity: String,
+    pub identity: Identity,
     pub name: String,
     pub metadata: String,
     pub attributes: HashMap<String, String>,

@@ -3,10 +3,12 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::{HashMap, hash_map};
 
+use access::Identity;
+use plane::PeerId;
+
 use super::participant::livekit::LiveKit;
 use super::participant::whip_whep::WhipWhep;
 use super::participant::{Participant, ParticipantKey, Protocol, Who};
-use plane::PeerId;
 
 /// Everybody in a room, in order of coming.
 #[derive(Default)]
@@ -16,10 +18,10 @@ pub(crate) struct Roster {
     /// LiveKit's participants by their sid, the others by their session's id.
     by_session: HashMap<String, ParticipantKey>,
     /// LiveKit's participants: there is one of an identity.
-    by_identity: HashMap<String, ParticipantKey>,
+    by_identity: HashMap<Identity, ParticipantKey>,
     by_serial: HashMap<u32, ParticipantKey>,
     /// How many WHIP and WHEP sessions an identity has.
-    sessions: HashMap<String, u32>,
+    sessions: HashMap<Identity, u32>,
     /// LiveKit's participants, and those of them that are not hidden.
     livekit: usize,
     seen: u32,

@@ -4,9 +4,11 @@
 //! gets the speakers in order of their joining, one pair of sections each. A section keeps its speaker as long as there
 //! is one: when somebody leaves, only their sections change, and whoever waited takes them. Pure.
 
-use crate::signalling::sdp::{Codec, NegotiatedSection, OfferedCodec, match_codec};
+use access::Identity;
 use codec_headers::VideoCodec;
 use plane::{Source, TrackId};
+
+use crate::signalling::sdp::{Codec, NegotiatedSection, OfferedCodec, match_codec};
 
 /// A track on stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl MediaTrack {
 /// Somebody on stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OnStage {
-    pub identity: String,
+    pub identity: Identity,
     pub audio: Option<MediaTrack>,
     pub video: Option<MediaTrack>,
 }
@@ -63,17 +65,17 @@ pub(crate) struct OnStage {
 pub(crate) struct SectionSlot {
     pub video: bool,
     /// Whom it carries, even while they have no such track.
-    pub speaker: Option<String>,
+    pub speaker: Option<Identity>,
 }
 
 /// Gives each slot its speaker. `stage` is in order of joining; `participant` is whom the viewer asked for, `None`
 /// everybody.
-pub(crate) fn assign(slots: &mut [SectionSlot], stage: &[OnStage], participant: Option<&str>) {
+pub(crate) fn assign(slots: &mut [SectionSlot], stage: &[OnStage], participant: Option<&Identity>) {
     for video in [false, true] {
         let mut slots: Vec<&mut SectionSlot> = slots.iter_mut().filter(|s| s.video == video).collect();
         if let Some(participant) = participant {
             for (i, slot) in slots.iter_mut().enumerate() {
-                slot.speaker = (i == 0).then(|| participant.to_owned());
+                slot.speaker = (i == 0).then(|| participant.clone());
             }
             continue;
         }
@@ -81,7 +83,7 @@ pub(crate) fn assign(slots: &mut [SectionSlot], stage: &[OnStage], participant: 
             slot.speaker = slot.speaker.take().filter(|speaker| stage.iter().any(|s| s.identity == *speaker));
         }
         for speaker in stage {
-            if slots.iter().any(|slot| slot.speaker.as_deref() == Some(&speaker.identity)) {
+            if slots.iter().any(|slot| slot.speaker.as_ref() == Some(&speaker.identity)) {
                 continue;
             }
             let Some(free) = slots.iter_mut().find(|slot| slot.speaker.is_none()) else { break };
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
 
     fn speaker(identity: &str) -> OnStage {
-        OnStage { identity: identity.into(), audio: None, video: None }
+        OnStage { identity: identity.parse().unwrap(), audio: None, video: None }
     }
 
     fn slots(pairs: usize) -> Vec<SectionSlot> {
@@ -110,9 +112,9 @@ mod tests {
 
     fn after(slots: &mut [SectionSlot], stage: &[&str], participant: Option<&str>) -> Vec<String> {
         let stage: Vec<OnStage> = stage.iter().map(|s| speaker(s)).collect();
-        assign(slots, &stage, participant);
+        assign(slots, &stage, participant.map(|one| one.parse().unwrap()).as_ref());
         assert!(slots.chunks(2).all(|pair| pair[0].speaker == pair[1].speaker), "sound and picture belong together");
-        slots.chunks(2).map(|pair| pair[0].speaker.clone().unwrap_or_default()).collect()
+        slots.chunks(2).map(|pair| pair[0].speaker.as_deref().unwrap_or_default().to_owned()).collect()
     }
 
     #[test]

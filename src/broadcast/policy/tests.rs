@@ -3,7 +3,8 @@ use super::*;
 const IDLE_END: Duration = Duration::from_secs(300);
 
 fn speaker(session: &str) -> Speaker {
-    Speaker { identity: "ann".into(), name: "Ann".into(), session: session.into(), audio: true, video: true }
+    let identity = "ann".parse().unwrap();
+    Speaker { identity, name: "Ann".into(), session: session.into(), audio: true, video: true }
 }
 
 fn second(seconds: u64) -> Duration {

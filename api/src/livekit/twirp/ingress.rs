@@ -90,7 +90,8 @@ impl Ingress {
 
     /// The ingress without a stream key.
     fn info(&self, ingress: Stored) -> proto::IngressInfo {
-        let on_stage = self.app.media.stage(&ingress.room).iter().any(|speaker| speaker.identity == ingress.identity);
+        let on_stage =
+            self.app.media.stage(&ingress.room).iter().any(|speaker| speaker.identity == ingress.identity.as_str());
         let status = if on_stage { Status::EndpointPublishing } else { Status::EndpointInactive };
         proto::IngressInfo {
             ingress_id: ingress.id,

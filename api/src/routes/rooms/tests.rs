@@ -16,7 +16,8 @@ fn order(on: bool, layout: Layout) -> Order {
 }
 
 fn speaker() -> Speaker {
-    Speaker { identity: "ann".into(), name: "Ann".into(), session: SessionId::from("s"), audio: true, video: false }
+    let identity = "ann".parse().unwrap();
+    Speaker { identity, name: "Ann".into(), session: SessionId::from("s"), audio: true, video: false }
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_st
         stage: with_stage.then(|| {
             let speakers = stage.into_iter();
             speakers
-                .map(|s| SpeakerView { identity: s.identity, name: s.name, audio: s.audio, video: s.video })
+                .map(|s| SpeakerView { identity: s.identity.into(), name: s.name, audio: s.audio, video: s.video })
                 .collect()
         }),
         created_at: DateTime::from_timestamp_millis(room.created_at_utc_ms).map(rfc3339).unwrap_or_default(),

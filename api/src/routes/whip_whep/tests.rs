@@ -49,6 +49,8 @@ async fn a_whep_post_may_name_a_participant_and_is_told_of_layers() {
     assert_eq!((reply.status, reply.header("location")), (201, "/whep/demo/s1"));
     assert_eq!(reply.header("link"), r#"</whep/demo/s1/layer>; rel="urn:ietf:params:whep:ext:core:layer""#);
     assert_eq!(asked(&rig), [r#"subscribe demo ann Some("bob") v=0"#]);
+    let nobody = rig.send("POST", "/whep/demo?participant=", &[(name, &token), SDP_TYPE], "v=0").await;
+    assert_eq!(nobody.status, 422, "an empty text is no identity");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ pub(crate) mod whip_whep;
 
 use std::time::SystemTime;
 
-use access::RoomName;
+use access::{Identity, RoomName};
 use livekit_protocol as proto;
 use plane::PeerId;
 
@@ -27,7 +27,7 @@ pub(crate) struct Who {
     pub key: ParticipantKey,
     /// Names the stay: `PA_…`.
     pub sid: String,
-    pub identity: String,
+    pub identity: Identity,
     pub name: String,
     /// Not shown to others.
     pub hidden: bool,

@@ -1,5 +1,6 @@
 //! A participant by WHIP or WHEP: one HTTP session, one peer connection. Pure.
 
+use access::Identity;
 use livekit_protocol as proto;
 use livekit_protocol::participant_info::State as Presence;
 use livekit_protocol::{TrackSource, TrackType};
@@ -36,7 +37,7 @@ pub(crate) enum Kind {
     /// WHIP.
     Publish { audio: Option<MediaTrack>, video: Option<MediaTrack> },
     /// WHEP. `participant`: the one that is watched; `None` follows the stage.
-    Watch { participant: Option<String>, sections: Vec<Section> },
+    Watch { participant: Option<Identity>, sections: Vec<Section> },
 }
 
 impl WhipWhep {
@@ -100,7 +101,7 @@ pub(crate) fn info(stays: &[Stay<'_>]) -> proto::ParticipantInfo {
     let (joined_at, joined_at_ms) = unix_time(first.since);
     proto::ParticipantInfo {
         sid: publishing.map_or(first, |(who, ..)| who).sid.clone(),
-        identity: first.identity.clone(),
+        identity: first.identity.to_string(),
         name: first.name.clone(),
         state: Presence::Active.into(),
         joined_at,
@@ -149,7 +150,7 @@ mod tests {
         let who = Who {
             key: ParticipantKey(serial),
             sid: participant_sid(peer),
-            identity: identity.into(),
+            identity: identity.parse().unwrap(),
             name: identity.to_uppercase(),
             hidden: false,
             local: false,

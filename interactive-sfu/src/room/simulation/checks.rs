@@ -170,7 +170,7 @@ impl World {
 fn check_told(client: &Client, participant: &Participant, room: &Room) -> Checked {
     let who = &client.identity;
     equal(|| format!("{who}, of itself"), &client.own, &participant.info())?;
-    let others = room.listed().filter(|other| other.who.identity != *who).map(Participant::info);
+    let others = room.listed().filter(|other| other.who.identity != who.as_str()).map(Participant::info);
     let so: BTreeMap<String, proto::ParticipantInfo> = others.map(|one| (one.identity.clone(), one)).collect();
     let sids = |of: &BTreeMap<String, proto::ParticipantInfo>| -> BTreeSet<(String, String)> {
         of.values().map(|one| (one.identity.clone(), one.sid.clone())).collect()

@@ -286,9 +286,9 @@ impl World {
         let identity = OTHERS[choose(&OTHERS, who).unwrap()];
         let request = JoinRequest {
             room: ROOMS[0].parse().unwrap(),
-            identity: identity.into(),
+            identity: identity.parse().unwrap(),
             name: identity.into(),
-            participant: participant.map(str::to_owned),
+            participant: participant.map(|identity| identity.parse().unwrap()),
             local: false,
             hidden: false,
             offer: descriptions::session(false, true),
@@ -301,9 +301,9 @@ impl World {
         let room = ROOMS[choose(&ROOMS, room).unwrap()];
         let request = JoinRequest {
             room: room.parse().unwrap(),
-            identity: identity.into(),
+            identity: identity.parse().unwrap(),
             name: identity.into(),
-            participant: (who >= 128 && !publishes).then(|| IDENTITIES[usize::from(who % 7)].into()),
+            participant: (who >= 128 && !publishes).then(|| IDENTITIES[usize::from(who % 7)].parse().unwrap()),
             local: false,
             hidden,
             offer: descriptions::session(publishes, video),
@@ -316,7 +316,7 @@ impl World {
 
     fn grants(identity: &str, publishes: bool, subscribes: bool, hidden: bool) -> Grants {
         Grants {
-            identity: identity.into(),
+            identity: identity.parse().ok(),
             name: identity.to_uppercase(),
             room_join: true,
             can_publish: publishes,
@@ -337,6 +337,7 @@ impl World {
     ) -> ConnectRequest {
         ConnectRequest {
             room: room.parse().unwrap(),
+            identity: grants.identity.clone().unwrap(),
             grants,
             about: proto::Room { name: room.into(), ..Default::default() },
             ice_servers: vec![],

@@ -110,12 +110,12 @@ impl Room {
 fn sign(packet: &mut proto::DataPacket, sender: &Who, channel: Channel) -> Vec<String> {
     let kind = if channel == Channel::Reliable { Kind::Reliable } else { Kind::Lossy };
     packet.participant_sid.clone_from(&sender.sid);
-    packet.participant_identity.clone_from(&sender.identity);
+    packet.participant_identity = sender.identity.to_string();
     let mut destinations = std::mem::take(&mut packet.destination_identities);
     #[expect(deprecated, reason = "older clients read and write the user packet's own fields")]
     if let Some(Value::User(user)) = &mut packet.value {
         user.participant_sid.clone_from(&sender.sid);
-        user.participant_identity.clone_from(&sender.identity);
+        user.participant_identity = sender.identity.to_string();
         destinations.append(&mut user.destination_identities);
         destinations.append(&mut user.destination_sids);
     }

@@ -42,7 +42,7 @@ impl Room {
     }
 
     fn join(&mut self, request: ConnectRequest, connection: u32) -> Result<ParticipantKey, SfuError> {
-        self.replace(&request.grants.identity, None);
+        self.replace(&request.identity, None);
         let config = self.ground.config.clone();
         let asked_max = Some(request.about.max_participants).filter(|max| *max > 0);
         let participants_max = config.participants_per_room_max.min(asked_max.unwrap_or(u32::MAX));
@@ -101,7 +101,7 @@ impl Room {
         let who = Who {
             key: self.roster.next_key(),
             sid: format!("PA_{}", self.random_text(SID_LEN)),
-            identity: request.grants.identity,
+            identity: request.identity,
             name: request.grants.name,
             hidden: permission.hidden,
             local: request.local,
@@ -151,7 +151,7 @@ impl Room {
     fn resume(&mut self, sid: &str, request: &ConnectRequest, connection: u32) -> Option<ParticipantKey> {
         let key = self.roster.by_session(sid)?;
         let now = self.now.instant;
-        let (who, livekit) = self.roster.livekit(key).filter(|(who, _)| who.identity == request.grants.identity)?;
+        let (who, livekit) = self.roster.livekit(key).filter(|(who, _)| who.identity == request.identity)?;
         let single = livekit.links.is_single();
         let link_lost = !single && livekit.links.down().is_none() && livekit.permission.can_subscribe;
         let missed = self.departures.missed(livekit.lost_at.unwrap_or(now));

@@ -119,7 +119,7 @@ impl Room {
         if self.roster.sessions(identity) > 0 {
             let seen = |one: &&Participant| {
                 let publishes = one.whip_whep().is_some_and(|session| session.publishes() && session.connected);
-                publishes && one.who.identity == identity
+                publishes && one.who.identity == *identity
             };
             replaced.extend(self.roster.iter().filter(seen).map(Participant::key));
         }
@@ -130,7 +130,7 @@ impl Room {
     /// Ends every stay of an identity.
     pub(in crate::room) fn remove(&mut self, identity: &str) -> Result<(), SfuError> {
         // Our own viewer, which composes the broadcast, is no participant that anybody may remove.
-        let theirs = self.roster.iter().filter(|one| one.who.identity == identity && !one.is_ours());
+        let theirs = self.roster.iter().filter(|one| one.who.identity == *identity && !one.is_ours());
         let keys: Vec<ParticipantKey> = theirs.map(|one| one.key()).collect();
         if keys.is_empty() {
             return Err(SfuError::UnknownParticipant);

@@ -50,7 +50,8 @@ impl Room {
 
     fn mute_session(&mut self, request: &proto::MuteRoomTrackRequest) -> Result<proto::TrackInfo, SfuError> {
         let publishes = |one: &&Participant| one.whip_whep().is_some_and(|session| session.publishes());
-        let theirs = |one: &&Participant| one.who.identity == request.identity && !one.who.hidden && publishes(one);
+        let theirs =
+            |one: &&Participant| one.who.identity == request.identity.as_str() && !one.who.hidden && publishes(one);
         let key = self.roster.iter().find(theirs).ok_or(SfuError::UnknownParticipant)?.key();
         let participant = self.roster.get(key).ok_or(SfuError::UnknownParticipant)?;
         let found = participant.tracks().into_iter().find(|track| track.info.sid == request.track_sid);

@@ -98,7 +98,7 @@ impl Room {
             };
             let Some(connection) = livekit.connection.filter(|_| who.sid != other.sid) else { continue };
             if !twins.iter().any(|(known, _)| *known == connection) {
-                let fits = |one: &&proto::ParticipantInfo| one.identity != who.identity || one.sid == who.sid;
+                let fits = |one: &&proto::ParticipantInfo| who.identity != one.identity.as_str() || one.sid == who.sid;
                 twins.push((connection, told.iter().filter(fits).cloned().collect()));
             }
         }
@@ -130,8 +130,8 @@ impl Room {
 
     /// Everybody a participant sees beside itself.
     pub(super) fn others(&self, key: ParticipantKey) -> Vec<proto::ParticipantInfo> {
-        let identity = self.roster.get(key).map(|one| one.who.identity.as_str());
-        let others = self.listed().filter(|one| Some(one.who.identity.as_str()) != identity);
+        let identity = self.roster.get(key).map(|one| &one.who.identity);
+        let others = self.listed().filter(|one| Some(&one.who.identity) != identity);
         others.map(Participant::info).collect()
     }
 

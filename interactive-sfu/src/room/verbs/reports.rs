@@ -64,7 +64,11 @@ impl Room {
     /// No picture of a track is forwarded any more.
     fn pictures_refused(&mut self, key: ParticipantKey, picture: TrackId, why: &'static str) {
         let Some(participant) = self.roster.get(key) else { return };
-        tracing::warn!(participant = participant.who.identity, why, "a participant's picture is not forwarded");
+        tracing::warn!(
+            participant = participant.who.identity.as_str(),
+            why,
+            "a participant's picture is not forwarded"
+        );
         // WHIP has no words for it.
         if participant.livekit().is_some() {
             self.refuse_pictures(key, picture);

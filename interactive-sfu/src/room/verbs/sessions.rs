@@ -148,7 +148,7 @@ impl Room {
     /// publish or are about to.
     fn publishers_beside(&self, identity: &str) -> (Option<ParticipantKey>, usize) {
         let sessions = self.roster.iter().filter_map(|one| Some((&one.who, one.whip_whep()?)));
-        let others: Vec<_> = sessions.filter(|(who, one)| one.publishes() && who.identity != identity).collect();
+        let others: Vec<_> = sessions.filter(|(who, one)| one.publishes() && who.identity != *identity).collect();
         let pending = others.iter().filter(|(_, one)| one.pending.is_some()).min_by_key(|(_, one)| one.pending);
         (pending.map(|(who, _)| who.key), others.len())
     }

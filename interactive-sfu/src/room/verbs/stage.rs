@@ -97,7 +97,7 @@ impl Room {
         let Some(Protocol::WhipWhep(session)) = self.roster.get_mut(key).map(|one| &mut one.protocol) else { return };
         let (Some(peer), Kind::Watch { participant, sections }) = (session.peer, &mut session.kind) else { return };
         let mut slots: Vec<_> = sections.iter().map(|section| section.slot.clone()).collect();
-        assign(&mut slots, &stage, participant.as_deref());
+        assign(&mut slots, &stage, participant.as_ref());
         for (index, (section, slot)) in sections.iter_mut().zip(slots).enumerate() {
             let track = track_of(&slot, &stage);
             section.slot = slot;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use access::Identity;
 use livekit_protocol as proto;
 use livekit_protocol::VideoQuality;
 use livekit_protocol::signal_response::Message;
@@ -24,7 +25,7 @@ use crate::signalling::sdp::{RemoteDescription, Setup};
 pub(in crate::room) struct Offered {
     wanted: Wanted,
     backups: Vec<MediaTrack>,
-    identity: String,
+    identity: Identity,
     audience: Option<Audience>,
 }
 

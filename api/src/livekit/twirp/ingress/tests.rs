@@ -31,7 +31,7 @@ async fn ingress_leads_to_the_stage_until_it_is_deleted() {
     assert_eq!(rig.media.asked.lock().unwrap().last().unwrap(), "publish demo bob None v=0");
     assert_eq!(publish(&rig, &made["streamKey"], "other").await, 403);
 
-    let (identity, name) = ("bob".to_owned(), "Bob".to_owned());
+    let (identity, name) = ("bob".parse().unwrap(), "Bob".to_owned());
     let bob = Speaker { identity, name, session: SessionId::from("s"), audio: true, video: true };
     rig.media.speakers.lock().unwrap().push(bob);
     let id = &made["ingressId"];

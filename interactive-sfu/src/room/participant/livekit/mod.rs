@@ -99,7 +99,7 @@ impl LiveKit {
         let (joined_at, joined_at_ms) = info::unix_time(who.since);
         proto::ParticipantInfo {
             sid: who.sid.clone(),
-            identity: who.identity.clone(),
+            identity: who.identity.to_string(),
             state: self.state.into(),
             tracks: self.uplink.tracks.iter().map(|track| track.info.clone()).collect(),
             metadata: self.metadata.clone(),
