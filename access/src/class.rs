@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The class of a participant, as the claim `spillway.class` of the token says: who gets a seat first. It does not
 /// change while they stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Somebody who is to be on stage.

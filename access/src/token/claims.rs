@@ -80,6 +80,9 @@ pub(super) struct OwnClaims {
     /// The id of the ingress that the token is the key of.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) ingress: Option<String>,
+    /// When the lease of a seat ends that came with the token, milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) leased_until: Option<i64>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -51,6 +51,8 @@ pub struct Grants {
     pub standing: Standing,
     /// The id of the ingress that the token is the key of.
     pub ingress: Option<String>,
+    /// When the lease of a seat ends that came with the token, milliseconds since the Unix epoch.
+    pub leased_until_utc_ms: Option<i64>,
     /// `exp`.
     pub expires_at: SystemTime,
 }
@@ -72,6 +74,18 @@ pub struct ServiceGrants {
     pub room_record: bool,
     /// `video.ingressAdmin`: may make and delete ingresses.
     pub ingress_admin: bool,
+}
+
+impl Grants {
+    /// The class of the bearer: as the token says, else by what it allows. A participant's attributes do not count.
+    pub fn class(&self) -> Class {
+        let by_grants = match (self.room_admin, self.can_publish) {
+            (true, _) => Class::Host,
+            (false, true) => Class::Speaker,
+            (false, false) => Class::Viewer,
+        };
+        self.standing.class.unwrap_or(by_grants)
+    }
 }
 
 /// Grants of somebody who may do nothing and whose token has expired.
@@ -103,6 +117,7 @@ impl From<Claims> for Grants {
             standing: Standing { class: claims.spillway.class, operator: claims.spillway.operator },
             ingress: claims.spillway.ingress.or_else(|| ingress_of_attributes(&claims.attributes)),
             attributes: claims.attributes,
+            leased_until_utc_ms: claims.spillway.leased_until,
             expires_at: SystemTime::UNIX_EPOCH + Duration::from_secs(expires_s),
         }
     }

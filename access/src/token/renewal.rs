@@ -62,7 +62,11 @@ impl Renewal<'_> {
             metadata: if with_metadata { self.metadata.to_owned() } else { String::new() },
             attributes: if with_attributes { self.attributes.clone() } else { HashMap::new() },
             video,
-            spillway: OwnClaims { class: self.standing.class, operator: self.standing.operator, ingress: None },
+            spillway: OwnClaims {
+                class: self.standing.class,
+                operator: self.standing.operator,
+                ..OwnClaims::default()
+            },
             ..Claims::default()
         }
     }

@@ -36,6 +36,8 @@ pub struct TokenSpec {
     pub operator: bool,
     /// The id of the ingress that it is the key of.
     pub ingress: Option<String>,
+    /// When the lease of a seat ends that comes with the token, milliseconds since the Unix epoch.
+    pub leased_until_utc_ms: Option<i64>,
     /// How long it is good for, from when it is minted. Whole seconds count.
     pub ttl: Duration,
 }
@@ -59,7 +61,12 @@ impl TokenSpec {
             sub: self.identity.clone(),
             name: self.name.clone(),
             video,
-            spillway: OwnClaims { class: self.class, operator: self.operator, ingress: self.ingress.clone() },
+            spillway: OwnClaims {
+                class: self.class,
+                operator: self.operator,
+                ingress: self.ingress.clone(),
+                leased_until: self.leased_until_utc_ms,
+            },
             ..Claims::default()
         }
     }
