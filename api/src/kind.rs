@@ -94,6 +94,6 @@ fn of_sfu(error: &SfuError) -> Kind {
         SfuError::NotLive => Kind::NotReady,
         SfuError::UnknownSession | SfuError::UnknownParticipant | SfuError::UnknownTrack => Kind::NotFound,
         SfuError::TooMany(_) => Kind::TooOften,
-        SfuError::Full(_) | SfuError::ShuttingDown => Kind::Unavailable,
+        SfuError::NoSeat(_) | SfuError::Full(_) | SfuError::ShuttingDown => Kind::Unavailable,
     }
 }

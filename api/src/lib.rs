@@ -28,6 +28,7 @@ mod playback;
 mod problem;
 mod registry;
 mod routes;
+mod seats;
 pub mod server;
 mod telemetry;
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use interactive_sfu::SfuError;
+use interactive_sfu::{NoSeat, SfuError};
 use packager::NotServed;
 use serde_json::json;
 
@@ -160,6 +160,9 @@ fn slug_of_sfu(error: &SfuError) -> &'static str {
         SfuError::UnknownTrack => "unknown-track",
         SfuError::Invalid(_) => "invalid",
         SfuError::TooMany(_) => "too-many-sessions",
+        SfuError::NoSeat(NoSeat::RoomFull) => "room-full",
+        SfuError::NoSeat(NoSeat::ClassReserved) => "class-reserved",
+        SfuError::NoSeat(NoSeat::NodeBusy) => "node-busy",
         SfuError::Full(_) => "full",
         SfuError::ShuttingDown => "shutting-down",
     }

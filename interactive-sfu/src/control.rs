@@ -2,13 +2,17 @@
 
 mod command;
 mod event;
+mod seats;
 
-use access::{Grants, Identity, RoomName};
+use access::{Class, Grants, Identity, RoomName};
 use livekit_protocol::{IceServer, Room, signal_request};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Ask, CloseRoom, Command, Leave, LimitLayer, Patch, Publish, Reply, Subscribe, TellRoom};
 pub use event::RoomEvent;
+pub use seats::{
+    Admission, Demote, GrantSeat, MOVE_TOPIC, NoSeat, RoomSeats, SeatAnswer, SeatLimits, Seated, SetSeats,
+};
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +50,12 @@ pub struct JoinRequest {
     pub local: bool,
     /// Not shown to others, from the token: no participant in the eyes of others.
     pub hidden: bool,
+    /// The seat class, from the token.
+    pub class: Class,
+    /// When a lease of a seat ends, from the token, milliseconds since the Unix epoch.
+    pub leased_until_utc_ms: Option<i64>,
+    /// The limits of the room's seats, for a room that nobody is in yet.
+    pub seats: SeatLimits,
     /// The SDP offer.
     pub offer: String,
 }
@@ -105,6 +115,9 @@ pub enum SfuError {
     /// A request that cannot be followed (422).
     #[error("{0}")]
     Invalid(String),
+    /// The room or the server has no seat for that class (503, Retry-After).
+    #[error(transparent)]
+    NoSeat(NoSeat),
     /// A limit of the configuration is reached (503).
     #[error("{0}")]
     Full(String),
@@ -162,6 +175,8 @@ pub struct ConnectRequest {
     pub grants: Grants,
     /// The room in the protocol's words; the number of participants is filled in.
     pub about: Room,
+    /// The limits of the room's seats, for a room that nobody is in yet.
+    pub seats: SeatLimits,
     /// For clients that reach us by TURN alone.
     pub ice_servers: Vec<IceServer>,
     /// The request came from this machine: what we describe names its own addresses too.

@@ -15,8 +15,9 @@ mod start;
 pub use config::Config;
 pub use connection::Connection;
 pub use control::{
-    Ask, Client, CloseRoom, Command, ConnectRequest, JoinRequest, Joined, Leave, LimitLayer, Patch, Patched, Publish,
-    Reply, RoomEvent, SessionId, SfuError, Speaker, Subscribe, TellRoom,
+    Admission, Ask, Client, CloseRoom, Command, ConnectRequest, Demote, GrantSeat, JoinRequest, Joined, Leave,
+    LimitLayer, MOVE_TOPIC, NoSeat, Patch, Patched, Publish, Reply, RoomEvent, RoomSeats, SeatAnswer, SeatLimits,
+    Seated, SessionId, SetSeats, SfuError, Speaker, Subscribe, TellRoom,
 };
 pub use error::StartError;
 pub use plane::Network;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use livekit_protocol::ParticipantInfo;
 
 use crate::connection::Connection;
-use crate::control::{Ask, Command, ConnectRequest, Reply, RoomEvent, SfuError, Speaker};
+use crate::control::{Admission, Ask, Command, ConnectRequest, Reply, RoomEvent, RoomSeats, SfuError, Speaker};
 use crate::room::now::Now;
 use crate::start::{self, Running};
-use access::Keys;
+use access::{Keys, RoomName};
 
 /// A cloneable handle. Every call is answered by its room; none blocks media.
 #[derive(Clone)]
@@ -73,6 +73,21 @@ impl Sfu {
     /// `hidden`: the hidden too, but for the broadcast's own viewers.
     pub fn participants(&self, room: &str, hidden: bool) -> Vec<ParticipantInfo> {
         self.running.driver.participants(room, hidden)
+    }
+
+    /// The seats of a room, and everybody in it by identity.
+    pub fn seats(&self, room: &str) -> RoomSeats {
+        self.running.driver.seats(room)
+    }
+
+    /// The names of the rooms that somebody is in or has a lease for.
+    pub fn rooms(&self) -> Vec<RoomName> {
+        self.running.driver.names()
+    }
+
+    /// How this server as a whole lets people in from now on.
+    pub fn admit(&self, admission: Admission) {
+        self.running.driver.admit(admission);
     }
 
     /// Everything that happens in rooms from now on. Bounded: a receiver that lags is told how many it missed, and asks

@@ -119,7 +119,9 @@ impl BroadcastDirector {
             | RoomEvent::ParticipantJoined { .. }
             | RoomEvent::ParticipantLeft { .. }
             | RoomEvent::TrackPublished { .. }
-            | RoomEvent::TrackUnpublished { .. } => {}
+            | RoomEvent::TrackUnpublished { .. }
+            | RoomEvent::SeatTaken { .. }
+            | RoomEvent::SeatFreed { .. } => {}
         }
     }
 

@@ -25,6 +25,7 @@ use crate::ice_servers::IceServer;
 use crate::joins::Joiner;
 use crate::livekit::room::as_livekit;
 use crate::problem::Problem;
+use crate::seats::seat_limits;
 use crate::websocket::{MaybeUpgrade, Message, Socket, Written};
 use crate::{Error, auth};
 
@@ -121,6 +122,7 @@ async fn open(
         identity,
         grants,
         about: as_livekit(&entry.room),
+        seats: seat_limits(&entry.room),
         ice_servers,
         local: joiner.is_local(&headers),
         resume,

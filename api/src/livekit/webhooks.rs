@@ -58,7 +58,10 @@ impl Notice {
             RoomEvent::TrackUnpublished { room, participant, track } => {
                 (room, "track_unpublished", Some(participant), Some(track))
             }
-            RoomEvent::SpeakerJoined { .. } | RoomEvent::SpeakerLeft { .. } => return None,
+            RoomEvent::SpeakerJoined { .. }
+            | RoomEvent::SpeakerLeft { .. }
+            | RoomEvent::SeatTaken { .. }
+            | RoomEvent::SeatFreed { .. } => return None,
         };
         Some(Self { room, name, participant, track })
     }

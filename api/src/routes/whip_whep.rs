@@ -24,6 +24,7 @@ use crate::extract::{self, RoomInPath, SessionInPath, parsed};
 use crate::ice_servers::{Credential, IceServer};
 use crate::joins::Joiner;
 use crate::problem::Problem;
+use crate::seats::seat_limits;
 
 const SDP: &str = "application/sdp";
 const SDP_FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -101,9 +102,21 @@ async fn join(
     drop(enter(side, &app, &room, &grants).await?);
     let offer = extract::text(&app.config, &headers, body, SDP).await?;
     let entry = enter(side, &app, &room, &grants).await?;
+    let (class, leased_until_utc_ms) = (grants.class(), grants.leased_until_utc_ms);
     let (name, hidden) = (grants.name, grants.hidden);
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server_link(server, &identity)).collect();
-    let request = JoinRequest { room: room.clone(), identity, name, participant, local, hidden, offer };
+    let request = JoinRequest {
+        room: room.clone(),
+        identity,
+        name,
+        participant,
+        local,
+        hidden,
+        class,
+        leased_until_utc_ms,
+        seats: seat_limits(&entry.room),
+        offer,
+    };
     let joined = match side {
         Side::Whip => app.media.ask(Publish(request)).await?,
         Side::Whep => app.media.ask(Subscribe(request)).await?,

@@ -7,7 +7,7 @@ use livekit_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{JoinRequest, Joined, Patched, SessionId};
+use super::{Demote, GrantSeat, JoinRequest, Joined, Patched, SeatAnswer, SessionId, SetSeats};
 
 /// A PATCH of a WHIP or WHEP session with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,12 @@ pub enum Command {
     /// A message from the server to participants. Answered by [`Reply::Done`].
     SendData(SendDataRequest),
     /// Answered by [`Reply::Done`].
+    SetSeats(SetSeats),
+    /// Answered by [`Reply::Seat`].
+    GrantSeat(GrantSeat),
+    /// Answered by [`Reply::Done`].
+    Demote(Demote),
+    /// Answered by [`Reply::Done`].
     TellRoom(TellRoom),
     /// Answered by [`Reply::Done`].
     CloseRoom(CloseRoom),
@@ -103,6 +109,9 @@ impl Command {
             Self::UpdateParticipant(request) => &request.room,
             Self::UpdateSubscriptions(request) => &request.room,
             Self::SendData(request) => &request.room,
+            Self::SetSeats(set) => &set.room,
+            Self::GrantSeat(ask) => &ask.room,
+            Self::Demote(demote) => &demote.room,
             Self::TellRoom(TellRoom(room)) => &room.name,
             Self::CloseRoom(CloseRoom(room)) => room,
         }
@@ -120,6 +129,8 @@ pub enum Reply {
     Participant(Box<ParticipantInfo>),
     /// A track, as it is now.
     Track(Box<TrackInfo>),
+    /// A seat, or why there is none.
+    Seat(SeatAnswer),
     /// There is nothing to tell.
     Done,
 }
@@ -164,5 +175,8 @@ ask!(MuteRoomTrackRequest, |it| Command::MuteTrack(it), TrackInfo, Reply::Track(
 ask!(UpdateParticipantRequest, |it| Command::UpdateParticipant(it), ParticipantInfo, Reply::Participant(one) => *one);
 ask!(UpdateSubscriptionsRequest, |it| Command::UpdateSubscriptions(it), (), Reply::Done => ());
 ask!(SendDataRequest, |it| Command::SendData(it), (), Reply::Done => ());
+ask!(SetSeats, |it| Command::SetSeats(it), (), Reply::Done => ());
+ask!(GrantSeat, |it| Command::GrantSeat(it), SeatAnswer, Reply::Seat(answer) => answer);
+ask!(Demote, |it| Command::Demote(it), (), Reply::Done => ());
 ask!(TellRoom, |it| Command::TellRoom(it), (), Reply::Done => ());
 ask!(CloseRoom, |it| Command::CloseRoom(it), (), Reply::Done => ());

@@ -1,6 +1,6 @@
 //! Events of rooms.
 
-use access::{Identity, RoomName};
+use access::{Class, Identity, RoomName};
 use livekit_protocol::{ParticipantInfo, TrackInfo};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,22 @@ pub enum RoomEvent {
         /// The track.
         track: Box<TrackInfo>,
     },
+    /// An identity has come: its first session that is not hidden began, by whichever protocol.
+    SeatTaken {
+        /// The room.
+        room: RoomName,
+        /// Who came.
+        identity: Identity,
+        /// Their class.
+        class: Class,
+    },
+    /// An identity has gone: its last session that is not hidden ended.
+    SeatFreed {
+        /// The room.
+        room: RoomName,
+        /// Who went.
+        identity: Identity,
+    },
     /// A speaker's media flows: their peer connection is up.
     SpeakerJoined {
         /// The room.
@@ -80,6 +96,8 @@ impl RoomEvent {
             | Self::ParticipantLeft { room, .. }
             | Self::TrackPublished { room, .. }
             | Self::TrackUnpublished { room, .. }
+            | Self::SeatTaken { room, .. }
+            | Self::SeatFreed { room, .. }
             | Self::SpeakerJoined { room, .. }
             | Self::SpeakerLeft { room, .. } => room,
         }

@@ -19,7 +19,7 @@ use super::node::Resident;
 use super::now::Now;
 use super::output::{Claims, Output};
 use super::participant::ParticipantKey;
-use crate::control::{Command, ConnectRequest, Reply, RoomEvent, SfuError, Speaker};
+use crate::control::{Admission, Command, ConnectRequest, Reply, RoomEvent, RoomSeats, SfuError, Speaker};
 use crate::metrics;
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;
@@ -104,6 +104,8 @@ impl Driver {
     pub(crate) fn call(&self, command: Command, now: Now) -> Result<Reply, SfuError> {
         let room = command.room().to_owned();
         let (offer, make) = match &command {
+            // A lease makes the room that it is for.
+            Command::GrantSeat(ask) => (None, Some(ask.room.clone())),
             Command::Publish(request) => (Some(request.description()?), Some(request.room.clone())),
             // A room that is not there says so; one that is shutting down is asked to say that.
             Command::Subscribe(request) => {
@@ -222,6 +224,21 @@ impl Driver {
     /// Everybody in a room. `hidden`: the hidden too.
     pub(crate) fn participants(&self, room: &str, hidden: bool) -> Vec<ParticipantInfo> {
         self.look(room, |room| room.participants(hidden))
+    }
+
+    /// The seats of a room. Nobody is in a room that is not there.
+    pub(crate) fn seats(&self, room: &str) -> RoomSeats {
+        self.look(room, Room::room_seats)
+    }
+
+    /// The names of the rooms that somebody is in or has a lease for.
+    pub(crate) fn names(&self) -> Vec<RoomName> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// How this process lets people in from now on.
+    pub(crate) fn admit(&self, admission: Admission) {
+        self.ground.node.admit(admission);
     }
 
     fn look<T: Default>(&self, name: &str, look: impl FnOnce(&Room) -> T) -> T {
@@ -368,7 +385,9 @@ fn absent(command: &Command) -> Result<Reply, SfuError> {
         | Command::MuteTrack(_)
         | Command::UpdateParticipant(_)
         | Command::UpdateSubscriptions(_) => Err(SfuError::UnknownParticipant),
-        Command::SendData(_) | Command::TellRoom(_) | Command::CloseRoom(_) => Ok(Reply::Done),
+        Command::Demote(_) => Err(SfuError::UnknownParticipant),
+        Command::GrantSeat(_) => Err(SfuError::ShuttingDown),
+        Command::SetSeats(_) | Command::SendData(_) | Command::TellRoom(_) | Command::CloseRoom(_) => Ok(Reply::Done),
     }
 }
 
@@ -398,6 +417,11 @@ impl Driver {
     }
 
     /// Everything that is still known of anybody, in words; none when nobody is there.
+    /// Places that are taken, for participants or leases.
+    pub(crate) fn participants_count(&self) -> usize {
+        self.ground.node.participants()
+    }
+
     pub(crate) fn remains(&self) -> Vec<String> {
         let node = &self.ground.node;
         let mut remains: Vec<String> = self.rooms.read().unwrap().keys().map(|name| format!("room {name}")).collect();

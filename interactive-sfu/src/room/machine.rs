@@ -25,7 +25,8 @@ use super::now::Now;
 use super::output::{Output, Outputs};
 use super::participant::ParticipantKey;
 use super::roster::Roster;
-use super::verbs::Offered;
+use super::seats::Seats;
+use super::verbs::{Moving, Offered};
 use crate::config::Config;
 use crate::control::{Command, ConnectRequest, Reply, RoomEvent, SfuError};
 use crate::signalling::sdp::{Limits, RemoteDescription, SdpError};
@@ -103,6 +104,9 @@ pub(crate) struct Room {
     /// Somebody has been there, not just asked to be.
     pub(super) started: bool,
     pub(super) roster: Roster,
+    pub(super) seats: Seats,
+    /// Everybody who has been told to move to the broadcast.
+    pub(super) moving: Vec<Moving>,
     /// Everybody of whom the others are told: of an audience beyond `listed_max` only those who may publish. Not the
     /// hidden.
     pub(super) listed: Vec<ParticipantKey>,
@@ -138,6 +142,8 @@ impl Room {
         Self {
             name,
             home: ground.node.emptiest_shard(),
+            seats: Seats::new(ground.config.participants_per_room_max),
+            moving: Vec::new(),
             ground,
             out: Outputs::default(),
             now,
@@ -212,6 +218,12 @@ impl Room {
             }
             Command::UpdateSubscriptions(request) => self.update_subscriptions(request).map(done),
             Command::SendData(request) => self.send_data(request).map(done),
+            Command::SetSeats(set) => {
+                self.seats.limit(set.limits);
+                Ok(Reply::Done)
+            }
+            Command::GrantSeat(ask) => Ok(Reply::Seat(self.grant_seat(&ask))),
+            Command::Demote(demote) => self.demote(&demote).map(done),
             Command::TellRoom(room) => {
                 self.tell_room(room.0);
                 Ok(Reply::Done)
@@ -232,9 +244,9 @@ impl Room {
         &self.name
     }
 
-    /// Whether nobody is there, so that the room can be forgotten.
+    /// Whether nobody is there or about to come, so that the room can be forgotten.
     pub(crate) fn is_empty(&self) -> bool {
-        self.roster.is_empty()
+        self.roster.is_empty() && self.seats.is_empty()
     }
 
     /// The room is about to be forgotten.
@@ -270,6 +282,10 @@ impl Room {
     /// Everything that is still known of anybody, in words; none when nobody is there.
     pub(crate) fn remains(&self) -> Vec<String> {
         let mut remains = self.roster.remains();
+        remains.extend(
+            self.seats.sessions().map(|(identity, sessions)| format!("seat of {identity}, {sessions} sessions")),
+        );
+        remains.extend(self.moving.iter().map(|moving| format!("{moving:?}")));
         let lists = [("listed", &self.listed), ("performers", &self.performers), ("watchers", &self.watchers)];
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         remains.extend(lists.map(|(name, list)| format!("{name}: {list:?}")));

@@ -1,7 +1,7 @@
 //! The rooms: their participants, their stages, and the tracks on each viewer's sections.
 //!
 //! `machine` is a room, a machine without I/O, and `driver` drives all of them; `verbs` has what can happen in a room,
-//! `participant` the people in it. `sections`, `place` and `negotiation` decide, `node` counts what rooms share,
+//! `participant` the people in it. `seats`, `sections`, `place` and `negotiation` decide, `node` counts what rooms share,
 //! `address` says where we are and `now` when it is.
 
 pub(crate) mod address;
@@ -16,6 +16,7 @@ mod output;
 pub(crate) mod participant;
 mod place;
 mod roster;
+mod seats;
 mod sections;
 #[cfg(test)]
 mod simulation;

@@ -3,11 +3,12 @@
 //!
 //! Rooms share no lock. Each count here is an atomic, or a lock that is held for one operation.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::participant::ParticipantKey;
 use super::place::place;
+use crate::control::Admission;
 use access::{Identity, RoomName};
 use plane::{PeerId, Pending, Ticket, TrackId};
 
@@ -28,6 +29,7 @@ pub(crate) struct Node {
     participants_max: usize,
     on_stage: AtomicUsize,
     pending: Mutex<Pending<Holder, Resident>>,
+    admission: AtomicU8,
     closed: AtomicBool,
 }
 
@@ -43,6 +45,7 @@ impl Node {
             participants_max,
             on_stage: AtomicUsize::new(0),
             pending: Mutex::new(Pending::default()),
+            admission: AtomicU8::new(Admission::Open as u8),
             closed: AtomicBool::new(false),
         }
     }
@@ -130,6 +133,20 @@ impl Node {
     pub(crate) fn settle(&self, ticket: Option<Ticket>) {
         if let Some(ticket) = ticket {
             self.pending().remove(ticket);
+        }
+    }
+
+    /// How this process lets people in from now on.
+    pub(crate) fn admit(&self, admission: Admission) {
+        self.admission.store(admission as u8, Ordering::Release);
+    }
+
+    /// How this process lets people in.
+    pub(crate) fn admission(&self) -> Admission {
+        match self.admission.load(Ordering::Acquire) {
+            open if open == Admission::Open as u8 => Admission::Open,
+            busy if busy == Admission::Busy as u8 => Admission::Busy,
+            _ => Admission::Draining,
         }
     }
 

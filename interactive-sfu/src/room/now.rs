@@ -16,4 +16,15 @@ impl Now {
     pub(crate) fn read() -> Self {
         Self { instant: Instant::now(), utc: SystemTime::now() }
     }
+
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn utc_ms(self) -> i64 {
+        utc_ms(self.utc)
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn utc_ms(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -10,6 +10,7 @@ use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::signal_response::Message;
 use prost::Message as _;
 
+use crate::control::{NoSeat, SeatLimits};
 use crate::room::now::Now;
 use crate::signalling::livekit::Frame;
 use crate::signalling::sdp::RemoteDescription;
@@ -58,6 +59,7 @@ fn request(grants: Grants) -> ConnectRequest {
         identity: grants.identity.clone().unwrap(),
         grants,
         about: proto::Room { name: "r".into(), ..Default::default() },
+        seats: SeatLimits::default(),
         ice_servers: vec![],
         local: true,
         resume: None,
@@ -189,7 +191,7 @@ async fn a_second_of_the_same_identity_replaces_the_first_and_a_full_room_is_ful
     let _second = Participant::join(&sfu, grants("ann")).await;
     assert_eq!(first.left().await.0, proto::DisconnectReason::DuplicateIdentity);
     let _others = (Participant::join(&sfu, grants("b")).await, Participant::join(&sfu, grants("c")).await);
-    assert!(matches!(sfu.connect(request(grants("d"))).await.err(), Some(SfuError::Full(_))));
+    assert!(matches!(sfu.connect(request(grants("d"))).await.err(), Some(SfuError::NoSeat(NoSeat::RoomFull))));
     sfu.shutdown().await;
 }
 

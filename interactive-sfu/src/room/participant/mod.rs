@@ -47,6 +47,8 @@ pub(crate) struct Participant {
     pub on_stage: bool,
     /// 0 (silent) to 8.
     pub loudness: u8,
+    /// Since when the participant watches nothing of what it could.
+    pub idle_since: Option<SystemTime>,
     pub protocol: Protocol,
 }
 

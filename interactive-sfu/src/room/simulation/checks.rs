@@ -52,12 +52,17 @@ impl World {
             }
         }
         let mut checked = Ok(());
+        let (mut given, mut places) = (BTreeMap::new(), 0);
         self.driver.each_room(|name, room| {
             if checked.is_ok() {
-                checked = self.check_room(name, room);
+                checked = self.check_room(name, room).and_then(|()| self.check_seats(name, room));
             }
+            given.insert(name.to_string(), room.seats.given().total());
+            places += room.roster.iter().count() + room.seats.leased().total() as usize;
         });
-        checked
+        self.given = given;
+        checked?;
+        equal(|| "places on the server".into(), &self.driver.participants_count(), &places)
     }
 
     fn check_room(&self, name: &str, room: &Room) -> Checked {
@@ -87,6 +92,24 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Everybody in a room has one seat, no seat is given beyond the limit, and the rest of the server knows who is
+    /// there.
+    fn check_seats(&self, name: &str, room: &Room) -> Checked {
+        let mut sessions: BTreeMap<&str, u32> = BTreeMap::new();
+        room.roster.iter().for_each(|one| *sessions.entry(one.who.identity.as_str()).or_default() += 1);
+        let seated = room.seats.sessions().filter(|(_, sessions)| *sessions > 0);
+        let seated: BTreeMap<&str, u32> = seated.map(|(identity, sessions)| (identity.as_str(), sessions)).collect();
+        equal(|| format!("sessions of those with a seat in {name}"), &seated, &sessions)?;
+        let (given, max) = (room.seats.given().total(), room.seats.limits().max);
+        if given > max && given > self.given.get(name).copied().unwrap_or_default() {
+            return Err(format!("{given} seats are given in {name}, which has {max}"));
+        }
+        equal(|| format!("seats given in {name}"), &given, &(sessions.len() as u32 + room.seats.leased().total()))?;
+        let seen = room.roster.iter().filter(|one| !one.who.hidden).map(|one| one.who.identity.to_string());
+        let told = self.told_seated.iter().filter(|(room, _)| room == name).map(|(_, identity)| identity.clone());
+        equal(|| format!("people in {name}"), &told.collect::<BTreeSet<_>>(), &seen.collect())
     }
 
     /// Rules for when everybody has said what they had to say.

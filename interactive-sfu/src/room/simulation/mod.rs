@@ -15,6 +15,7 @@ mod descriptions;
 mod garbled;
 mod plane;
 mod rules;
+mod seats;
 mod steps;
 mod world;
 
@@ -71,6 +72,22 @@ enum Step {
         room: u8,
     },
     EndSession(u8),
+    /// A seat is leased.
+    Lease {
+        who: u8,
+        room: u8,
+        class: u8,
+    },
+    /// A room's seats are limited.
+    LimitSeats {
+        room: u8,
+        max: u8,
+        reserved: u8,
+    },
+    /// Somebody is moved to the broadcast.
+    Demote(u8),
+    /// The server lets people in otherwise.
+    Admit(u8),
     Restart(u8),
     /// A peer connection comes up, if one can.
     Connect,
@@ -135,6 +152,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => whip,
         3 => (who(), n()).prop_map(|(who, room)| Whep { who, room }),
         2 => n().prop_map(EndSession),
+        3 => (who(), n(), n()).prop_map(|(who, room, class)| Lease { who, room, class }),
+        2 => (n(), n(), n()).prop_map(|(room, max, reserved)| LimitSeats { room, max, reserved }),
+        1 => who().prop_map(Demote),
+        1 => n().prop_map(Admit),
         1 => n().prop_map(Restart),
         16 => Just(Connect),
         6 => Just(TellGone),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 
+use bytes::Bytes;
 use plane::{Handle, Order, PeerId, TrackId};
 
 /// A section on which a peer is sent something.
@@ -36,13 +37,15 @@ pub(super) struct Plane {
     pub(super) faults: Vec<String>,
     /// Orders and tasks since this was last taken.
     pub(super) taken: usize,
+    /// The message that was sent last, and to whom.
+    pub(super) last_message: Option<(Vec<PeerId>, Bytes)>,
 }
 
 impl Plane {
     /// The plane, and the way to it.
     pub(super) fn new() -> (Self, Handle) {
         let (handle, orders) = Handle::detached();
-        (Self { orders, peers: BTreeMap::new(), faults: Vec::new(), taken: 0 }, handle)
+        (Self { orders, peers: BTreeMap::new(), faults: Vec::new(), taken: 0, last_message: None }, handle)
     }
 
     /// Carries out what was ordered.
@@ -79,7 +82,8 @@ impl Plane {
                 }
             }
             Order::Expect { peer, .. } => self.with(peer, "expected", |peer, _| peer.expected = true),
-            Order::Send { to, .. } => {
+            Order::Send { to, message, .. } => {
+                self.last_message = Some((to.to_vec(), message));
                 for id in to.iter() {
                     self.with(*id, "sent a message", |peer, faults| {
                         if !peer.connected {

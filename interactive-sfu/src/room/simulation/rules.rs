@@ -10,7 +10,7 @@ use super::world::{OTHERS, ROOMS, World};
 use crate::control::{Command, SfuError};
 
 /// A room with so many people who may publish; the last one is hidden if so wanted.
-fn people(count: u8, last_hidden: bool) -> World {
+pub(super) fn people(count: u8, last_hidden: bool) -> World {
     let mut world = World::new();
     for who in 0..count {
         let hidden = last_hidden && who + 1 == count;
@@ -21,7 +21,7 @@ fn people(count: u8, last_hidden: bool) -> World {
 }
 
 /// The first participant publishes a sound, and everybody is sent it.
-fn publishes(world: &mut World) -> String {
+pub(super) fn publishes(world: &mut World) -> String {
     world.take(&Step::Publish(0, false));
     world.settle();
     world.clients[0].own.tracks[0].sid.clone()

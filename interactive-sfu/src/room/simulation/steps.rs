@@ -12,9 +12,12 @@ use super::Step;
 use super::client::Client;
 use super::descriptions::{self, Line};
 use super::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
-use crate::control::{Client as About, CloseRoom, Command, ConnectRequest, JoinRequest, Patch, Reply, SfuError};
+use crate::control::{
+    Admission, Client as About, CloseRoom, Command, ConnectRequest, Demote, GrantSeat, JoinRequest, Patch, Reply,
+    SeatLimits, SetSeats, SfuError,
+};
 use crate::room::machine::Signal;
-use access::{Grants, nobody};
+use access::{Class, Grants, nobody};
 
 impl World {
     pub(super) fn take(&mut self, step: &Step) {
@@ -185,6 +188,35 @@ impl World {
             Step::CloseRoom(n) => {
                 self.call(Command::CloseRoom(CloseRoom(ROOMS[choose(&ROOMS, n).unwrap()].parse().unwrap())))
             }
+            Step::Lease { who, room, class } => {
+                let all: Vec<&str> = IDENTITIES.iter().chain(&OTHERS).copied().collect();
+                let identity = all[choose(&all, who).unwrap()].parse().unwrap();
+                let room = ROOMS[choose(&ROOMS, room).unwrap()].parse().unwrap();
+                let class = Class::ALL[choose(&Class::ALL, class).unwrap()];
+                let limits = SeatLimits::default();
+                self.call(Command::GrantSeat(GrantSeat { room, identity, class, limits }));
+            }
+            Step::LimitSeats { room, max, reserved } => {
+                let room = ROOMS[choose(&ROOMS, room).unwrap()].parse().unwrap();
+                let reserved = [(Class::Host, u32::from(reserved % 2)), (Class::Viewer, u32::from(reserved % 3))];
+                let reserved = reserved.into_iter().collect();
+                let limits = SeatLimits { max: u32::from(max % 8), reserved, ..SeatLimits::default() };
+                self.call(Command::SetSeats(SetSeats { room, limits }));
+            }
+            Step::Demote(n) => {
+                let Some(at) = choose(&self.clients, n) else { return };
+                let (room, identity) = (&self.clients[at].room, &self.clients[at].identity);
+                self.call(Command::Demote(Demote {
+                    room: room.parse().unwrap(),
+                    identity: identity.parse().unwrap(),
+                    answer: "{}".into(),
+                    within_ms: u32::from(n) * 10,
+                }));
+            }
+            Step::Admit(n) => {
+                let admission = [Admission::Open, Admission::Open, Admission::Busy, Admission::Draining];
+                self.driver.admit(admission[choose(&admission, n).unwrap()]);
+            }
             Step::Whip { who, room, video, hidden } => self.session(true, who, room, video, hidden),
             Step::Whep { who, room } => self.session(false, who, room, true, false),
             Step::EndSession(n) => {
@@ -291,6 +323,9 @@ impl World {
             participant: participant.map(|identity| identity.parse().unwrap()),
             local: false,
             hidden: false,
+            class: Class::Viewer,
+            leased_until_utc_ms: None,
+            seats: SeatLimits::default(),
             offer: descriptions::session(false, true),
         };
         self.driver.call(Command::Subscribe(request), self.now).map(drop)
@@ -306,6 +341,9 @@ impl World {
             participant: (who >= 128 && !publishes).then(|| IDENTITIES[usize::from(who % 7)].parse().unwrap()),
             local: false,
             hidden,
+            class: if publishes { Class::Speaker } else { Class::Viewer },
+            leased_until_utc_ms: None,
+            seats: SeatLimits::default(),
             offer: descriptions::session(publishes, video),
         };
         let command = if publishes { Command::Publish(request) } else { Command::Subscribe(request) };
@@ -340,6 +378,7 @@ impl World {
             identity: grants.identity.clone().unwrap(),
             grants,
             about: proto::Room { name: room.into(), ..Default::default() },
+            seats: SeatLimits::default(),
             ice_servers: vec![],
             local: true,
             resume,

@@ -1,23 +1,26 @@
 //! Everybody there is, and what each step does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
 use plane::{PeerId, Report};
+use tokio::sync::broadcast;
 
 use super::Step;
 use super::client::Client;
 use super::compared::Compared;
 use super::plane::Plane;
 use crate::config::Config;
-use crate::control::{Command, Leave, SessionId};
+use crate::control::{Command, Leave, RoomEvent, SessionId};
 use crate::room::address::{OurEnd, ShardCandidates};
 use crate::room::driver::Driver;
 use crate::room::machine::{Ground, Signal};
 use crate::room::node::Node;
 use crate::room::now::Now;
+use crate::room::seats::LEASE;
 use crate::signalling::sdp::Fingerprint;
 use access::Keys;
 
@@ -38,6 +41,11 @@ pub(super) struct World {
     pub(super) sessions: Vec<(&'static str, SessionId)>,
     pub(super) now: Now,
     pub(super) compared: Compared,
+    /// Seats that were given in each room after the last step.
+    pub(super) given: BTreeMap<String, u32>,
+    events: broadcast::Receiver<RoomEvent>,
+    /// Everybody who is there according to the events: a room and an identity.
+    pub(super) told_seated: BTreeSet<(String, String)>,
     /// The number in the next name that a client chooses.
     pub(super) counter: usize,
 }
@@ -70,6 +78,9 @@ impl World {
         let ground = Ground { config: Arc::new(config), our_end, node };
         let driver = Driver::new(ground, Keys::new("k", "s"), handle, [7; 32]);
         Self {
+            given: BTreeMap::new(),
+            events: driver.events(),
+            told_seated: BTreeSet::new(),
             driver,
             plane,
             clients: Vec::new(),
@@ -99,9 +110,24 @@ impl World {
     /// Messages and orders on their way arrive.
     fn look(&mut self) {
         self.plane.take_orders();
+        self.hear();
         self.clients.iter_mut().for_each(Client::read);
         self.compared.resumed += self.clients.iter_mut().map(|client| std::mem::take(&mut client.resumed)).sum::<u64>();
         self.clients.retain(|client| !client.ended || !client.faults.is_empty());
+    }
+
+    /// Takes in who came and went, as the rest of the server is told.
+    fn hear(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            let is_news = match event {
+                RoomEvent::SeatTaken { room, identity, .. } => self.told_seated.insert((room.into(), identity.into())),
+                RoomEvent::SeatFreed { room, identity } => self.told_seated.remove(&(room.into(), identity.into())),
+                _ => true,
+            };
+            if !is_news {
+                self.plane.faults.push("an event of a seat came twice".into());
+            }
+        }
     }
 
     /// Returns how long the client is to wait before it says more.
@@ -201,6 +227,9 @@ impl World {
         while self.tell_gone() || self.connect_one() {}
         self.look();
         while self.tell_gone() {}
+        self.look();
+        // Leases end.
+        self.wait(LEASE.as_millis() as u64);
         self.look();
         // Nor is told that its session has ended.
         self.clients.retain(|client| client.inbox.is_some());

@@ -12,6 +12,7 @@ use livekit_protocol::data_packet::{Kind, Value};
 use plane::{Channel, Order, PeerId};
 use prost::Message as _;
 
+use crate::control::MOVE_TOPIC;
 use crate::room::machine::Room;
 use crate::room::participant::{ParticipantKey, Who};
 
@@ -32,8 +33,10 @@ impl Room {
         }
         #[expect(deprecated, reason = "older clients believe it")]
         let claims_who_speaks = matches!(&packet.value, Some(Value::Speaker(_)));
-        // Which the server says.
-        if claims_who_speaks || !livekit.permission.can_publish_data {
+        // Words of the server alone.
+        let claims_to_move =
+            matches!(&packet.value, Some(Value::User(user)) if user.topic.as_deref() == Some(MOVE_TOPIC));
+        if claims_who_speaks || claims_to_move || !livekit.permission.can_publish_data {
             return crate::metrics::dropped("data_not_allowed", 1);
         }
         if channel == Channel::Reliable && packet.sequence > 0 {

@@ -13,6 +13,7 @@ use crate::control::{Client, ConnectRequest, SfuError};
 use crate::room::machine::Room;
 use crate::room::participant::livekit::{Audience, Downlink, Link, Links, LiveKit, Uplink};
 use crate::room::participant::{Participant, ParticipantKey, Protocol, Who};
+use crate::room::seats::Applicant;
 use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;
 
@@ -42,16 +43,13 @@ impl Room {
     }
 
     fn join(&mut self, request: ConnectRequest, connection: u32) -> Result<ParticipantKey, SfuError> {
-        self.replace(&request.identity, None);
-        let config = self.ground.config.clone();
-        let asked_max = Some(request.about.max_participants).filter(|max| *max > 0);
-        let participants_max = config.participants_per_room_max.min(asked_max.unwrap_or(u32::MAX));
-        if self.roster.livekit_count() >= participants_max as usize {
-            return Err(SfuError::Full("the room is full".into()));
-        }
-        if !self.ground.node.take_place() {
-            return Err(SfuError::Full("this server has as many sessions as it is configured for".into()));
-        }
+        self.seats.limit_first(request.seats);
+        let (identity, class) = (request.identity.clone(), request.grants.class());
+        let leased_until_utc_ms = request.grants.leased_until_utc_ms;
+        // Whoever comes back keeps their seat.
+        let sat = self.sit(Applicant { identity: &identity, class, leased_until_utc_ms })?;
+        self.replace(&identity, None);
+        self.take_place(&identity, Some(sat))?;
         let Client { sdk, protocol, .. } = &request.client;
         tracing::debug!(sdk, protocol, "a participant joins");
         let mut about = request.about.clone();
@@ -86,6 +84,7 @@ impl Room {
             self.out.tell(Some(connection), Message::SpeakersChanged(proto::SpeakersChanged { speakers }));
         }
         self.about = Some(about);
+        self.appear(&identity, class, hidden);
         self.admit(participant);
         self.announce_soon(key);
         self.resubscribe(key);
@@ -132,7 +131,14 @@ impl Room {
             left_out: HashSet::new(),
             undecodable: HashSet::new(),
         };
-        Participant { who, listed, on_stage: false, loudness: 0, protocol: Protocol::LiveKit(Box::new(livekit)) }
+        Participant {
+            who,
+            listed,
+            on_stage: false,
+            loudness: 0,
+            idle_since: None,
+            protocol: Protocol::LiveKit(Box::new(livekit)),
+        }
     }
 
     /// Puts a newcomer into the room.

@@ -16,6 +16,8 @@ use crate::signalling::livekit::message::leave;
 pub(in crate::room) enum Departure {
     /// Its client said so.
     Left,
+    /// It was told to move to the broadcast.
+    Moved,
     /// The same identity came again.
     Replaced,
     /// The server's API removed it.
@@ -38,6 +40,7 @@ impl Departure {
     fn reason(self) -> DisconnectReason {
         match self {
             Self::Left => DisconnectReason::ClientInitiated,
+            Self::Moved => DisconnectReason::Migration,
             Self::Replaced => DisconnectReason::DuplicateIdentity,
             Self::Removed => DisconnectReason::ParticipantRemoved,
             Self::RoomClosed => DisconnectReason::RoomDeleted,
@@ -52,9 +55,13 @@ impl Departure {
     fn action(self) -> Action {
         match self {
             Self::Shutdown | Self::MediaLost | Self::Misunderstood => Action::Reconnect,
-            Self::Left | Self::Replaced | Self::Removed | Self::RoomClosed | Self::CrowdedOut | Self::SignalLost => {
-                Action::Disconnect
-            }
+            Self::Left
+            | Self::Moved
+            | Self::Replaced
+            | Self::Removed
+            | Self::RoomClosed
+            | Self::CrowdedOut
+            | Self::SignalLost => Action::Disconnect,
         }
     }
 
@@ -70,6 +77,7 @@ impl Room {
         let Some(mut gone) = self.roster.remove(key) else { return };
         tracing::debug!(sid = gone.who.sid, ?why, "a participant leaves");
         self.ground.node.leave_place();
+        self.stand(&gone);
         for list in [&mut self.listed, &mut self.performers, &mut self.watchers] {
             list.retain(|other| *other != key);
         }

@@ -3,7 +3,7 @@
 //! `joining` and `leaving` say how participants come and go, `requests` what LiveKit's clients ask, `publishing` and
 //! `subscribing` what they publish and are sent, `data` their messages; `dynacast` asks publishers for no more than is
 //! looked at; `stage` follows who performs, `news` tells everybody, `moderation` obeys the server's API, `reports`
-//! hears the media plane, `sessions` serves WHIP and WHEP, `upkeep` does what is due.
+//! hears the media plane, `sessions` serves WHIP and WHEP, `seats` gives and empties seats, `upkeep` does what is due.
 
 mod data;
 mod dynacast;
@@ -14,9 +14,11 @@ mod news;
 mod publishing;
 mod reports;
 mod requests;
+mod seats;
 mod sessions;
 mod stage;
 mod subscribing;
 mod upkeep;
 
+pub(super) use seats::Moving;
 pub(super) use subscribing::Offered;

@@ -5,6 +5,7 @@ use crate::room::machine::Room;
 use crate::room::negotiation::{negotiate_publisher, negotiate_viewer, sections, tracks, transport_section};
 use crate::room::participant::whip_whep::{Kind, WhipWhep, participant_sid};
 use crate::room::participant::{Participant, ParticipantKey, Protocol, Who};
+use crate::room::seats::Applicant;
 use crate::signalling::sdp::{NegotiatedSection, RemoteDescription};
 use crate::signalling::sdpfrag::SdpFragment;
 use plane::{Data, Expected, Limit, NewPeer, Order, PeerId};
@@ -22,6 +23,8 @@ struct Opening {
     new: NewPeer,
     kind: Kind,
     negotiated: Vec<NegotiatedSection>,
+    /// Not our own viewer.
+    has_seat: bool,
 }
 
 impl Room {
@@ -38,12 +41,12 @@ impl Room {
             let pending = pending.ok_or_else(|| SfuError::Full("the stage is full".into()))?;
             self.crowd_out(pending);
         }
-        let peer = self.let_in(&request)?;
+        let (peer, has_seat) = (self.let_in(&request, false)?, true);
         let (new_tracks, published) = tracks(offer, &negotiated, peer.shard, || self.ground.node.new_track());
         let of = |video: bool| published.iter().find(|track| track.video().is_some() == video).cloned();
         let kind = Kind::Publish { audio: of(false), video: of(true) };
         let new = NewPeer { tracks: new_tracks, ..NewPeer::bare(peer, self.local_ice(peer.serial)) };
-        Ok(self.open(Opening { request, new, kind, negotiated }, offer).0)
+        Ok(self.open(Opening { request, new, kind, negotiated, has_seat }, offer).0)
     }
 
     /// A WHEP POST.
@@ -63,43 +66,45 @@ impl Room {
         if !is_there {
             return Err(SfuError::NotLive);
         }
-        let peer = self.let_in(&request)?;
+        // Our own viewer has a session for each speaker, and no seat.
+        let has_seat = !(request.local && request.hidden);
+        let peer = self.let_in(&request, !has_seat)?;
         let (new, sections) = sections(&negotiated);
         let kind = Kind::Watch { participant: request.participant.clone(), sections };
         let new = NewPeer { sections: new, ..NewPeer::bare(peer, self.local_ice(peer.serial)) };
-        let (joined, key) = self.open(Opening { request, new, kind, negotiated }, offer);
+        let (joined, key) = self.open(Opening { request, new, kind, negotiated, has_seat }, offer);
         self.watchers.push(key);
         self.assign_sections(key);
         Ok(joined)
     }
 
-    /// A number and a place for one more session.
-    fn let_in(&mut self, request: &JoinRequest) -> Result<PeerId, SfuError> {
+    /// A seat, a place and a number for one more session; `exempt`: without a seat.
+    fn let_in(&mut self, request: &JoinRequest, exempt: bool) -> Result<PeerId, SfuError> {
         if self.ground.node.is_closed() {
             return Err(SfuError::ShuttingDown);
         }
-        // Our own viewer has a session for each speaker.
-        let ours = request.local && request.hidden;
-        let config = self.ground.config.clone();
-        let own_max = if ours { usize::MAX } else { config.pending_per_identity_max as usize };
-        let holder = (self.name.clone(), request.identity.clone());
+        self.seats.limit_first(request.seats);
+        let (identity, config) = (&request.identity, self.ground.config.clone());
+        // Before a pending session of its own makes way: the identity keeps its seat.
+        let sat = if exempt { None } else { Some(self.sit(Applicant::of(request))?) };
+        let own_max = if exempt { usize::MAX } else { config.pending_per_identity_max as usize };
+        let holder = (self.name.clone(), identity.clone());
         let oldest = self.ground.node.pending().to_go(&holder, own_max, config.pending_sessions_max as usize).cloned();
         match oldest {
             Some((room, key)) if room == self.name => self.crowd_out(key),
             Some(elsewhere) => self.out.crowd_out(elsewhere),
             None => {}
         }
-        if !ours && self.roster.sessions(&request.identity) >= config.sessions_per_identity_max {
+        if !exempt && self.roster.sessions(identity) >= config.sessions_per_identity_max {
+            self.stand_up(identity, sat);
             return Err(SfuError::TooMany("this identity has as many sessions as it may have".into()));
         }
-        if !self.ground.node.take_place() {
-            return Err(SfuError::Full("this server has as many sessions as it is configured for".into()));
-        }
+        self.take_place(identity, sat)?;
         Ok(self.ground.node.new_peer(self.home))
     }
 
     fn open(&mut self, opening: Opening, offer: &RemoteDescription) -> (Joined, ParticipantKey) {
-        let Opening { request, new, kind, negotiated } = opening;
+        let Opening { request, new, kind, negotiated, has_seat } = opening;
         let (peer, ice) = (new.id, new.ice.clone());
         let role = offer.setup.our_role();
         let expected = Expected { fingerprint: offer.fingerprint, role, data: Data::None };
@@ -132,11 +137,15 @@ impl Room {
             version: 0,
         };
         let local = who.local;
+        if has_seat {
+            self.appear(&who.identity, request.class, who.hidden);
+        }
         self.admit(Participant {
             who,
             listed: false,
             on_stage: false,
             loudness: 0,
+            idle_since: None,
             protocol: Protocol::WhipWhep(Box::new(session)),
         });
         let session_id = self.session_id();
@@ -190,6 +199,7 @@ impl Room {
         let session = self.roster.get(key).and_then(|one| one.whip_whep()).filter(|session| !session.publishes());
         let peer = session.ok_or(SfuError::UnknownSession)?.peer.ok_or(SfuError::UnknownSession)?;
         let size = Some((limit.width_max, limit.height_max));
+        self.note_idle(key, size == Some((0, 0)));
         self.out.order(Order::LimitLayer { peer, section: None, limit: Limit { size, ..Limit::default() } });
         Ok(())
     }

@@ -201,6 +201,9 @@ impl Room {
             livekit.settings.insert(track.clone(), setting);
             self.apply_setting(key, track);
         }
+        let Some((_, livekit)) = self.roster.livekit(key) else { return };
+        let idle = !livekit.settings.is_empty() && livekit.settings.values().all(|setting| setting.disabled);
+        self.note_idle(key, idle);
     }
 
     /// Tells the media plane the largest picture that a participant has use for of a track.

@@ -19,6 +19,8 @@ impl Room {
     /// Does what is due, some times a second.
     pub(in crate::room) fn tick(&mut self) {
         let now = self.now.instant;
+        self.expire_leases();
+        self.end_moves();
         let resume_max = Duration::from_millis(self.ground.config.resume_ms_max.into());
         self.departures.tidy(now, resume_max);
         self.requests.retain(|_, budget| !budget.is_full(now));
