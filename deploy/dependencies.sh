@@ -12,7 +12,7 @@ libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 gstreamer1.0-nice gstreamer1.0-libav"
 if [ "$purpose" = test ]; then
-    packages="$packages gstreamer1.0-tools python3-gi gir1.2-gst-plugins-bad-1.0 gir1.2-gstreamer-1.0 ffmpeg chromium firefox-esr curl"
+    packages="$packages gstreamer1.0-tools python3-gi gir1.2-gst-plugins-bad-1.0 gir1.2-gstreamer-1.0 ffmpeg chromium firefox-esr curl postgresql"
 fi
 
 # Cargo.toml says which Rust is needed.

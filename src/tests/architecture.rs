@@ -30,12 +30,13 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[test]
 fn dependency_is_used_only_by_the_crates_that_may() {
-    let table: [(&str, &[&str]); 17] = [
+    let table: [(&str, &[&str]); 18] = [
         ("gstreamer*", &["ingest"]),
         ("sqlx", &["rooms"]),
         ("axum*", &["api"]),
         ("hyper*", &["api"]),
         ("rusqlite", &[]),
+        ("test-postgres", &["spillway-tests"]),
         ("m3u8-rs", &["packager"]),
         ("mp4-atom", &["packager"]),
         ("access", &["spillway", "api", "interactive-sfu", "rooms"]),
