@@ -18,7 +18,7 @@ pub(crate) fn starting(settings: &Settings, is_demo: bool) {
         env!("CARGO_PKG_VERSION"),
         if is_demo { ", with development keys" } else { "" }
     );
-    println!("  database    {}", settings.api.database.display());
+    println!("  database    {}", settings.api.database);
     match settings.broadcast.record {
         true => println!("  recordings  {}", settings.broadcast.folder.display()),
         false => println!("  recordings  none"),

@@ -1,11 +1,10 @@
 //! `spillway token`: signs a token and prints it.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use access::{Keys, TokenError, TokenSpec};
 use api::{PlaybackKeys, PlaybackSpec};
-use rooms::Rooms;
+use rooms::{DatabaseUrl, Rooms};
 
 use crate::cli;
 use crate::error::Error;
@@ -31,7 +30,7 @@ fn keys(request: &cli::Token) -> Result<Keys, Error> {
 }
 
 /// A playback token for the room as it is in the server's database.
-async fn playback(request: &cli::Token, database: &Path, keys: &PlaybackKeys) -> Result<String, Error> {
+async fn playback(request: &cli::Token, database: &DatabaseUrl, keys: &PlaybackKeys) -> Result<String, Error> {
     let created_at_utc_ms = Rooms::created_at_utc_ms(database, &request.room).await?;
     let expires_at = SystemTime::now() + request.ttl;
     let spec = PlaybackSpec { room: &request.room, created_at_utc_ms, expires_at, address: request.address };

@@ -18,7 +18,7 @@ use api::{AppParts, Config, Lifecycle, OriginRegistry, PlaybackKeys};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
-use rooms::{Room, RoomSettings, Rooms};
+use rooms::{DatabaseUrl, Room, RoomSettings, Rooms};
 use tokio::sync::mpsc;
 
 /// Counts the heap, so that memory a request is a measurement.
@@ -103,7 +103,7 @@ impl Origin {
                     let (frames, deliveries) = mpsc::channel(4096);
                     let packaging = packager::start(spec(), packager::Config::default(), None, deliveries);
                     let (origins, lifecycle) = (OriginRegistry::default(), Lifecycle::default());
-                    let rooms = Rooms::open(&folder.path().join("db"), 1).await.unwrap();
+                    let rooms = Rooms::open(&DatabaseUrl::file(folder.path().join("db")), 1).await.unwrap();
                     rooms.create(Room::new("bench".parse().unwrap(), 0, RoomSettings::default()), 1).await.unwrap();
                     let access = rooms.access("bench").unwrap();
                     origins.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now(), access);

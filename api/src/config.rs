@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rooms::RoomSettings;
+use rooms::{DatabaseUrl, RoomSettings};
 use serde::{Deserialize, Serialize};
 
 pub use metrics::MetricsAccess;
@@ -24,8 +24,10 @@ pub struct Config {
     /// Certificate and address for HTTPS. Browsers publish and watch the stage over HTTPS (or on localhost) only, so
     /// either this or a proxy that ends TLS is needed. Default none.
     pub tls: Option<Tls>,
-    /// The SQLite file; its folder is created. Default `data/spillway.db`.
-    pub database: PathBuf,
+    /// Where rooms are remembered: the path of a SQLite file, whose folder is created, or a PostgreSQL server (15 or
+    /// later), `postgres://user:password@host/database`. A PostgreSQL database is made before, encoded as UTF8; its
+    /// tables are made here. One server has a database for itself. Default `data/spillway.db`.
+    pub database: DatabaseUrl,
     /// This server's URL as clients see it, `https://host`. URLs that LiveKit's API hands out begin with it. Default
     /// none: they begin with the host that the request for the URL came to.
     pub public_url: Option<String>,
@@ -128,7 +130,7 @@ impl Default for Config {
         Self {
             http: SocketAddr::from(([0, 0, 0, 0], 8080)),
             tls: None,
-            database: "data/spillway.db".into(),
+            database: DatabaseUrl::file("data/spillway.db"),
             public_url: None,
             playlist_base_url: None,
             lobby: Lobby::All,

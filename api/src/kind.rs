@@ -81,7 +81,7 @@ fn of_rooms(error: &rooms::Error) -> Kind {
         rooms::Error::TooManyRooms(_) | rooms::Error::TooManyIngresses(_) => Kind::Full,
         rooms::Error::IngressDeleted => Kind::Unauthenticated,
         rooms::Error::Invalid(_) => Kind::Invalid,
-        rooms::Error::Busy | rooms::Error::ShuttingDown => Kind::Unavailable,
+        rooms::Error::DatabaseDown(_) | rooms::Error::Busy | rooms::Error::ShuttingDown => Kind::Unavailable,
     }
 }
 

@@ -66,7 +66,11 @@ impl Error {
             tracing::error!(error = self as &dyn std::error::Error, "request failed");
             return "something went wrong on our side".to_owned();
         }
-        tracing::debug!(error = %self, "request refused");
+        if matches!(self, Self::Rooms(rooms::Error::DatabaseDown(_))) {
+            tracing::warn!(error = self as &dyn std::error::Error, "the database does not answer");
+        } else {
+            tracing::debug!(error = %self, "request refused");
+        }
         self.to_string()
     }
 }
@@ -136,6 +140,7 @@ fn slug(error: &Error) -> &'static str {
 fn slug_of_rooms(error: &rooms::Error) -> &'static str {
     match error {
         rooms::Error::OpenDatabase { .. } | rooms::Error::Database(_) => "internal",
+        rooms::Error::DatabaseDown(_) => "database-down",
         rooms::Error::UnknownRoom => "unknown-room",
         rooms::Error::RoomExists => "room-exists",
         rooms::Error::TooManyRooms(_) => "too-many-rooms",
@@ -229,7 +234,7 @@ mod tests {
     #[test]
     fn error_of_the_database_is_not_told_to_clients() {
         let problem = Problem::from(Error::Rooms(rooms::Error::OpenDatabase {
-            path: "secret".into(),
+            database: "secret".into(),
             source: "secret detail".into(),
         }));
         assert_eq!((problem.status.as_u16(), problem.detail.contains("secret")), (500, false));

@@ -15,7 +15,7 @@ use interactive_sfu::{
 };
 use livekit_protocol::ParticipantInfo;
 use packager::{NotServed, Served};
-use rooms::{Room, RoomSettings, Rooms};
+use rooms::{DatabaseUrl, Room, RoomSettings, Rooms};
 use tower::ServiceExt as _;
 
 use crate::extract::Caller;
@@ -144,7 +144,7 @@ impl Rig {
 
     pub(crate) async fn with(config: Config, dev_tokens: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let rooms = Rooms::open(&folder.path().join("db"), 1).await.unwrap();
+        let rooms = Rooms::open(&DatabaseUrl::file(folder.path().join("db")), 1).await.unwrap();
         let demo = Room { title: "Demo".into(), ..Room::new("demo".parse().unwrap(), 0, RoomSettings::REST) };
         rooms.create(demo, 9).await.unwrap();
         let orders = Orders(rooms.orders("test").await.unwrap());

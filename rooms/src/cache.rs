@@ -54,6 +54,20 @@ impl Cache {
         entries.keep(room);
     }
 
+    /// Every room there is was read again. Whoever holds the [`RoomAccess`] of one that stays sees it change.
+    pub(crate) fn reread(&self, rooms: Vec<Room>) {
+        let mut entries = self.write();
+        let mut before = std::mem::take(&mut *entries);
+        for room in rooms.into_iter().map(Arc::new) {
+            let known = before.accesses.remove(&room.name);
+            let access = known.filter(|access| access.created_at_utc_ms == room.created_at_utc_ms);
+            let access = access.unwrap_or_else(|| Arc::new(RoomAccess::of(&room)));
+            access.follow(&room);
+            entries.accesses.insert(room.name.clone(), access);
+            entries.keep(&room);
+        }
+    }
+
     pub(crate) fn deleted(&self, name: &str) {
         let mut entries = self.write();
         entries.accesses.remove(name);
@@ -104,5 +118,22 @@ mod tests {
         assert_eq!((cache.rows(), cache.row("room-0")), (ROWS_MAX, Some(room(0))));
         cache.deleted("room-0");
         assert!(cache.row("room-0").is_none() && cache.access("room-0").is_none());
+    }
+
+    #[test]
+    fn rooms_that_are_read_again_keep_their_access_unless_they_were_made_anew() {
+        let room = |name: &str, created_at_utc_ms| {
+            let room = Room::new(name.parse().unwrap(), created_at_utc_ms, RoomSettings::default());
+            Room { title: format!("{created_at_utc_ms}"), ..room }
+        };
+        let cache = Cache::default();
+        ["gone", "same", "again"].iter().for_each(|name| cache.made(&Arc::new(room(name, 1))));
+        let [same, again] = ["same", "again"].map(|name| cache.access(name).unwrap());
+        let changed = Room { visibility: crate::Visibility::Public, ..room("same", 1) };
+        cache.reread(vec![changed.clone(), room("again", 2), room("new", 3)]);
+        assert!(cache.access("gone").is_none() && cache.row("gone").is_none() && cache.access("new").is_some());
+        assert!(Arc::ptr_eq(&same, &cache.access("same").unwrap()) && !same.is_private());
+        assert_eq!(cache.row("same").as_deref(), Some(&changed));
+        assert!(!Arc::ptr_eq(&again, &cache.access("again").unwrap()));
     }
 }

@@ -1,12 +1,13 @@
 //! The rooms that exist, and the rules of making, changing, entering and ending them.
 //!
 //! A change reads, decides, writes row and order in one transaction, and then what is kept in memory; changes come one
-//! after the other. Whoever enters holds the room's door open meanwhile ([`Entry`]), and whoever ends it shuts it
+//! after the other. Where the database's answer to a change is lost, everything is read again before the next one.
+//! Whoever enters holds the room's door open meanwhile ([`Entry`]), and whoever ends it shuts it
 //! first.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 
 use access::RoomName;
 use tokio::sync::{Mutex, watch};
@@ -14,7 +15,9 @@ use tokio::sync::{Mutex, watch};
 use crate::cache::Cache;
 use crate::doors::{Doors, Open};
 use crate::store::Store;
-use crate::{Error, Order, Orders, Room, RoomAccess, RoomSettings};
+use crate::{DatabaseUrl, Error, Order, Orders, Room, RoomAccess, RoomSettings};
+
+mod inner;
 
 /// The rooms. Cheap to clone; every clone sees the same.
 #[derive(Clone, Debug)]
@@ -30,7 +33,9 @@ pub(crate) struct Inner {
     /// Id of every ingress → its room.
     pub(crate) ingresses: RwLock<HashMap<String, RoomName>>,
     /// Held while rows and what is kept of them in memory are written, so that both have the same last word.
-    pub(crate) writing: Mutex<()>,
+    writing: Mutex<()>,
+    /// A change failed, and may have been made all the same.
+    is_in_doubt: AtomicBool,
     /// The number of the newest order.
     newest_order: Arc<watch::Sender<i64>>,
     orders_max: u32,
@@ -59,10 +64,10 @@ pub struct Entry {
 }
 
 impl Rooms {
-    /// Opens the database file, which is created with its folder where it is missing, and brings its tables up to date.
-    /// A change that would leave more than `orders_max` orders to followers is refused.
-    pub async fn open(path: &Path, orders_max: u32) -> Result<Self, Error> {
-        let store = Store::open(path).await?;
+    /// Opens the database and brings its tables up to date; a SQLite file is created with its folder where it is
+    /// missing. A change that would leave more than `orders_max` orders to followers is refused.
+    pub async fn open(database: &DatabaseUrl, orders_max: u32) -> Result<Self, Error> {
+        let store = Store::open(database).await?;
         let cache = Cache::default();
         store.rooms().await?.into_iter().for_each(|room| cache.made(&Arc::new(room)));
         let ingresses = store.ingresses().await?.into_iter().map(|ingress| (ingress.id, ingress.room));
@@ -71,6 +76,7 @@ impl Rooms {
             doors: Doors::default(),
             ingresses: RwLock::new(ingresses.collect()),
             writing: Mutex::default(),
+            is_in_doubt: AtomicBool::default(),
             newest_order: Arc::new(watch::Sender::new(store.newest_order().await?)),
             orders_max,
             store,
@@ -78,10 +84,10 @@ impl Rooms {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// When the room of that name was made, UTC, milliseconds since the Unix epoch: read from the file of a server that
-    /// may be running. Nothing is created, changed or brought up to date.
-    pub async fn created_at_utc_ms(path: &Path, name: &str) -> Result<i64, Error> {
-        Store::created_at_utc_ms(path, name).await
+    /// When the room of that name was made, UTC, milliseconds since the Unix epoch: read from the database of a server
+    /// that may be running. Nothing is created, changed or brought up to date.
+    pub async fn created_at_utc_ms(database: &DatabaseUrl, name: &str) -> Result<i64, Error> {
+        Store::created_at_utc_ms(database, name).await
     }
 
     /// Every room, by name.
@@ -104,7 +110,7 @@ impl Rooms {
         room.validate()?;
         let (inner, room) = (self.inner.clone(), Arc::new(room));
         let room = to_the_end(async move {
-            let _alone = inner.writing.lock().await;
+            let _turn = inner.turn().await?;
             inner.make(room, rooms_max).await
         });
         Ok(Room::clone(&*room.await?))
@@ -114,14 +120,14 @@ impl Rooms {
     pub async fn change(&self, name: &str, change: impl FnOnce(&mut Room) + Send + 'static) -> Result<Room, Error> {
         let (inner, name) = (self.inner.clone(), name.to_owned());
         to_the_end(async move {
-            let _alone = inner.writing.lock().await;
+            let _turn = inner.turn().await?;
             let before = inner.known_room(&name).await?;
             let mut room = Room::clone(&before);
             change(&mut room);
             let room = Room { name: before.name.clone(), created_at_utc_ms: before.created_at_utc_ms, ..room };
             room.validate()?;
             let order = Order::of_change(&before, &room);
-            let told = inner.store.update_room(&room, order.as_ref(), inner.orders_max).await?;
+            let told = inner.noted(inner.store.update_room(&room, order.as_ref(), inner.orders_max).await)?;
             inner.cache.changed(&Arc::new(room.clone()));
             inner.tell(told);
             Ok(room)
@@ -149,7 +155,7 @@ impl Rooms {
         let room = Arc::new(Room { idle_end_seconds, ..Room::new(name, now_utc_ms, settings) });
         let inner = self.inner.clone();
         to_the_end(async move {
-            let _alone = inner.writing.lock().await;
+            let _turn = inner.turn().await?;
             match inner.known_room(&room.name).await {
                 Err(Error::UnknownRoom) => inner.make(room, rooms_max).await,
                 known => known,
@@ -183,9 +189,9 @@ impl Rooms {
                 return Ok(None);
             }
             let told = {
-                let _alone = inner.writing.lock().await;
+                let _turn = inner.turn().await?;
                 let room = inner.known_room(&name).await?;
-                let told = inner.store.delete_room(&room.name, inner.orders_max).await?;
+                let told = inner.noted(inner.store.delete_room(&room.name, inner.orders_max).await)?;
                 inner.cache.deleted(&name);
                 told
             };
@@ -198,68 +204,20 @@ impl Rooms {
 
     /// The orders from now on, for a follower of that name.
     pub async fn orders(&self, consumer: &'static str) -> Result<Orders, Error> {
-        let _alone = self.inner.writing.lock().await;
+        let _turn = self.inner.turn().await?;
         let cursor = self.inner.store.follow_orders(consumer).await?;
         Ok(Orders::new(self.inner.store.clone(), consumer, cursor, self.inner.newest_order.clone()))
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. If there is doubt about a change, everything is read again.
     pub async fn is_open(&self) -> bool {
-        self.inner.store.is_open().await
+        let inner = &self.inner;
+        inner.store.is_open().await && (!inner.is_in_doubt.load(Ordering::Acquire) || inner.turn().await.is_ok())
     }
 
-    /// Waits for what is under way and closes the file.
+    /// Waits for what is under way and closes the database.
     pub async fn close(&self) {
         self.inner.store.close().await;
-    }
-}
-
-impl Inner {
-    /// A room, from memory if its row is kept there.
-    async fn room(&self, name: &str) -> Result<Arc<Room>, Error> {
-        if let Some(room) = self.cache.row(name) {
-            return Ok(room);
-        }
-        if self.cache.access(name).is_none() {
-            return Err(Error::UnknownRoom);
-        }
-        // Nobody may change the row between reading and keeping it.
-        let _alone = self.writing.lock().await;
-        self.known_room(name).await
-    }
-
-    /// As [`room`](Self::room), for who holds `writing`.
-    async fn known_room(&self, name: &str) -> Result<Arc<Room>, Error> {
-        if let Some(room) = self.cache.row(name) {
-            return Ok(room);
-        }
-        if self.cache.access(name).is_none() {
-            return Err(Error::UnknownRoom);
-        }
-        let room = Arc::new(self.store.room(name).await?);
-        self.cache.changed(&room);
-        Ok(room)
-    }
-
-    /// Adds a room. For who holds `writing`.
-    async fn make(&self, room: Arc<Room>, rooms_max: u32) -> Result<Arc<Room>, Error> {
-        if self.cache.access(&room.name).is_some() {
-            return Err(Error::RoomExists);
-        }
-        self.store.insert_room(&room, rooms_max).await?;
-        self.cache.made(&room);
-        Ok(room)
-    }
-
-    /// The room of an ingress that exists.
-    pub(crate) fn ingress_room(&self, id: &str) -> Option<RoomName> {
-        self.ingresses.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
-    }
-
-    fn tell(&self, seq: Option<i64>) {
-        if let Some(seq) = seq {
-            self.newest_order.send_modify(|newest| *newest = seq.max(*newest));
-        }
     }
 }
 

@@ -27,10 +27,13 @@ pub struct Ingress {
 impl Rooms {
     /// Adds an ingress, unless `ingresses_max` are there already.
     pub async fn create_ingress(&self, ingress: Ingress, ingresses_max: u32) -> Result<(), Error> {
+        if [&ingress.name, &ingress.participant_name].into_iter().any(|text| text.contains('\0')) {
+            return Err(Error::Invalid("names must hold no character NUL".to_owned()));
+        }
         let inner = self.inner.clone();
         to_the_end(async move {
-            let _alone = inner.writing.lock().await;
-            inner.store.insert_ingress(&ingress, ingresses_max).await?;
+            let _turn = inner.turn().await?;
+            inner.noted(inner.store.insert_ingress(&ingress, ingresses_max).await)?;
             let mut ingresses = inner.ingresses.write().unwrap_or_else(PoisonError::into_inner);
             ingresses.insert(ingress.id, ingress.room);
             Ok(())
@@ -59,8 +62,8 @@ impl Rooms {
             let room = inner.ingress_room(&id).ok_or(Error::UnknownIngress)?;
             let _shut = inner.doors.shut(&room).await;
             let deleted = {
-                let _alone = inner.writing.lock().await;
-                let deleted = inner.store.delete_ingress(&id).await;
+                let _turn = inner.turn().await?;
+                let deleted = inner.noted(inner.store.delete_ingress(&id).await);
                 // Where the database says that there is none, there is none.
                 if matches!(deleted, Ok(_) | Err(Error::UnknownIngress)) {
                     inner.ingresses.write().unwrap_or_else(PoisonError::into_inner).remove(&id);

@@ -2,13 +2,16 @@
 //! an ingress, and what those who follow the changes have still to be told. [`overflow`] decides, without any I/O, who
 //! has a seat and who watches the broadcast.
 //!
-//! The only SQL (SQLite), in `store/`. Knows no HTTP and no media: whoever ends a room passes what is to be done to the
-//! people in it. [`Rooms`] is the handle. One process owns the database file, so that what it keeps in memory is true.
+//! The only SQL (SQLite and PostgreSQL), in `store/`. Knows no HTTP and no media: whoever ends a room passes what is to
+//! be done to the people in it. [`Rooms`] is the handle. One process owns the database, so that what it keeps in memory
+//! is true.
 
 mod cache;
+mod database;
 mod directory;
 mod doors;
 mod error;
+mod failure;
 mod idle;
 mod ingress;
 mod orders;
@@ -18,7 +21,10 @@ mod room_access;
 mod settings;
 mod store;
 mod switch;
+#[cfg(test)]
+mod testing;
 
+pub use database::DatabaseUrl;
 pub use directory::{Entry, MakeRoom, Rooms};
 pub use error::Error;
 pub use idle::{IdleRooms, SeenRoom};

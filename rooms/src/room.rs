@@ -70,12 +70,15 @@ impl Room {
         format!("RM_{:x}", self.created_at_utc_ms)
     }
 
-    /// Refuses texts that are too long.
+    /// Refuses texts that are too long, or that PostgreSQL cannot store.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         if self.title.len() > TITLE_BYTES_MAX || self.title.chars().any(char::is_control) {
             return Err(Error::Invalid(format!(
                 "title must be at most {TITLE_BYTES_MAX} bytes without control characters"
             )));
+        }
+        if self.metadata.contains('\0') {
+            return Err(Error::Invalid("metadata must hold no character NUL".to_owned()));
         }
         match &self.layout {
             Layout::Single(identity) if identity.is_empty() || identity.len() > IDENTITY_BYTES_MAX => {

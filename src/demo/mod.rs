@@ -4,7 +4,7 @@ mod guests;
 
 use std::time::SystemTime;
 
-use rooms::{BroadcastSetting, RecordSetting, Room, RoomSettings, Visibility};
+use rooms::{BroadcastSetting, DatabaseUrl, RecordSetting, Room, RoomSettings, Visibility};
 
 pub(crate) use guests::Guests;
 
@@ -21,7 +21,9 @@ pub(crate) fn settings(demo: &cli::Demo) -> Result<Settings, Error> {
     let mut settings = Settings::load(None)?;
     settings.auth = Auth::development();
     settings.api.http = demo.http;
-    settings.api.database = demo.data.join("spillway.db");
+    if settings.api.database == Settings::default().api.database {
+        settings.api.database = DatabaseUrl::file(demo.data.join("spillway.db"));
+    }
     settings.broadcast.folder = demo.data.join("media");
     let media = &mut settings.sfu;
     if demo.http.ip().is_loopback() && media.addresses.is_empty() {

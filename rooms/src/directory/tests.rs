@@ -1,15 +1,27 @@
 use std::time::Duration;
 
-use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteConnectOptions;
-
 use super::*;
+use crate::testing::{TestDatabase, for_each_database};
 use crate::{BroadcastSetting, Ingress, Layout, RecordSetting, Visibility};
 
+mod doubts;
+mod earlier;
 mod races;
 
 /// Orders that may wait.
 const ORDERS_MAX: u32 = 2;
+
+for_each_database! {
+    rooms_survive_a_restart_and_are_bounded,
+    access_follows_the_table_and_a_room_made_again_has_its_own,
+    ingresses_survive_a_restart_and_are_bounded,
+    entering_a_known_room_asks_no_database,
+    failing_database_is_no_limit_of_rooms,
+    orders_are_told_in_sequence_until_they_are_done_and_a_new_follower_starts_at_the_end,
+    follower_that_waits_is_woken_by_the_next_order,
+    names_compare_by_their_bytes,
+    texts_that_postgresql_cannot_store_are_refused,
+}
 
 fn name(text: &str) -> RoomName {
     text.parse().unwrap()
@@ -26,11 +38,8 @@ fn room(name: &str) -> Room {
     }
 }
 
-#[tokio::test]
-async fn rooms_survive_a_restart_and_are_bounded() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("deeper/spillway.db");
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+async fn rooms_survive_a_restart_and_are_bounded(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     rooms.create(room("b"), 2).await.unwrap();
     rooms.create(room("a"), 2).await.unwrap();
     assert!(matches!(rooms.create(room("c"), 2).await, Err(Error::TooManyRooms(2))));
@@ -38,7 +47,7 @@ async fn rooms_survive_a_restart_and_are_bounded() {
     assert!(matches!(rooms.create(room("a"), 2).await, Err(Error::RoomExists)), "full, but that is not why");
     rooms.close().await;
 
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     assert_eq!(rooms.list().await.unwrap(), [room("a"), room("b")]);
     let [off, on] = [BroadcastSetting::Off, BroadcastSetting::On];
     let changed = Room {
@@ -58,11 +67,8 @@ async fn rooms_survive_a_restart_and_are_bounded() {
     assert!(matches!(rooms.change("b", |_| ()).await, Err(Error::UnknownRoom)));
 }
 
-#[tokio::test]
-async fn access_follows_the_table_and_a_room_made_again_has_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("db");
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+async fn access_follows_the_table_and_a_room_made_again_has_its_own(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     let private = Room { visibility: Visibility::Private, ..room("a") };
     rooms.create(private.clone(), 9).await.unwrap();
     let access = rooms.access("a").unwrap();
@@ -72,7 +78,7 @@ async fn access_follows_the_table_and_a_room_made_again_has_its_own() {
     rooms.change("a", |room| room.visibility = Visibility::Private).await.unwrap();
     rooms.close().await;
 
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     let old = rooms.access("a").unwrap();
     assert!(old.is_private());
     rooms.end("a", async {}).await.unwrap();
@@ -81,57 +87,9 @@ async fn access_follows_the_table_and_a_room_made_again_has_its_own() {
     let new = rooms.access("a").unwrap();
     assert_eq!((old.is_private(), old.created_at_utc_ms), (true, 7));
     assert_eq!((new.is_private(), new.created_at_utc_ms), (false, 8));
-    let found = Rooms::created_at_utc_ms(&path, "a").await.unwrap();
-    assert_eq!(found, 8, "read from another process, while the file is open here");
-    assert!(matches!(Rooms::created_at_utc_ms(&path, "b").await, Err(Error::UnknownRoom)));
-    let missing = folder.path().join("missing");
-    assert!(matches!(Rooms::created_at_utc_ms(&missing, "a").await, Err(Error::OpenDatabase { .. })));
-    assert!(!missing.exists());
-}
-
-#[tokio::test]
-async fn rooms_of_earlier_versions_stay_on_the_air_unless_nobody_asked_for_that() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("db");
-    let mut earlier = sqlx::migrate!("./migrations");
-    earlier.migrations = earlier.migrations.iter().filter(|one| one.version <= 5).cloned().collect();
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let pool = SqlitePool::connect_with(options).await.unwrap();
-    earlier.run(&pool).await.unwrap();
-    let insert = "INSERT INTO rooms (name, title, layout, created_at_utc_ms, idle_end_seconds, broadcast_on_at_utc_ms, \
-        broadcast_off_at_utc_ms) VALUES (?, '', '\"grid\"', 1, ?, ?, ?)";
-    let [never, off_at] = [None, Some(9)];
-    for (name, idle_end_seconds, on_at, off_at) in [
-        ("rest", 0, 0, never),
-        ("rest-off", 0, 0, off_at),
-        ("rest-on-again", 0, 7, never),
-        ("livekit", 300, 0, never),
-        ("livekit-off", 300, 0, off_at),
-        ("livekit-egress", 300, 7, never),
-    ] {
-        let row = sqlx::query(insert).bind(name).bind(idle_end_seconds).bind(on_at).bind(off_at);
-        row.execute(&pool).await.unwrap();
-    }
-    pool.close().await;
-
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
-    use BroadcastSetting::{Auto, Off, On};
-    for (name, broadcast, open) in [
-        ("rest", Auto, true),
-        ("rest-off", Off, true),
-        ("rest-on-again", On, true),
-        ("livekit", Off, false),
-        ("livekit-off", Off, false),
-        ("livekit-egress", On, true),
-    ] {
-        let room = rooms.get(name).await.unwrap();
-        let (visibility, record) = match open {
-            true => (Visibility::Public, RecordSetting::On),
-            false => (Visibility::Private, RecordSetting::Off),
-        };
-        assert_eq!((room.broadcast.setting, room.visibility, room.record), (broadcast, visibility, record), "{name}");
-        assert_eq!(rooms.access(name).unwrap().is_private(), !open, "{name}");
-    }
+    let found = Rooms::created_at_utc_ms(&database.url, "a").await.unwrap();
+    assert_eq!(found, 8, "read from another process, while the database is open here");
+    assert!(matches!(Rooms::created_at_utc_ms(&database.url, "b").await, Err(Error::UnknownRoom)));
 }
 
 fn ingress(id: &str, created_at_utc_ms: i64) -> Ingress {
@@ -145,11 +103,8 @@ fn ingress(id: &str, created_at_utc_ms: i64) -> Ingress {
     }
 }
 
-#[tokio::test]
-async fn ingresses_survive_a_restart_and_are_bounded() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("db");
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+async fn ingresses_survive_a_restart_and_are_bounded(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     for (number, id) in ["IN_b", "IN_a"].into_iter().enumerate() {
         rooms.create_ingress(ingress(id, number as i64), 2).await.unwrap();
     }
@@ -157,7 +112,7 @@ async fn ingresses_survive_a_restart_and_are_bounded() {
     assert!(matches!(third, Err(Error::TooManyIngresses(2))));
     rooms.close().await;
 
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     assert_eq!(rooms.ingresses().await.unwrap(), [ingress("IN_b", 0), ingress("IN_a", 1)]);
     let deleted = rooms.delete_ingress("IN_b", async |ingress| ingress.identity).await.unwrap();
     assert_eq!(deleted, (ingress("IN_b", 0), "ann".to_owned()));
@@ -167,10 +122,8 @@ async fn ingresses_survive_a_restart_and_are_bounded() {
     assert!(matches!(enter("IN_a").await, Err(Error::UnknownRoom)), "a good key of a room that does not exist");
 }
 
-#[tokio::test]
-async fn entering_a_known_room_asks_no_database() {
-    let folder = tempfile::tempdir().unwrap();
-    let rooms = Rooms::open(&folder.path().join("db"), ORDERS_MAX).await.unwrap();
+async fn entering_a_known_room_asks_no_database(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     rooms.create(room("a"), 9).await.unwrap();
     rooms.create_ingress(ingress("IN_a", 0), 9).await.unwrap();
     rooms.change("a", |room| room.title = "A".into()).await.unwrap();
@@ -181,21 +134,16 @@ async fn entering_a_known_room_asks_no_database() {
     assert!(matches!(rooms.enter(&name("b"), None, None).await, Err(Error::UnknownRoom)));
 }
 
-#[tokio::test]
-async fn failing_database_is_no_limit_of_rooms() {
-    let folder = tempfile::tempdir().unwrap();
-    let rooms = Rooms::open(&folder.path().join("db"), ORDERS_MAX).await.unwrap();
+async fn failing_database_is_no_limit_of_rooms(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     rooms.create(room("a"), 1).await.unwrap();
     rooms.close().await;
     assert!(matches!(rooms.create(room("a"), 1).await, Err(Error::RoomExists)));
     assert!(matches!(rooms.create(room("b"), 1).await, Err(Error::Database(_))));
 }
 
-#[tokio::test]
-async fn orders_are_told_in_sequence_until_they_are_done_and_a_new_follower_starts_at_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("db");
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+async fn orders_are_told_in_sequence_until_they_are_done_and_a_new_follower_starts_at_the_end(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     rooms.create(room("a"), 9).await.unwrap();
     let mut orders = rooms.orders("one").await.unwrap();
     assert_eq!(orders.try_next().await.unwrap(), None);
@@ -222,15 +170,13 @@ async fn orders_are_told_in_sequence_until_they_are_done_and_a_new_follower_star
     assert_eq!(left, None, "what all have done is deleted");
     rooms.close().await;
 
-    let rooms = Rooms::open(&path, ORDERS_MAX).await.unwrap();
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     let mut orders = rooms.orders("one").await.unwrap();
     assert_eq!(orders.try_next().await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn follower_that_waits_is_woken_by_the_next_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let rooms = Rooms::open(&folder.path().join("db"), ORDERS_MAX).await.unwrap();
+async fn follower_that_waits_is_woken_by_the_next_order(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
     rooms.create(room("a"), 9).await.unwrap();
     let mut orders = rooms.orders("one").await.unwrap();
     let end = async {
@@ -239,4 +185,25 @@ async fn follower_that_waits_is_woken_by_the_next_order() {
     };
     let woken = tokio::time::timeout(Duration::from_secs(10), orders.next());
     assert_eq!(tokio::join!(woken, end).0.unwrap(), Order::Deleted { room: name("a") });
+}
+
+async fn names_compare_by_their_bytes(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
+    for name in ["b", "a", "B", "a-b", "A", "aB"] {
+        rooms.create(room(name), 9).await.unwrap();
+    }
+    let listed: Vec<_> = rooms.list().await.unwrap().iter().map(|room| room.name.to_string()).collect();
+    assert_eq!(listed, ["A", "B", "a", "a-b", "aB", "b"]);
+}
+
+async fn texts_that_postgresql_cannot_store_are_refused(database: TestDatabase) {
+    let rooms = Rooms::open(&database.url, ORDERS_MAX).await.unwrap();
+    let metadata = Room { metadata: "a\0".into(), ..room("a") };
+    assert!(matches!(rooms.create(metadata, 9).await, Err(Error::Invalid(_))));
+    let participant_name = Ingress { participant_name: "\0".into(), ..ingress("IN_a", 0) };
+    assert!(matches!(rooms.create_ingress(participant_name, 9).await, Err(Error::Invalid(_))));
+    let emoji = Room { metadata: "\u{1f600}\u{1}".into(), ..room("a") };
+    rooms.create(emoji.clone(), 9).await.unwrap();
+    rooms.inner.cache.forget_rows();
+    assert_eq!(rooms.get("a").await.unwrap(), emoji);
 }

@@ -1,50 +1,46 @@
 //! The table `rooms`.
 
-use access::RoomName;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Sqlite};
+use std::str::FromStr as _;
 
-use super::Store;
-use crate::settings::{setting_of, stored_word};
+use access::RoomName;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::{Any, AssertSqlSafe, Row as _};
+
+use super::{Store, bounded, retried};
+use crate::settings::{Word, setting_of, stored_word};
 use crate::{BroadcastSwitch, Error, Layout, Order, Room};
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    #[sqlx(try_from = "String")]
-    name: RoomName,
-    title: String,
-    layout: String,
-    metadata: String,
-    created_at_utc_ms: i64,
-    idle_end_seconds: u32,
-    participants_max: u32,
-    broadcast_on_at_utc_ms: i64,
-    broadcast_off_at_utc_ms: Option<i64>,
-    broadcast: String,
-    visibility: String,
-    record: String,
+fn room(row: &AnyRow) -> Result<Room, sqlx::Error> {
+    Ok(Room {
+        name: room_name(row, "name")?,
+        title: row.try_get("title")?,
+        // A word that only a later version knows falls back to the default.
+        layout: serde_json::from_str(row.try_get("layout")?).unwrap_or_default(),
+        broadcast: BroadcastSwitch {
+            setting: setting(row, "broadcast")?,
+            on_at_utc_ms: row.try_get("broadcast_on_at_utc_ms")?,
+            off_at_utc_ms: row.try_get("broadcast_off_at_utc_ms")?,
+        },
+        visibility: setting(row, "visibility")?,
+        record: setting(row, "record")?,
+        metadata: row.try_get("metadata")?,
+        created_at_utc_ms: row.try_get("created_at_utc_ms")?,
+        idle_end_seconds: count(row, "idle_end_seconds")?,
+        participants_max: count(row, "participants_max")?,
+    })
 }
 
-impl From<Row> for Room {
-    fn from(row: Row) -> Self {
-        Self {
-            // A word that only a later version knows falls back to the default.
-            layout: serde_json::from_str(&row.layout).unwrap_or_default(),
-            broadcast: BroadcastSwitch {
-                setting: setting_of(&row.broadcast),
-                on_at_utc_ms: row.broadcast_on_at_utc_ms,
-                off_at_utc_ms: row.broadcast_off_at_utc_ms,
-            },
-            visibility: setting_of(&row.visibility),
-            record: setting_of(&row.record),
-            name: row.name,
-            title: row.title,
-            metadata: row.metadata,
-            created_at_utc_ms: row.created_at_utc_ms,
-            idle_end_seconds: row.idle_end_seconds,
-            participants_max: row.participants_max,
-        }
-    }
+/// A name that was one when it was written.
+pub(super) fn room_name(row: &AnyRow, column: &str) -> Result<RoomName, sqlx::Error> {
+    RoomName::from_str(row.try_get(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn setting<S: Word + Default>(row: &AnyRow, column: &str) -> Result<S, sqlx::Error> {
+    row.try_get(column).map(setting_of)
+}
+
+fn count(row: &AnyRow, column: &str) -> Result<u32, sqlx::Error> {
+    u32::try_from(row.try_get::<i64, _>(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 /// Those that change, in the order in which [`bound`] binds them.
@@ -60,7 +56,7 @@ const CHANGING: [&str; 8] = [
 ];
 const FIXED: &str = "name, created_at_utc_ms, idle_end_seconds, participants_max";
 
-type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
+type Query = sqlx::query::Query<'static, Any, AnyArguments>;
 
 /// Binds the columns that change.
 fn bound(query: Query, room: &Room) -> Query {
@@ -83,36 +79,40 @@ impl Store {
     /// Adds a room, unless `rooms_max` are there already. There must be none of its name.
     pub(crate) async fn insert_room(&self, room: &Room, rooms_max: u32) -> Result<(), Error> {
         let insert = format!(
-            "INSERT INTO rooms ({}, {FIXED}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? \
-             WHERE (SELECT count(*) FROM rooms) < ?",
+            "INSERT INTO rooms ({}, {FIXED}) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 \
+             WHERE (SELECT count(*) FROM rooms) < $13",
             CHANGING.join(", ")
         );
-        let insert = bound(sqlx::query(AssertSqlSafe(insert)), room)
-            .bind(room.name.to_string())
-            .bind(room.created_at_utc_ms)
-            .bind(room.idle_end_seconds)
-            .bind(room.participants_max)
-            .bind(rooms_max);
-        match insert.execute(&self.pool).await {
-            Ok(done) if done.rows_affected() == 0 => Err(Error::TooManyRooms(rooms_max)),
-            Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Error::RoomExists),
-            Err(error) => Err(error.into()),
-        }
+        retried(|| async {
+            let mut transaction = self.begin().await?;
+            let insert = bound(sqlx::query(AssertSqlSafe(insert.clone())), room)
+                .bind(room.name.to_string())
+                .bind(room.created_at_utc_ms)
+                .bind(i64::from(room.idle_end_seconds))
+                .bind(i64::from(room.participants_max))
+                .bind(i64::from(rooms_max));
+            match insert.execute(&mut *transaction).await {
+                Ok(done) if done.rows_affected() == 0 => Err(Error::TooManyRooms(rooms_max)),
+                Ok(_) => Ok(transaction.commit().await?),
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Error::RoomExists),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
     }
 
     /// Every room, by name.
     pub(crate) async fn rooms(&self) -> Result<Vec<Room>, Error> {
         let select = format!("SELECT {}, {FIXED} FROM rooms ORDER BY name", CHANGING.join(", "));
-        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(select)).fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().map(Room::from).collect())
+        let rows = bounded(sqlx::query(AssertSqlSafe(select)).fetch_all(&self.pool)).await?;
+        Ok(rows.iter().map(room).collect::<Result<_, _>>()?)
     }
 
     /// One room.
     pub(crate) async fn room(&self, name: &str) -> Result<Room, Error> {
-        let select = format!("SELECT {}, {FIXED} FROM rooms WHERE name = ?", CHANGING.join(", "));
-        let row: Option<Row> = sqlx::query_as(AssertSqlSafe(select)).bind(name).fetch_optional(&self.pool).await?;
-        row.map(Room::from).ok_or(Error::UnknownRoom)
+        let select = format!("SELECT {}, {FIXED} FROM rooms WHERE name = $1", CHANGING.join(", "));
+        let row = bounded(sqlx::query(AssertSqlSafe(select)).bind(name).fetch_optional(&self.pool)).await?;
+        Ok(room(&row.ok_or(Error::UnknownRoom)?)?)
     }
 
     /// Changes a room, and writes the order that follows from it. Returns the order's number.
@@ -122,31 +122,39 @@ impl Store {
         order: Option<&Order>,
         orders_max: u32,
     ) -> Result<Option<i64>, Error> {
-        let mut transaction = self.begin().await?;
-        let update = format!("UPDATE rooms SET {} = ? WHERE name = ?", CHANGING.join(" = ?, "));
-        let update = bound(sqlx::query(AssertSqlSafe(update)), room).bind(room.name.to_string());
-        if update.execute(&mut *transaction).await?.rows_affected() == 0 {
-            return Err(Error::UnknownRoom);
-        }
-        let seq = match order {
-            Some(order) => Some(Self::push_order(&mut transaction, order, orders_max).await?),
-            None => None,
-        };
-        transaction.commit().await?;
-        Ok(seq)
+        let columns = CHANGING.iter().enumerate().map(|(index, column)| format!("{column} = ${}", index + 1));
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        let update = format!("UPDATE rooms SET {columns} WHERE name = ${}", CHANGING.len() + 1);
+        retried(|| async {
+            let mut transaction = self.begin().await?;
+            let update = bound(sqlx::query(AssertSqlSafe(update.clone())), room).bind(room.name.to_string());
+            if update.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Err(Error::UnknownRoom);
+            }
+            let seq = match order {
+                Some(order) => Some(Self::push_order(&mut transaction, order, orders_max).await?),
+                None => None,
+            };
+            transaction.commit().await?;
+            Ok(seq)
+        })
+        .await
     }
 
     /// Removes a room, and writes that order. Returns its number.
     pub(crate) async fn delete_room(&self, name: &RoomName, orders_max: u32) -> Result<i64, Error> {
-        let mut transaction = self.begin().await?;
-        let delete = sqlx::query("DELETE FROM rooms WHERE name = ?").bind(name.to_string());
-        if delete.execute(&mut *transaction).await?.rows_affected() == 0 {
-            return Err(Error::UnknownRoom);
-        }
         let order = Order::Deleted { room: name.clone() };
-        let seq = Self::push_order(&mut transaction, &order, orders_max).await?;
-        transaction.commit().await?;
-        Ok(seq)
+        retried(|| async {
+            let mut transaction = self.begin().await?;
+            let delete = sqlx::query("DELETE FROM rooms WHERE name = $1").bind(name.to_string());
+            if delete.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Err(Error::UnknownRoom);
+            }
+            let seq = Self::push_order(&mut transaction, &order, orders_max).await?;
+            transaction.commit().await?;
+            Ok(seq)
+        })
+        .await
     }
 }
 

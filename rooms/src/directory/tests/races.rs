@@ -15,16 +15,21 @@ const MAKE: MakeRoom = MakeRoom {
     rooms_max: 9,
 };
 
-async fn rooms() -> (Rooms, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let rooms = Rooms::open(&folder.path().join("db"), 64).await.unwrap();
-    rooms.create(room("a"), 9).await.unwrap();
-    (rooms, folder)
+for_each_database! {
+    room_is_made_again_when_its_predecessor_is_closed_and_not_before,
+    room_ends_when_those_who_were_entering_are_in_so_that_closing_it_finds_them,
+    empty_room_that_somebody_is_entering_is_kept,
+    revoked_key_of_an_ingress_is_taken_off_the_stage_or_does_not_get_there,
 }
 
-#[tokio::test]
-async fn room_is_made_again_when_its_predecessor_is_closed_and_not_before() {
-    let (rooms, _folder) = rooms().await;
+async fn rooms(database: &TestDatabase) -> Rooms {
+    let rooms = Rooms::open(&database.url, 64).await.unwrap();
+    rooms.create(room("a"), 9).await.unwrap();
+    rooms
+}
+
+async fn room_is_made_again_when_its_predecessor_is_closed_and_not_before(database: TestDatabase) {
+    let rooms = rooms(&database).await;
     let log = Arc::new(Log::new(Vec::new()));
     let close = {
         let log = log.clone();
@@ -45,9 +50,8 @@ async fn room_is_made_again_when_its_predecessor_is_closed_and_not_before() {
     assert!(rooms.access("a").unwrap().is_private(), "the new room is there");
 }
 
-#[tokio::test]
-async fn room_ends_when_those_who_were_entering_are_in_so_that_closing_it_finds_them() {
-    let (rooms, _folder) = rooms().await;
+async fn room_ends_when_those_who_were_entering_are_in_so_that_closing_it_finds_them(database: TestDatabase) {
+    let rooms = rooms(&database).await;
     let log = Arc::new(Log::new(Vec::new()));
     let entry = rooms.enter(&name("a"), None, None).await.unwrap();
     let close = {
@@ -65,9 +69,8 @@ async fn room_ends_when_those_who_were_entering_are_in_so_that_closing_it_finds_
     assert!(matches!(rooms.enter(&name("a"), None, None).await, Err(Error::UnknownRoom)));
 }
 
-#[tokio::test]
-async fn empty_room_that_somebody_is_entering_is_kept() {
-    let (rooms, _folder) = rooms().await;
+async fn empty_room_that_somebody_is_entering_is_kept(database: TestDatabase) {
+    let rooms = rooms(&database).await;
     let entry = rooms.enter(&name("a"), None, None).await.unwrap();
     let empty = Arc::new(Log::new(true));
     let still = {
@@ -84,9 +87,8 @@ async fn empty_room_that_somebody_is_entering_is_kept() {
     assert!(rooms.enter(&name("a"), None, None).await.is_ok());
 }
 
-#[tokio::test]
-async fn revoked_key_of_an_ingress_is_taken_off_the_stage_or_does_not_get_there() {
-    let (rooms, _folder) = rooms().await;
+async fn revoked_key_of_an_ingress_is_taken_off_the_stage_or_does_not_get_there(database: TestDatabase) {
+    let rooms = rooms(&database).await;
     let ingress = Ingress { room: name("a"), ..ingress("IN_a", 0) };
     rooms.create_ingress(ingress, 9).await.unwrap();
     let log = Arc::new(Log::new(Vec::new()));
