@@ -100,4 +100,9 @@ if [ "$purpose" = test ]; then
         python3 -m venv "$tools/typos"
         "$tools/typos/bin/pip" install -q "typos==1.40.*"
     fi
+    if [ ! -x "$tools/openapi/bin/openapi-spec-validator" ]; then
+        echo "installing a checker of OpenAPI documents"
+        python3 -m venv "$tools/openapi"
+        "$tools/openapi/bin/pip" install -q "openapi-spec-validator==0.9.*"
+    fi
 fi

@@ -1,17 +1,20 @@
 //! Turns errors into HTTP answers: `application/problem+json` (RFC 9457).
 //!
-//! The status follows from an error's kind, the slug from the error itself. Details never hold tokens, addresses or
+//! The status follows from an error's kind, the `type` from the error itself. Details never hold tokens, addresses or
 //! errors of the database.
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use interactive_sfu::{NoSeat, SfuError};
 use packager::NotServed;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Error;
 use crate::kind::Kind;
+use crate::problem_type::ProblemType;
 
 /// After this a client that found nobody on stage may ask again, seconds.
 const NOT_LIVE_RETRY_S: u32 = 2;
@@ -22,25 +25,38 @@ const BUSY_RETRY_S: u32 = 5;
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
-    /// Last part of `type`: `urn:spillway:problem:{slug}`.
-    slug: &'static str,
+    problem_type: ProblemType,
     detail: String,
     retry_after_s: Option<u32>,
     authenticate: Option<&'static str>,
     content_range: Option<String>,
 }
 
+/// The body of a refusal (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    #[serde(rename = "type")]
+    kind: ProblemType,
+    /// The status in words.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// A sentence for people.
+    detail: String,
+}
+
 impl<E: Into<Error>> From<E> for Problem {
     fn from(error: E) -> Self {
         let error = error.into();
-        let (kind, slug) = (error.kind(), slug(&error));
+        let (kind, problem_type) = (error.kind(), problem_type(&error));
         let content_range = match error {
             Error::RangeNotSatisfiable { length_bytes } => Some(format!("bytes */{length_bytes}")),
             _ => None,
         };
         Self {
             status: status(kind),
-            slug,
+            problem_type,
             detail: error.told(),
             retry_after_s: retry_after_s(&error, kind),
             authenticate: challenge(&error, kind),
@@ -107,81 +123,81 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
-/// The last part of `type`. No `_` arm here.
-fn slug(error: &Error) -> &'static str {
+/// No `_` arm here.
+fn problem_type(error: &Error) -> ProblemType {
     match error {
-        Error::Rooms(error) => slug_of_rooms(error),
-        Error::Sfu(error) => slug_of_sfu(error),
-        Error::NotServed(NotServed::BadRequest(_)) => "delivery-directives",
-        Error::NotServed(NotServed::NotFound) => "no-such-object",
-        Error::NotServed(NotServed::TimedOut) => "playlist-stalled",
-        Error::NotServed(NotServed::TooManyWaiting) => "too-many-waiting",
-        Error::NotServed(NotServed::StoreDown) => "store-down",
-        Error::NoPlaybackKey => "internal",
-        Error::DatabaseDown => "database-down",
-        Error::TooOften { .. } => "too-many-joins",
-        Error::TooManyConnections => "too-many-connections",
-        Error::ShuttingDown => "shutting-down",
-        Error::TokenMissing => "token-missing",
-        Error::Token(_) => "token-invalid",
-        Error::Forbidden(_) => "forbidden",
-        Error::NoRoute => "no-such-path",
-        Error::Method => "method-not-allowed",
-        Error::NoBroadcast => "no-broadcast",
-        Error::ContentType(_) => "content-type",
-        Error::BodyTooLarge(_) => "body-too-large",
-        Error::BodyLate => "body-late",
-        Error::Malformed(_) => "malformed",
-        Error::Invalid(_) => "invalid",
-        Error::RangeNotSatisfiable { .. } => "range",
+        Error::Rooms(error) => type_of_rooms(error),
+        Error::Sfu(error) => type_of_sfu(error),
+        Error::NotServed(NotServed::BadRequest(_)) => ProblemType::DeliveryDirectives,
+        Error::NotServed(NotServed::NotFound) => ProblemType::NoSuchObject,
+        Error::NotServed(NotServed::TimedOut) => ProblemType::PlaylistStalled,
+        Error::NotServed(NotServed::TooManyWaiting) => ProblemType::TooManyWaiting,
+        Error::NotServed(NotServed::StoreDown) => ProblemType::StoreDown,
+        Error::NoPlaybackKey => ProblemType::Internal,
+        Error::DatabaseDown => ProblemType::DatabaseDown,
+        Error::TooOften { .. } => ProblemType::TooManyJoins,
+        Error::TooManyConnections => ProblemType::TooManyConnections,
+        Error::ShuttingDown => ProblemType::ShuttingDown,
+        Error::TokenMissing => ProblemType::TokenMissing,
+        Error::Token(_) => ProblemType::TokenInvalid,
+        Error::Forbidden(_) => ProblemType::Forbidden,
+        Error::NoRoute => ProblemType::NoSuchPath,
+        Error::Method => ProblemType::MethodNotAllowed,
+        Error::NoBroadcast => ProblemType::NoBroadcast,
+        Error::ContentType(_) => ProblemType::ContentType,
+        Error::BodyTooLarge(_) => ProblemType::BodyTooLarge,
+        Error::BodyLate => ProblemType::BodyLate,
+        Error::Malformed(_) => ProblemType::Malformed,
+        Error::Invalid(_) => ProblemType::Invalid,
+        Error::RangeNotSatisfiable { .. } => ProblemType::Range,
     }
 }
 
-fn slug_of_rooms(error: &rooms::Error) -> &'static str {
+fn type_of_rooms(error: &rooms::Error) -> ProblemType {
     match error {
-        rooms::Error::OpenDatabase { .. } | rooms::Error::Database(_) => "internal",
-        rooms::Error::DatabaseDown(_) => "database-down",
-        rooms::Error::UnknownRoom => "unknown-room",
-        rooms::Error::RoomExists => "room-exists",
-        rooms::Error::TooManyRooms(_) => "too-many-rooms",
-        rooms::Error::UnknownIngress => "unknown-ingress",
-        rooms::Error::IngressDeleted => "token-invalid",
-        rooms::Error::TooManyIngresses(_) => "too-many-ingresses",
-        rooms::Error::Invalid(_) => "invalid",
-        rooms::Error::Busy => "busy",
-        rooms::Error::ShuttingDown => "shutting-down",
+        rooms::Error::OpenDatabase { .. } | rooms::Error::Database(_) => ProblemType::Internal,
+        rooms::Error::DatabaseDown(_) => ProblemType::DatabaseDown,
+        rooms::Error::UnknownRoom => ProblemType::UnknownRoom,
+        rooms::Error::RoomExists => ProblemType::RoomExists,
+        rooms::Error::TooManyRooms(_) => ProblemType::TooManyRooms,
+        rooms::Error::UnknownIngress => ProblemType::UnknownIngress,
+        rooms::Error::IngressDeleted => ProblemType::TokenInvalid,
+        rooms::Error::TooManyIngresses(_) => ProblemType::TooManyIngresses,
+        rooms::Error::Invalid(_) => ProblemType::Invalid,
+        rooms::Error::Busy => ProblemType::Busy,
+        rooms::Error::ShuttingDown => ProblemType::ShuttingDown,
     }
 }
 
-fn slug_of_sfu(error: &SfuError) -> &'static str {
+fn type_of_sfu(error: &SfuError) -> ProblemType {
     match error {
-        SfuError::MalformedSdp(_) => "malformed-sdp",
-        SfuError::UnacceptableOffer(_) => "unacceptable-offer",
-        SfuError::PreconditionRequired => "if-match-required",
-        SfuError::StaleIceSession => "stale-ice-session",
-        SfuError::NotLive => "not-live",
-        SfuError::UnknownSession => "unknown-session",
-        SfuError::UnknownParticipant => "unknown-participant",
-        SfuError::UnknownTrack => "unknown-track",
-        SfuError::Invalid(_) => "invalid",
-        SfuError::TooMany(_) => "too-many-sessions",
-        SfuError::NoSeat(NoSeat::RoomFull) => "room-full",
-        SfuError::NoSeat(NoSeat::ClassReserved) => "class-reserved",
-        SfuError::NoSeat(NoSeat::NodeBusy) => "node-busy",
-        SfuError::Full(_) => "full",
-        SfuError::ShuttingDown => "shutting-down",
+        SfuError::MalformedSdp(_) => ProblemType::MalformedSdp,
+        SfuError::UnacceptableOffer(_) => ProblemType::UnacceptableOffer,
+        SfuError::PreconditionRequired => ProblemType::IfMatchRequired,
+        SfuError::StaleIceSession => ProblemType::StaleIceSession,
+        SfuError::NotLive => ProblemType::NotLive,
+        SfuError::UnknownSession => ProblemType::UnknownSession,
+        SfuError::UnknownParticipant => ProblemType::UnknownParticipant,
+        SfuError::UnknownTrack => ProblemType::UnknownTrack,
+        SfuError::Invalid(_) => ProblemType::Invalid,
+        SfuError::TooMany(_) => ProblemType::TooManySessions,
+        SfuError::NoSeat(NoSeat::RoomFull) => ProblemType::RoomFull,
+        SfuError::NoSeat(NoSeat::ClassReserved) => ProblemType::ClassReserved,
+        SfuError::NoSeat(NoSeat::NodeBusy) => ProblemType::NodeBusy,
+        SfuError::Full(_) => ProblemType::Full,
+        SfuError::ShuttingDown => ProblemType::ShuttingDown,
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
-            "type": format!("urn:spillway:problem:{}", self.slug),
-            "title": self.status.canonical_reason().unwrap_or_default(),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        let mut response = (self.status, body.to_string()).into_response();
+        let body = ProblemBody {
+            kind: self.problem_type,
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

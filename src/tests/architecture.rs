@@ -35,6 +35,7 @@ fn dependency_is_used_only_by_the_crates_that_may() {
         ("sqlx", &["rooms"]),
         ("axum*", &["api"]),
         ("hyper*", &["api"]),
+        ("utoipa*", &["api"]),
         ("rusqlite", &[]),
         ("test-postgres", &["spillway-tests"]),
         ("m3u8-rs", &["packager"]),

@@ -4,11 +4,22 @@ use access::RoomName;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use interactive_sfu::{SessionId, SfuError};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{Ref, RefOr, Required};
+use utoipa::{IntoParams, PartialSchema as _, ToSchema as _};
 
+use crate::openapi::RoomNameSchema;
 use crate::problem::Problem;
 
 /// The room that the path names, `{room}`. A text that cannot be the name of a room is refused as an unknown room.
 pub(crate) struct RoomInPath(pub(crate) RoomName);
+
+impl IntoParams for RoomInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![described("room", "The room's name.", Ref::from_schema_name(RoomNameSchema::name()).into())]
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for RoomInPath {
     type Rejection = Problem;
@@ -24,6 +35,13 @@ pub(crate) struct SessionInPath {
     pub(crate) session: SessionId,
 }
 
+impl IntoParams for SessionInPath {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let session = described("session", "The session, as `Location` named it.", String::schema());
+        RoomInPath::into_params(parameter_in).into_iter().chain([session]).collect()
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for SessionInPath {
     type Rejection = Problem;
 
@@ -32,6 +50,11 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionInPath {
         let session = text_in_path(parts, state, "session").await.ok_or(SfuError::UnknownSession)?;
         Ok(Self { room, session: SessionId::from(session.as_str()) })
     }
+}
+
+fn described(name: &str, sentence: &str, schema: RefOr<Schema>) -> Parameter {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+    parameter.description(Some(sentence)).schema(Some(schema)).build()
 }
 
 async fn room_in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RoomName, Problem> {

@@ -6,11 +6,9 @@
 use std::time::{Duration, SystemTime};
 
 use access::{Grants, Identity};
-use axum::Router;
-use axum::extract::{MatchedPath, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
-use axum::routing::get;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use interactive_sfu::signalling::livekit::frame::FRAME_BYTES_MAX;
 use interactive_sfu::signalling::livekit::{Frame, Join};
 use interactive_sfu::{Client, ConnectRequest, Connection};
@@ -19,11 +17,13 @@ use rooms::Entry;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use utoipa::IntoParams;
 
 use crate::app::{App, enter_by_token};
 use crate::ice_servers::IceServer;
 use crate::joins::Joiner;
 use crate::livekit::room::as_livekit;
+use crate::openapi::{Refused, Routes, Tag, TokenRefused, routes};
 use crate::problem::Problem;
 use crate::seats::seat_limits;
 use crate::websocket::{MaybeUpgrade, Message, Socket, Written};
@@ -33,23 +33,28 @@ use crate::{Error, auth};
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// A client that does not take a message for so long is gone too.
 const SEND_MAX: Duration = Duration::from_secs(10);
-/// The path of clients with one peer connection.
-const V1: &str = "/rtc/v1";
 
-pub(crate) fn routes() -> Router<App> {
-    let preflight = async || StatusCode::NO_CONTENT;
-    Router::new()
-        .route("/rtc", get(open).options(preflight))
-        .route("/rtc/validate", get(validate).options(preflight))
-        .route(V1, get(open).options(preflight))
-        .route("/rtc/v1/validate", get(validate).options(preflight))
+pub(crate) fn routes() -> Routes {
+    routes!(Tag::LiveKit, rtc, validate_rtc, rtc_v1, validate_rtc_v1).with_preflights()
+}
+
+/// The form of a join.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// `/rtc`: for two peer connections, in words of the query.
+    Words,
+    /// `/rtc/v1`: for one peer connection, encoded.
+    Encoded,
 }
 
 /// The parameters of a client's query that this server reads. Further ones are ignored.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct RtcQuery {
+    #[param(ignore)]
     access_token: Option<String>,
     /// Carries all other parameters on `/rtc/v1`.
+    #[param(ignore)]
     join_request: Option<String>,
     auto_subscribe: Option<String>,
     reconnect: Option<String>,
@@ -65,8 +70,8 @@ impl RtcQuery {
     }
 
     /// The join as the client asks for it; `/rtc/v1` has a form of its own.
-    fn join(&self, path: &MatchedPath) -> Result<Join, Error> {
-        if path.as_str().starts_with(V1) {
+    fn join(&self, form: Form) -> Result<Join, Error> {
+        if form == Form::Encoded {
             let text = self.join_request.as_deref().unwrap_or_default();
             return Join::decode(text).map_err(|_| Error::Malformed("join_request is not a WrappedJoinRequest".into()));
         }
@@ -92,21 +97,92 @@ async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(G
     Ok((grants, identity, entry))
 }
 
+/// Connect a LiveKit client that has two peer connections.
+///
+/// A WebSocket that carries LiveKit's signalling, protocol 16: use any of LiveKit's client SDKs with this server's
+/// address. See [LiveKit's client protocol](https://docs.livekit.io/reference/internals/client-protocol/).
+#[utoipa::path(
+    get,
+    path = "/rtc",
+    params(RtcQuery),
+    security(("accessTokenInQuery" = []), ("accessToken" = [])),
+    responses((status = 101, description = "The WebSocket."), TokenRefused, Refused<400>, Refused<404>, Refused<422>),
+)]
+async fn rtc(
+    app: State<App>,
+    query: Query<RtcQuery>,
+    joiner: Joiner,
+    headers: HeaderMap,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Problem> {
+    open(Form::Words, app, query, joiner, headers, upgrade).await
+}
+
+/// Connect a LiveKit client that has one peer connection.
+///
+/// As `/rtc`. See [LiveKit's client protocol](https://docs.livekit.io/reference/internals/client-protocol/).
+#[utoipa::path(
+    get,
+    path = "/rtc/v1",
+    params(("join_request" = String, Query, description = "A `WrappedJoinRequest` of LiveKit's protocol, in Base64.")),
+    security(("accessTokenInQuery" = []), ("accessToken" = [])),
+    responses((status = 101, description = "The WebSocket."), TokenRefused, Refused<400>, Refused<404>, Refused<422>),
+)]
+async fn rtc_v1(
+    app: State<App>,
+    query: Query<RtcQuery>,
+    joiner: Joiner,
+    headers: HeaderMap,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Problem> {
+    open(Form::Encoded, app, query, joiner, headers, upgrade).await
+}
+
+/// Ask why `/rtc` would not open.
+#[utoipa::path(
+    get,
+    path = "/rtc/validate",
+    params(RtcQuery),
+    security(("accessTokenInQuery" = []), ("accessToken" = [])),
+    responses(
+        (status = 200, description = "It would open.", body = str, content_type = "text/plain", example = "success"),
+        TokenRefused, Refused<400>, Refused<404>, Refused<422>,
+    ),
+)]
+async fn validate_rtc(app: State<App>, query: Query<RtcQuery>, headers: HeaderMap) -> Result<&'static str, Problem> {
+    validate(Form::Words, app, query, headers).await
+}
+
+/// Ask why `/rtc/v1` would not open.
+#[utoipa::path(
+    get,
+    path = "/rtc/v1/validate",
+    params(("join_request" = String, Query, description = "As of `/rtc/v1`.")),
+    security(("accessTokenInQuery" = []), ("accessToken" = [])),
+    responses(
+        (status = 200, description = "It would open.", body = str, content_type = "text/plain", example = "success"),
+        TokenRefused, Refused<400>, Refused<404>, Refused<422>,
+    ),
+)]
+async fn validate_rtc_v1(app: State<App>, query: Query<RtcQuery>, headers: HeaderMap) -> Result<&'static str, Problem> {
+    validate(Form::Encoded, app, query, headers).await
+}
+
 async fn validate(
+    form: Form,
     State(app): State<App>,
     Query(query): Query<RtcQuery>,
-    path: MatchedPath,
     headers: HeaderMap,
 ) -> Result<&'static str, Problem> {
     admitted(&app, &query, &headers).await?;
-    query.join(&path)?;
+    query.join(form)?;
     Ok("success")
 }
 
 async fn open(
+    form: Form,
     State(app): State<App>,
     Query(query): Query<RtcQuery>,
-    path: MatchedPath,
     joiner: Joiner,
     headers: HeaderMap,
     MaybeUpgrade(upgrade): MaybeUpgrade,
@@ -115,7 +191,7 @@ async fn open(
     let (grants, identity, entry) = admitted(&app, &query, &headers).await?;
     joiner.check_identity(&entry.room.name, &identity, false)?;
     let upgrade = upgrade?;
-    let Join { client, resume, requests } = query.join(&path)?;
+    let Join { client, resume, requests } = query.join(form)?;
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server(server, &identity)).collect();
     let request = ConnectRequest {
         room: entry.room.name.clone(),

@@ -4,16 +4,15 @@
 //! (`Egress`), and publishers by WHIP (`Ingress`). Those of several servers (forwarding and moving participants), RPC
 //! by the server, and what the media plane does not do answer Twirp's `unimplemented`.
 
-use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use axum::routing::post;
 
 use crate::app::App;
+use crate::openapi::{Routes, Tag, routes};
 use crate::{auth, extract};
 use call::Unread;
 use egress::Egress;
-use failure::{Code, Failure};
+use failure::{Code, Failure, TwirpError};
 use ingress::Ingress;
 use room_service::RoomService;
 
@@ -24,13 +23,33 @@ mod failure;
 mod ingress;
 mod room_service;
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/twirp/livekit.RoomService/{method}", post(room_service))
-        .route("/twirp/livekit.Egress/{method}", post(egress_service))
-        .route("/twirp/livekit.Ingress/{method}", post(ingress_service))
+const ROOM_SERVICE_METHODS: &str = "`CreateRoom`, `ListRooms`, `DeleteRoom`, `UpdateRoomMetadata`, `ListParticipants`, \
+    `GetParticipant`, `RemoveParticipant`, `MutePublishedTrack`, `UpdateParticipant`, `UpdateSubscriptions` or `SendData`.";
+const EGRESS_METHODS: &str = "`StartRoomCompositeEgress`, `ListEgress`, `StopEgress` or `UpdateLayout`.";
+
+pub(crate) fn routes() -> Routes {
+    routes!(Tag::LiveKit, room_service, egress_service, ingress_service)
 }
 
+/// Moderate rooms and participants.
+///
+/// LiveKit's messages in JSON or protobuf, by LiveKit's server SDKs: see
+/// [LiveKit's room service](https://docs.livekit.io/reference/other/roomservice-api/). Others of its methods answer
+/// `unimplemented`.
+#[utoipa::path(
+    post,
+    path = "/twirp/livekit.RoomService/{method}",
+    params(("method" = String, Path, description = ROOM_SERVICE_METHODS)),
+    request_body(content((Value = "application/json"), (Value = "application/protobuf"))),
+    security(("accessToken" = [])),
+    responses(
+        (
+            status = 200, description = "LiveKit's message.",
+            content((Value = "application/json"), (Value = "application/protobuf")),
+        ),
+        (status = "default", description = "Twirp's error.", body = TwirpError),
+    ),
+)]
 async fn room_service(
     State(app): State<App>,
     Path(method): Path<String>,
@@ -59,6 +78,24 @@ async fn room_service(
     }
 }
 
+/// Switch a room's broadcast.
+///
+/// As LiveKit's composite egress: see [LiveKit's egress](https://docs.livekit.io/reference/other/egress/api/). Files,
+/// pushes and single tracks answer `unimplemented`.
+#[utoipa::path(
+    post,
+    path = "/twirp/livekit.Egress/{method}",
+    params(("method" = String, Path, description = EGRESS_METHODS)),
+    request_body(content((Value = "application/json"), (Value = "application/protobuf"))),
+    security(("accessToken" = [])),
+    responses(
+        (
+            status = 200, description = "LiveKit's message.",
+            content((Value = "application/json"), (Value = "application/protobuf")),
+        ),
+        (status = "default", description = "Twirp's error.", body = TwirpError),
+    ),
+)]
 async fn egress_service(
     State(app): State<App>,
     Path(method): Path<String>,
@@ -85,6 +122,24 @@ async fn egress_service(
     }
 }
 
+/// Make, list and delete ingresses.
+///
+/// An ingress is a WHIP URL with a key (`WHIP_INPUT`): see
+/// [LiveKit's ingress](https://docs.livekit.io/reference/other/ingress/api/).
+#[utoipa::path(
+    post,
+    path = "/twirp/livekit.Ingress/{method}",
+    params(("method" = String, Path, description = "`CreateIngress`, `ListIngress` or `DeleteIngress`.")),
+    request_body(content((Value = "application/json"), (Value = "application/protobuf"))),
+    security(("accessToken" = [])),
+    responses(
+        (
+            status = 200, description = "LiveKit's message.",
+            content((Value = "application/json"), (Value = "application/protobuf")),
+        ),
+        (status = "default", description = "Twirp's error.", body = TwirpError),
+    ),
+)]
 async fn ingress_service(
     State(app): State<App>,
     Path(method): Path<String>,

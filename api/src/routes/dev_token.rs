@@ -7,37 +7,57 @@ use std::time::{Duration, SystemTime};
 
 use access::limits::NAME_BYTES_MAX;
 use access::{Identity, TokenSpec};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Deserialize;
-use serde_json::json;
+use http::{HeaderMap, HeaderValue};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::admission::{Credential, Sight, may_watch};
 use crate::app::App;
 use crate::extract::{RoomInPath, parsed};
+use crate::openapi::{BodyRefused, Refused, Routes, Tag, routes};
 use crate::problem::Problem;
 use crate::{Error, extract};
 
 const TTL: Duration = Duration::from_secs(6 * 3600);
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/v1/rooms/{room}/dev-token", post(dev_token).options(async || StatusCode::NO_CONTENT))
+pub(crate) fn routes() -> Routes {
+    routes!(Tag::Rooms, make_dev_token).with_preflights()
 }
 
-#[derive(Debug, Deserialize)]
+/// A publisher of the demo.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "identity": "ada", "name": "Ada" }))]
 struct DevTokenRequest {
     identity: String,
+    /// For people.
     #[serde(default)]
     name: String,
 }
 
-async fn dev_token(
+/// An access token.
+#[derive(Serialize, ToSchema)]
+struct DevToken {
+    token: String,
+}
+
+/// Make an access token to publish and watch with.
+///
+/// Only a server with development keys has this (`spillway demo`). Private rooms have no such tokens.
+#[utoipa::path(
+    post,
+    path = "/v1/rooms/{room}/dev-token",
+    params(RoomInPath),
+    request_body = DevTokenRequest,
+    security(()),
+    responses((status = 200, description = "The token.", body = DevToken), BodyRefused, Refused<404>),
+)]
+async fn make_dev_token(
     State(app): State<App>,
     RoomInPath(room): RoomInPath,
     headers: HeaderMap,
@@ -65,7 +85,7 @@ async fn dev_token(
         ..TokenSpec::default()
     };
     let token = app.keys.mint(&spec, SystemTime::now()).map_err(Error::from)?;
-    let mut response = Json(json!({ "token": token })).into_response();
+    let mut response = Json(DevToken { token }).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use rooms::Rooms;
@@ -18,24 +17,47 @@ use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::app::App;
+use crate::openapi::{Refused, Routes, Tag, routes};
 use crate::problem::Problem;
 
 /// How long an answer of the database is believed: however many ask, it is asked once in this time.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 /// All three; `/metrics` only if it has no address of its own.
-pub(crate) fn routes(app: &App) -> Router<App> {
-    let routes = Router::new()
-        .route("/healthz", get(async || plain("text/plain; charset=utf-8", "ok\n".into())))
-        .route("/readyz", get(ready).layer(Extension(Arc::new(Database::default()))));
+pub(crate) fn routes(app: &App) -> Routes {
+    let database = Arc::new(Database::default());
+    let routes = routes!(Tag::Server, healthz, readyz).map(|router| router.layer(Extension(database)));
     if app.config.metrics.address.is_some() { routes } else { routes.merge(metrics_routes()) }
 }
 
 /// `/metrics`.
-pub(crate) fn metrics_routes() -> Router<App> {
-    Router::new().route("/metrics", get(metrics))
+pub(crate) fn metrics_routes() -> Routes {
+    routes!(Tag::Server, metrics)
 }
 
+/// Ask whether the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    security(()),
+    responses((status = 200, description = "It does.", body = str, content_type = "text/plain", example = "ok\n")),
+)]
+async fn healthz() -> Response {
+    plain("text/plain; charset=utf-8", "ok\n".into())
+}
+
+/// Read the metrics.
+///
+/// Prometheus text. `[api.metrics]` gives it an address of its own, or a token.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    security((), ("metricsToken" = [])),
+    responses(
+        (status = 200, description = "The metrics.", body = str, content_type = "text/plain"),
+        Refused<401>, Refused<403>,
+    ),
+)]
 async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     check_token(&app.config.metrics.token, &headers)?;
     Ok(plain("text/plain; version=0.0.4", (app.metrics)()))
@@ -77,8 +99,16 @@ impl Database {
     }
 }
 
-/// The sockets are bound when somebody can ask; the database remains, and whether the server means to go on.
-async fn ready(State(app): State<App>, Extension(database): Extension<Arc<Database>>) -> Result<Response, Problem> {
+/// Ask whether the server should get traffic.
+///
+/// It should while its database answers, until it is told to end.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    security(()),
+    responses((status = 200, description = "It should.", body = str, content_type = "text/plain", example = "ready\n")),
+)]
+async fn readyz(State(app): State<App>, Extension(database): Extension<Arc<Database>>) -> Result<Response, Problem> {
     if app.lifecycle.is_draining() {
         return Err(Error::ShuttingDown.into());
     }

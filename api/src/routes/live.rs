@@ -10,10 +10,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use cdn_config::TokenBounds;
 use http::{HeaderMap, StatusCode, Uri};
 use packager::{NotServed, ObjectKey, Recordings, Served};
@@ -21,18 +21,20 @@ use packager::{NotServed, ObjectKey, Recordings, Served};
 use crate::admission::{Credential, Sight, may_watch, playback_credential};
 use crate::app::App;
 use crate::extract::Caller;
+use crate::openapi::{Routes, Tag};
 use crate::playback::TOKEN_CHARS_MIN;
 use crate::registry::Entry;
 use crate::routes::live::response::{Sent, problem, respond};
 use crate::{Error, cors};
 
+mod description;
 mod range;
 mod response;
 mod stored_body;
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Routes {
     let methods = get(object).options(preflight).fallback(async || problem(Error::Method));
-    Router::new().route("/live/{*path}", methods)
+    Routes::new(Tag::Live).with_pattern("/live/{*path}", methods, description::description())
 }
 
 async fn preflight() -> Response {

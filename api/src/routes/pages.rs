@@ -1,4 +1,5 @@
-//! The web pages, embedded in the binary: one page for `/`, `/watch/{room}` and `/stage/{room}`, and its assets.
+//! The web pages, embedded in the binary: one page for `/`, `/watch/{room}`, `/stage/{room}` and
+//! `/docs`, and its assets.
 //!
 //! The build of the pages leaves compressed copies beside the files (`web/compress.ts`): `app.js.br`, `app.js.gz`. A
 //! client gets the smallest that it takes; nobody asks for a copy by its name.
@@ -28,7 +29,7 @@ struct Dist;
 /// The build gives every asset a name with a hash of its content.
 const ASSET_CACHE: &str = "public, max-age=31536000, immutable";
 /// The page names the assets of this build, so it is asked for anew each time.
-const PAGE_CACHE: &str = "no-cache";
+pub(super) const PAGE_CACHE: &str = "no-cache";
 /// hls.js needs blob: for its worker and its MediaSource; everything else is ours. Playlists may lie with a CDN.
 const CSP_START: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; media-src 'self' blob: mediastream:; \
     img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'";
@@ -36,9 +37,11 @@ const CSP_START: &str = "default-src 'self'; script-src 'self'; worker-src 'self
 /// Codings of the copies and what their names end in, the smallest copy first.
 const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
+/// Paths for people, which no description of the API names.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(page))
+        .route("/docs", get(page))
         .route("/watch/{room}", get(page))
         .route("/stage/{room}", get(page))
         .route("/{file}", get(root_file))

@@ -5,46 +5,62 @@
 //! changing one with `roomAdmin` for the room; an operator's does for all.
 
 use access::{Grants, RoomName};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Router};
 use chrono::Utc;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rooms::{BroadcastSetting, Layout, RecordSetting, Room, RoomSettings, Visibility};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::admission::{self, Credential, Sight, may_watch};
 use crate::app::{App, end_room};
 use crate::auth;
 use crate::config::Lobby;
 use crate::extract::{self, Caller, RoomInPath, parsed};
+use crate::openapi::{
+    BodyRefused, BroadcastSchema, LayoutSchema, RecordSchema, Refused, RoomNameSchema, Routes, Tag, TokenRefused,
+    VisibilitySchema, routes,
+};
 use crate::problem::Problem;
 use view::{PlaylistFor, RoomView, uncached, view};
 
 mod playback_token;
 mod view;
 
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/rooms", get(list).post(create).options(preflight))
-        .route("/v1/rooms/{room}", get(look).patch(change).delete(delete).options(preflight))
-        .route("/v1/rooms/{room}/playback-token", post(playback_token::make).options(preflight))
+pub(crate) fn routes() -> Routes {
+    routes!(
+        Tag::Rooms,
+        list_rooms,
+        create_room,
+        get_room,
+        change_room,
+        delete_room,
+        playback_token::make_playback_token
+    )
+    .with_preflights()
 }
 
-async fn preflight() -> StatusCode {
-    StatusCode::NO_CONTENT
-}
-
-#[derive(Debug, Serialize)]
+/// Rooms without their stages.
+#[derive(Debug, Serialize, ToSchema)]
 struct RoomList {
     rooms: Vec<RoomView>,
 }
 
-/// `GET /v1/rooms`
-async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+/// List rooms.
+///
+/// Strangers are told of public rooms, as `[api] lobby` narrows them: `live` leaves those that are not, `none` all.
+/// A token with `roomList` lists every room. `stage` is left out here.
+#[utoipa::path(
+    get,
+    path = "/v1/rooms",
+    security((), ("accessToken" = [])),
+    responses((status = 200, description = "The rooms.", body = RoomList), Refused<401>),
+)]
+async fn list_rooms(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     let grants = auth::grants_if_any(&app.keys, &headers)?;
     let may_list = grants.as_ref().is_some_and(auth::may_list);
     let lobby = if may_list { Lobby::All } else { app.config.lobby };
@@ -59,8 +75,17 @@ async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Pr
     Ok(uncached(RoomList { rooms: rooms.collect() }))
 }
 
-/// `GET /v1/rooms/{room}`
-async fn look(
+/// Look at a room.
+///
+/// A private room needs a playback token or an access token for it; to strangers it does not exist.
+#[utoipa::path(
+    get,
+    path = "/v1/rooms/{room}",
+    params(RoomInPath),
+    security((), ("accessToken" = []), ("playbackToken" = [])),
+    responses((status = 200, description = "The room.", body = RoomView), Refused<401>, Refused<404>),
+)]
+async fn get_room(
     State(app): State<App>,
     RoomInPath(name): RoomInPath,
     from: Option<Extension<Caller>>,
@@ -90,16 +115,28 @@ fn for_grants(grants: &Grants, room: &str) -> PlaylistFor<'static> {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// A room to be made. All but its name may be left out.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "room": "town-hall", "title": "Town hall", "visibility": "unlisted" }))]
 struct CreateRoom {
+    #[schema(value_type = RoomNameSchema)]
     room: String,
+    /// For people, at most 200 bytes. By default the name.
     #[serde(default)]
     title: Option<String>,
+    /// By default `grid`.
     #[serde(default)]
+    #[schema(value_type = LayoutSchema, required = false)]
     layout: Layout,
+    /// By default `auto`.
+    #[schema(value_type = Option<BroadcastSchema>)]
     broadcast: Option<BroadcastSetting>,
+    /// By default `public`.
+    #[schema(value_type = Option<VisibilitySchema>)]
     visibility: Option<Visibility>,
+    /// By default `off`.
+    #[schema(value_type = Option<RecordSchema>)]
     record: Option<RecordSetting>,
 }
 
@@ -113,8 +150,23 @@ impl CreateRoom {
     }
 }
 
-/// `POST /v1/rooms`: 201 and the room.
-async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+/// Make a room.
+///
+/// Takes a token with `roomCreate`, or an operator's.
+#[utoipa::path(
+    post,
+    path = "/v1/rooms",
+    request_body = CreateRoom,
+    security(("accessToken" = [])),
+    responses(
+        (
+            status = 201, description = "The room.", body = RoomView,
+            headers(("Location" = String, description = "The room's path.")),
+        ),
+        TokenRefused, BodyRefused, Refused<409>, Refused<507>,
+    ),
+)]
+async fn create_room(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let grants = auth::grants(&app.keys, &headers)?;
     auth::may_create(&grants)?;
     let request: CreateRoom = extract::json(&app.config, &headers, body).await?;
@@ -132,18 +184,35 @@ async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> Resul
     Ok(response)
 }
 
-#[derive(Debug, Deserialize)]
+/// Changes to a room. A setting that is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "layout": "active-speaker", "broadcast": "on" }))]
 struct ChangeRoom {
+    /// For people, at most 200 bytes.
     title: Option<String>,
+    #[schema(value_type = Option<LayoutSchema>)]
     layout: Option<Layout>,
+    #[schema(value_type = Option<BroadcastSchema>)]
     broadcast: Option<BroadcastSetting>,
+    #[schema(value_type = Option<VisibilitySchema>)]
     visibility: Option<Visibility>,
+    #[schema(value_type = Option<RecordSchema>)]
     record: Option<RecordSetting>,
 }
 
-/// `PATCH /v1/rooms/{room}`: what is not named stays. A running broadcast follows at once.
-async fn change(
+/// Change a room.
+///
+/// Takes a token with `roomAdmin` for the room, or an operator's. A running broadcast follows at once.
+#[utoipa::path(
+    patch,
+    path = "/v1/rooms/{room}",
+    params(RoomInPath),
+    request_body = ChangeRoom,
+    security(("accessToken" = [])),
+    responses((status = 200, description = "The room.", body = RoomView), TokenRefused, BodyRefused, Refused<404>),
+)]
+async fn change_room(
     State(app): State<App>,
     RoomInPath(room): RoomInPath,
     headers: HeaderMap,
@@ -170,8 +239,17 @@ async fn change(
     Ok(uncached(view(&app, room, playlist_for, true)))
 }
 
-/// `DELETE /v1/rooms/{room}`: 204. Sessions and broadcast end.
-async fn delete(
+/// Delete a room.
+///
+/// Takes a token with `roomCreate`, or an operator's. Sessions and broadcast end.
+#[utoipa::path(
+    delete,
+    path = "/v1/rooms/{room}",
+    params(RoomInPath),
+    security(("accessToken" = [])),
+    responses((status = 204, description = "The room is deleted."), TokenRefused, Refused<404>),
+)]
+async fn delete_room(
     State(app): State<App>,
     RoomInPath(room): RoomInPath,
     headers: HeaderMap,

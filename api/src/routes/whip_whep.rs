@@ -6,16 +6,13 @@
 use std::time::SystemTime;
 
 use access::{Grants, Identity, RoomName};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use interactive_sfu::{JoinRequest, Joined, Leave, LimitLayer, Patch, Patched, Publish, Subscribe};
+use interactive_sfu::{JoinRequest, Joined, Leave, Patch, Patched, Publish, Subscribe};
 use rooms::Entry;
-use serde::Deserialize;
 
 use crate::Error;
 use crate::app::{App, enter_by_token};
@@ -23,8 +20,12 @@ use crate::auth;
 use crate::extract::{self, RoomInPath, SessionInPath, parsed};
 use crate::ice_servers::{Credential, IceServer};
 use crate::joins::Joiner;
+use crate::openapi::Routes;
 use crate::problem::Problem;
 use crate::seats::seat_limits;
+
+mod whep;
+mod whip;
 
 const SDP: &str = "application/sdp";
 const SDP_FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -32,8 +33,6 @@ const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// WHEP's extension by which a viewer says how large a picture it can use.
 const LAYER_REL: &str = "urn:ietf:params:whep:ext:core:layer";
-/// No picture is wider or higher than this, pixels.
-const PICTURE_SIDE_MAX: u32 = 16_384;
 
 /// Who POSTs: a publisher (WHIP) or a viewer (WHEP).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,32 +50,8 @@ impl Side {
     }
 }
 
-pub(crate) fn routes() -> Router<App> {
-    let sides = [Side::Whip, Side::Whep];
-    sides.into_iter().fold(Router::new(), |router, side| {
-        let join =
-            move |state: State<App>, to: RoomInPath, how: Query<JoinQuery>, joiner: Joiner, heads: HeaderMap, body| {
-                join(side, state, to, how, joiner, heads, body)
-            };
-        let patch = move |state: State<App>, session: SessionInPath, headers: HeaderMap, body: Body| {
-            patch(side, state, session, headers, body)
-        };
-        let leave =
-            move |state: State<App>, session: SessionInPath, headers: HeaderMap| leave(side, state, session, headers);
-        let router = router.route(&format!("/{}/{{room}}", side.path()), post(join).options(endpoint_options)).route(
-            &format!("/{}/{{room}}/{{session}}", side.path()),
-            axum::routing::patch(patch).delete(leave).options(session_options),
-        );
-        match side {
-            Side::Whip => router,
-            Side::Whep => router.route("/whep/{room}/{session}/layer", post(limit_layer).options(layer_options)),
-        }
-    })
-}
-
-#[derive(Debug, Deserialize)]
-struct JoinQuery {
-    participant: Option<String>,
+pub(crate) fn routes() -> Routes {
+    whip::routes().merge(whep::routes())
 }
 
 /// A POST with an offer: 201, the answer, and where the session is.
@@ -84,7 +59,7 @@ async fn join(
     side: Side,
     State(app): State<App>,
     RoomInPath(room): RoomInPath,
-    Query(query): Query<JoinQuery>,
+    participant: Option<String>,
     joiner: Joiner,
     headers: HeaderMap,
     body: Body,
@@ -92,7 +67,6 @@ async fn join(
     joiner.check_address(&headers)?;
     let grants = auth::grants(&app.keys, &headers)?;
     let identity = may_enter(side, &grants, &room)?;
-    let participant = query.participant.filter(|_| side == Side::Whep);
     let participant = participant.map(|identity| parsed("participant", &identity)).transpose()?;
     let local = joiner.is_local(&headers);
     // Our own subscriber has a session for each speaker.
@@ -193,30 +167,6 @@ async fn leave(
     Ok(StatusCode::OK)
 }
 
-/// The largest picture that a viewer has use for; 0 × 0 pauses its video.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct LayerLimit {
-    max_width: u32,
-    max_height: u32,
-}
-
-async fn limit_layer(
-    State(app): State<App>,
-    SessionInPath { room, session }: SessionInPath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    may_touch(Side::Whep, &app, &room, &headers)?;
-    let limit: LayerLimit = extract::json(&app.config, &headers, body).await?;
-    if limit.max_width.max(limit.max_height) > PICTURE_SIDE_MAX {
-        return Err(Error::Invalid(format!("maxWidth and maxHeight must be at most {PICTURE_SIDE_MAX}")).into());
-    }
-    let (width_max, height_max) = (limit.max_width, limit.max_height);
-    app.media.ask(LimitLayer { room, session, width_max, height_max }).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 /// The session's id is the secret that tells one participant from another; the token that the room is theirs.
 fn may_touch(side: Side, app: &App, room: &str, headers: &HeaderMap) -> Result<(), Error> {
     may_enter(side, &auth::grants(&app.keys, headers)?, room).map(drop)
@@ -227,18 +177,6 @@ fn may_enter(side: Side, grants: &Grants, room: &str) -> Result<Identity, Error>
         Side::Whip => auth::may_publish(grants, room),
         Side::Whep => auth::may_subscribe(grants, room),
     }
-}
-
-async fn endpoint_options() -> Response {
-    options(ACCEPT_POST, SDP)
-}
-
-async fn session_options() -> Response {
-    options(ACCEPT_PATCH, SDP_FRAGMENT)
-}
-
-async fn layer_options() -> Response {
-    options(ACCEPT_POST, "application/json")
 }
 
 fn options(name: HeaderName, value: &'static str) -> Response {

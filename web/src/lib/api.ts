@@ -80,6 +80,9 @@ export async function fetchDevToken(room: string, identity: string, name: string
   return token;
 }
 
+/** `GET /openapi.json`, unchecked. */
+export const fetchOpenApi = (signal?: AbortSignal) => getJson("/openapi.json", signal);
+
 /** `GET /metrics`, as text. */
 export async function fetchMetrics(signal?: AbortSignal): Promise<string> {
   return (await request("/metrics", { signal: signal ?? null })).text();

@@ -3,6 +3,7 @@ import { matchRoute, stagePath, tokenInFragment, watchPath } from "./route";
 
 test.each([
   ["/", { page: "lobby" }],
+  ["/docs", { page: "docs" }],
   ["/watch/demo", { page: "watch", room: "demo" }],
   ["/stage/demo/", { page: "stage", room: "demo" }],
   ["/watch/", { page: "missing" }],

@@ -1,9 +1,10 @@
 //! Maps paths to pages and back. Pure; `ui/link.tsx` drives the browser's history.
 
-export type Route = { page: "lobby" } | { page: "watch" | "stage"; room: string } | { page: "missing" };
+export type Route = { page: "lobby" | "docs" } | { page: "watch" | "stage"; room: string } | { page: "missing" };
 
 export function matchRoute(pathname: string): Route {
   if (/^\/+(index\.html)?$/.test(pathname)) return { page: "lobby" };
+  if (/^\/docs\/?$/.test(pathname)) return { page: "docs" };
   const match = /^\/(watch|stage)\/([^/]+)\/?$/.exec(pathname);
   if (!match) return { page: "missing" };
   try {

@@ -8,9 +8,10 @@ import { Link, useFragment, usePath } from "./link";
 import { Notice } from "./notice";
 import "./app.css";
 
-// The player and the stage bring much code of their own.
+// The player and the stage bring much code of their own; few read the description of the API.
 const Watch = lazy(() => import("../pages/watch/watch"));
 const Stage = lazy(() => import("../pages/stage/stage"));
+const Docs = lazy(() => import("../pages/docs/docs"));
 
 export function App() {
   const route = matchRoute(usePath());
@@ -22,12 +23,14 @@ export function App() {
           <img src={icon} alt="" width="26" height="26" />
           Spillway
         </Link>
+        <Link href="/docs" className="app-docs link-quiet">HTTP API</Link>
       </header>
       <main>
         <Suspense fallback={<Notice title="Loading…" />}>
           {route.page === "lobby" && <Lobby />}
           {route.page === "watch" && <Watch key={`${route.room}#${token}`} room={route.room} token={token} />}
           {route.page === "stage" && <Stage key={route.room} room={route.room} />}
+          {route.page === "docs" && <Docs />}
           {route.page === "missing" && (
             <Notice title="There is no such page">
               <Link href="/" className="button">Back to the lobby</Link>

@@ -2,7 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answered::answered;
 use crate::Error;
@@ -103,6 +104,15 @@ impl Failure {
     }
 }
 
+/// The body of a refusal by Twirp (v7).
+#[derive(Serialize, ToSchema)]
+pub(super) struct TwirpError {
+    /// Twirp's word, such as `not_found`.
+    code: &'static str,
+    /// A sentence for people.
+    msg: String,
+}
+
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
@@ -112,8 +122,9 @@ impl<E: Into<Error>> From<E> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let body = json!({ "code": self.code.as_str(), "msg": self.message });
-        answered(self.code.status(), "application/json", body.to_string().into_bytes())
+        let body = TwirpError { code: self.code.as_str(), msg: self.message };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        answered(self.code.status(), "application/json", body)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::testing::Rig;
 #[tokio::test]
 async fn every_page_is_the_same_document_asked_for_anew() {
     let rig = Rig::new().await;
-    for path in ["/", "/watch/demo", "/stage/demo"] {
+    for path in ["/", "/docs", "/watch/demo", "/stage/demo"] {
         let reply = rig.get(path, &[]).await;
         assert_eq!((reply.status, reply.header("cache-control")), (200, "no-cache"), "{path}");
         assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");

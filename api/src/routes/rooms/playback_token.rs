@@ -7,11 +7,13 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::view::{rfc3339, uncached};
 use crate::address_prefix::AddressPrefix;
 use crate::app::App;
 use crate::extract::RoomInPath;
+use crate::openapi::{BodyRefused, Refused, TokenRefused};
 use crate::playback::{PlaybackSpec, playlist_path};
 use crate::problem::Problem;
 use crate::{Error, auth, extract};
@@ -21,12 +23,16 @@ const TTL_SECONDS_DEFAULT: u32 = 3600;
 /// A year.
 const TTL_SECONDS_MAX: u32 = 365 * 24 * 3600;
 
-#[derive(Debug, Deserialize)]
+/// A playback token to be made. Both may be left out.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "ttl_seconds": 14_400 }))]
 struct PlaybackTokenRequest {
+    /// How long the token holds, seconds.
     #[serde(default = "ttl_seconds_default")]
+    #[schema(minimum = 1, maximum = 31_536_000)]
     ttl_seconds: u32,
-    /// `192.0.2.0/24`: the only addresses it holds for.
+    /// `192.0.2.0/24`: the only addresses that the token holds for.
     address: Option<String>,
 }
 
@@ -34,18 +40,35 @@ fn ttl_seconds_default() -> u32 {
     TTL_SECONDS_DEFAULT
 }
 
-#[derive(Debug, Serialize)]
+/// A playback token.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlaybackToken)]
 struct PlaybackTokenView {
     token: String,
+    #[schema(format = DateTime)]
     expires_at: String,
-    /// For players.
+    /// For players: URL of the multivariant playlist, below this server's address or with a CDN.
     playlist: String,
-    /// For people, below this server's address.
+    /// For people: path of the watch page.
     watch: String,
 }
 
-/// Takes a token with `roomAdmin` for the room, or an operator's.
-pub(super) async fn make(
+/// Make a playback token.
+///
+/// Takes a token with `roomAdmin` for the room, or an operator's. Whoever has a playback token watches the room as long
+/// as the token holds.
+#[utoipa::path(
+    post,
+    path = "/v1/rooms/{room}/playback-token",
+    params(RoomInPath),
+    request_body = PlaybackTokenRequest,
+    security(("accessToken" = [])),
+    responses(
+        (status = 200, description = "The token, and where to watch with it.", body = PlaybackTokenView),
+        TokenRefused, BodyRefused, Refused<404>,
+    ),
+)]
+pub(super) async fn make_playback_token(
     State(app): State<App>,
     RoomInPath(room): RoomInPath,
     headers: HeaderMap,

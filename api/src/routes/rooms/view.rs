@@ -10,55 +10,85 @@ use http::HeaderValue;
 use http::header::CACHE_CONTROL;
 use rooms::{BroadcastSetting, BroadcastSwitch, Layout, RecordSetting, Room, Visibility};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::openapi::{BroadcastSchema, LayoutSchema, RecordSchema, RoomNameSchema, VisibilitySchema};
 use crate::playback::{PlaybackSpec, playlist_path};
 
 /// How long a playlist's URL is good for that a bearer of an access token is told; not longer than the access token.
 const PLAYLIST_TTL: Duration = Duration::from_secs(6 * 3600);
 
-/// The body of `GET /v1/rooms/{room}`.
-#[derive(Debug, Serialize)]
+/// A room.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Room)]
 pub(super) struct RoomView {
+    #[schema(value_type = RoomNameSchema)]
     room: RoomName,
+    /// The room's id, which a later room of the same name does not have.
     sid: String,
+    /// For people.
     title: String,
+    #[schema(value_type = LayoutSchema)]
     layout: Layout,
+    #[schema(value_type = BroadcastSchema)]
     broadcast: BroadcastSetting,
+    #[schema(value_type = VisibilitySchema)]
     visibility: Visibility,
+    #[schema(value_type = RecordSchema)]
     record: RecordSetting,
+    #[schema(format = DateTime)]
     created_at: String,
-    /// It has a broadcast, which may have nothing to watch yet.
+    /// The room has a broadcast, which may have nothing to watch yet.
     on_air: bool,
+    /// The broadcast can be watched.
     pub(super) live: bool,
+    #[schema(format = DateTime, required = true)]
     live_since: Option<String>,
-    /// Why it is not live.
+    /// Why the room is not live.
+    #[schema(required = true)]
     reason: Option<NotLive>,
+    /// Number of speakers on stage.
     speakers: usize,
+    /// URL of the multivariant playlist, below this server's address or with a CDN; with a playback token where the
+    /// room is private and the caller may watch it.
+    #[schema(required = true)]
     playlist: Option<String>,
+    /// The speakers; left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     stage: Option<Vec<SpeakerView>>,
 }
 
-#[derive(Debug, Serialize)]
+/// A speaker on stage.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Speaker)]
 struct SpeakerView {
     identity: String,
+    /// For people.
     name: String,
+    /// The speaker publishes sound.
     audio: bool,
+    /// The speaker publishes pictures.
     video: bool,
 }
 
 /// Why there is nothing to watch live in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+///
+/// - `broadcast_off`: its broadcast is off.
+/// - `nobody_on_stage`: the broadcast begins when somebody goes on stage.
+/// - `air_slots_taken`: as many other rooms are on the air as may be at once. It begins when one of them has ended.
+/// - `starting`: the broadcast is on its way, or tried again after it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum NotLive {
     /// Its broadcast is off.
     BroadcastOff,
-    /// It goes on the air when somebody goes on stage.
+    /// The broadcast begins when somebody goes on stage.
     NobodyOnStage,
-    /// As many other rooms are on the air as may be at once. It goes on the air when one of them has ended.
+    /// As many other rooms are on the air as may be at once. The broadcast begins when one of them has ended.
     AirSlotsTaken,
-    /// It is on its way, or tried again after it failed.
+    /// The broadcast is on its way, or tried again after it failed.
     Starting,
 }
 

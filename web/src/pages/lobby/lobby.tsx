@@ -30,7 +30,7 @@ export function Lobby() {
       </div>
       {rooms.length === 0 ? (
         <Notice title="No rooms yet">
-          Create one: <code>POST /v1/rooms</code> with <code>{'{"room": "my-room"}'}</code>.
+          Create one: <code>POST /v1/rooms</code> with <code>{'{"room": "my-room"}'}</code>. See the <Link href="/docs">HTTP API</Link>.
         </Notice>
       ) : (
         <ul className="lobby-cards">
