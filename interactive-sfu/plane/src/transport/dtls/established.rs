@@ -2,17 +2,17 @@
 //!
 //! Messages wait in `outbox` and are delivered in turn with the datagrams that come, so many of each at a time.
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::endpoint::EndpointEvent;
 
 use super::REMOTE;
-use super::handle::{DataTask, Datagram, Message};
+use super::association::Association;
 use super::outbox::{Delivery, Outbox};
-use super::timers::Timers;
+use super::peers::{Peer as _, Peers};
+use super::tasks::{DataTask, Datagram, Message};
 use crate::dropped::Dropped;
 use crate::ids::PeerId;
 use crate::metrics;
@@ -24,39 +24,22 @@ use crate::transport::data::{DataEvent, DataTransport, NotSent};
 const TASKS_AT_ONCE: usize = 64;
 const DELIVERIES_AT_ONCE: usize = 64;
 
-/// An association whose handshake is complete.
-pub(crate) struct Peer {
-    endpoint: Endpoint,
-    data: Option<Box<DataTransport>>,
-    /// When it stands in the timers.
-    due: Option<Instant>,
-}
-
-impl Peer {
-    /// From a finished handshake, and with the peer's data channels, if there are any.
-    pub(super) fn new(endpoint: Endpoint, data: Option<Box<DataTransport>>) -> Self {
-        Self { endpoint, data, due: None }
-    }
-}
-
 /// The thread's state.
 pub(super) struct Established {
-    shards: Inboxes,
     reports: Sender<Report>,
-    peers: HashMap<PeerId, Peer>,
+    peers: Peers<Association>,
     outbox: Outbox,
-    timers: Timers,
 }
 
 impl Established {
     pub(super) fn new(shards: Inboxes, reports: Sender<Report>) -> Self {
-        Self { shards, reports, peers: HashMap::new(), outbox: Outbox::default(), timers: Timers::default() }
+        Self { reports, peers: Peers::new(shards), outbox: Outbox::default() }
     }
 
     /// Runs until it is told to stop.
     pub(super) fn run(mut self, tasks: &Receiver<DataTask>) {
         loop {
-            let wait = if self.outbox.is_empty() { self.timers.wait(Instant::now()) } else { Duration::ZERO };
+            let wait = if self.outbox.is_empty() { self.peers.wait() } else { Duration::ZERO };
             let first = match tasks.recv_timeout(wait) {
                 Ok(task) => Some(task),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -77,41 +60,50 @@ impl Established {
     /// Does what is asked. Returns whether that was to end.
     fn stops_at(&mut self, task: DataTask) -> bool {
         match task {
-            DataTask::Established { peer, association, early } => self.begin(peer, *association, early),
+            DataTask::Established { peer, association, early } => self.begin(peer, association, early),
             DataTask::Datagram(datagram) => self.datagram(datagram),
             DataTask::Send(message) => self.send(message),
-            DataTask::Close { peer } => self.close(peer),
+            DataTask::Close { peer } => {
+                if !self.peers.close(peer) {
+                    self.peers.tell(peer, ShardTask::Forget { peer });
+                }
+            }
             DataTask::Stop => return true,
         }
         false
     }
 
-    fn begin(&mut self, id: PeerId, mut peer: Peer, early: Vec<Bytes>) {
-        if let Some(data) = &mut peer.data {
+    fn begin(&mut self, id: PeerId, mut association: Box<Association>, early: Vec<Bytes>) {
+        if let Some(data) = &mut association.data {
             data.start(Instant::now());
         }
-        self.peers.insert(id, peer);
+        self.peers.insert(id, association);
         early.into_iter().for_each(|datagram| self.data(id, datagram));
-        self.transmit(id);
+        self.peers.transmit(id);
     }
 
     fn datagram(&mut self, datagram: Datagram) {
         let Datagram { peer: id, bytes, .. } = datagram;
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(association) = self.peers.get_mut(id) else { return };
         // An error concerns this datagram.
-        let events = peer.endpoint.read(Instant::now(), REMOTE, None, bytes).unwrap_or_default();
+        let events = association.endpoint().read(Instant::now(), REMOTE, None, bytes).unwrap_or_default();
         for event in events {
             match event {
-                EndpointEvent::PeerClosed => return self.gone(id),
+                EndpointEvent::PeerClosed => return self.peers.gone(id),
                 EndpointEvent::ApplicationData(datagram) => self.data(id, datagram.freeze()),
                 _ => {}
             }
         }
-        self.transmit(id);
+        self.peers.transmit(id);
+    }
+
+    /// The data channels of a peer that has some.
+    fn channels(&mut self, id: PeerId) -> Option<&mut DataTransport> {
+        self.peers.get_mut(id)?.data.as_deref_mut()
     }
 
     fn data(&mut self, id: PeerId, datagram: Bytes) {
-        let Some(data) = self.peers.get_mut(&id).and_then(|peer| peer.data.as_mut()) else { return };
+        let Some(data) = self.channels(id) else { return };
         let mut events = Vec::new();
         data.receive(Instant::now(), datagram, &mut events);
         self.tell(id, events);
@@ -125,7 +117,7 @@ impl Established {
                 DataEvent::Message(channel, message) => Report::Data { peer: id, channel, message },
                 DataEvent::TooManyStreams => {
                     metrics::dropped(Dropped::DataTooManyStreams, 1);
-                    return self.finish(id);
+                    return self.peers.finish(id);
                 }
             });
         }
@@ -133,8 +125,7 @@ impl Established {
 
     /// Charges a message to its sender, and puts it with those that wait.
     fn send(&mut self, message: Message) {
-        let sender = message.from.and_then(|from| self.peers.get_mut(&from)?.data.as_mut());
-        if let Some(data) = sender {
+        if let Some(data) = message.from.and_then(|from| self.channels(from)) {
             data.charge(message.bytes.len(), message.to.len(), Instant::now());
         }
         self.outbox.push(message);
@@ -142,75 +133,28 @@ impl Established {
 
     fn deliver(&mut self, delivery: &Delivery) {
         let Delivery { from, to, channel, bytes } = delivery;
-        let Some(data) = self.peers.get_mut(to).and_then(|peer| peer.data.as_mut()) else { return };
+        let Some(data) = self.channels(*to) else { return };
         match data.send(Instant::now(), *from, *channel, bytes) {
-            Ok(()) => self.transmit(*to),
+            Ok(()) => _ = self.peers.transmit(*to),
             Err(NotSent::TooLarge) => metrics::dropped(Dropped::DataTooLarge, 1),
             Err(NotSent::NotOpen) => metrics::dropped(Dropped::DataNotOpen, 1),
             Err(NotSent::Full) => metrics::dropped(Dropped::DataFull, 1),
             Err(NotSent::Stalled) => {
                 metrics::dropped(Dropped::DataFull, 1);
-                self.finish(*to);
+                self.peers.finish(*to);
             }
         }
-    }
-
-    /// Ends a peer for good.
-    fn finish(&mut self, id: PeerId) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            drop(peer.endpoint.stop(Instant::now(), REMOTE));
-        }
-        self.gone(id);
-    }
-
-    /// The library's association is over. Whatever comes later finds no peer.
-    fn gone(&mut self, id: PeerId) {
-        self.transmit(id);
-        self.forget(id);
-        self.shards.tell(id.shard, ShardTask::Closed { peer: id });
-    }
-
-    fn close(&mut self, id: PeerId) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            drop(peer.endpoint.stop(Instant::now(), REMOTE));
-            self.transmit(id);
-            self.forget(id);
-        }
-        self.shards.tell(id.shard, ShardTask::Forget { peer: id });
-    }
-
-    fn forget(&mut self, id: PeerId) {
-        if let Some(mut peer) = self.peers.remove(&id) {
-            self.timers.set(id, &mut peer.due, None);
-        }
-    }
-
-    /// Sends what there is to send, and notes when the peer is to be looked after again.
-    fn transmit(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        let now = Instant::now();
-        let inner = peer.data.as_mut();
-        for packet in inner.into_iter().flat_map(|data| std::iter::from_fn(|| data.poll_transmit(now))).flatten() {
-            drop(peer.endpoint.write(now, REMOTE, &packet));
-        }
-        while let Some(transmit) = peer.endpoint.poll_transmit() {
-            self.shards.tell(id.shard, ShardTask::Datagram { peer: id, datagram: transmit.message });
-        }
-        let due = peer.data.as_ref().and_then(|data| data.poll_timeout());
-        self.timers.set(id, &mut peer.due, due);
     }
 
     fn due(&mut self) {
         let now = Instant::now();
-        while let Some(id) = self.timers.pop(now) {
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
-            peer.due = None;
+        while let Some(id) = self.peers.pop_due(now) {
             let mut events = Vec::new();
-            if let Some(data) = &mut peer.data {
+            if let Some(data) = self.channels(id) {
                 data.handle_timeout(now, &mut events);
             }
             self.tell(id, events);
-            self.transmit(id);
+            self.peers.transmit(id);
         }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::mpsc::Sender;
 
 use bytes::{Bytes, BytesMut};
 
-use super::established::Peer as EstablishedPeer;
-use super::waiting::{Place, Waiting};
+use super::tasks::{DataTask, Datagram, HandshakeTask, Message};
+use super::waiting::Waiting;
 use crate::dropped::Dropped;
 use crate::ids::PeerId;
-use crate::transport::association::{Channel, Expected};
+use crate::transport::association::Channel;
 
 /// Datagrams that wait for one of the threads, of all peers.
 const DATAGRAMS_MAX: usize = 8192;
@@ -19,55 +19,6 @@ const DATAGRAMS_OF_PEER_MAX: usize = 256;
 const MESSAGES_BYTES_MAX: usize = 64 << 20;
 /// Bytes that each receiver adds to a message's size.
 const RECEIVER_BYTES: usize = 64;
-
-/// A datagram on its way to a thread.
-#[derive(Debug)]
-pub(crate) struct Datagram {
-    pub peer: PeerId,
-    pub bytes: BytesMut,
-    /// Among the peer's datagrams, and among all.
-    pub _places: (Place, Place),
-}
-
-/// A message on its way to its receivers.
-#[derive(Debug)]
-pub(crate) struct Message {
-    /// `None`: the server.
-    pub from: Option<PeerId>,
-    pub to: Arc<[PeerId]>,
-    pub channel: Channel,
-    pub bytes: Bytes,
-    pub _place: Place,
-}
-
-/// A task for the thread of handshakes.
-#[derive(Debug)]
-pub(crate) enum HandshakeTask {
-    /// A peer has described itself.
-    Expect { peer: PeerId, expected: Expected },
-    /// There is a way to the peer: datagrams arrive from now on.
-    Reachable { peer: PeerId },
-    /// The peer sent this.
-    Datagram(Datagram),
-    /// We are done with the peer: say so, and forget it.
-    Close { peer: PeerId },
-    /// End both threads, after what came before.
-    Stop,
-}
-
-/// A task for the thread of established associations.
-pub(crate) enum DataTask {
-    /// A handshake is complete. `early`: what came decrypted with its last datagram.
-    Established { peer: PeerId, association: Box<EstablishedPeer>, early: Vec<Bytes> },
-    /// The peer sent this.
-    Datagram(Datagram),
-    /// A message for data channels.
-    Send(Message),
-    /// We are done with the peer: say so, and forget it.
-    Close { peer: PeerId },
-    /// End the thread, after what came before.
-    Stop,
-}
 
 /// The way to both threads.
 #[derive(Clone)]

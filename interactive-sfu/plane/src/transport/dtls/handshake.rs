@@ -11,12 +11,13 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use rtc_dtls::endpoint::EndpointEvent;
 
-use super::handle::{DataTask, Datagram, HandshakeTask};
+use super::REMOTE;
+use super::association::Association;
 use super::identity::{FLIGHT_INTERVAL, Identity};
 use super::keys::keys;
-use super::shaking::{Peer, Progress};
-use super::timers::Timers;
-use super::{REMOTE, established};
+use super::peers::Peers;
+use super::shaking::{Handshake, Progress};
+use super::tasks::{DataTask, Datagram, HandshakeTask};
 use crate::dropped::Dropped;
 use crate::ids::PeerId;
 use crate::metrics;
@@ -42,22 +43,20 @@ struct Early {
 /// The thread's state.
 pub(super) struct Handshakes {
     identity: Arc<Identity>,
-    shards: Inboxes,
     data: Sender<DataTask>,
-    peers: HashMap<PeerId, Peer>,
+    peers: Peers<Handshake>,
     early: HashMap<PeerId, Early>,
-    timers: Timers,
 }
 
 impl Handshakes {
     pub(super) fn new(identity: Arc<Identity>, shards: Inboxes, data: Sender<DataTask>) -> Self {
-        Self { identity, shards, data, peers: HashMap::new(), early: HashMap::new(), timers: Timers::default() }
+        Self { identity, data, peers: Peers::new(shards), early: HashMap::new() }
     }
 
     /// Runs until it is told to stop.
     pub(super) fn run(mut self, tasks: &Receiver<HandshakeTask>) {
         loop {
-            match tasks.recv_timeout(self.timers.wait(Instant::now())) {
+            match tasks.recv_timeout(self.peers.wait()) {
                 Ok(HandshakeTask::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(task) => self.task(task),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -83,7 +82,7 @@ impl Handshakes {
     }
 
     fn expect(&mut self, id: PeerId, expected: Expected) {
-        self.peers.insert(id, Peer::new(expected));
+        self.peers.insert(id, Box::new(Handshake::new(expected)));
         let Early { reachable, datagrams } = self.early.remove(&id).unwrap_or_default();
         if reachable {
             self.reachable(id);
@@ -95,7 +94,7 @@ impl Handshakes {
 
     /// The client's turn begins when there is a way to the peer.
     fn reachable(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id) else {
+        let Some(peer) = self.peers.get_mut(id) else {
             self.early.entry(id).or_default().reachable = true;
             return;
         };
@@ -104,15 +103,15 @@ impl Handshakes {
             let config = self.identity.client_config().clone();
             if peer.endpoint.connect(Instant::now(), REMOTE, config, None).is_err() {
                 metrics::dropped(Dropped::DtlsFailed, 1);
-                return self.finish(id);
+                return self.peers.finish(id);
             }
-            self.transmit(id);
+            self.peers.transmit(id);
         }
     }
 
     fn datagram(&mut self, datagram: Datagram) {
         let id = datagram.peer;
-        let Some(peer) = self.peers.get_mut(&id) else { return self.of_other(datagram) };
+        let Some(peer) = self.peers.get_mut(id) else { return self.of_other(datagram) };
         peer.bytes += datagram.bytes.len();
         if peer.bytes > HANDSHAKE_BYTES_MAX {
             return metrics::dropped(Dropped::DtlsTooLong, 1);
@@ -134,13 +133,15 @@ impl Handshakes {
         for datagram in ready {
             self.read(id, datagram);
         }
-        if self.transmit(id) {
-            self.peers.entry(id).and_modify(|peer| peer.attempts = 0);
+        if self.peers.transmit(id) {
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.attempts = 0;
+            }
         } else if repeated {
             self.repeat(id);
-        } else if let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.expected.role == DtlsRole::Client) {
+        } else if let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.expected.role == DtlsRole::Client) {
             peer.repeat_at.get_or_insert_with(|| Instant::now() + FLIGHT_INTERVAL);
-            self.transmit(id);
+            self.peers.transmit(id);
         }
     }
 
@@ -157,17 +158,17 @@ impl Handshakes {
 
     /// The peer asks again, and the library has said all that it has to say: what it said was lost on the way.
     fn repeat(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.is_shaking()) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.is_shaking()) else { return };
         if peer.repeats < REPEATS_MAX {
             peer.repeats += 1;
-            for datagram in &peer.flight {
-                self.shards.tell(id.shard, ShardTask::Datagram { peer: id, datagram: datagram.clone() });
+            for datagram in peer.flight.clone() {
+                self.peers.tell(id, ShardTask::Datagram { peer: id, datagram });
             }
         }
     }
 
     fn read(&mut self, id: PeerId, datagram: BytesMut) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(id) else { return };
         // An error concerns this datagram; a handshake that cannot go on runs into its time limit.
         let mut events = peer.endpoint.read(Instant::now(), REMOTE, None, datagram).unwrap_or_default().into_iter();
         while let Some(event) = events.next() {
@@ -179,7 +180,7 @@ impl Handshakes {
                     });
                     return self.complete(id, early.collect());
                 }
-                EndpointEvent::PeerClosed => return self.gone(id),
+                EndpointEvent::PeerClosed => return self.peers.gone(id),
                 _ => {}
             }
         }
@@ -188,83 +189,39 @@ impl Handshakes {
     /// `early`: application data that came with the last datagram.
     fn complete(&mut self, id: PeerId, early: Vec<Bytes>) {
         // The last flight, before anything that is sent under the keys.
-        self.transmit(id);
-        let Some(peer) = self.peers.get(&id).filter(|peer| peer.is_shaking()) else { return };
+        self.peers.transmit(id);
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.is_shaking()) else { return };
         let keys = match keys(&peer.endpoint, peer.expected) {
             Ok(keys) => Box::new(keys),
             Err(why) => {
                 metrics::dropped(why, 1);
-                return self.finish(id);
+                return self.peers.finish(id);
             }
         };
-        let Some(Peer { endpoint, expected: Expected { data, role, .. }, .. }) = self.forget(id) else { return };
+        let Some(handshake) = self.peers.remove(id) else { return };
+        let Handshake { endpoint, expected: Expected { data, role, .. }, .. } = *handshake;
         let data = (data != Data::None).then(|| Box::new(DataTransport::new(data == Data::Announce, role)));
-        let association = Box::new(established::Peer::new(endpoint, data));
+        let association = Box::new(Association::new(endpoint, data));
         // First to the other thread: once the shard has the keys, it sends datagrams there.
         self.pass_on(DataTask::Established { peer: id, association, early });
-        self.shards.tell(id.shard, ShardTask::Keys { peer: id, keys });
-    }
-
-    /// Ends a peer for good.
-    fn finish(&mut self, id: PeerId) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            drop(peer.endpoint.stop(Instant::now(), REMOTE));
-        }
-        self.gone(id);
-    }
-
-    /// The library's association is over. Whatever comes later finds no peer.
-    fn gone(&mut self, id: PeerId) {
-        self.transmit(id);
-        self.forget(id);
-        self.shards.tell(id.shard, ShardTask::Closed { peer: id });
+        self.peers.tell(id, ShardTask::Keys { peer: id, keys });
     }
 
     fn close(&mut self, id: PeerId) {
         self.early.remove(&id);
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return self.pass_on(DataTask::Close { peer: id });
-        };
-        drop(peer.endpoint.stop(Instant::now(), REMOTE));
-        self.transmit(id);
-        self.forget(id);
-        self.shards.tell(id.shard, ShardTask::Forget { peer: id });
-    }
-
-    fn forget(&mut self, id: PeerId) -> Option<Peer> {
-        let mut peer = self.peers.remove(&id)?;
-        self.timers.set(id, &mut peer.due, None);
-        Some(peer)
-    }
-
-    /// Sends what there is to send, and notes when the peer is to be looked after again. Returns whether there was
-    /// something.
-    fn transmit(&mut self, id: PeerId) -> bool {
-        let Some(peer) = self.peers.get_mut(&id) else { return false };
-        let datagrams: Vec<BytesMut> =
-            std::iter::from_fn(|| peer.endpoint.poll_transmit()).map(|transmit| transmit.message).collect();
-        let sent = !datagrams.is_empty();
-        if sent && peer.is_shaking() {
-            peer.flight.clone_from(&datagrams);
-            peer.repeat_at = None;
+        if !self.peers.close(id) {
+            self.pass_on(DataTask::Close { peer: id });
         }
-        for datagram in datagrams {
-            self.shards.tell(id.shard, ShardTask::Datagram { peer: id, datagram });
-        }
-        let due = peer.resend_at();
-        self.timers.set(id, &mut peer.due, due);
-        sent
     }
 
     fn due(&mut self) {
         let now = Instant::now();
-        while let Some(id) = self.timers.pop(now) {
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
-            peer.due = None;
+        while let Some(id) = self.peers.pop_due(now) {
+            let Some(peer) = self.peers.get_mut(id) else { continue };
             if peer.library_resends_at().is_none() && peer.repeat_at.take_if(|at| *at <= now).is_some() {
                 peer.repeat_at = Some(now + FLIGHT_INTERVAL);
                 self.repeat(id);
-                self.transmit(id);
+                self.peers.transmit(id);
                 continue;
             }
             if peer.resend_at().is_some_and(|at| at <= now) {
@@ -272,7 +229,7 @@ impl Handshakes {
                 // An error means that it has tried often enough; its time limit ends it.
                 drop(peer.endpoint.handle_timeout(REMOTE, now));
             }
-            self.transmit(id);
+            self.peers.transmit(id);
         }
     }
 }

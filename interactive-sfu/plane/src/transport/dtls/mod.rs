@@ -7,13 +7,16 @@
 //! further ones are dropped, and DTLS and SCTP send them again. Messages of data channels go out as reports, of each
 //! peer no more than it may send ([`super::data`]).
 
+mod association;
 mod established;
 mod handle;
 mod handshake;
 mod identity;
 mod keys;
 mod outbox;
+mod peers;
 mod shaking;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -29,9 +32,10 @@ use crate::report::Report;
 use crate::shard::inbox::Inboxes;
 use crate::supervise::spawn_supervised;
 use established::Established;
-pub(crate) use handle::{Dtls, HandshakeTask};
+pub(crate) use handle::Dtls;
 use handshake::Handshakes;
 pub(crate) use identity::Identity;
+pub(crate) use tasks::HandshakeTask;
 pub(crate) use waiting::Waiting;
 
 /// ICE may move the peer's real address; towards the library it never changes.

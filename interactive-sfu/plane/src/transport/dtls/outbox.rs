@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::handle::Message;
+use super::tasks::Message;
 use crate::ids::PeerId;
 use crate::transport::association::Channel;
 

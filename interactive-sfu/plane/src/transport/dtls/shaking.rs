@@ -8,6 +8,7 @@ use rtc_shared::TransportProtocol;
 
 use super::REMOTE;
 use super::identity::FLIGHT_INTERVAL;
+use super::peers::Peer;
 use crate::transport::association::{DtlsRole, Expected};
 
 /// The longest wait before a flight is sent again. Waits double from [`FLIGHT_INTERVAL`] on (RFC 6347 §4.2.4.1), so
@@ -24,14 +25,12 @@ pub(super) enum Progress {
 }
 
 /// A peer whose handshake goes on.
-pub(super) struct Peer {
+pub(super) struct Handshake {
     pub expected: Expected,
     pub progress: Progress,
     pub endpoint: Endpoint,
     /// Bytes that the peer has sent.
     pub bytes: usize,
-    /// When it stands in the timers.
-    pub due: Option<Instant>,
     /// The flight that was sent last, and how often it was repeated.
     pub flight: Vec<BytesMut>,
     pub repeats: u8,
@@ -42,7 +41,7 @@ pub(super) struct Peer {
     pub repeat_at: Option<Instant>,
 }
 
-impl Peer {
+impl Handshake {
     pub(super) fn new(expected: Expected) -> Self {
         Self {
             expected,
@@ -52,7 +51,6 @@ impl Peer {
             },
             endpoint: Endpoint::new(REMOTE, TransportProtocol::UDP, None),
             bytes: 0,
-            due: None,
             flight: Vec::new(),
             repeats: 0,
             attempts: 0,
@@ -74,5 +72,25 @@ impl Peer {
         let at = self.is_shaking().then(|| self.endpoint.poll_timeout(&REMOTE)).flatten()?;
         let wait = FLIGHT_INTERVAL.saturating_mul(1 << self.attempts.min(8)).min(RESEND_INTERVAL_MAX);
         Some(at + wait.saturating_sub(FLIGHT_INTERVAL))
+    }
+}
+
+impl Peer for Handshake {
+    fn endpoint(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
+    fn poll_transmits(&mut self, _now: Instant) -> Vec<BytesMut> {
+        let datagrams: Vec<_> =
+            std::iter::from_fn(|| self.endpoint.poll_transmit()).map(|transmit| transmit.message).collect();
+        if !datagrams.is_empty() && self.is_shaking() {
+            self.flight.clone_from(&datagrams);
+            self.repeat_at = None;
+        }
+        datagrams
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.resend_at()
     }
 }
