@@ -117,7 +117,7 @@ impl Config {
         if let Some(bad) = self.announced_addresses.iter().find(|a| a.is_unspecified() || a.is_multicast()) {
             return Err(format!("announced_addresses names {bad}, which no peer can reach"));
         }
-        self.plane().validate()?;
+        self.plane().validate().map_err(|fault| fault.to_string())?;
         within("sessions_max", self.sessions_max, 1, 1_000_000)?;
         within("pending_sessions_max", self.pending_sessions_max, 1, 1_000_000)?;
         within("sessions_per_identity_max", self.sessions_per_identity_max, 1, 100_000)?;

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 
 use codec_headers::bounds::PictureBounds;
 
+use crate::error::ConfigFault;
+
 /// Threads that carry media, at most: a port each.
 const SHARDS_MAX: u16 = 128;
 
@@ -63,21 +65,24 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Refuses what cannot work, in a sentence that begins with the field.
-    pub fn validate(&self) -> Result<(), String> {
-        let shards = self.shard_count();
+    /// Refuses what cannot work.
+    pub fn validate(&self) -> Result<(), ConfigFault> {
+        let refuse = |key, sentence| Err(ConfigFault { key, sentence });
         if let Some(bad) = self.addresses.iter().find(|a| a.is_unspecified() || a.is_multicast()) {
-            return Err(format!("addresses names {bad}, which no peer can reach: give the interface's own address"));
+            let sentence = format!("must not name {bad}, which no peer can reach: give the interface's own address");
+            return refuse("addresses", sentence);
         }
+        let shards = self.shard_count();
         if shards > SHARDS_MAX {
-            return Err(format!("shards is {shards}; it must be at most {SHARDS_MAX}"));
+            return refuse("shards", format!("must be at most {SHARDS_MAX}, not {shards}"));
         }
         if self.port != 0 && self.port.checked_add(shards - 1).is_none() {
-            return Err(format!("port is {}; {shards} ports from there do not fit below 65536", self.port));
+            let port_max = u16::MAX - (shards - 1);
+            return refuse("port", format!("must be at most {port_max}, not {}: each thread takes a port", self.port));
         }
-        let within = |key: &str, value: u32, least: u32, most: u32| {
+        let within = |key, value: u32, least: u32, most: u32| {
             let fits = (least..=most).contains(&value);
-            if fits { Ok(()) } else { Err(format!("{key} is {value}; it must be {least} to {most}")) }
+            if fits { Ok(()) } else { refuse(key, format!("must be {least} to {most}, not {value}")) }
         };
         within("socket_buffer_bytes", self.socket_buffer_bytes, 64 << 10, 64 << 20)?;
         within("join_ms_max", self.join_ms_max, 1000, 120_000)?;
@@ -131,8 +136,9 @@ mod tests {
         for (spoil, key) in table {
             let mut config = Config::default();
             spoil(&mut config);
-            let sentence = config.validate().expect_err(key);
-            assert!(sentence.starts_with(key), "{sentence}");
+            let fault = config.validate().expect_err(key);
+            assert_eq!(fault.key, key);
+            assert!(fault.to_string().starts_with(&format!("{key}: must ")), "{fault}");
         }
     }
 }

@@ -2,12 +2,22 @@
 
 use std::net::SocketAddr;
 
+/// A setting that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {sentence}")]
+pub struct ConfigFault {
+    /// The key of the setting: "port".
+    pub key: &'static str,
+    /// The fault in words that continue the key: "must be 50 to 10000, not 0".
+    pub sentence: String,
+}
+
 /// The errors of [`crate::Plane::start`].
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An impossible setting; the sentence names its key.
-    #[error("{0}")]
-    Config(String),
+    /// An impossible setting.
+    #[error(transparent)]
+    Config(#[from] ConfigFault),
     /// A media port is taken, or its address is not this machine's.
     #[error("binding the media port {address}")]
     Bind {

@@ -23,7 +23,7 @@ mod supervise;
 mod transport;
 
 pub use config::Config;
-pub use error::StartError;
+pub use error::{ConfigFault, StartError};
 pub use handle::Handle;
 pub use ids::{PeerId, TrackId};
 pub use media::layers::Limit;

@@ -40,7 +40,7 @@ pub struct Plane {
 impl Plane {
     /// Binds the sockets and starts the threads. `reports` is dropped when they have ended.
     pub fn start(config: Config, reports: Sender<Report>) -> Result<Self, StartError> {
-        config.validate().map_err(StartError::Config)?;
+        config.validate()?;
         let system = |doing| move |source| StartError::System { doing, source };
         let addresses = if config.addresses.is_empty() {
             interfaces::addresses().map_err(system("listing this machine's addresses"))?
