@@ -53,8 +53,20 @@ fn a_picture_recovers_from_loss_reordering_and_duplication_on_both_legs() {
     pass(4);
     let good = frames(&mut browser) - before;
     let by_ms = Duration::from_millis;
-    speaker_leg.impair(Impairment { loss: 0.03, reorder: 0.03, reorder_by_max: by_ms(20), duplicate: 0.02 });
-    viewer_leg.impair(Impairment { loss: 0.05, reorder: 0.05, reorder_by_max: by_ms(30), duplicate: 0.02 });
+    speaker_leg.impair(Impairment {
+        loss: 0.03,
+        reorder: 0.03,
+        reorder_by_max: by_ms(20),
+        duplicate: 0.02,
+        ..Impairment::NONE
+    });
+    viewer_leg.impair(Impairment {
+        loss: 0.05,
+        reorder: 0.05,
+        reorder_by_max: by_ms(30),
+        duplicate: 0.02,
+        ..Impairment::NONE
+    });
     let requests = || server.metrics().unwrap().sum(KEYFRAME_REQUESTS, &[]) as u64;
     let (before, requests_before) = (frames(&mut browser), requests());
     pass(10);

@@ -12,8 +12,13 @@ use rig::server::{Demo, Server};
 use serde_json::{Value, json};
 
 /// One datagram in twenty lost, some out of order, some twice; both ways.
-const BAD: Impairment =
-    Impairment { loss: 0.05, reorder: 0.05, reorder_by_max: Duration::from_millis(20), duplicate: 0.02 };
+const BAD: Impairment = Impairment {
+    loss: 0.05,
+    reorder: 0.05,
+    reorder_by_max: Duration::from_millis(20),
+    duplicate: 0.02,
+    ..Impairment::NONE
+};
 
 const MESSAGES: u32 = 200;
 

@@ -4,18 +4,17 @@
 //! server's candidate: a peer (or the test page) sends everything to [`Relay::address`]. Up to [`PEERS_MAX`] peers;
 //! further ones are not served. Held-back datagrams are bounded; beyond, they are let through.
 
-use std::collections::BinaryHeap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-
 use crate::error::{Error, Result};
-pub use crate::impairment::{Hole, Impairment};
+use crate::network::held::Held;
+pub use crate::network::impairment::Impairment;
+use crate::network::impairment::{Fate, Path};
+use crate::network::seed;
 
 /// Peers a relay serves.
 pub const PEERS_MAX: usize = 64;
@@ -23,6 +22,15 @@ pub const PEERS_MAX: usize = 64;
 const HELD_MAX: usize = 1024;
 /// How long a socket is waited on.
 const TURN: Duration = Duration::from_millis(2);
+
+/// One datagram that every peer loses: the `nth` of DTLS (RFC 7983 §7) that way, counted from nought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// From the peer, not to it.
+    pub to_server: bool,
+    /// Which.
+    pub nth: u32,
+}
 
 /// What a relay did.
 #[derive(Debug, Default)]
@@ -48,7 +56,7 @@ impl Relay {
     /// Starts a relay to `server`. Perfect at first: see [`Relay::impair`]. Prints its seed, which `SPILLWAY_SEED`
     /// sets.
     pub fn start(server: SocketAddr) -> Result<Self> {
-        let seed = std::env::var("SPILLWAY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+        let seed = seed();
         eprintln!("relay to {server}: SPILLWAY_SEED={seed}");
         let front = UdpSocket::bind(("127.0.0.1", 0)).map_err(Error::io("binding a relay"))?;
         front.set_nonblocking(true).map_err(Error::io("setting up a relay"))?;
@@ -60,11 +68,11 @@ impl Relay {
             front,
             server,
             peers: vec![],
-            rng: StdRng::seed_from_u64(seed),
+            paths: [seed, !seed].map(Path::new),
             impairment: impairment.clone(),
             hole: hole.clone(),
             counters: counters.clone(),
-            held: BinaryHeap::new(),
+            held: Held::default(),
         };
         let stopped = stop.clone();
         let thread = thread::spawn(move || {
@@ -117,29 +125,11 @@ impl Drop for Relay {
     }
 }
 
-/// A datagram on its way; the soonest is the greatest.
-struct Held {
-    at: Instant,
+/// A datagram on its way.
+struct Datagram {
     peer: usize,
     to_server: bool,
-    datagram: Vec<u8>,
-}
-
-impl PartialEq for Held {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-impl Eq for Held {}
-impl PartialOrd for Held {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Held {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.at.cmp(&self.at)
-    }
+    bytes: Vec<u8>,
 }
 
 struct Peer {
@@ -154,11 +144,12 @@ struct Worker {
     front: UdpSocket,
     server: SocketAddr,
     peers: Vec<Peer>,
-    rng: StdRng,
+    /// To the server, and from it.
+    paths: [Path; 2],
     impairment: Arc<Mutex<Impairment>>,
     hole: Arc<Mutex<Option<Hole>>>,
     counters: Arc<Counters>,
-    held: BinaryHeap<Held>,
+    held: Held<Datagram>,
 }
 
 impl Worker {
@@ -178,10 +169,8 @@ impl Worker {
             }
         }
         let now = Instant::now();
-        while self.held.peek().is_some_and(|held| held.at <= now)
-            && let Some(held) = self.held.pop()
-        {
-            self.deliver(held.peer, held.to_server, &held.datagram);
+        while let Some(Datagram { peer, to_server, bytes }) = self.held.pop(now) {
+            self.deliver(peer, to_server, &bytes);
         }
         if idle {
             thread::sleep(TURN);
@@ -204,20 +193,24 @@ impl Worker {
 
     fn take(&mut self, peer: usize, to_server: bool, datagram: &[u8]) {
         let impairment = *self.impairment.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut fate = impairment.fate(&mut self.rng);
+        let now = Instant::now();
+        let fate = self.paths[usize::from(!to_server)].send(&impairment, datagram.len(), now);
+        let Fate::Delivered { at, again, .. } = fate else {
+            self.counters.lost.fetch_add(1, Relaxed);
+            return;
+        };
         if self.falls_into_hole(peer, to_server, datagram) {
-            fate.clear();
+            self.counters.lost.fetch_add(1, Relaxed);
+            return;
         }
-        let counter = if fate.is_empty() { &self.counters.lost } else { &self.counters.relayed };
-        counter.fetch_add(1, Relaxed);
-        self.counters.repeated.fetch_add(fate.len().saturating_sub(1) as u64, Relaxed);
-        for delay in fate {
-            if delay.is_zero() || self.held.len() >= HELD_MAX {
+        self.counters.relayed.fetch_add(1, Relaxed);
+        self.counters.repeated.fetch_add(u64::from(again.is_some()), Relaxed);
+        for due in [Some(at), again].into_iter().flatten() {
+            if due <= now || self.held.len() >= HELD_MAX {
                 self.deliver(peer, to_server, datagram);
             } else {
                 self.counters.held.fetch_add(1, Relaxed);
-                let at = Instant::now() + delay;
-                self.held.push(Held { at, peer, to_server, datagram: datagram.to_vec() });
+                self.held.push(due, Datagram { peer, to_server, bytes: datagram.to_vec() });
             }
         }
     }
