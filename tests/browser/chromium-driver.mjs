@@ -25,6 +25,7 @@ const FLAGS = [
   "--disable-backgrounding-occluded-windows",
   "--disable-renderer-backgrounding",
 ];
+if (process.env.SECURE_ORIGIN) FLAGS.push(`--unsafely-treat-insecure-origin-as-secure=${process.env.SECURE_ORIGIN}`);
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

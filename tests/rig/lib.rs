@@ -17,6 +17,7 @@
 //! | `floods/` | [`floods`] | what an attacker does as fast as the server lets it |
 //! | `network/` | [`relay`], [`impairment`] | a bad network between a peer and the server, the same one for the same seed |
 //! | | [`livekit_proxy`] | the same for clients that take the server's candidates themselves |
+//! | | [`link`], [`namespace`] | a bad network below all clients alike, UDP and TCP: the server at one end, they at the other |
 //! | `clients/` | [`browser`], [`gst`], [`livekit_clients`], [`livekit_pair`], [`participant`], [`meeting_page`] | real clients: browsers, GStreamer and LiveKit's |
 //! | | [`bot`] | the `webrtc` crate's own peer connection as a client |
 //! | | [`meeting`] | native participants with real frames, any number on one thread |
@@ -40,6 +41,6 @@ pub(crate) use native::heard;
 pub use native::{
     candidate, channels, credentials, dtls, flow, ice, livekit, livekit_speaker, peer, sdp, seats, session, signal,
 };
-pub use network::{impairment, livekit_proxy, relay};
+pub use network::{impairment, link, livekit_proxy, namespace, relay};
 pub use packets::{clip, mark, opus, pictures, rtcp, rtp, vp8};
 pub use process::{disk, http, prometheus, server, stats, token, wait};

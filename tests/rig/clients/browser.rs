@@ -32,17 +32,23 @@ pub struct Page(u32);
 impl Browser {
     /// Starts Chromium. Its console and the driver's complaints go to a file that a failing test names.
     pub fn start() -> Result<Self> {
-        Self::start_by("chromium-driver.mjs")
+        Self::start_by("chromium-driver.mjs", "")
+    }
+
+    /// Starts Chromium for a server that is not on loopback, as behind a [`Link`](crate::link::Link): its pages are
+    /// secure contexts all the same, so they may use camera and microphone.
+    pub fn start_for(server: &Server) -> Result<Self> {
+        Self::start_by("chromium-driver.mjs", server.http.origin())
     }
 
     /// Starts Firefox, which can open and close pages, evaluate in them, and take pictures of them.
     pub fn start_firefox() -> Result<Self> {
-        Self::start_by("firefox-driver.mjs")
+        Self::start_by("firefox-driver.mjs", "")
     }
 
-    fn start_by(driver: &str) -> Result<Self> {
+    fn start_by(driver: &str, secure_origin: &str) -> Result<Self> {
         let mut command = Command::new("node");
-        command.arg(driver).current_dir(folder()?);
+        command.arg(driver).current_dir(folder()?).env("SECURE_ORIGIN", secure_origin);
         let hint = "Debian packages nodejs (20 or later), chromium and firefox-esr";
         Ok(Self { child: LineChild::start("the browser", command, hint)?, pages: 0 })
     }

@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub mod disk;
 pub mod http;
+mod ports;
 pub mod prometheus;
 pub mod server;
 pub mod stats;

@@ -5,7 +5,7 @@
 //! where that does not help. Its log and data stay when the test fails, and the test says where.
 
 use std::fs::File;
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,7 @@ use crate::hls::{Rendition, renditions};
 use crate::http::Http;
 pub use crate::process::child::end_with_us;
 use crate::process::child::tail;
+pub use crate::process::ports::{free_port, outside_address};
 use crate::prometheus::Metrics;
 use crate::token::KeyPair;
 use crate::wait::wait_for_or;
@@ -44,13 +45,23 @@ pub struct Demo {
     pub environment: Vec<(String, String)>,
     /// Its HTTP surface is at all of the machine's addresses, not on loopback alone.
     pub everywhere: bool,
+    /// Where clients reach it, HTTP and media: the calling thread's end of a [`Link`](crate::link::Link) instead of
+    /// loopback.
+    pub address: Option<Ipv4Addr>,
 }
 
 impl Default for Demo {
     /// No speakers, and the ladder that costs least: the tests bring their own, and share two cores with browsers.
     fn default() -> Self {
-        let (arguments, environment) = (vec![], vec![]);
-        Self { speakers: 0, ladder: Some(LADDER_SMALL.into()), arguments, data: None, environment, everywhere: false }
+        Self {
+            speakers: 0,
+            ladder: Some(LADDER_SMALL.into()),
+            arguments: vec![],
+            data: None,
+            environment: vec![],
+            everywhere: false,
+            address: None,
+        }
     }
 }
 
@@ -60,14 +71,25 @@ impl Demo {
     pub fn with_one_port() -> Self {
         Self { environment: vec![("SPILLWAY__SFU__SHARDS".into(), "1".into())], ..Self::default() }
     }
+
+    /// At this address, which the thread that starts it has in its namespace.
+    pub fn at(address: Ipv4Addr) -> Self {
+        Self { address: Some(address), ..Self::default() }
+    }
+
+    /// Where clients reach it.
+    fn host(&self) -> Ipv4Addr {
+        self.address.unwrap_or(Ipv4Addr::LOCALHOST)
+    }
 }
 
 /// The preset that costs least.
 const LADDER_SMALL: &str = "small";
 
-/// Media on free ports of the loopback interface, which relays stand in front of and other servers do not fight for.
-const MEDIA_ENVIRONMENT: [(&str, &str); 2] =
-    [("SPILLWAY__SFU__PORT", "0"), ("SPILLWAY__SFU__ADDRESSES", "[\"127.0.0.1\"]")];
+/// Media on free ports, which relays stand in front of and other servers do not fight for.
+fn media_environment(host: Ipv4Addr) -> [(&'static str, String); 2] {
+    [("SPILLWAY__SFU__PORT", "0".into()), ("SPILLWAY__SFU__ADDRESSES", format!("[\"{host}\"]"))]
+}
 
 /// A running server.
 pub struct Server {
@@ -92,7 +114,7 @@ impl Server {
             tempfile::Builder::new().prefix("spillway-it-").tempdir().map_err(Error::io("making a data folder"))?;
         let port = free_port()?;
         let child = spawn(&demo, port, folder.path())?;
-        let http = Http::new(&format!("http://127.0.0.1:{port}"));
+        let http = Http::new(&format!("http://{}:{port}", demo.host()));
         let (room, keys) = ("demo".to_owned(), KeyPair::demo());
         let mut server = Self { http, room, keys, child, demo, port, folder: Some(folder), _turn: turn };
         server.wait_until_ready()?;
@@ -230,19 +252,6 @@ impl Drop for Server {
     }
 }
 
-/// A TCP port that nobody listens on right now.
-pub fn free_port() -> Result<u16> {
-    // At all addresses: a client of another one may have the port there.
-    let listener = TcpListener::bind(("0.0.0.0", 0)).map_err(Error::io("looking for a free port"))?;
-    Ok(listener.local_addr().map_err(Error::io("looking for a free port"))?.port())
-}
-
-/// An address of this machine that is none of loopback's: for clients that leave loopback out. No datagram is sent.
-pub fn outside_address() -> Option<IpAddr> {
-    let probe = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect("192.0.2.1:9").map(|()| socket));
-    probe.and_then(|socket| socket.local_addr()).ok().map(|address| address.ip())
-}
-
 /// Sends a signal to one process.
 pub fn signal(pid: u32, signal: libc::c_int) {
     // SAFETY: no pointers are involved.
@@ -272,13 +281,13 @@ fn spawn(demo: &Demo, port: u16, folder: &Path) -> Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join("log")).map_err(Error::io("opening a log"))?;
     let errors = log.try_clone().map_err(Error::io("opening a log"))?;
     let mut command = Command::new(&program);
-    let address = if demo.everywhere { "0.0.0.0" } else { "127.0.0.1" };
+    let address = if demo.everywhere { Ipv4Addr::UNSPECIFIED } else { demo.host() };
     command.arg("demo").args(["--http", &format!("{address}:{port}")]).arg("--data").arg(data_of(demo, folder));
     command.args(["--speakers", &demo.speakers.to_string()]);
     if let Some(ladder) = &demo.ladder {
         command.args(["--ladder", ladder]);
     }
-    command.args(&demo.arguments).envs(MEDIA_ENVIRONMENT).envs(demo.environment.iter().cloned());
+    command.args(&demo.arguments).envs(media_environment(demo.host())).envs(demo.environment.iter().cloned());
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     let hint = "build it first, `cargo build -p spillway`".to_owned();
     end_with_us(&mut command).spawn().map_err(|source| Error::Program { program, hint, source })
