@@ -8,7 +8,7 @@
 //! | `process/` | [`server`] | the server's process: free ports, data folder, readiness, its end |
 //! | | [`http`], [`prometheus`], [`token`] | its HTTP surface |
 //! | | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
-//! | | [`disk`], [`wait`] | a disk that can be filled; waiting with a bound |
+//! | | [`disk`], [`postgres`], [`wait`] | a disk that can be filled; a database that can go away; waiting with a bound |
 //! | `native/` | [`sdp`], [`candidate`], [`session`], [`ice`], [`dtls`], [`credentials`], [`channels`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
 //! | | [`signal`], [`livekit`], [`livekit_speaker`] | the same by LiveKit's protocol |
 //! | | [`seats`], [`flow`] | publishers and viewers of a server under test; media from one to another |
@@ -44,3 +44,4 @@ pub use native::{
 pub use network::{impairment, link, livekit_proxy, namespace, relay};
 pub use packets::{clip, mark, opus, pictures, rtcp, rtp, vp8};
 pub use process::{disk, http, prometheus, server, stats, token, wait};
+pub use test_postgres as postgres;
