@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::control::{ConnectRequest, SfuError};
-use crate::room::driver::{Cell, Connected, Driver};
+use crate::room::cells::Cell;
+use crate::room::driver::{Connected, Driver};
 use crate::room::machine::Signal;
 use crate::room::now::Now;
 use crate::room::participant::ParticipantKey;

@@ -7,7 +7,7 @@ use livekit_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Demote, GrantSeat, JoinRequest, Joined, Patched, SeatAnswer, SessionId, SetSeats};
+use super::{Demote, GrantSeat, JoinRequest, Joined, Patched, SeatAnswer, SessionId, SetSeats, SfuError};
 
 /// A PATCH of a WHIP or WHEP session with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +114,22 @@ impl Command {
             Self::Demote(demote) => &demote.room,
             Self::TellRoom(TellRoom(room)) => &room.name,
             Self::CloseRoom(CloseRoom(room)) => room,
+        }
+    }
+
+    /// The answer of a room that is not there.
+    pub(crate) fn absent(&self) -> Result<Reply, SfuError> {
+        match self {
+            Self::Publish(_) | Self::Subscribe(_) => Err(SfuError::NotLive),
+            Self::Patch(_) | Self::LimitLayer(_) | Self::Leave(_) => Err(SfuError::UnknownSession),
+            Self::Remove(_)
+            | Self::MuteTrack(_)
+            | Self::UpdateParticipant(_)
+            | Self::UpdateSubscriptions(_)
+            | Self::Demote(_) => Err(SfuError::UnknownParticipant),
+            // A lease makes the room that it is for.
+            Self::GrantSeat(_) => Err(SfuError::ShuttingDown),
+            Self::SetSeats(_) | Self::SendData(_) | Self::TellRoom(_) | Self::CloseRoom(_) => Ok(Reply::Done),
         }
     }
 }

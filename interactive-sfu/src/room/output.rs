@@ -1,14 +1,21 @@
 //! Everything that a room wants done. The driver carries it out, in this order.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use access::{Identity, RoomName, Standing};
+use access::{Identity, Keys, Renewal, RoomName, Standing};
 use livekit_protocol::ParticipantPermission;
+use livekit_protocol::signal_response::Message;
 use plane::Order;
 
 use super::node::Resident;
+use super::now::Now;
 use crate::control::RoomEvent;
+use crate::signalling::livekit::info;
 use crate::signalling::livekit::message::Outgoing;
+
+/// How long a renewed token is good for.
+const TOKEN_TTL: Duration = Duration::from_secs(10 * 60);
 
 /// One thing to do.
 pub(crate) enum Output {
@@ -37,6 +44,24 @@ pub(crate) struct Claims {
     pub attributes: HashMap<String, String>,
     pub permission: ParticipantPermission,
     pub standing: Standing,
+}
+
+impl Claims {
+    /// The token, as the message that brings it. `None`, and logged: these keys cannot sign it.
+    pub(super) fn token(&self, keys: &Keys, now: Now) -> Option<Outgoing> {
+        let renewal = Renewal {
+            identity: &self.identity,
+            name: &self.name,
+            metadata: &self.metadata,
+            attributes: &self.attributes,
+            room: &self.room,
+            permission: info::allowed(&self.permission),
+            standing: self.standing,
+        };
+        let token = keys.renew(&renewal, TOKEN_TTL, now.utc);
+        let token = token.inspect_err(|error| tracing::warn!(%error, "a participant's token is not renewed")).ok()?;
+        Some(Message::RefreshToken(token).into())
+    }
 }
 
 /// Outputs of a room that the driver has not taken yet.

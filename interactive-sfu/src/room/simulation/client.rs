@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::descriptions::{self, Line};
-use crate::room::driver::Cell;
+use crate::room::cells::Cell;
 use crate::room::participant::ParticipantKey;
 use crate::signalling::livekit::Frame;
 use crate::signalling::livekit::message::Outgoing;

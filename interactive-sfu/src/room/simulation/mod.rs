@@ -14,6 +14,7 @@ mod compared;
 mod descriptions;
 mod garbled;
 mod plane;
+mod remains;
 mod rules;
 mod seats;
 mod steps;

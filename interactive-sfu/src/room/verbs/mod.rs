@@ -20,5 +20,6 @@ mod stage;
 mod subscribing;
 mod upkeep;
 
+pub(super) use reports::peer_of;
 pub(super) use seats::Moving;
 pub(super) use subscribing::Offered;

@@ -3,7 +3,7 @@
 use crate::metrics;
 use crate::room::machine::Room;
 use crate::room::participant::{ParticipantKey, Protocol};
-use plane::{Channel, Report, TrackId};
+use plane::{Channel, PeerId, Report, TrackId};
 
 use super::leaving::Departure;
 
@@ -73,5 +73,19 @@ impl Room {
         if participant.livekit().is_some() {
             self.refuse_pictures(key, picture);
         }
+    }
+}
+
+/// The peer that a report is about.
+pub(in crate::room) fn peer_of(report: &Report) -> PeerId {
+    match report {
+        Report::Connected { peer }
+        | Report::Gone { peer, .. }
+        | Report::Loudness { peer, .. }
+        | Report::Paused { peer, .. }
+        | Report::Quality { peer, .. }
+        | Report::Refused { peer, .. }
+        | Report::DataOpened { peer, .. }
+        | Report::Data { peer, .. } => *peer,
     }
 }
