@@ -4,7 +4,6 @@ use livekit_protocol as proto;
 use livekit_protocol::VideoQuality;
 use livekit_protocol::signal_response::Message;
 
-use super::subscribing::quality_wanted;
 use crate::room::machine::Room;
 use crate::room::participant::livekit::{Backup, LiveKit, Track, rank};
 use crate::room::participant::{Participant, ParticipantKey};
@@ -50,11 +49,12 @@ impl Room {
     /// The largest quality that somebody has use for, of each codec of a track: its first choice, then the others.
     fn wanted_of(&self, track: &Track) -> Vec<VideoQuality> {
         let sid = &track.info.sid;
+        let layers = track.info.codecs.first().map(|codec| codec.layers.as_slice()).unwrap_or_default();
         let most = |takes: &dyn Fn(&LiveKit) -> bool, by_whep: bool| {
             let wants = self.roster.all_livekit().map(|(_, livekit)| livekit).filter(|livekit| takes(livekit));
             let wants = wants.map(|livekit| {
                 let setting = livekit.settings.get(sid);
-                setting.map_or(VideoQuality::High, |setting| quality_wanted(*setting, &track.info))
+                setting.map_or(VideoQuality::High, |setting| setting.quality_max(layers))
             });
             let by_whep = by_whep.then_some(VideoQuality::High);
             let (mut wants, mut most) = (by_whep.into_iter().chain(wants), VideoQuality::Off);

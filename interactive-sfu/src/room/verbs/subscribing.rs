@@ -1,21 +1,16 @@
 //! Subscriptions: the tracks that participants are sent.
 
-use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use access::Identity;
 use livekit_protocol as proto;
-use livekit_protocol::VideoQuality;
 use livekit_protocol::signal_response::Message;
-use plane::{Data, Expected, Limit, Order};
+use plane::{Data, Expected, Order};
 
 use super::leaving::Departure;
 use super::publishing::describe;
-use super::requests::CHOICES_MAX;
 use crate::room::machine::Room;
-use crate::room::participant::livekit::{
-    Agreed, Audience, Change, Downlink, LiveKit, MissingSections, Offer, TrackSetting, Wanted,
-};
+use crate::room::participant::livekit::{Agreed, Audience, Change, Downlink, LiveKit, MissingSections, Offer, Wanted};
 use crate::room::participant::{Participant, ParticipantKey, Who};
 use crate::room::sections::MediaTrack;
 use crate::signalling::livekit::info;
@@ -23,7 +18,7 @@ use crate::signalling::sdp::{RemoteDescription, Setup};
 
 /// A track that participants may subscribe to.
 pub(in crate::room) struct Offered {
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     backups: Vec<MediaTrack>,
     identity: Identity,
     audience: Option<Audience>,
@@ -171,73 +166,6 @@ impl Room {
         self.out.tell(connection, Message::StreamStateUpdate(update));
     }
 
-    pub(super) fn update_subscription(&mut self, key: ParticipantKey, request: &proto::UpdateSubscription) {
-        let grouped = request.participant_tracks.iter().flat_map(|of| &of.track_sids);
-        for track in request.track_sids.iter().chain(grouped).collect::<BTreeSet<_>>() {
-            self.prune_choices(key);
-            let Some((_, livekit)) = self.roster.livekit_mut(key) else { return };
-            if livekit.chosen.len() >= CHOICES_MAX && !livekit.chosen.contains_key(track) {
-                break;
-            }
-            livekit.chosen.insert(track.clone(), request.subscribe);
-            livekit.undecodable.retain(|(sid, _)| sid != track);
-        }
-        self.resubscribe(key);
-    }
-
-    pub(super) fn update_track_settings(&mut self, key: ParticipantKey, request: &proto::UpdateTrackSettings) {
-        let setting = TrackSetting {
-            disabled: request.disabled,
-            quality: request.quality(),
-            size: (request.width, request.height),
-            pictures_per_second: request.fps,
-        };
-        for track in request.track_sids.iter().collect::<BTreeSet<_>>() {
-            self.prune_choices(key);
-            let Some((_, livekit)) = self.roster.livekit_mut(key) else { return };
-            if livekit.settings.len() >= CHOICES_MAX && !livekit.settings.contains_key(track) {
-                return;
-            }
-            livekit.settings.insert(track.clone(), setting);
-            self.apply_setting(key, track);
-        }
-        let Some((_, livekit)) = self.roster.livekit(key) else { return };
-        let idle = !livekit.settings.is_empty() && livekit.settings.values().all(|setting| setting.disabled);
-        self.note_idle(key, idle);
-    }
-
-    /// Tells the media plane the largest picture that a participant has use for of a track.
-    fn apply_setting(&mut self, key: ParticipantKey, track_sid: &str) {
-        let Some((_, livekit)) = self.roster.livekit(key) else { return };
-        let (Some(link), Some(section)) = (livekit.links.down(), livekit.downlink.section_of(track_sid)) else {
-            return;
-        };
-        let (peer, setting) = (link.peer, livekit.settings.get(track_sid).copied());
-        let limit = setting.map(|setting| {
-            // Tracks that come by WHIP say nothing of their layers.
-            let mut tracks = self.performers().filter_map(Participant::livekit).flat_map(|one| &one.uplink.tracks);
-            let codec = tracks.find(|track| track.info.sid == track_sid).and_then(|track| track.info.codecs.first());
-            let size = size_limit(setting, codec.map(|codec| codec.layers.as_slice()).unwrap_or_default());
-            Limit { size, pictures_per_second: setting.pictures_per_second }
-        });
-        self.out.order(Order::LimitLayer { peer, section: Some(section), limit: limit.unwrap_or_default() });
-        self.qualities_stale = true;
-    }
-
-    /// Forgets what a participant chose for tracks that are published no more, once it is as much as may be remembered.
-    fn prune_choices(&mut self, key: ParticipantKey) {
-        let Some((_, livekit)) = self.roster.livekit(key) else { return };
-        if livekit.chosen.len().max(livekit.settings.len()).max(livekit.undecodable.len()) < CHOICES_MAX {
-            return;
-        }
-        let offered = self.offered();
-        let published: HashSet<&str> = offered.iter().map(|track| track.wanted.sid.as_str()).collect();
-        let Some((_, livekit)) = self.roster.livekit_mut(key) else { return };
-        livekit.chosen.retain(|track, _| published.contains(track.as_str()));
-        livekit.settings.retain(|track, _| published.contains(track.as_str()));
-        livekit.undecodable.retain(|(track, _)| published.contains(track.as_str()));
-    }
-
     /// Whether a track is published in a codec that the participant has not refused, or can be.
     fn comes_otherwise(&self, livekit: &LiveKit, track_sid: &str) -> bool {
         let mut tracks = self.performers().filter_map(Participant::livekit).flat_map(|one| &one.uplink.tracks);
@@ -247,7 +175,7 @@ impl Room {
     }
 
     /// Every track of the room.
-    fn offered(&mut self) -> Arc<[Offered]> {
+    pub(super) fn offered(&mut self) -> Arc<[Offered]> {
         if let Some(offered) = &self.offered {
             return offered.clone();
         }
@@ -270,41 +198,6 @@ impl Room {
     }
 }
 
-/// The smallest quality that fills a setting.
-pub(super) fn quality_wanted(setting: TrackSetting, track: &proto::TrackInfo) -> VideoQuality {
-    let layers = track.codecs.first().map(|codec| codec.layers.as_slice()).unwrap_or_default();
-    match size_limit(setting, layers) {
-        Some((0, 0)) => VideoQuality::Off,
-        None => VideoQuality::High,
-        Some((width, height)) => {
-            let covers = |layer: &&proto::VideoLayer| layer.width >= width && layer.height >= height;
-            let least =
-                layers.iter().filter(covers).min_by_key(|layer| u64::from(layer.width) * u64::from(layer.height));
-            least.map_or(VideoQuality::High, proto::VideoLayer::quality)
-        }
-    }
-}
-
-/// A setting in pixels.
-fn size_limit(setting: TrackSetting, layers: &[proto::VideoLayer]) -> Option<(u32, u32)> {
-    if setting.disabled || setting.quality == VideoQuality::Off {
-        return Some((0, 0));
-    }
-    if setting.size.0 > 0 && setting.size.1 > 0 {
-        return Some(setting.size);
-    }
-    if setting.quality == VideoQuality::High {
-        return None;
-    }
-    let layer = layers.iter().find(|layer| layer.quality() == setting.quality);
-    match (layer, setting.quality) {
-        (Some(layer), _) => Some((layer.width, layer.height)),
-        // The smallest.
-        (None, VideoQuality::Low) => Some((1, 1)),
-        (None, _) => None,
-    }
-}
-
 /// The tracks that a participant is to be sent now.
 fn wanted_by(who: &Who, livekit: &LiveKit, tracks: &[Offered]) -> Vec<Wanted> {
     let wanted = tracks.iter().filter_map(|track| {
@@ -317,28 +210,4 @@ fn wanted_by(who: &Who, livekit: &LiveKit, tracks: &[Offered]) -> Vec<Wanted> {
         wanted.then(|| Wanted { media: media.clone(), ..track.wanted.clone() })
     });
     wanted.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_setting_limits_by_pixels_else_by_the_layer_of_its_quality() {
-        let layer = |quality: VideoQuality, width, height| proto::VideoLayer {
-            quality: quality.into(),
-            width,
-            height,
-            ..Default::default()
-        };
-        let layers = [layer(VideoQuality::Low, 320, 180), layer(VideoQuality::High, 1280, 720)];
-        let limit = |disabled, quality, size| {
-            size_limit(TrackSetting { disabled, quality, size, pictures_per_second: 0 }, &layers)
-        };
-        assert_eq!(limit(true, VideoQuality::High, (640, 360)), Some((0, 0)));
-        assert_eq!(limit(false, VideoQuality::Low, (640, 360)), Some((640, 360)));
-        assert_eq!(limit(false, VideoQuality::Low, (0, 0)), Some((320, 180)));
-        assert_eq!(limit(false, VideoQuality::High, (0, 0)), None);
-        assert_eq!(limit(false, VideoQuality::Medium, (0, 0)), None);
-    }
 }

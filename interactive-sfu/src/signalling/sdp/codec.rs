@@ -1,5 +1,6 @@
-//! Codecs as SDP names them, and which payload type a subscriber takes a track on.
+//! Codecs as SDP names them, and the payload types that carry them.
 
+use super::feedback::Feedback;
 use super::lines::is_token;
 use super::{SdpError, malformed};
 
@@ -160,55 +161,6 @@ pub(super) fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
     fmtp.split(';').filter_map(|p| p.trim().split_once('=')).find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v)
 }
 
-/// `a=rtcp-fb` of a payload type (RFC 4585, RFC 5104).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Feedback {
-    /// Generic NACK.
-    pub nack: bool,
-    /// Picture loss indication.
-    pub pli: bool,
-    /// Full intra request.
-    pub fir: bool,
-    /// Receiver estimated maximum bitrate.
-    pub remb: bool,
-    /// Transport-wide congestion control.
-    pub transport_cc: bool,
-}
-
-impl Feedback {
-    const NAMES: [&'static str; 5] = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"];
-
-    /// What both have; transport-cc only where there is no REMB, whose receivers estimate for themselves.
-    pub(super) fn agree(self, ours: Self) -> Self {
-        let remb = self.remb && ours.remb;
-        Self {
-            nack: self.nack && ours.nack,
-            pli: self.pli && ours.pli,
-            fir: self.fir && ours.fir,
-            remb,
-            transport_cc: !remb && self.transport_cc && ours.transport_cc,
-        }
-    }
-
-    pub(super) fn set(&mut self, name: &str) {
-        let [nack, pli, fir, remb, transport_cc] = Self::NAMES;
-        match name {
-            n if n == nack => self.nack = true,
-            n if n == pli => self.pli = true,
-            n if n == fir => self.fir = true,
-            n if n == remb => self.remb = true,
-            n if n == transport_cc => self.transport_cc = true,
-            _ => {}
-        }
-    }
-
-    /// The values of the `a=rtcp-fb` lines.
-    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
-        let on = [self.nack, self.pli, self.fir, self.remb, self.transport_cc];
-        Self::NAMES.into_iter().zip(on).filter_map(|(name, on)| on.then_some(name))
-    }
-}
-
 /// A payload type of an offer, or of what was agreed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OfferedCodec {
@@ -250,65 +202,5 @@ impl OfferedCodec {
             kept.push("stereo=1".to_owned());
         }
         kept.join(";")
-    }
-}
-
-/// The payload type on which a subscriber takes a track of this codec. H.264 wants the same packetization mode, then
-/// the same profile, then one that contains it; the last resort is any H.264 of that mode: decoders accept more than
-/// they say.
-pub fn match_codec<'a>(track: &Codec, negotiated: &'a [OfferedCodec]) -> Option<&'a OfferedCodec> {
-    let distance = |theirs: &Codec| match (track, theirs) {
-        (
-            Codec::H264 { profile_level_id: a, packetization_mode: mode_a, .. },
-            Codec::H264 { profile_level_id: b, packetization_mode: mode_b, .. },
-        ) => {
-            let (a, b) = (H264Profile::of(*a), H264Profile::of(*b));
-            // A single-NAL stream is a valid non-interleaved one; the reverse breaks the receiver.
-            let mode = match (mode_a, mode_b) {
-                (a, b) if a == b => 0,
-                (0, 1) => 8,
-                _ => 16,
-            };
-            Some(
-                mode + if a == b {
-                    0
-                } else if b > a {
-                    1
-                } else {
-                    2
-                },
-            )
-        }
-        (Codec::Vp9 { profile: a }, Codec::Vp9 { profile: b }) => (a == b).then_some(0),
-        (Codec::Av1 { profile: a, .. }, Codec::Av1 { profile: b, .. }) => (b >= a).then(|| b - a),
-        (a, b) => (a == b).then_some(0),
-    };
-    negotiated.iter().filter_map(|c| Some((distance(&c.codec)?, c))).min_by_key(|(d, _)| *d).map(|(_, c)| c)
-}
-
-/// In order of what contains what, near enough (RFC 6184 §8.1, table 5).
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum H264Profile {
-    ConstrainedBaseline,
-    Baseline,
-    Main,
-    ConstrainedHigh,
-    High,
-    Other,
-}
-
-impl H264Profile {
-    fn of(profile_level_id: u32) -> Self {
-        let [_, idc, flags, _] = profile_level_id.to_be_bytes();
-        match idc {
-            0x42 if flags & 0x40 != 0 => Self::ConstrainedBaseline,
-            0x4d if flags & 0x80 != 0 => Self::ConstrainedBaseline,
-            0x58 if flags & 0xc0 == 0xc0 => Self::ConstrainedBaseline,
-            0x42 => Self::Baseline,
-            0x4d => Self::Main,
-            0x64 if flags & 0x0c == 0x0c => Self::ConstrainedHigh,
-            0x64 => Self::High,
-            _ => Self::Other,
-        }
     }
 }

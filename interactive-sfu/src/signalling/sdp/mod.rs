@@ -11,12 +11,16 @@
 
 mod candidate;
 mod codec;
+mod feedback;
+mod formats;
 mod limits;
 mod lines;
 mod local;
+mod matching;
 mod negotiate;
 mod remote;
 mod section;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -24,10 +28,12 @@ mod types;
 pub use plane::{DtlsRole, Fingerprint, MESSAGE_BYTES_MAX};
 
 pub use candidate::{Candidate, CandidateKind, TcpType, Transport, host_candidates};
-pub use codec::{Codec, CodecName, Feedback, OfferedCodec, match_codec};
+pub use codec::{Codec, CodecName, OfferedCodec};
+pub use feedback::Feedback;
 pub use limits::{Limits, OFFER_BYTES_MAX, SUBSCRIBED_SECTIONS_MAX};
 pub(super) use lines::{is_ice_string, printable};
 pub use local::LocalDescription;
+pub use matching::match_codec;
 pub use negotiate::{
     NegotiatedSection, PublishPolicy, SubscribePolicy, Take, negotiate_downlink, negotiate_publish,
     negotiate_subscribe, negotiate_uplink,

@@ -1,6 +1,7 @@
 //! What we take of an offer.
 
-use super::codec::{CodecName, Feedback, OfferedCodec};
+use super::codec::{CodecName, OfferedCodec};
+use super::feedback::Feedback;
 use super::remote::RemoteDescription;
 use super::section::RemoteSection;
 use super::types::{Direction, Extension, SectionKind, SendStream};

@@ -1,8 +1,10 @@
 //! One media section of what a peer describes.
 
-use super::codec::{Codec, Feedback, OfferedCodec, parameter};
-use super::limits::{CODECS_MAX, EXTENSIONS_MAX, MID_BYTES_MAX, MSID_BYTES_MAX, RID_BYTES_MAX, RIDS_MAX, SSRCS_MAX};
+use super::codec::OfferedCodec;
+use super::formats::codecs;
+use super::limits::{EXTENSIONS_MAX, MID_BYTES_MAX};
 use super::lines::{Block, is_token, printable};
+use super::sources::{msid, rids, sources};
 use super::types::{Direction, Extension, Msid, SectionKind};
 use super::{Candidate, SdpError, malformed, unacceptable};
 
@@ -131,80 +133,6 @@ pub(super) fn direction(block: &Block<'_>) -> Result<Option<Direction>, SdpError
     }
 }
 
-fn codecs(block: &Block<'_>, formats: &[String]) -> Result<Vec<OfferedCodec>, SdpError> {
-    // Payload type → (encoding, clock, channels).
-    let mut maps: Vec<(u8, &str, u32, u8)> = Vec::new();
-    for value in block.all("rtpmap") {
-        let map = rtpmap(value)?;
-        if maps.len() == CODECS_MAX {
-            return unacceptable(format!("more than {CODECS_MAX} codecs in a section"));
-        }
-        if maps.iter().any(|(pt, ..)| *pt == map.0) {
-            return malformed(format!("payload type {} is mapped twice", map.0));
-        }
-        maps.push(map);
-    }
-    let fmtps: Vec<(&str, &str)> = block.all("fmtp").filter_map(|v| v.split_once(' ')).collect();
-    let fmtp = |pt: &str| fmtps.iter().find(|(p, _)| *p == pt).map_or("", |(_, f)| f.trim());
-    let mut codecs: Vec<OfferedCodec> = Vec::new();
-    for format in formats {
-        let Some(&(payload_type, encoding, clock_rate_hz, channels)) =
-            maps.iter().find(|(pt, ..)| format.parse() == Ok(*pt))
-        else {
-            continue;
-        };
-        if codecs.iter().any(|c| c.payload_type == payload_type) {
-            return malformed(format!("payload type {payload_type} stands twice in the m= line"));
-        }
-        let fmtp = fmtp(format);
-        let Some(codec) = Codec::from_sdp(encoding, clock_rate_hz, channels, fmtp)? else { continue };
-        let rtx = maps.iter().find(|(rtx, encoding, ..)| {
-            let rtx = rtx.to_string();
-            let apt = fmtps.iter().find(|(p, _)| *p == rtx).and_then(|(_, f)| parameter(f, "apt"));
-            encoding.eq_ignore_ascii_case("rtx") && apt == Some(format.as_str()) && formats.contains(&rtx)
-        });
-        let red = maps.iter().find(|(red, encoding, clock_hz, _)| {
-            let blocks = fmtps.iter().find(|(p, _)| p.parse() == Ok(*red)).map_or("", |(_, f)| f.trim());
-            let same = *clock_hz == clock_rate_hz && encoding.eq_ignore_ascii_case("red");
-            same && blocks.split('/').all(|block| block == format) && formats.contains(&red.to_string())
-        });
-        codecs.push(OfferedCodec {
-            payload_type,
-            codec,
-            clock_rate_hz,
-            channels,
-            fmtp: fmtp.to_owned(),
-            rtx_payload_type: rtx.map(|(pt, ..)| *pt),
-            red_payload_type: red.map(|(pt, ..)| *pt),
-            feedback: feedback(block, format),
-        });
-    }
-    Ok(codecs)
-}
-
-/// `<payload type> <encoding>/<clock rate>[/<channels>]`.
-fn rtpmap(value: &str) -> Result<(u8, &str, u32, u8), SdpError> {
-    let parse = || {
-        let (pt, rest) = value.split_once(' ')?;
-        let mut fields = rest.trim_end().split('/');
-        let (encoding, clock) = (fields.next().filter(|e| is_token(e))?, fields.next()?);
-        let channels = fields.next().map_or(Some(1), |c| c.parse().ok())?;
-        let pt = pt.parse().ok().filter(|pt| *pt < 128)?;
-        fields.next().is_none().then_some((pt, encoding, clock.parse().ok()?, channels))
-    };
-    parse().map_or_else(|| malformed(format!("a=rtpmap:{}", printable(value))), Ok)
-}
-
-fn feedback(block: &Block<'_>, format: &str) -> Feedback {
-    let mut feedback = Feedback::default();
-    for (pt, name) in block.all("rtcp-fb").filter_map(|v| v.split_once(' ')) {
-        if pt == format || pt == "*" {
-            feedback.set(name.trim_end());
-        }
-    }
-    feedback
-}
-
 /// `(id, uri)` of every `a=extmap` (RFC 8285 §5), unknown ones included.
 pub(super) fn extmaps<'a>(block: &Block<'a>) -> Result<Vec<(u16, &'a str)>, SdpError> {
     let mut found: Vec<(u16, &str)> = Vec::new();
@@ -237,79 +165,4 @@ fn extensions(block: &Block<'_>) -> Result<Vec<(u8, Extension)>, SdpError> {
         known.push((id, extension));
     }
     Ok(known)
-}
-
-/// `a=rid:<id> send` in the order of `a=simulcast:send` (RFC 8853 §5.1): of alternatives the first, paused ones too.
-fn rids(block: &Block<'_>) -> Result<Vec<String>, SdpError> {
-    let mut sent: Vec<&str> = Vec::new();
-    for value in block.all("rid") {
-        let mut fields = value.split(' ');
-        let (Some(id), Some(way)) = (fields.next(), fields.next()) else { return malformed("a=rid") };
-        let fits = (1..=RID_BYTES_MAX).contains(&id.len());
-        if !fits || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-            return malformed(format!("a=rid's name is not 1 to {RID_BYTES_MAX} letters and digits"));
-        }
-        match way {
-            "send" if sent.contains(&id) => return malformed(format!("a=rid:{id} stands twice")),
-            "send" => sent.push(id),
-            "recv" => {}
-            _ => return malformed("a=rid's direction"),
-        }
-        if sent.len() > RIDS_MAX {
-            return unacceptable(format!("more than {RIDS_MAX} RIDs in a section"));
-        }
-    }
-    let Some(simulcast) = block.one("simulcast")? else { return Ok(sent.into_iter().map(str::to_owned).collect()) };
-    let fields: Vec<&str> = simulcast.split(' ').collect();
-    let Some(list) = fields.chunks(2).find(|pair| pair[0] == "send").and_then(|pair| pair.get(1)) else {
-        return Ok(Vec::new());
-    };
-    let mut ordered: Vec<String> = Vec::new();
-    for stream in list.split(';') {
-        let first = stream.split(',').next().unwrap_or(stream);
-        let id = first.strip_prefix('~').unwrap_or(first);
-        if !sent.contains(&id) || ordered.iter().any(|o| o == id) {
-            return malformed("a=simulcast names a RID twice, or one that a=rid does not send");
-        }
-        ordered.push(id.to_owned());
-    }
-    Ok(ordered)
-}
-
-/// SSRCs, and (media, RTX) pairs of them.
-type Sources = (Vec<u32>, Vec<(u32, u32)>);
-
-/// `a=ssrc` and `a=ssrc-group:FID` (RFC 5576).
-fn sources(block: &Block<'_>) -> Result<Sources, SdpError> {
-    let mut ssrcs: Vec<u32> = Vec::new();
-    for value in block.all("ssrc") {
-        let id = value.split(' ').next().unwrap_or(value);
-        let Ok(ssrc) = id.parse() else { return malformed("a=ssrc") };
-        if !ssrcs.contains(&ssrc) {
-            ssrcs.push(ssrc);
-        }
-        if ssrcs.len() > SSRCS_MAX {
-            return unacceptable(format!("more than {SSRCS_MAX} SSRCs in a section"));
-        }
-    }
-    let mut groups: Vec<(u32, u32)> = Vec::new();
-    for value in block.all("ssrc-group").filter_map(|v| v.strip_prefix("FID ")) {
-        match value.split_once(' ').map(|(a, b)| (a.parse(), b.parse())) {
-            Some((Ok(media), Ok(rtx))) if groups.len() < SSRCS_MAX && media != rtx => groups.push((media, rtx)),
-            _ => return malformed("a=ssrc-group:FID"),
-        }
-    }
-    Ok((ssrcs, groups))
-}
-
-/// `a=msid`, or what older peers write behind `a=ssrc`.
-fn msid(block: &Block<'_>) -> Result<Option<Msid>, SdpError> {
-    let old = || block.all("ssrc").find_map(|v| v.split_once(' ')?.1.strip_prefix("msid:"));
-    let Some(value) = block.all("msid").next().or_else(old) else { return Ok(None) };
-    let (stream, track) = value.split_once(' ').unwrap_or((value, ""));
-    let fits = |id: &str| id.len() <= MSID_BYTES_MAX && !id.contains(' ');
-    if stream.is_empty() || !fits(stream) || !fits(track) {
-        return malformed("a=msid");
-    }
-    Ok(Some(Msid { stream: stream.to_owned(), track: track.to_owned() }))
 }

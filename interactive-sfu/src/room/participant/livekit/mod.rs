@@ -5,6 +5,7 @@
 mod asked;
 mod downlink;
 mod links;
+mod setting;
 mod uplink;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -17,22 +18,12 @@ use plane::Quality;
 pub(crate) use asked::rank;
 pub(crate) use downlink::{Agreed, Change, Downlink, MissingSections, Offer, Wanted};
 pub(crate) use links::{Link, Links};
+pub(crate) use setting::TrackSetting;
 pub(crate) use uplink::{Backup, Refused, Track, Uplink};
 
 use super::{PublishedTrack, Who};
 use crate::signalling::livekit::info;
 use crate::signalling::sdp::CodecName;
-
-/// A client's wishes for a track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TrackSetting {
-    pub disabled: bool,
-    pub quality: proto::VideoQuality,
-    /// 0 × 0: by quality.
-    pub size: (u32, u32),
-    /// 0: as many as there are.
-    pub pictures_per_second: u32,
-}
 
 /// Whom a participant lets subscribe.
 #[derive(Clone, Debug, Default)]
