@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_that_some_had_to_be_forgotten_are_not_told_as_if_they_were_all() {
+    fn incomplete_log_is_not_told_as_complete() {
         let (start, mut departures) = (Instant::now() + UNHEARD_MAX * 3, Departures::default());
         for n in 0..=REMEMBERED_MAX {
             departures.add(&somebody(&n.to_string()), start);

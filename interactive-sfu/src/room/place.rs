@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_room_stays_together_and_a_large_one_spreads() {
+    fn small_room_stays_together_and_a_large_one_spreads() {
         assert_eq!(place(&[5, 3, 4], None), 1);
         assert_eq!(place(&[5, 3, 4], Some(0)), 0);
         let mut peers = [0, 0];

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_viewer_of_the_stage_keeps_whom_it_sees() {
+    fn viewer_of_the_stage_keeps_its_speakers() {
         let mut slots = slots(2);
         assert_eq!(after(&mut slots, &["a", "b", "c"], None), ["a", "b"]);
         assert_eq!(after(&mut slots, &["b", "c"], None), ["c", "b"], "the one who waited takes the place of who left");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_viewer_of_one_participant_waits_for_them() {
+    fn viewer_of_one_participant_waits_for_them() {
         let mut slots = slots(2);
         for stage in [&["a", "b"][..], &["a"], &["b", "a"]] {
             assert_eq!(after(&mut slots, stage, Some("b")), ["b", ""]);

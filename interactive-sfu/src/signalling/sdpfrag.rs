@@ -1,4 +1,4 @@
-//! `application/trickle-ice-sdpfrag` bodies (RFC 8840): what a WHIP or WHEP PATCH carries, and our answer to a restart.
+//! `application/trickle-ice-sdpfrag` bodies (RFC 8840): those of WHIP and WHEP PATCHes, and our answer to a restart.
 //!
 //! A peer's candidates are checked and counted, no more: ICE-lite learns addresses from binding requests.
 
@@ -12,9 +12,9 @@ const MIDS_MAX: usize = 64;
 /// A parsed fragment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SdpFragment {
-    /// The ICE session it speaks of. Credentials other than those in use ask for an ICE restart (RFC 9725 §4.3.2).
+    /// The ICE session that it is for. Credentials other than those in use ask for an ICE restart (RFC 9725 §4.3.2).
     pub ice: Option<IceCredentials>,
-    /// Media sections it names.
+    /// The number of media sections that it names.
     pub mids: Vec<String>,
     /// The peer's candidates.
     pub candidates: Vec<Candidate>,

@@ -1,4 +1,4 @@
-//! Who and what there is, in the protocol's words. Pure.
+//! Participants, tracks and this server, in the protocol's words. Pure.
 
 use std::time::SystemTime;
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_names_no_source_we_know_allows_none() {
+    fn list_without_a_known_source_allows_none() {
         let allowed = |names: &[&str], wanted: TrackSource| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
             let grants = Grants { can_publish: true, can_publish_sources: names, ..access::nobody() };
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_sources_limits_and_an_empty_one_does_not() {
+    fn list_of_sources_limits_and_an_empty_one_does_not() {
         let mut permission = proto::ParticipantPermission { can_publish: true, ..Default::default() };
         assert!(may_publish(&permission, TrackSource::Camera.into()));
         permission.can_publish_sources = vec![source("microphone").unwrap().into()];

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_join_says_the_same_compressed_or_not_and_brings_its_requests_in_order() {
+    fn join_reads_the_same_compressed_or_not_and_brings_its_requests_in_order() {
         let join = proto::JoinRequest {
             client_info: Some(proto::ClientInfo {
                 sdk: Sdk::Js.into(),

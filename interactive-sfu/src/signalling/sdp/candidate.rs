@@ -14,7 +14,7 @@ pub enum Transport {
     Tcp,
 }
 
-/// How a candidate was found.
+/// The kind of a candidate: how its address was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum CandidateKind {
@@ -24,7 +24,7 @@ pub enum CandidateKind {
     Relayed,
 }
 
-/// Who connects (RFC 6544 §4.5).
+/// The end that connects (RFC 6544 §4.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum TcpType {
@@ -36,21 +36,21 @@ pub enum TcpType {
 /// One candidate. Displays as the value of `a=candidate`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Candidate {
-    /// 1 to 32 ice-chars.
+    /// The foundation, 1 to 32 ice-chars.
     pub foundation: String,
-    /// 1 for RTP, and for everything under rtcp-mux.
+    /// The component: 1 for RTP, and for everything under rtcp-mux.
     pub component: u16,
-    /// UDP or TCP.
+    /// The transport, UDP or TCP.
     pub transport: Transport,
-    /// RFC 8445 §5.1.2.1.
+    /// The priority (RFC 8445 §5.1.2.1).
     pub priority: u32,
     /// An IP address, or a name (mDNS) of a peer's.
     pub address: String,
-    /// 9 for active TCP.
+    /// The port; 9 for active TCP.
     pub port: u16,
-    /// How it was found.
+    /// The kind.
     pub kind: CandidateKind,
-    /// TCP only.
+    /// The end that connects, of TCP alone.
     pub tcp_type: Option<TcpType>,
 }
 
@@ -80,7 +80,7 @@ pub fn host_candidates(udp: &[SocketAddr], tcp_passive: &[SocketAddr]) -> Vec<Ca
 }
 
 impl Candidate {
-    /// The value of `a=candidate`, or what a browser gives to script, which starts with `candidate:`.
+    /// Reads the value of `a=candidate`. A browser's script gets one with `candidate:` before it, which is read too.
     pub fn parse(value: &str) -> Result<Self, SdpError> {
         let value = value.strip_prefix("candidate:").unwrap_or(value);
         Self::from_fields(value).map_or_else(|| malformed(format!("a=candidate:{}", printable(value))), Ok)

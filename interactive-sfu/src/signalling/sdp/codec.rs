@@ -4,7 +4,7 @@ use super::feedback::Feedback;
 use super::lines::is_token;
 use super::{SdpError, malformed};
 
-/// A codec without its parameters, for lists of what is allowed.
+/// A codec without its parameters, for lists of allowed codecs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[allow(missing_docs)]
 pub enum CodecName {
@@ -24,12 +24,12 @@ impl CodecName {
         (Self::Av1, "video", "av1"),
     ];
 
-    /// As LiveKit's clients call it.
+    /// The name that LiveKit's clients use.
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(codec, ..)| *codec == self).map_or("", |(.., name)| name)
     }
 
-    /// Of a media type as LiveKit's clients write it (`video/vp8`); `None`: not one of ours.
+    /// The codec of a media type as LiveKit's clients write it (`video/vp8`); `None`: not one of ours.
     pub fn from_mime_type(mime_type: &str) -> Option<Self> {
         let (family, name) = mime_type.split_once('/')?;
         let is =
@@ -41,37 +41,37 @@ impl CodecName {
 /// A codec with the parameters that decide whether two ends understand each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Codec {
-    /// RFC 7587.
+    /// Opus (RFC 7587).
     Opus,
-    /// RFC 7741.
+    /// VP8 (RFC 7741).
     Vp8,
-    /// RFC 6184.
+    /// H.264 (RFC 6184).
     H264 {
         /// profile_idc, constraint flags, level_idc: 0x42e01f.
         profile_level_id: u32,
-        /// 0 single NAL units, 1 non-interleaved.
+        /// The packetization mode: 0 single NAL units, 1 non-interleaved.
         packetization_mode: u8,
         /// Whether the level may differ by direction (RFC 6184 §8.1).
         level_asymmetry_allowed: bool,
     },
-    /// RFC 9628.
+    /// VP9 (RFC 9628).
     Vp9 {
         /// Bit depth and chroma: 0 to 3.
         profile: u8,
     },
-    /// AV1 over RTP, §7.2.
+    /// AV1 (RTP payload format for AV1, §7.2).
     Av1 {
-        /// 0 main, 1 high, 2 professional.
+        /// The profile: 0 main, 1 high, 2 professional.
         profile: u8,
-        /// seq_level_idx: 0 to 31.
+        /// The level, seq_level_idx: 0 to 31.
         level_idx: u8,
-        /// 0 or 1.
+        /// The tier: 0 or 1.
         tier: u8,
     },
 }
 
 impl Codec {
-    /// As media types are registered (RFC 4855).
+    /// The media type as it is registered (RFC 4855).
     pub fn mime_type(&self) -> &'static str {
         match self {
             Self::Opus => "audio/opus",
@@ -82,7 +82,7 @@ impl Codec {
         }
     }
 
-    /// Without the parameters.
+    /// The codec without its parameters.
     pub fn name(&self) -> CodecName {
         match self {
             Self::Opus => CodecName::Opus,
@@ -117,7 +117,7 @@ impl Codec {
         }
     }
 
-    /// `None`: not a codec of ours.
+    /// The codec of an `a=rtpmap` and its `a=fmtp`. `None`: not a codec of ours.
     pub(super) fn from_sdp(encoding: &str, clock_hz: u32, channels: u8, fmtp: &str) -> Result<Option<Self>, SdpError> {
         let number = |key: &str, default: u8, most: u8| match parameter(fmtp, key) {
             None => Ok(default),
@@ -145,7 +145,7 @@ impl Codec {
     }
 }
 
-/// RFC 6184 §8.1; without one, Baseline at level 1.
+/// The profile and level (RFC 6184 §8.1); without them, Baseline at level 1.
 fn profile_level_id(fmtp: &str) -> Result<u32, SdpError> {
     match parameter(fmtp, "profile-level-id") {
         None => Ok(0x42_000a),
@@ -161,30 +161,30 @@ pub(super) fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
     fmtp.split(';').filter_map(|p| p.trim().split_once('=')).find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v)
 }
 
-/// A payload type of an offer, or of what was agreed.
+/// A payload type of an offer, or one that both ends agreed on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OfferedCodec {
-    /// 0 to 127.
+    /// The payload type, 0 to 127.
     pub payload_type: u8,
-    /// What it carries.
+    /// The codec that it carries.
     pub codec: Codec,
-    /// RTP clock.
+    /// The RTP clock.
     pub clock_rate_hz: u32,
-    /// 1 for video.
+    /// The channels; 1 for video.
     pub channels: u8,
     /// The offer's `a=fmtp` parameters as they stood; empty without.
     pub fmtp: String,
-    /// RFC 4588 retransmissions of it.
+    /// The payload type of its retransmissions (RFC 4588).
     pub rtx_payload_type: Option<u8>,
-    /// RFC 2198 redundancy of it, and of nothing else.
+    /// The payload type of its redundancy (RFC 2198), which repeats this one alone.
     pub red_payload_type: Option<u8>,
-    /// What either end may send about it.
+    /// The feedback that either end may send.
     pub feedback: Feedback,
 }
 
 impl OfferedCodec {
-    /// The parameters of our `a=fmtp`. Only those that describe the format are echoed: what an offerer says of its own
-    /// encoder (`sprop-parameter-sets`) is not ours to repeat.
+    /// The parameters of our `a=fmtp`. Parameters of the format are echoed; those of the offerer's
+    /// own encoder (`sprop-parameter-sets`) are not.
     pub(super) fn answer_fmtp(&self) -> String {
         let echo: &[&str] = match self.codec {
             Codec::Vp8 => &[],

@@ -1,4 +1,4 @@
-//! The payload types of a section: `a=rtpmap`, `a=fmtp`, and what repairs or repeats which.
+//! The payload types of a section: `a=rtpmap`, `a=fmtp`, and the payload types that repair or repeat others.
 
 use super::codec::{Codec, OfferedCodec, parameter};
 use super::feedback::Feedback;

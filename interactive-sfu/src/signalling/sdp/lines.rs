@@ -126,7 +126,7 @@ pub(in super::super) fn is_ice_string(text: &str, least: usize) -> bool {
     (least..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
-/// The start of what a peer wrote, short enough for an error message.
+/// The start of a peer's text, short enough for an error message.
 pub(in super::super) fn printable(text: &str) -> String {
     text.chars().take(48).collect()
 }

@@ -1,4 +1,4 @@
-//! What we describe, printed: an answer, or an offer of ours.
+//! Our descriptions, printed: an answer, or an offer of ours.
 
 use std::fmt::Write as _;
 
@@ -18,13 +18,13 @@ pub struct LocalDescription {
     pub session_id: u64,
     /// `<sess-version>`: one more with each description.
     pub session_version: u64,
-    /// Ours.
+    /// Our ICE credentials.
     pub ice: IceCredentials,
-    /// Of our DTLS certificate.
+    /// The fingerprint of our DTLS certificate.
     pub fingerprint: Fingerprint,
-    /// Where the peer finds us.
+    /// Our addresses.
     pub candidates: Vec<Candidate>,
-    /// Of an answer, in the offer's order.
+    /// The sections; of an answer, in the offer's order.
     pub sections: Vec<NegotiatedSection>,
 }
 
@@ -78,7 +78,7 @@ impl NegotiatedSection {
     }
 
     fn write_head(&self, out: &mut String) -> std::fmt::Result {
-        // Redundancy first: whoever sends takes the first.
+        // Redundancy comes first, because a sender takes the first payload type.
         let agreed = self.codecs.iter().flat_map(|codec| {
             codec.red_payload_type.into_iter().chain([codec.payload_type]).chain(codec.rtx_payload_type)
         });

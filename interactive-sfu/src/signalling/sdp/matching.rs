@@ -3,8 +3,8 @@
 use super::codec::{Codec, OfferedCodec};
 
 /// The payload type on which a subscriber takes a track of this codec. H.264 wants the same packetization mode, then
-/// the same profile, then one that contains it; the last resort is any H.264 of that mode: decoders accept more than
-/// they say.
+/// the same profile, then one that contains it; the last resort is any H.264 of that mode, because
+/// decoders accept more profiles than they list.
 pub fn match_codec<'a>(track: &Codec, negotiated: &'a [OfferedCodec]) -> Option<&'a OfferedCodec> {
     let distance = |theirs: &Codec| match (track, theirs) {
         (
@@ -35,7 +35,7 @@ pub fn match_codec<'a>(track: &Codec, negotiated: &'a [OfferedCodec]) -> Option<
     negotiated.iter().filter_map(|c| Some((distance(&c.codec)?, c))).min_by_key(|(d, _)| *d).map(|(_, c)| c)
 }
 
-/// In order of what contains what, near enough (RFC 6184 §8.1, table 5).
+/// The profiles of H.264, each contained in the next, near enough (RFC 6184 §8.1, table 5).
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum H264Profile {
     ConstrainedBaseline,

@@ -1,12 +1,12 @@
-//! RemoteDescription and answer (RFC 8866, 8829, 9143) for the few shapes an SFU uses.
+//! SDP offers and answers (RFC 8866, 8829, 9143) in the few shapes that an SFU uses.
 //!
 //! A [`RemoteDescription`], offer or answer, is parsed strictly and within limits; [`negotiate_publish`],
-//! [`negotiate_uplink`] and [`negotiate_subscribe`] decide what we take of an offer; a [`LocalDescription`] is printed.
-//! We are always ICE-lite, on one BUNDLE transport, and take whichever DTLS role the peer leaves us. Pure, and free of
-//! the rest of the crate, so that it can be fuzzed alone; of the plane it takes three plain types. Driven by the WHIP
-//! and WHEP sessions.
+//! [`negotiate_uplink`] and [`negotiate_subscribe`] decide which sections of an offer we serve; a [`LocalDescription`]
+//! is printed. We are always ICE-lite, on one BUNDLE transport, and take whichever DTLS role the peer leaves us. Pure,
+//! and free of the rest of the crate, so that it can be fuzzed alone; of the plane it takes three plain types. Driven
+//! by the WHIP and WHEP sessions.
 //!
-//! The grammar is our own ([`lines`]) because everything that gets in must be bounded and exact: stray white space,
+//! The grammar is our own ([`lines`]) because all input must be bounded and exact: stray white space,
 //! missing lines and duplicate attributes are refused here rather than trimmed.
 
 mod candidate;

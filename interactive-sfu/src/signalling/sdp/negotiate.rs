@@ -1,4 +1,4 @@
-//! What we take of an offer.
+//! Negotiation: the sections of an offer that we serve, and how.
 
 use super::codec::{CodecName, OfferedCodec};
 use super::feedback::Feedback;
@@ -7,7 +7,7 @@ use super::section::RemoteSection;
 use super::types::{Direction, Extension, SectionKind, SendStream};
 use super::{SdpError, unacceptable};
 
-/// What a publisher (WHIP) may do.
+/// The policy for a publisher's offer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PublishPolicy {
     /// Accepted codecs; among them the publisher's order decides.
@@ -15,7 +15,7 @@ pub struct PublishPolicy {
     /// Accepted header extensions. Without [`Extension::VideoOrientation`] a browser turns its pictures upright itself,
     /// which is what receivers need whenever the forwarder does not pass that extension on.
     pub extensions: Vec<Extension>,
-    /// Feedback we send.
+    /// The feedback that we send.
     pub feedback: Feedback,
     /// Simulcast layers; an offer's further ones are not accepted.
     pub layers_max: usize,
@@ -49,14 +49,14 @@ impl Default for PublishPolicy {
     }
 }
 
-/// What a subscriber (WHEP) is given.
+/// The policy for a subscriber's offer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SubscribePolicy {
-    /// Codecs a source may have, now or later.
+    /// The codecs that a source may have, now or later.
     pub codecs: Vec<CodecName>,
-    /// Header extensions we write.
+    /// The header extensions that we write.
     pub extensions: Vec<Extension>,
-    /// Feedback we understand.
+    /// The feedback that we understand.
     pub feedback: Feedback,
     /// Send redundant audio (RFC 2198) as it is published.
     pub red: bool,
@@ -82,32 +82,32 @@ impl Default for SubscribePolicy {
 /// One section as agreed: the same place in the answer as in the offer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NegotiatedSection {
-    /// The offer's.
+    /// The offer's MID.
     pub mid: String,
-    /// The offer's.
+    /// The offer's kind.
     pub kind: SectionKind,
-    /// As WE see it: `RecvOnly`, `SendOnly` or `Inactive`.
+    /// The direction as we see it: `RecvOnly`, `SendOnly` or `Inactive`.
     pub direction: Direction,
-    /// Publish: exactly one. Subscribe: all that both know, in the subscriber's order. Their `feedback` is what was
-    /// agreed.
+    /// The codecs. Publish: exactly one. Subscribe: all that both know, in the subscriber's order. Their `feedback` is
+    /// the agreed one.
     pub codecs: Vec<OfferedCodec>,
-    /// What packets of this section may carry, with the offer's ids.
+    /// The header extensions of this section's packets, with the offer's ids.
     pub extensions: Vec<(u8, Extension)>,
-    /// Long extensions among short ones (RFC 8285 §6).
+    /// Packets may have long extensions among short ones (RFC 8285 §6).
     pub extmap_allow_mixed: bool,
-    /// Publish: the simulcast layers we receive, in the offer's order.
+    /// The simulcast layers that we receive, in the offer's order; publish only.
     pub rids: Vec<String>,
-    /// Subscribe: what we announce that we send. The caller fills it in before it writes the answer.
+    /// The stream that we send; subscribe only. The caller fills it in before it writes the answer.
     pub send: Option<SendStream>,
-    /// It carries data channels.
+    /// The section carries data channels.
     pub data: bool,
-    /// Answered with port 0, outside the BUNDLE group.
+    /// The section is answered with port 0, outside the BUNDLE group.
     pub rejected: bool,
     /// `<media>` of the offer's `m=` line.
     pub media: String,
     /// `<proto>` of the offer's `m=` line.
     pub proto: String,
-    /// `<fmt>`s of the offer's `m=` line: what an inactive or rejected section repeats.
+    /// `<fmt>`s of the offer's `m=` line, which an inactive or rejected section repeats.
     pub formats: Vec<String>,
 }
 
@@ -117,7 +117,7 @@ impl NegotiatedSection {
         self.extensions.iter().find(|(_, e)| *e == extension).map(|(id, _)| *id)
     }
 
-    /// Nothing flows: inactive, or port 0 where there is nothing we could ever serve.
+    /// A section without media: inactive, or port 0 where we could never serve it.
     fn idle(offered: &RemoteSection) -> Self {
         let serves = matches!(offered.kind, SectionKind::Audio | SectionKind::Video);
         Self {
@@ -184,19 +184,19 @@ pub fn negotiate_publish(
     if taken.is_empty() { unacceptable("the offer sends nothing in a codec of this server") } else { Ok(sections) }
 }
 
-/// Whether a section is received.
+/// The decision whether a section is received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Take {
-    /// It is not.
+    /// The section is not received.
     No,
-    /// In the first codec that it offers.
+    /// The section is received in the first codec that it offers.
     First,
-    /// In this codec, if it offers that; else in the first.
+    /// The section is received in this codec if it offers that, else in the first.
     Codec(CodecName),
 }
 
-/// What a participant sends, of which there may be nothing yet: each section that sends in a codec of ours and that
-/// `takes` wants is received, with one codec; the rest is inactive.
+/// LiveKit's uplink: each section that sends in a codec of ours and that `takes` wants is received, with one codec; the
+/// rest is inactive. An offer may have no such section yet.
 pub fn negotiate_uplink(
     offer: &RemoteDescription,
     policy: &PublishPolicy,
@@ -229,7 +229,7 @@ pub fn negotiate_uplink(
     sections.collect()
 }
 
-/// What we can send on one section: `SendOnly`, with every codec both know, if it receives in one.
+/// One section that we may send on: `SendOnly`, with every codec both know, if it receives in one.
 pub fn negotiate_downlink(offered: &RemoteSection, policy: &SubscribePolicy) -> NegotiatedSection {
     let mut section = NegotiatedSection::of(offered, &policy.codecs, &policy.extensions, (policy.feedback, policy.red));
     if offered.direction.receives() && !section.codecs.is_empty() {

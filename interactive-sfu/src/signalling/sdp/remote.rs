@@ -1,4 +1,4 @@
-//! What a peer describes, whole: the session's attributes, and that its sections agree on one transport.
+//! A peer's description, whole: the session's attributes, and that its sections agree on one transport.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub struct RemoteDescription {
     pub fingerprint: Fingerprint,
     /// The peer's DTLS role.
     pub setup: Setup,
-    /// In order: an answer has as many, in the same order.
+    /// The sections: an answer has as many, in the same order.
     pub sections: Vec<RemoteSection>,
     /// The MIDs of the first BUNDLE group; that of the only section when there is none.
     pub bundle: Vec<String>,
@@ -33,8 +33,8 @@ impl RemoteDescription {
         Self::parse_within(sdp, Limits::SESSION)
     }
 
-    /// Parses a description. Refuses as [`SdpError::Malformed`] what breaks the grammar or contradicts itself, and as
-    /// [`SdpError::Unacceptable`] what a server of one bundled, muxed DTLS-SRTP transport cannot serve.
+    /// Parses a description. A text that breaks the grammar or contradicts itself is [`SdpError::Malformed`]; one that
+    /// a server of one bundled, muxed DTLS-SRTP transport cannot serve is [`SdpError::Unacceptable`].
     pub fn parse_within(sdp: &str, limits: Limits) -> Result<Self, SdpError> {
         let Blocks { session_version, session, media } = split(sdp, limits)?;
         let session_direction = direction(&session)?.unwrap_or(Direction::SendRecv);

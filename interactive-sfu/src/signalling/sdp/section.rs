@@ -1,4 +1,4 @@
-//! One media section of what a peer describes.
+//! One media section of a peer's description.
 
 use super::codec::OfferedCodec;
 use super::formats::codecs;
@@ -8,25 +8,25 @@ use super::sources::{msid, rids, sources};
 use super::types::{Direction, Extension, Msid, SectionKind};
 use super::{Candidate, SdpError, malformed, unacceptable};
 
-/// RFC 8285 §6.
+/// The attribute for headers of both lengths (RFC 8285 §6).
 pub(super) const EXTMAP_ALLOW_MIXED: &str = "extmap-allow-mixed";
 
-/// One `m=` section, with what an SFU cares for.
+/// One `m=` section, reduced to the attributes that an SFU decides by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RemoteSection {
-    /// 1 to 16 token characters; the section's index when a single section has none.
+    /// The MID, 1 to 16 token characters; the section's index when a single section has none.
     pub mid: String,
-    /// What it carries.
+    /// The kind of media.
     pub kind: SectionKind,
-    /// As the offerer sees it.
+    /// The direction as the offerer sees it.
     pub direction: Direction,
-    /// Those we know, in the order of the `m=` line.
+    /// The codecs that we know, in the order of the `m=` line.
     pub codecs: Vec<OfferedCodec>,
-    /// Those we know, with ids of 1 to 14: what a one-byte header (RFC 8285 §4.2) can carry.
+    /// The extensions that we know and that a one-byte header (RFC 8285 §4.2) can carry: with ids of 1 to 14.
     pub extensions: Vec<(u8, Extension)>,
     /// One-byte and two-byte headers of extensions may take turns (RFC 8285 §6).
     pub extmap_allow_mixed: bool,
-    /// What the offerer sends, in simulcast order.
+    /// RIDs of the layers that the offerer sends, in simulcast order.
     pub rids: Vec<String>,
     /// Announced sources, RTX included.
     pub ssrcs: Vec<u32>,
@@ -42,7 +42,7 @@ pub struct RemoteSection {
     pub formats: Vec<String>,
     /// Data channels as WebRTC has them: SCTP over DTLS (RFC 8841), on port 5000.
     pub data: bool,
-    /// Port 0 without `bundle-only`: it must be answered with port 0.
+    /// The section has port 0 without `bundle-only`, and must be answered with port 0.
     pub rejected: bool,
 }
 

@@ -68,7 +68,7 @@ pub(super) fn sources(block: &Block<'_>) -> Result<Sources, SdpError> {
     Ok((ssrcs, groups))
 }
 
-/// `a=msid`, or what older peers write behind `a=ssrc`.
+/// `a=msid`, or `msid` behind `a=ssrc` as older peers write it.
 pub(super) fn msid(block: &Block<'_>) -> Result<Option<Msid>, SdpError> {
     let old = || block.all("ssrc").find_map(|v| v.split_once(' ')?.1.strip_prefix("msid:"));
     let Some(value) = block.all("msid").next().or_else(old) else { return Ok(None) };

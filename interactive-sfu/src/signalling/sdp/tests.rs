@@ -38,7 +38,7 @@ fn answer(sections: Vec<NegotiatedSection>) -> LocalDescription {
 }
 
 #[test]
-fn a_browsers_offer_is_read() {
+fn offer_of_a_browser_is_read() {
     let offer = RemoteDescription::parse(&offer("sendonly")).unwrap();
     assert_eq!((offer.session_version, offer.ice.ufrag.as_str(), offer.setup), (2, "abcd", Setup::ActPass));
     assert_eq!((offer.fingerprint.0[0], offer.fingerprint.0[31]), (0xab, 0xff));
@@ -85,7 +85,7 @@ fn we_take_the_dtls_role_that_the_peer_leaves_us() {
     }
 }
 
-/// An answer of so many sections, as long as browsers write them.
+/// An answer with that many sections, as long as browsers write them.
 fn large(sections: usize) -> String {
     let mids: Vec<String> = (0..sections).map(|mid| mid.to_string()).collect();
     let mut sdp = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
@@ -116,13 +116,13 @@ fn redundant_audio_is_answered_first_where_it_is_wanted() {
     let sdp = answer(sections).to_sdp();
     assert!(sdp.contains("m=audio 9 UDP/TLS/RTP/SAVPF 63 111\r\n"), "whoever sends takes the first: {sdp}");
     assert!(sdp.contains("a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n"), "{sdp}");
-    // Redundancy of something else is none of Opus.
+    // A payload type that repeats another codec is no redundancy of Opus.
     let other = RemoteDescription::parse(&self::offer("sendonly").replace("a=fmtp:63 111/111", "a=fmtp:63 0/0"));
     assert_eq!(other.unwrap().sections[0].codecs[0].red_payload_type, None);
 }
 
 #[test]
-fn a_publisher_gets_one_codec_its_layers_and_the_extensions_that_name_them() {
+fn publisher_gets_one_codec_its_layers_and_the_extensions_that_name_them() {
     let offer = RemoteDescription::parse(&offer("sendonly")).unwrap();
     let sections = negotiate_publish(&offer, &PublishPolicy::default()).unwrap();
     assert_eq!(sections[0].codecs.iter().map(|c| c.payload_type).collect::<Vec<_>>(), [111]);
@@ -155,7 +155,7 @@ fn a_publisher_gets_one_codec_its_layers_and_the_extensions_that_name_them() {
 }
 
 #[test]
-fn a_subscriber_gets_every_codec_and_the_stream_is_announced() {
+fn subscriber_gets_every_codec_and_the_stream_is_announced() {
     let offer = RemoteDescription::parse(&offer("recvonly")).unwrap();
     let mut sections = negotiate_subscribe(&offer, &SubscribePolicy::default()).unwrap();
     assert_eq!(sections[1].codecs.iter().map(|c| c.payload_type).collect::<Vec<_>>(), [102, 96]);
@@ -185,7 +185,7 @@ fn transport_cc_is_agreed_only_without_remb() {
 }
 
 #[test]
-fn the_wrong_direction_is_refused_whole() {
+fn offer_in_the_wrong_direction_is_refused_whole() {
     let (sends, receives) =
         (RemoteDescription::parse(&offer("sendonly")).unwrap(), RemoteDescription::parse(&offer("recvonly")).unwrap());
     assert!(matches!(negotiate_publish(&receives, &PublishPolicy::default()), Err(SdpError::Unacceptable(_))));
@@ -193,7 +193,7 @@ fn the_wrong_direction_is_refused_whole() {
 }
 
 #[test]
-fn a_second_video_is_inactive() {
+fn second_video_section_is_inactive() {
     let second = format!("{VIDEO}{TRANSPORT}a=sendonly\n").replace("a=mid:1", "a=mid:3").replace('\n', "\r\n");
     let text = offer("sendonly").replace("BUNDLE 0 1 2", "BUNDLE 0 1 2 3") + &second;
     let sections = negotiate_publish(&RemoteDescription::parse(&text).unwrap(), &PublishPolicy::default()).unwrap();
@@ -205,7 +205,7 @@ fn broken_offers_are_malformed_and_foreign_ones_unacceptable() {
     let sha1 = format!("a=fingerprint:sha-1 {}\r\n", ["00"; 20].join(":"));
     let good = offer("sendonly");
     let sha256 = good.lines().find(|l| l.starts_with("a=fingerprint")).unwrap().to_owned() + "\r\n";
-    // (what, from, to, malformed)
+    // (fault, from, to, malformed)
     for (what, from, to, bad) in [
         ("no version", "v=0\r\n", "", true),
         ("a bad o= line", "o=- 46 2 IN", "o=- x 2 IN", true),
@@ -257,7 +257,7 @@ fn broken_offers_are_malformed_and_foreign_ones_unacceptable() {
 }
 
 #[test]
-fn a_track_finds_the_nearest_payload_type() {
+fn track_takes_the_nearest_payload_type() {
     let h264 = |profile_level_id, packetization_mode| Codec::H264 {
         profile_level_id,
         packetization_mode,

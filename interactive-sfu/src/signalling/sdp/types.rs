@@ -1,4 +1,4 @@
-//! The small values an offer is made of.
+//! The small values that an offer consists of.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use super::{SdpError, malformed, unacceptable};
 /// ICE user fragment and password of one side (RFC 8839 §5.4).
 #[derive(Clone, PartialEq, Eq)]
 pub struct IceCredentials {
-    /// 4 to 256 ice-chars.
+    /// The user fragment, 4 to 256 ice-chars.
     pub ufrag: String,
-    /// 22 to 256 ice-chars. Not shown by `Debug`.
+    /// The password, 22 to 256 ice-chars. `Debug` does not show it.
     pub pwd: String,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Debug for IceCredentials {
     }
 }
 
-/// From the value of `a=fingerprint`; `None` when the hash is not SHA-256.
+/// The fingerprint in the value of `a=fingerprint`; `None` when the hash is not SHA-256.
 pub(super) fn parse_fingerprint(value: &str) -> Result<Option<Fingerprint>, SdpError> {
     let Some((hash, hex)) = value.split_once(' ') else { return malformed("a=fingerprint") };
     if !hash.eq_ignore_ascii_case("sha-256") {
@@ -59,7 +59,7 @@ pub(super) fn parse_fingerprint(value: &str) -> Result<Option<Fingerprint>, SdpE
 /// `a=setup`: the DTLS role of whoever wrote it (RFC 8842 §5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Setup {
-    /// Either role: the other end chooses.
+    /// Either role, as the other end chooses.
     ActPass,
     /// DTLS client.
     Active,
@@ -67,7 +67,7 @@ pub enum Setup {
     Passive,
 }
 
-/// How an answer of ours names our role.
+/// The value by which an answer of ours names our role.
 impl From<DtlsRole> for Setup {
     fn from(role: DtlsRole) -> Self {
         match role {
@@ -97,8 +97,8 @@ impl Setup {
         }
     }
 
-    /// Our role towards a peer that wrote this. Where it leaves us the choice we are the server: a browser's
-    /// ClientHello then comes as soon as its ICE has a path.
+    /// Our role towards a peer that wrote this. If it leaves us the choice, we are the server, because a
+    /// browser's ClientHello then comes as soon as its ICE has a path.
     pub fn our_role(self) -> DtlsRole {
         match self {
             Self::ActPass | Self::Active => DtlsRole::Server,
@@ -112,29 +112,29 @@ impl Setup {
     }
 }
 
-/// What a media section carries.
+/// The kind of media in a section.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum SectionKind {
-    /// Sound.
+    /// Audio.
     Audio,
-    /// Picture.
+    /// Video.
     Video,
     /// Data channels.
     Application,
-    /// Anything else; always rejected.
+    /// Any other kind; always rejected.
     Other,
 }
 
-/// Which way media goes, seen from whoever wrote it.
+/// The direction of media, seen from its writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
-    /// Both.
+    /// The writer sends and receives.
     SendRecv,
-    /// Out.
+    /// The writer sends.
     SendOnly,
-    /// In.
+    /// The writer receives.
     RecvOnly,
-    /// Neither.
+    /// The writer does neither.
     Inactive,
 }
 
@@ -163,26 +163,26 @@ impl Direction {
 /// RTP header extensions this server knows; an offer's others are dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Extension {
-    /// RFC 9143 §15.
+    /// The MID (RFC 9143 §15).
     Mid,
-    /// RFC 8852 §3.1.
+    /// The RID (RFC 8852 §3.1).
     RtpStreamId,
-    /// RFC 8852 §3.2.
+    /// The RID of the repaired stream (RFC 8852 §3.2).
     RepairedRtpStreamId,
-    /// 24 bits of NTP time in 6.18 fixed point.
+    /// The sending time: 24 bits of NTP time in 6.18 fixed point.
     AbsSendTime,
-    /// RFC 6464.
+    /// The audio level (RFC 6464).
     AudioLevel,
-    /// draft-holmer-rmcat-transport-wide-cc-extensions-01.
+    /// The transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     TransportCc,
     /// Bounds on the receiver's jitter buffer.
     PlayoutDelay,
     /// 3GPP TS 26.114 §7.4.5: a sender that may use it does not rotate its pictures itself.
     VideoOrientation,
-    /// NTP time of capture.
+    /// The time of capture, in NTP format.
     AbsCaptureTime,
-    /// RTP payload format for AV1, appendix A. Longer than what a one-byte header can carry: wants
-    /// `a=extmap-allow-mixed`.
+    /// The dependency descriptor (RTP payload format for AV1, appendix A). It is too long for a one-byte header, and
+    /// needs `a=extmap-allow-mixed`.
     DependencyDescriptor,
 }
 
@@ -222,14 +222,14 @@ pub struct Msid {
     pub track: String,
 }
 
-/// What a section of ours sends.
+/// The stream that a section of ours sends.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SendStream {
-    /// Media.
+    /// The SSRC of the media.
     pub ssrc: u32,
-    /// Its retransmissions, where a codec has an RTX payload type.
+    /// The SSRC of its retransmissions, where a codec has an RTX payload type.
     pub rtx_ssrc: Option<u32>,
-    /// RFC 7022; the same for the streams that are played in sync.
+    /// The CNAME (RFC 7022); streams that are played in sync share it.
     pub cname: String,
     /// The track.
     pub msid: Msid,

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use livekit_protocol::VideoQuality;
 
-/// For how long less must do before less is asked for.
+/// A lower quality must suffice for this long before it is asked for.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The quality that one track is asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
-    /// As it was told; none yet: all that there is.
+    /// The quality that the publisher was last told; `None`: none yet, so it sends all.
     told: Option<VideoQuality>,
     less_since: Option<Instant>,
 }
@@ -43,7 +43,7 @@ impl Asked {
     }
 }
 
-/// From nothing to all.
+/// A quality's rank, from `Off` to `High`.
 pub(crate) fn rank(quality: VideoQuality) -> u8 {
     match quality {
         VideoQuality::Off => 0,
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_is_asked_for_at_once_and_less_when_that_lasts() {
+    fn higher_quality_is_asked_for_at_once_and_lower_after_a_while() {
         use VideoQuality::{High, Low, Off};
         let (mut asked, start) = (Asked::default(), Instant::now());
         let mut want = |seconds, quality| asked.want(quality, start + Duration::from_secs(seconds));

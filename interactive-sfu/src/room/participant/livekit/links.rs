@@ -9,11 +9,11 @@ use plane::{LocalIce, PeerId, Quality};
 pub(crate) struct Link {
     pub peer: PeerId,
     pub ice: LocalIce,
-    /// Of the client; none before it has described itself.
+    /// The client's user fragment; none before it has described itself.
     pub remote_ufrag: Option<String>,
-    /// Ours in DTLS, which the client's first description decides.
+    /// Our DTLS role, which the client's first description decides.
     pub role: Option<DtlsRole>,
-    /// Of our descriptions' `o=` line.
+    /// `<sess-id>` of our descriptions' `o=` line.
     pub session_id: u64,
     pub session_version: u64,
     pub connected: bool,
@@ -36,7 +36,7 @@ impl Link {
     }
 }
 
-/// See the module.
+/// The peer connections of one participant.
 pub(crate) struct Links {
     single: bool,
     up: Option<Link>,
@@ -44,12 +44,12 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// None yet.
+    /// A participant without a connection yet.
     pub(crate) fn new(single: bool) -> Self {
         Self { single, up: None, down: None }
     }
 
-    /// One connection serves both ways.
+    /// Whether one connection serves both ways.
     pub(crate) fn is_single(&self) -> bool {
         self.single
     }
@@ -76,7 +76,7 @@ impl Links {
         self.up.iter().chain(&self.down)
     }
 
-    /// One is gone: there is nothing to be told to it.
+    /// Forgets a connection that is gone.
     pub(crate) fn lose(&mut self, peer: PeerId) {
         for link in [&mut self.up, &mut self.down] {
             link.take_if(|link| link.peer == peer);

@@ -15,14 +15,14 @@ use crate::signalling::sdp::{
 };
 use plane::NewSection;
 
-/// A section of the media plane: which line of the client's it has, and what it carries.
+/// A section of the media plane: its line in the client's offers, and the track that it carries.
 #[derive(Debug)]
 struct Slot {
     mid: String,
     video: bool,
     ssrc: u32,
     track: Option<Wanted>,
-    /// The client knows of a track here: the one that is, or one that is gone.
+    /// The client knows of a track here, which may be gone.
     told: bool,
 }
 
@@ -33,14 +33,14 @@ pub(crate) struct MissingSections {
     pub video: u32,
 }
 
-/// How many of each kind: sound, pictures.
+/// Numbers of sections of each kind: audio, video.
 type Count = [usize; 2];
 
-/// See the module.
+/// The tracks for a participant, and the sections that its client offers for them.
 #[derive(Debug)]
 pub(crate) struct Answering {
     slots: Vec<Slot>,
-    /// Without a section yet.
+    /// Tracks without a section yet.
     waiting: Vec<Wanted>,
     /// Lines of the last offer that the next answer may use.
     free: Count,
@@ -49,14 +49,14 @@ pub(crate) struct Answering {
     /// Lines that the client was asked for and has not offered.
     asked: Count,
     next_ssrc: u32,
-    /// The client does not know how things are.
+    /// The client does not know of every change yet.
     stale: bool,
-    /// It is going to offer.
+    /// The client was asked to offer, and has not yet.
     awaited: bool,
 }
 
 impl Answering {
-    /// No tracks yet; the client offers unasked. Sections' SSRCs begin at `next_ssrc`.
+    /// A participant who is sent no tracks yet; the client offers unasked. Sections' SSRCs begin at `next_ssrc`.
     pub(crate) fn new(next_ssrc: u32) -> Self {
         Self {
             slots: Vec::new(),
@@ -84,7 +84,7 @@ impl Answering {
         changes
     }
 
-    /// The client offers. `sections` is the answer so far, idle where we send; it is told what each carries.
+    /// The client offers. `sections` is the answer so far, idle where we send; each is told the track that it carries.
     pub(crate) fn answer(
         &mut self,
         offer: &RemoteDescription,
@@ -93,11 +93,11 @@ impl Answering {
         let mut agreed = Agreed::default();
         self.awaited = false;
         self.free = [0; 2];
-        // What we do not write is agreed to all the same: an extension that one section lacks Chromium offers on no
-        // later one, and then cannot tell its own layers apart.
+        // Extensions that we do not write are agreed to as well: Chromium offers on later sections only extensions that
+        // all earlier ones agreed to, and without them cannot tell its own layers apart.
         let policy = SubscribePolicy { extensions: publish_policy().extensions, red: true, ..subscribe_policy() };
         let mut seen: Vec<&str> = Vec::new();
-        // What of each kind the client could decode.
+        // The codecs of each kind that the client can decode.
         let mut decodable: [Vec<OfferedCodec>; 2] = Default::default();
         for (offered, section) in offer.sections.iter().zip(sections) {
             let video = offered.kind == SectionKind::Video;
@@ -136,7 +136,7 @@ impl Answering {
             }
             !refused
         });
-        // Who is asked for more than it offers is not asked again.
+        // If the client offered fewer sections than requested, do not request them again.
         let missing = self.missing();
         self.stale = self.waiting.iter().any(|wanted| {
             let kind = usize::from(wanted.is_video());
@@ -182,7 +182,7 @@ impl Answering {
         stream
     }
 
-    /// Lines that the client receives on no more: what they carried waits for another.
+    /// Frees lines that the client receives on no more: their tracks wait for other lines.
     fn give_up(&mut self, seen: &[&str], agreed: &mut Agreed) {
         for (i, slot) in self.slots.iter_mut().enumerate() {
             if slot.told && !seen.contains(&slot.mid.as_str()) {

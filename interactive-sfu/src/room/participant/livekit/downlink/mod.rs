@@ -18,15 +18,15 @@ use plane::{NewSection, Source, TrackId};
 /// A track that the participant is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// Its name.
+    /// The track's sid.
     pub sid: String,
-    /// The stream within which it is played in sync.
+    /// The media stream that it is played in sync with.
     pub stream: String,
     pub media: MediaTrack,
 }
 
 impl Wanted {
-    /// The same for all that one participant publishes: their clocks are one.
+    /// The CNAME, which all tracks of one participant share, because they share a clock.
     fn cname(&self) -> &str {
         self.stream.split('|').next().unwrap_or_default()
     }
@@ -46,7 +46,7 @@ impl Wanted {
 pub(crate) enum Change {
     /// A new section, or one that takes another's place.
     Set(usize, Box<NewSection>),
-    /// The section carries this, or nothing.
+    /// The section carries this track, or none.
     Attach(usize, Option<Box<Source>>),
 }
 
@@ -56,11 +56,11 @@ pub(crate) struct Agreed {
     pub changes: Vec<Change>,
     /// Tracks that flow from now on.
     pub subscribed: Vec<String>,
-    /// Tracks that the client cannot decode, and in what codec they were.
+    /// Tracks that the client cannot decode, with the codec they were in.
     pub refused: Vec<(String, CodecName)>,
 }
 
-/// See the module.
+/// A participant's tracks, by the side that offers.
 #[derive(Debug)]
 pub(crate) enum Downlink {
     Offering(Offering),
@@ -68,12 +68,12 @@ pub(crate) enum Downlink {
 }
 
 impl Downlink {
-    /// No tracks yet. Sections' SSRCs begin at `first_ssrc`.
+    /// A participant who is sent no tracks yet. Sections' SSRCs begin at `first_ssrc`.
     pub(crate) fn new(single: bool, first_ssrc: u32) -> Self {
         if single { Self::Answering(Answering::new(first_ssrc)) } else { Self::Offering(Offering::new(first_ssrc)) }
     }
 
-    /// From now on it is to be sent these, and no others.
+    /// The participant is to be sent these tracks, and no others.
     pub(crate) fn want(&mut self, wanted: Vec<Wanted>) -> Vec<Change> {
         match self {
             Self::Offering(offering) => offering.want(wanted),
@@ -89,7 +89,7 @@ impl Downlink {
         }
     }
 
-    /// Which track a section has.
+    /// The track on a section.
     pub(crate) fn track_at(&self, section: usize) -> Option<&str> {
         match self {
             Self::Offering(offering) => offering.track_at(section),
@@ -97,7 +97,7 @@ impl Downlink {
         }
     }
 
-    /// As which a track is sent, or is going to be.
+    /// The media that a track is sent as, or is going to be.
     pub(crate) fn media_of(&self, sid: &str) -> Option<TrackId> {
         let wanted = match self {
             Self::Offering(offering) => offering.wanted(sid),
@@ -106,7 +106,7 @@ impl Downlink {
         Some(wanted?.media.id)
     }
 
-    /// Which section a track has.
+    /// The section of a track.
     pub(crate) fn section_of(&self, sid: &str) -> Option<usize> {
         match self {
             Self::Offering(offering) => offering.section_of(sid),

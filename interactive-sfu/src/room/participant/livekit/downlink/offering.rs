@@ -27,7 +27,7 @@ struct Slot {
     video: bool,
     ssrc: u32,
     track: Option<Wanted>,
-    /// Both sides know that there is nothing: another track may have the line.
+    /// Both sides know that the line is empty: another track may have it.
     free: bool,
     /// The track of the offer that is under way.
     offered: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct Offer {
     pub mid_to_track_id: HashMap<String, String>,
 }
 
-/// See the module.
+/// The tracks for a participant, and the offers of them.
 #[derive(Debug)]
 pub(crate) struct Offering {
     slots: Vec<Slot>,
@@ -59,7 +59,7 @@ pub(crate) struct Offering {
 }
 
 impl Offering {
-    /// No tracks yet; data is to be offered. Sections' SSRCs begin at `first_ssrc`.
+    /// A participant who is sent no tracks yet; data is to be offered. Sections' SSRCs begin at `first_ssrc`.
     pub(crate) fn new(next_ssrc: u32) -> Self {
         Self {
             slots: Vec::new(),
@@ -115,7 +115,7 @@ impl Offering {
             mid: mid.clone(),
             mid_extension: Some(EXTENSIONS[0].0),
             abs_send_time_extension: Some(EXTENSIONS[1].0),
-            // Whoever does not take it ignores it.
+            // Clients that cannot use it ignore it.
             dependency_descriptor_extension: Some(EXTENSIONS[2].0),
             pausable: true,
         };

@@ -14,7 +14,7 @@ fn vp8(id: u32) -> Wanted {
     track(id, Codec::Vp8)
 }
 
-/// What a client would answer that takes everything, or rejects the sections `without`.
+/// The answer of a client that takes every section but `without`.
 fn answer(offer: &Offer, without: &[&str]) -> RemoteDescription {
     let mut sections = offer.sections.clone();
     for section in &mut sections {
@@ -36,7 +36,7 @@ fn answer(offer: &Offer, without: &[&str]) -> RemoteDescription {
     RemoteDescription::parse(&text.to_sdp()).unwrap()
 }
 
-/// (MID, port 0) of each section.
+/// The MID of each section, and whether its port is 0.
 fn lines(offer: &Offer) -> Vec<(&str, bool)> {
     offer.sections.iter().map(|section| (section.mid.as_str(), section.rejected)).collect()
 }
@@ -59,13 +59,13 @@ fn media_flows_once_the_client_has_agreed_and_changes_wait_for_their_turn() {
 }
 
 #[test]
-fn a_line_is_recycled_under_a_new_mid_after_both_sides_gave_it_up() {
+fn line_is_recycled_under_a_new_mid_after_both_sides_gave_it_up() {
     let mut downlink = Offering::new(1000);
     downlink.want(vec![vp8(1)]);
     let first = downlink.poll_offer().unwrap();
     downlink.answered(first.id, &answer(&first, &[]));
     assert!(matches!(downlink.want(vec![])[..], [Change::Attach(0, None)]));
-    // Not yet: the client has not heard of it.
+    // The client has not heard of it yet.
     assert!(matches!(&downlink.want(vec![vp8(2)])[..], [Change::Set(1, section)] if section.mid == "2"));
     let second = downlink.poll_offer().unwrap();
     assert_eq!(lines(&second), [("0", false), ("1", true), ("2", false)]);
@@ -79,7 +79,7 @@ fn a_line_is_recycled_under_a_new_mid_after_both_sides_gave_it_up() {
 }
 
 #[test]
-fn what_a_client_rejects_is_told_and_a_restart_offers_all_again() {
+fn rejected_track_is_told_and_a_restart_offers_all_again() {
     let mut downlink = Offering::new(1000);
     downlink.want(vec![vp8(1), track(2, Codec::Av1 { profile: 0, level_idx: 5, tier: 0 })]);
     let first = downlink.poll_offer().unwrap();
@@ -92,7 +92,7 @@ fn what_a_client_rejects_is_told_and_a_restart_offers_all_again() {
     assert_eq!((agreed.subscribed, agreed.refused), (vec!["TR_1".to_owned()], refused));
 }
 
-/// What a client offers on its one connection: lines of these kinds (`a`, `v`) to receive on, in VP8 and Opus.
+/// A client's offer on its one connection: lines of these kinds (`a`, `v`) to receive on, in VP8 and Opus.
 fn client_offer(lines: &[(&str, char, &str)]) -> RemoteDescription {
     let mids: Vec<&str> = lines.iter().map(|(mid, ..)| *mid).collect();
     let mut sdp = format!(
@@ -111,10 +111,10 @@ fn client_offer(lines: &[(&str, char, &str)]) -> RemoteDescription {
     RemoteDescription::parse(&sdp).unwrap()
 }
 
-/// MID and track.
+/// The MID and the track of a line.
 type Carried = Vec<(String, String)>;
 
-/// What is answered: (MID, whether we send), what the media plane is to do, and whose track each line carries.
+/// An answer: each line's MID and whether we send, the changes for the media plane, and the track of each line.
 fn answered(downlink: &mut Answering, offer: &RemoteDescription) -> (Vec<(String, bool)>, Agreed, Carried) {
     let policy = crate::room::negotiation::publish_policy();
     let mut sections = crate::signalling::sdp::negotiate_uplink(offer, &policy, |_| crate::signalling::sdp::Take::No);
@@ -157,13 +157,13 @@ fn tracks_take_free_lines_of_their_kind_and_the_client_is_asked_for_more_once() 
 }
 
 #[test]
-fn a_line_is_inactive_once_before_another_track_has_it() {
+fn line_is_inactive_once_before_another_track_has_it() {
     let mut downlink = Answering::new(1000);
     downlink.want(vec![vp8(1)]);
     let offer = client_offer(&[("0", 'v', "recvonly")]);
     answered(&mut downlink, &offer);
     assert!(matches!(downlink.want(vec![vp8(2)])[..], [Change::Attach(0, None)]));
-    // The line of the one is not the other's yet.
+    // The line is not free for the other track yet.
     assert_eq!(downlink.poll_missing(), Some(MissingSections { audio: 0, video: 1 }));
     let (lines, agreed, tracks) = answered(&mut downlink, &offer);
     assert_eq!((lines, tracks.len(), agreed.subscribed.len()), (vec![("0".into(), false)], 0, 0));
@@ -176,7 +176,7 @@ fn a_line_is_inactive_once_before_another_track_has_it() {
 }
 
 #[test]
-fn a_client_that_adds_no_lines_is_not_asked_for_ever_and_what_it_cannot_decode_is_told() {
+fn client_that_adds_no_lines_is_not_asked_for_ever_and_is_told_of_tracks_it_cannot_decode() {
     let mut downlink = Answering::new(1000);
     downlink.want(vec![vp8(1), vp8(2), track(3, Codec::Av1 { profile: 0, level_idx: 5, tier: 0 })]);
     let offer = client_offer(&[("0", 'v', "recvonly")]);
@@ -185,7 +185,7 @@ fn a_client_that_adds_no_lines_is_not_asked_for_ever_and_what_it_cannot_decode_i
     assert_eq!(downlink.poll_missing(), Some(MissingSections { audio: 0, video: 1 }));
     answered(&mut downlink, &offer);
     assert_eq!(downlink.poll_missing(), None);
-    // The line is gone: what it carried waits for another, and there is none but the one it was asked for.
+    // The line is gone: its track waits for another, and the one that was asked for is the only one.
     let (_, agreed, tracks) = answered(&mut downlink, &client_offer(&[("1", 'a', "recvonly")]));
     assert!(matches!(agreed.changes[..], [Change::Attach(0, None)]) && tracks.is_empty());
     assert_eq!(downlink.poll_missing(), Some(MissingSections { audio: 0, video: 1 }));
