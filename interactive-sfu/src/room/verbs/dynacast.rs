@@ -46,6 +46,15 @@ impl Room {
         settled
     }
 
+    /// Tells a publisher that resumes what its tracks are asked for: its old connection may have lost an update.
+    pub(super) fn tell_qualities(&mut self, key: ParticipantKey) {
+        let Some((_, livekit)) = self.roster.livekit(key) else { return };
+        for track in livekit.uplink.tracks.iter().filter(|track| track.media.video().is_some()) {
+            let update = update(&track.info.sid, track.asked());
+            self.out.tell(livekit.connection, Message::SubscribedQualityUpdate(update));
+        }
+    }
+
     /// The largest quality that somebody has use for, of each codec of a track: its first choice, then the others.
     fn wanted_of(&self, track: &Track) -> Vec<VideoQuality> {
         let sid = &track.info.sid;

@@ -189,6 +189,7 @@ impl Room {
         self.out.tell(Some(connection), Message::Update(proto::ParticipantUpdate { participants }));
         let update = proto::RoomUpdate { room: Some(request.about.clone()) };
         self.out.tell(Some(connection), Message::RoomUpdate(update));
+        self.tell_qualities(key);
         self.restart_downlink(key);
         Some(key)
     }
