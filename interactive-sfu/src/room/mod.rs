@@ -2,7 +2,8 @@
 //!
 //! `machine` is a room, a machine without I/O; `driver` drives all of them, `cells` finds them, and `outboxes` are the
 //! ways to their clients. `verbs` has what can happen in a room, `participant` the people in it. `seats`,
-//! `sections`, `place` and `negotiation` decide, `node` counts what rooms share, `address` says where we are and `now` when it is.
+//! `sections`, `place` and `negotiation` decide, `node` counts what rooms share, `address` says where we are and `now`
+//! when it is.
 
 pub(crate) mod address;
 mod budget;

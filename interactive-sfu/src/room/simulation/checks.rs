@@ -8,7 +8,7 @@ use super::client::Client;
 use super::compared::Compared;
 use super::world::World;
 use crate::room::machine::Room;
-use crate::room::participant::livekit::LiveKit;
+use crate::room::participant::livekit::{LiveKit, WAITING_BYTES_MAX};
 use crate::room::participant::whip_whep::Kind;
 use crate::room::participant::{Participant, PublishedTrack};
 
@@ -17,7 +17,7 @@ use crate::room::participant::{Participant, PublishedTrack};
 const WORK_MAX: usize = 64;
 const WORK_PER_PERSON_AND_TRACK: usize = 4;
 
-type Checked = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
 fn equal<T: PartialEq + std::fmt::Debug>(what: impl FnOnce() -> String, told: &T, so: &T) -> Checked {
     if told == so { Ok(()) } else { Err(format!("{}: told {told:?}, but it is {so:?}", what())) }
@@ -72,6 +72,13 @@ impl World {
             }
         }
         let seen = room.roster.all_livekit().filter(|(who, _)| !who.hidden).count();
+        for (who, livekit) in room.roster.all_livekit() {
+            let bytes: usize = livekit.waiting.iter().map(|message| message.len()).sum();
+            equal(|| format!("bytes that wait for {}", who.identity), &livekit.waiting_bytes, &bytes)?;
+            if bytes > WAITING_BYTES_MAX {
+                return Err(format!("{bytes} bytes wait for {}", who.identity));
+            }
+        }
         equal(|| format!("people seen in {name}"), &room.roster.seen(), &(seen as u32))?;
         let mut so: Vec<_> = room.roster.iter().filter(|one| one.performs()).map(Participant::key).collect();
         let mut performers = room.performers.clone();
@@ -129,7 +136,9 @@ impl World {
             }
         });
         self.compared = self.compared + compared;
-        checked
+        checked?;
+        self.plane.overdue().map_or(Ok(()), Err)?;
+        self.check_qualities(false)
     }
 
     fn check_client(&self, client: &Client, room: &Room, compared: &mut Compared) -> Checked {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use livekit_protocol as proto;
+use livekit_protocol::VideoQuality;
 use livekit_protocol::participant_info::State as Presence;
 use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::signal_response::Message;
@@ -13,7 +14,9 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use super::descriptions::{self, Line};
 use crate::room::cells::Cell;
+use crate::room::driver::Connected;
 use crate::room::participant::ParticipantKey;
+use crate::room::participant::livekit::rank;
 use crate::signalling::livekit::Frame;
 use crate::signalling::livekit::message::Outgoing;
 
@@ -50,9 +53,39 @@ pub(super) struct Client {
     pub(super) garbles: bool,
     /// Messages that came.
     pub(super) messages: usize,
+    /// The quality that it is asked to publish, by track and codec. None yet: all that there is.
+    pub(super) asked: BTreeMap<(String, String), VideoQuality>,
 }
 
 impl Client {
+    /// A client that was let in, or refused.
+    pub(super) fn new(identity: &str, room: &str, single: bool, connected: Connected) -> Self {
+        Self {
+            identity: identity.into(),
+            room: room.into(),
+            single,
+            sid: String::new(),
+            connection: connected.connection,
+            cell: connected.cell,
+            key: connected.key,
+            inbox: Some(connected.inbox),
+            ended: false,
+            resumes: false,
+            resumed: 0,
+            own: proto::ParticipantInfo::default(),
+            others: BTreeMap::new(),
+            count: 0,
+            offers: VecDeque::new(),
+            owes_offer: single,
+            published: Vec::new(),
+            receiving: Vec::new(),
+            faults: Vec::new(),
+            garbles: false,
+            messages: 0,
+            asked: BTreeMap::new(),
+        }
+    }
+
     /// Reads what came.
     pub(super) fn read(&mut self) {
         while let Some(inbox) = &mut self.inbox {
@@ -90,6 +123,7 @@ impl Client {
                 self.receiving.extend((0..missing.num_audios).map(|_| false));
                 self.receiving.extend((0..missing.num_videos).map(|_| true));
             }
+            Message::SubscribedQualityUpdate(update) => self.told_qualities(update),
             Message::Reconnect(_) => (self.resumes, self.resumed) = (false, self.resumed + 1),
             Message::Leave(leave) => {
                 self.ended = true;
@@ -99,6 +133,14 @@ impl Client {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn told_qualities(&mut self, update: proto::SubscribedQualityUpdate) {
+        for codec in update.subscribed_codecs {
+            let enabled = codec.qualities.iter().filter(|quality| quality.enabled).map(|quality| quality.quality());
+            let most = enabled.max_by_key(|quality| rank(*quality)).unwrap_or(VideoQuality::Off);
+            self.asked.insert((update.track_sid.clone(), codec.codec), most);
         }
     }
 

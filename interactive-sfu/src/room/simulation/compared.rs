@@ -9,6 +9,10 @@ pub(super) struct Compared {
     pub(super) people: u64,
     /// Tracks that a client is sent.
     pub(super) tracks: u64,
+    /// Tracks of which less is wanted than all.
+    pub(super) qualities: u64,
+    /// Messages that came to whoever was to have them.
+    pub(super) messages: u64,
     /// Clients that have resumed.
     pub(super) resumed: u64,
 }
@@ -20,6 +24,8 @@ impl Add for Compared {
         Self {
             people: self.people + other.people,
             tracks: self.tracks + other.tracks,
+            qualities: self.qualities + other.qualities,
+            messages: self.messages + other.messages,
             resumed: self.resumed + other.resumed,
         }
     }

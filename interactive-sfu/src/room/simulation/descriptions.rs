@@ -2,11 +2,15 @@
 
 use std::fmt::Write as _;
 
+use super::step::Media;
+
 /// A line that the client publishes on.
 pub(super) struct Line {
     pub(super) cid: String,
-    pub(super) video: bool,
+    pub(super) media: Media,
     pub(super) active: bool,
+    /// Its first SSRC; a retransmission's is one more.
+    pub(super) ssrc: u32,
 }
 
 const FINGERPRINT: &str =
@@ -44,6 +48,22 @@ fn media(sdp: &mut String, mid: usize, video: bool, direction: &str, cid: Option
     transport(sdp, mid);
 }
 
+/// The layers of a line by RID, or its SSRCs, as browsers name them.
+fn streams(sdp: &mut String, line: &Line) {
+    let (ssrc, rtx) = (line.ssrc, line.ssrc + 1);
+    let _ = match line.media {
+        Media::Sound => write!(sdp, "a=ssrc:{ssrc} cname:c\r\n"),
+        Media::Picture => {
+            write!(sdp, "a=ssrc-group:FID {ssrc} {rtx}\r\na=ssrc:{ssrc} cname:c\r\na=ssrc:{rtx} cname:c\r\n")
+        }
+        Media::Simulcast => write!(
+            sdp,
+            "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+             a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send q;h;f\r\n"
+        ),
+    };
+}
+
 /// By a client of LiveKit's protocol: its data channels, what it publishes, then what it receives. Lines keep their
 /// MIDs.
 pub(super) fn offer(published: &[Line], receiving: &[bool]) -> String {
@@ -53,7 +73,11 @@ pub(super) fn offer(published: &[Line], receiving: &[bool]) -> String {
     transport(&mut sdp, 0);
     for (at, line) in published.iter().enumerate() {
         let direction = if line.active { "sendonly" } else { "inactive" };
-        media(&mut sdp, 1 + at, line.video, direction, line.active.then_some(line.cid.as_str()));
+        let video = line.media != Media::Sound;
+        media(&mut sdp, 1 + at, video, direction, line.active.then_some(line.cid.as_str()));
+        if line.active {
+            streams(&mut sdp, line);
+        }
     }
     for (at, video) in receiving.iter().enumerate() {
         media(&mut sdp, RECEIVING_MID + at, *video, "recvonly", None);
@@ -93,14 +117,15 @@ pub(super) fn answer(offer: &str) -> String {
     sdp
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::signalling::sdp::{Limits, RemoteDescription};
 
     #[test]
-    fn what_clients_describe_is_sdp_that_is_served() {
-        let line = |video| Line { cid: "cid".into(), video, active: video };
-        let offer = offer(&[line(true), line(false)], &[true, false]);
+    fn simulated_clients_describe_themselves_in_sdp_that_is_served() {
+        let line = |media| Line { cid: "cid".into(), media, active: media != Media::Sound, ssrc: 1000 };
+        let offer = offer(&[line(Media::Picture), line(Media::Sound), line(Media::Simulcast)], &[true, false]);
         for sdp in [&offer, &answer(&offer), &session(true, true), &session(false, false)] {
             if let Err(error) = RemoteDescription::parse_within(sdp, Limits::PARTICIPANT) {
                 panic!("{error}:\n{sdp}");

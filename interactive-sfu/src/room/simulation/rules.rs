@@ -4,8 +4,8 @@ use livekit_protocol as proto;
 use livekit_protocol::signal_request::Message as Request;
 use plane::Report;
 
-use super::Step;
 use super::descriptions::Line;
+use super::step::{Join, Media, Message, Step};
 use super::world::{OTHERS, ROOMS, World};
 use crate::control::{Command, SfuError};
 
@@ -14,7 +14,15 @@ pub(super) fn people(count: u8, last_hidden: bool) -> World {
     let mut world = World::new();
     for who in 0..count {
         let hidden = last_hidden && who + 1 == count;
-        world.take(&Step::Join { who, room: 0, single: false, publishes: true, subscribes: true, hidden, auto: true });
+        world.take(&Step::Join(Join {
+            who,
+            room: 0,
+            single: false,
+            publishes: true,
+            subscribes: true,
+            hidden,
+            auto: true,
+        }));
     }
     world.settle();
     world
@@ -22,7 +30,7 @@ pub(super) fn people(count: u8, last_hidden: bool) -> World {
 
 /// The first participant publishes a sound, and everybody is sent it.
 pub(super) fn publishes(world: &mut World) -> String {
-    world.take(&Step::Publish(0, false));
+    world.take(&Step::Publish(0, Media::Sound));
     world.settle();
     world.clients[0].own.tracks[0].sid.clone()
 }
@@ -80,7 +88,7 @@ fn requests_of_an_identity_are_charged_across_its_connections() {
     world.take(&Step::LoseSocket(1));
     world.take(&Step::Resume(1));
     assert!(flood(&mut world).as_secs_f64() > 2.0, "a new socket has no burst of its own");
-    world.take(&Step::Join {
+    world.take(&Step::Join(Join {
         who: 1,
         room: 0,
         single: true,
@@ -88,7 +96,7 @@ fn requests_of_an_identity_are_charged_across_its_connections() {
         subscribes: true,
         hidden: false,
         auto: true,
-    });
+    }));
     world.settle();
     assert!(flood(&mut world).as_secs_f64() > 5.0, "nor has a new session");
     assert!(world.say(0, Request::PingReq(proto::Ping::default())).is_zero(), "nobody else notices");
@@ -106,7 +114,7 @@ fn end_to_end_encrypted_tracks_are_on_no_stage() {
             ..Default::default()
         }),
     );
-    world.clients[0].published.push(Line { cid: "secret".into(), video: false, active: true });
+    world.clients[0].published.push(Line { cid: "secret".into(), media: Media::Sound, active: true, ssrc: 1000 });
     world.clients[0].owes_offer = true;
     world.settle();
     world.check_settled().unwrap();
@@ -182,7 +190,7 @@ fn one_identity_is_seen_once_whichever_protocol_it_comes_by() {
     let ben = world.clients.iter().find(|client| client.identity == "ben").unwrap();
     assert_eq!((ben.others.len(), ben.others["ann"].tracks.len()), (1, 1));
     assert!(!world.clients.iter().any(|client| client.identity == "ann"), "the client is told to leave");
-    world.take(&Step::Join {
+    world.take(&Step::Join(Join {
         who: 0,
         room: 0,
         single: false,
@@ -190,9 +198,59 @@ fn one_identity_is_seen_once_whichever_protocol_it_comes_by() {
         subscribes: true,
         hidden: false,
         auto: true,
-    });
+    }));
     world.settle();
     world.check_settled().unwrap();
     let ben = world.clients.iter().find(|client| client.identity == "ben").unwrap();
     assert_eq!((ben.others.len(), ben.others["ann"].tracks.len()), (1, 0));
+}
+
+#[test]
+fn publisher_that_changes_its_ssrcs_keeps_its_tracks() {
+    let mut world = people(2, false);
+    world.take(&Step::Publish(0, Media::Picture));
+    world.settle();
+    let (tracks, told) = (world.plane.tracks(), world.clients[1].others.clone());
+    world.take(&Step::ChangeSsrcs(0, 0));
+    world.settle();
+    world.check_settled().unwrap();
+    assert_eq!((world.plane.tracks(), world.clients[1].others.clone()), (tracks, told));
+}
+
+#[test]
+fn publisher_that_resumes_is_told_the_quality_that_was_asked_for_meanwhile() {
+    let mut world = people(2, false);
+    world.take(&Step::Publish(0, Media::Simulcast));
+    world.settle();
+    let setting = |world: &mut World, size: u8| {
+        world.take(&Step::Setting(1, 0, size));
+        world.wait(100);
+        world.wait(4000);
+        world.settle();
+    };
+    setting(&mut world, 1);
+    let asked = |world: &World| world.clients[0].asked.values().copied().collect::<Vec<_>>();
+    assert_eq!(asked(&world), [proto::VideoQuality::Low]);
+    world.take(&Step::LoseSocket(0));
+    world.take(&Step::Setting(1, 0, 4));
+    world.wait(100);
+    world.take(&Step::Resume(0));
+    world.settle();
+    assert_eq!(asked(&world), [proto::VideoQuality::High]);
+}
+
+#[test]
+fn messages_wait_for_a_slow_receiver_up_to_a_bound_and_come_in_order() {
+    let mut world = people(2, false);
+    // Ann's peer comes first, and Ben's channel is not open yet.
+    for _ in 0..12 {
+        world.take(&Step::Message(0, Message::Large));
+    }
+    world.take(&Step::Message(0, Message::Reliable));
+    world.plane.take_orders();
+    assert_eq!(world.plane.heard, 0);
+    world.take(&Step::OpenData(1));
+    world.plane.take_orders();
+    assert_eq!(world.plane.heard, 8 + 1, "eight large messages fit, and a small one beside them");
+    world.check_settled().unwrap();
 }

@@ -6,9 +6,9 @@ use livekit_protocol::data_packet::Value;
 use plane::{Channel, Report};
 use prost::Message as _;
 
-use super::Step;
 use super::descriptions;
 use super::rules::{people, publishes};
+use super::step::{Join, Media, Step};
 use super::world::{ROOMS, World};
 use crate::control::{
     Command, Demote, GrantSeat, JoinRequest, MOVE_TOPIC, NoSeat, Reply, SeatAnswer, SeatLimits, SetSeats, SfuError,
@@ -46,8 +46,16 @@ fn session(identity: &str, publishes: bool, ours: bool) -> Command {
     if publishes { Command::Publish(request) } else { Command::Subscribe(request) }
 }
 
+/// Every peer's channel for reliable messages opens.
+fn open_data(world: &mut World) {
+    for peer in world.plane.peers.values_mut().map(|peer| (peer.data_open = true, peer.id).1).collect::<Vec<_>>() {
+        world.report(Report::DataOpened { peer, channel: Channel::Reliable });
+    }
+}
+
 fn join(who: u8) -> Step {
-    Step::Join { who, room: 0, single: false, publishes: true, subscribes: true, hidden: false, auto: true }
+    let (publishes, subscribes) = (true, true);
+    Step::Join(Join { who, room: 0, single: false, publishes, subscribes, hidden: false, auto: true })
 }
 
 #[test]
@@ -96,9 +104,7 @@ fn lease_keeps_the_last_seat_until_its_holder_comes_or_it_ends() {
 fn demoted_participant_is_told_the_answer_and_shown_out_in_time() {
     let mut world = people(2, false);
     publishes(&mut world);
-    for peer in world.plane.peers.values().map(|peer| peer.id).collect::<Vec<_>>() {
-        world.report(Report::DataOpened { peer, channel: Channel::Reliable });
-    }
+    open_data(&mut world);
     let (room, identity) = (ROOMS[0].parse().unwrap(), "ben".parse().unwrap());
     let demote = Demote { room, identity, answer: "{\"delivery\":\"broadcast\"}".into(), within_ms: 5000 };
     world.call(Command::Demote(demote));
@@ -121,9 +127,7 @@ fn demoted_participant_is_told_the_answer_and_shown_out_in_time() {
 fn participant_cannot_tell_others_to_move() {
     let mut world = people(2, false);
     publishes(&mut world);
-    for peer in world.plane.peers.values().map(|peer| peer.id).collect::<Vec<_>>() {
-        world.report(Report::DataOpened { peer, channel: Channel::Reliable });
-    }
+    open_data(&mut world);
     let from = world.plane.peers.values().find(|peer| !peer.tracks.is_empty()).unwrap().id;
     let mut send = |topic: &str| {
         let user = proto::UserPacket { payload: vec![1], topic: Some(topic.into()), ..Default::default() };
@@ -138,14 +142,14 @@ fn participant_cannot_tell_others_to_move() {
 #[test]
 fn viewers_who_pause_all_video_are_idle_until_they_look_again() {
     let mut world = people(2, false);
-    world.take(&Step::Publish(0, true));
+    world.take(&Step::Publish(0, Media::Picture));
     world.settle();
     let idle = |world: &World| -> Vec<bool> {
         world.driver.seats(ROOMS[0]).seated.iter().map(|one| one.idle_since_utc_ms.is_some()).collect()
     };
     assert_eq!(idle(&world), [false, false]);
-    world.take(&Step::Setting(1, 0, true));
+    world.take(&Step::Setting(1, 0, 0));
     assert_eq!(idle(&world), [false, true]);
-    world.take(&Step::Setting(1, 0, false));
+    world.take(&Step::Setting(1, 0, 1));
     assert_eq!(idle(&world), [false, false]);
 }

@@ -9,10 +9,10 @@ use livekit_protocol::signal_request::Message as Request;
 use plane::{PeerId, Report};
 use tokio::sync::broadcast;
 
-use super::Step;
 use super::client::Client;
 use super::compared::Compared;
 use super::plane::Plane;
+use super::step::Step;
 use crate::config::Config;
 use crate::control::{Command, Leave, RoomEvent, SessionId};
 use crate::room::address::{OurEnd, ShardCandidates};
@@ -31,6 +31,8 @@ pub(super) const IDENTITIES: [&str; 7] = ["ann", "ben", "cat", "dan", "eve", "fa
 pub(super) const OTHERS: [&str; 4] = ["hal", "ida", "jon", "ann"];
 /// How often what is left to be said may lead to more.
 const ROUNDS_MAX: usize = 40;
+/// After so long publishers are asked for no more than is wanted.
+const QUALITIES_MS_MAX: u64 = 3_500;
 /// How long a client may be without a socket.
 const RESUME_MS_MAX: u32 = 5_000;
 
@@ -103,6 +105,12 @@ impl World {
         }
         self.settle();
         self.check_settled().map_err(|fault| format!("at the end: {fault}"))?;
+        // Whoever has no socket is waited for, and their pictures are asked for a while longer.
+        for ms in [u64::from(RESUME_MS_MAX) + 1, QUALITIES_MS_MAX] {
+            self.wait(ms);
+            self.settle();
+        }
+        self.check_qualities(true).map_err(|fault| format!("at the end: {fault}"))?;
         self.everybody_leaves();
         self.check_empty().map_err(|fault| format!("when all had left: {fault}"))
     }
@@ -112,6 +120,7 @@ impl World {
         self.plane.take_orders();
         self.hear();
         self.clients.iter_mut().for_each(Client::read);
+        self.compared.messages += std::mem::take(&mut self.plane.heard);
         self.compared.resumed += self.clients.iter_mut().map(|client| std::mem::take(&mut client.resumed)).sum::<u64>();
         self.clients.retain(|client| !client.ended || !client.faults.is_empty());
     }
@@ -132,9 +141,13 @@ impl World {
 
     /// Returns how long the client is to wait before it says more.
     pub(super) fn say(&mut self, at: usize, request: Request) -> Duration {
+        self.say_signal(at, Signal::read(Some(request), 0))
+    }
+
+    pub(super) fn say_signal(&mut self, at: usize, signal: Signal) -> Duration {
         let Some(client) = self.clients.get(at).filter(|client| client.inbox.is_some()) else { return Duration::ZERO };
         let Some(key) = client.key else { return Duration::ZERO };
-        self.driver.signal(&client.cell, key, client.connection, Signal::read(Some(request), 0), self.now)
+        self.driver.signal(&client.cell, key, client.connection, signal, self.now)
     }
 
     /// A call of the server's API, which may be refused.

@@ -14,10 +14,9 @@ use prost::Message as _;
 
 use crate::control::MOVE_TOPIC;
 use crate::room::machine::Room;
+use crate::room::participant::livekit::WAITING_BYTES_MAX;
 use crate::room::participant::{ParticipantKey, Who};
 
-/// Reliable messages that wait for a channel: further ones are dropped.
-const WAITING_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of the application in one message, as LiveKit bounds it; around it stand names and a topic.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 64_000;
 

@@ -25,6 +25,9 @@ use super::{PublishedTrack, Who};
 use crate::signalling::livekit::info;
 use crate::signalling::sdp::CodecName;
 
+/// Bytes of reliable messages that may wait for a channel. Further ones are dropped.
+pub(crate) const WAITING_BYTES_MAX: usize = 512 * 1024;
+
 /// Whom a participant lets subscribe.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Audience {
