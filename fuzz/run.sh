@@ -18,7 +18,7 @@ features="--features protocols"
 cargo build --quiet --release --locked --bins $features --target "$host" --target-dir "$target"
 for source in targets/*.rs; do
     name="$(basename "$source" .rs)"
-    case "${2:-} $name" in "quick signal_frames" | "quick tokens" | "quick srtp") continue ;; esac
+    case "${2:-} $name" in "quick room" | "quick signal_frames" | "quick tokens" | "quick srtp") continue ;; esac
     mkdir -p "$target/corpus/$name" "artifacts/$name"
     echo "fuzzing $name for $seconds s"
     "$target/$host/release/$name" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=8192 -verbosity=0 -print_final_stats=0 \

@@ -43,7 +43,7 @@ fn bytes_of(request: Request) -> Vec<u8> {
     SignalRequest { message: Some(request) }.encode_to_vec()
 }
 
-/// What is done with a request before a room sees it. The room machine is to take each request here.
+/// Reads what a request carries, as it is read before a room sees the request. Target `room` goes on from there.
 pub fn serve(request: &Request) {
     match request {
         Request::Offer(sdp) | Request::Answer(sdp) => {

@@ -1,6 +1,7 @@
 //! The parsers that read what the network sends, compiled from their own sources without the rest of their crates: of
 //! other people's code only what the sources name is built. They refer to each other by `crate` and `super`. Crates
-//! that read and do nothing else, `access` and `codec-headers`, are taken whole.
+//! that read and do nothing else, `access` and `codec-headers`, are taken whole, and so is `interactive-sfu`, whose
+//! rooms are simulated.
 
 #[cfg(feature = "protocols")]
 pub mod frames;

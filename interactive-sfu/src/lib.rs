@@ -22,3 +22,7 @@ pub use control::{
 pub use error::StartError;
 pub use plane::Network;
 pub use sfu::Sfu;
+
+/// The simulated room, whose steps a fuzzer makes.
+#[cfg(all(feature = "simulation", not(test)))]
+pub use room::simulation::run as simulate;

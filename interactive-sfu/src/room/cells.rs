@@ -87,7 +87,7 @@ impl Cells {
     }
 
     /// Every name and peer that is still known, in words.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(super) fn remains(&self) -> Vec<String> {
         let mut remains: Vec<String> = self.named.read().unwrap().keys().map(|name| format!("room {name}")).collect();
         remains.extend(self.of_peers().keys().map(|serial| format!("peer {serial}")));

@@ -277,7 +277,7 @@ impl Room {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 impl Room {
     /// Everything that is still known of anybody, in words; none when nobody is there.
     pub(crate) fn remains(&self) -> Vec<String> {

@@ -23,6 +23,9 @@ mod seats;
 mod sections;
 #[cfg(test)]
 mod simulation;
+#[cfg(all(feature = "simulation", not(test)))]
+#[allow(dead_code, reason = "single rules, which are tests, look at more")]
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;
 mod verbs;

@@ -184,7 +184,7 @@ impl Roster {
     }
 
     /// Everything that is still known of anybody, in words; none when nobody is there.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn remains(&self) -> Vec<String> {
         let mut remains: Vec<String> = self.all.values().map(|one| format!("{:?}", one.who)).collect();
         remains.extend(self.by_session.keys().map(|session| format!("session {session}")));

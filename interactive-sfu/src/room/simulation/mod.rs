@@ -7,8 +7,9 @@
 //! remains.
 //!
 //! `random` takes the steps of a test: `ROOM_STEPS` sets how many, `PROPTEST_RNG_SEED` repeats them; a sequence that
-//! fails is shortened and printed.
+//! fails is shortened and printed. A fuzzer makes its steps of `bytes`.
 
+mod bytes;
 mod checks;
 mod client;
 mod compared;
@@ -16,10 +17,21 @@ mod descriptions;
 mod garbled;
 mod plane;
 mod qualities;
+#[cfg(test)]
 mod random;
 mod remains;
+#[cfg(test)]
 mod rules;
 mod seats;
 mod step;
 mod steps;
 mod world;
+
+/// Takes the steps that some bytes are, in a world of their own. Panics where a rule is broken.
+#[cfg(feature = "simulation")]
+pub fn run(bytes: &[u8]) {
+    let steps = bytes::steps(bytes);
+    if let Err(fault) = world::World::new().run(&steps) {
+        panic!("{fault}\n{steps:#?}");
+    }
+}
