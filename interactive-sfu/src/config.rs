@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::ConfigFault;
+
 /// Settings of the SFU. Every field has a default. The plane's are among them ([`Config::plane`]): a nested section
 /// would change the keys that operators write, and serde's `flatten` would lose the key in what is said of a wrong
 /// value.
@@ -105,19 +107,17 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Refuses what cannot work, in a sentence that names the key.
-    pub fn validate(&self) -> Result<(), String> {
-        let within = |key: &str, value: u32, least: u32, most: u32| {
-            if (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                Err(format!("{key} is {value}; it must be {least} to {most}"))
-            }
+    /// Refuses what cannot work.
+    pub fn validate(&self) -> Result<(), ConfigFault> {
+        let refuse = |key, sentence| Err(ConfigFault { key, sentence });
+        let within = |key, value: u32, least: u32, most: u32| {
+            let fits = (least..=most).contains(&value);
+            if fits { Ok(()) } else { refuse(key, format!("must be {least} to {most}, not {value}")) }
         };
         if let Some(bad) = self.announced_addresses.iter().find(|a| a.is_unspecified() || a.is_multicast()) {
-            return Err(format!("announced_addresses names {bad}, which no peer can reach"));
+            return refuse("announced_addresses", format!("must not name {bad}, which no peer can reach"));
         }
-        self.plane().validate().map_err(|fault| fault.to_string())?;
+        self.plane().validate()?;
         within("sessions_max", self.sessions_max, 1, 1_000_000)?;
         within("pending_sessions_max", self.pending_sessions_max, 1, 1_000_000)?;
         within("sessions_per_identity_max", self.sessions_per_identity_max, 1, 100_000)?;
@@ -177,8 +177,9 @@ mod tests {
         for (spoil, key) in table {
             let mut config = Config::default();
             spoil(&mut config);
-            let said = config.validate().expect_err(key);
-            assert!(said.starts_with(key), "{said}");
+            let fault = config.validate().expect_err(key);
+            assert_eq!(fault.key, key);
+            assert!(fault.to_string().starts_with(&format!("{key}: must ")), "{fault}");
         }
     }
 }

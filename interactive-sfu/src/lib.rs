@@ -19,7 +19,7 @@ pub use control::{
     LimitLayer, MOVE_TOPIC, NoSeat, Patch, Patched, Publish, Reply, RoomEvent, RoomSeats, SeatAnswer, SeatLimits,
     Seated, SessionId, SetSeats, SfuError, Speaker, Subscribe, TellRoom,
 };
-pub use error::StartError;
+pub use error::{ConfigFault, StartError};
 pub use plane::Network;
 pub use sfu::Sfu;
 

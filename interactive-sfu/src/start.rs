@@ -38,7 +38,7 @@ impl Running {
 }
 
 pub(crate) fn start(config: Config, keys: Keys) -> Result<Running, StartError> {
-    config.validate().map_err(StartError::Config)?;
+    config.validate()?;
     let (reports, reports_end) = channel();
     let plane = Plane::start(config.plane(), reports)?;
     let shards = plane.ports().iter().map(|port| ShardCandidates::new(&config, plane.addresses(), *port)).collect();
