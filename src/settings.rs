@@ -15,7 +15,7 @@ use rooms::RecordSetting;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-pub(crate) use auth::{Auth, Secret};
+pub(crate) use auth::Auth;
 use fault::{ConfigFault, in_section};
 
 /// Everything that can be set.

@@ -2,6 +2,7 @@
 
 use figment::Jail;
 
+use super::auth::Secret;
 use super::*;
 
 fn good() -> Settings {
