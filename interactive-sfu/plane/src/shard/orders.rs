@@ -177,7 +177,7 @@ impl Shard {
         }
     }
 
-    fn set_section(&mut self, slot: usize, at: usize, section: NewSection) {
+    fn set_section(&mut self, slot: usize, index: usize, section: NewSection) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(slot).filter(|p| !p.leaving) else { return };
         let connected = peer.is_connected();
@@ -189,9 +189,9 @@ impl Shard {
             Box::new(subscriber)
         });
         let section = Subscription::new(section);
-        match subscriber.sections.get_mut(at) {
+        match subscriber.sections.get_mut(index) {
             Some(old) => *old = section,
-            None => subscriber.sections.push(section),
+            None => subscriber.add(section),
         }
     }
 }

@@ -179,3 +179,16 @@ impl Peer {
         Some((path, packet))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::data::DataTransport;
+
+    /// Each subscriber has one of each, so a thousand of them are a thousand times this.
+    #[test]
+    fn peer_and_its_data_channels_take_less_than_a_kibibyte_each() {
+        assert!(size_of::<Peer>() < 1024, "{}", size_of::<Peer>());
+        assert!(size_of::<DataTransport>() < 1024, "{}", size_of::<DataTransport>());
+    }
+}

@@ -4,13 +4,14 @@ use aws_lc_rs::hmac;
 
 use super::stun::{BindingRequest, BindingSuccess};
 
-/// The key that a password makes.
+/// A password of one side. Kept as text: the key that aws-lc makes of it takes 1.2 KiB, and a request comes every other
+/// second.
 #[derive(Clone)]
-pub(crate) struct Password(hmac::Key);
+pub(crate) struct Password(Box<str>);
 
 impl Password {
     pub(crate) fn new(pwd: &str) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, pwd.as_bytes()))
+        Self(pwd.into())
     }
 
     /// Whether `request` was made with it.
@@ -34,7 +35,8 @@ impl Password {
     }
 
     fn mac(&self, parts: &[&[u8]]) -> [u8; 20] {
-        let mut context = hmac::Context::with_key(&self.0);
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.0.as_bytes());
+        let mut context = hmac::Context::with_key(&key);
         parts.iter().for_each(|part| context.update(part));
         context.sign().as_ref().try_into().unwrap_or_default()
     }

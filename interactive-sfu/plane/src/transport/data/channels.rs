@@ -8,7 +8,7 @@ use rtc_datachannel::message::message_channel_open::{CHANNEL_PRIORITY_NORMAL, Ch
 use rtc_sctp::{PayloadProtocolIdentifier, ReliabilityType, StreamId};
 use rtc_shared::marshal::{Marshal as _, Unmarshal as _};
 
-use super::{DataEvent, DataTransport};
+use super::{DataEvent, DataTransport, Named};
 use crate::transport::association::{Channel, DtlsRole};
 
 /// Channels a peer may open.
@@ -43,7 +43,7 @@ impl Channel {
 impl DataTransport {
     /// RFC 8832 §6: the channel may be used at once.
     pub(super) fn announce(&mut self, now: Instant, channel: Channel, events: &mut Vec<DataEvent>) {
-        let Some((_, association)) = &mut self.association else { return };
+        let Some(Named { association, .. }) = self.association.as_deref_mut() else { return };
         let id = channel.our_stream(self.role);
         let Ok(mut stream) = association.open_stream(id, PayloadProtocolIdentifier::Binary) else { return };
         let channel_type = match channel {
@@ -77,7 +77,7 @@ impl DataTransport {
     /// The peer opens a channel: known by its label, used for sending where there is none yet.
     pub(super) fn control(&mut self, now: Instant, id: StreamId, mut message: &[u8], events: &mut Vec<DataEvent>) {
         let Ok(Message::DataChannelOpen(open)) = Message::unmarshal(&mut message) else { return };
-        let Some((_, association)) = &mut self.association else { return };
+        let Some(Named { association, .. }) = self.association.as_deref_mut() else { return };
         let Ok(mut stream) = association.stream(id) else { return };
         if let Ok(ack) = Message::DataChannelAck(DataChannelAck).marshal() {
             drop(stream.write_with_ppi(now, &ack, PayloadProtocolIdentifier::Dcep));

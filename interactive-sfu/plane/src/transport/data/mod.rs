@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -53,17 +53,34 @@ pub(crate) enum DataEvent {
     TooManyStreams,
 }
 
-/// A peer's data channels, from DTLS plaintext to messages.
+/// The settings of all peers' endpoints.
+static ENDPOINT_CONFIG: LazyLock<Arc<EndpointConfig>> = LazyLock::new(Arc::default);
+static SERVER_CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| Arc::new(ServerConfig::new(config())));
+
+/// An association under the name that the library's endpoint has for it.
+struct Named {
+    handle: AssociationHandle,
+    association: Association,
+}
+
+impl Named {
+    fn new((handle, association): (AssociationHandle, Association)) -> Box<Self> {
+        Box::new(Self { handle, association })
+    }
+}
+
+/// A peer's data channels, from DTLS plaintext to messages. Associations are boxed: a peer without any, of whom there
+/// are many, takes no room for them.
 pub(crate) struct DataTransport {
     endpoint: Endpoint,
-    association: Option<(AssociationHandle, Association)>,
+    association: Option<Box<Named>>,
     /// When to begin an association of our own.
     connect_at: Option<Instant>,
     /// The association that we began.
-    begun: Option<(AssociationHandle, Association)>,
+    begun: Option<Box<Named>>,
     /// Until the peer chooses one by its cookie: the library makes one of every INIT, and a peer repeats it until an
     /// answer arrives.
-    offered: VecDeque<(AssociationHandle, Association)>,
+    offered: VecDeque<Box<Named>>,
     /// We open the channels.
     announces: bool,
     /// Ours in the DTLS association.
@@ -89,10 +106,9 @@ fn config() -> TransportConfig {
 impl DataTransport {
     /// `announces`: we open the channels, else the peer does. `role`: ours in DTLS.
     pub(crate) fn new(announces: bool, role: DtlsRole) -> Self {
-        let server = Some(Arc::new(ServerConfig::new(config())));
-        let endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, Arc::new(EndpointConfig::default()), server);
+        let (config, server) = (ENDPOINT_CONFIG.clone(), SERVER_CONFIG.clone());
         Self {
-            endpoint,
+            endpoint: Endpoint::new(REMOTE, TransportProtocol::UDP, config, Some(server)),
             association: None,
             connect_at: None,
             begun: None,
@@ -122,12 +138,12 @@ impl DataTransport {
                 if self.offered.len() == OFFERED_MAX {
                     self.offered.pop_front();
                 }
-                self.offered.push_back((handle, new));
+                self.offered.push_back(Named::new((handle, new)));
             }
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
                 let mut all = self.association.iter_mut().chain(&mut self.begun).chain(&mut self.offered);
-                if let Some((_, association)) = all.find(|(ours, _)| *ours == handle) {
-                    association.handle_event(event);
+                if let Some(named) = all.find(|named| named.handle == handle) {
+                    named.association.handle_event(event);
                 }
             }
             _ => {}
@@ -138,7 +154,7 @@ impl DataTransport {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let own = self.association.iter().chain(&self.begun).filter_map(|(_, association)| association.poll_timeout());
+        let own = self.association.iter().chain(&self.begun).filter_map(|named| named.association.poll_timeout());
         own.chain(self.reading.held_until).chain(self.connect_at).min()
     }
 
@@ -147,7 +163,7 @@ impl DataTransport {
             self.connect_at = None;
             self.connect(now);
         }
-        for (_, association) in self.association.iter_mut().chain(&mut self.begun) {
+        for Named { association, .. } in self.association.iter_mut().chain(&mut self.begun).map(|named| &mut **named) {
             if association.poll_timeout().is_some_and(|at| at <= now) {
                 association.handle_timeout(now);
             }
@@ -159,7 +175,7 @@ impl DataTransport {
     /// Packets for DTLS to encrypt.
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
         let mut all = self.association.iter_mut().chain(&mut self.begun).chain(&mut self.offered);
-        match all.find_map(|(_, association)| association.poll_transmit(now))?.message {
+        match all.find_map(|named| named.association.poll_transmit(now))?.message {
             Payload::RawEncode(packets) => Some(packets),
             _ => Some(Vec::new()),
         }
@@ -168,19 +184,19 @@ impl DataTransport {
     /// Begins an association, unless the peer has.
     fn connect(&mut self, now: Instant) {
         if self.association.is_none() && self.offered.is_empty() {
-            self.begun = self.endpoint.connect(now, ClientConfig::new(config()), REMOTE).ok();
+            self.begun = self.endpoint.connect(now, ClientConfig::new(config()), REMOTE).ok().map(Named::new);
         }
     }
 
     /// The association whose cookie came is the one.
     fn choose(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
-        let connected = |association: &mut Association| {
-            std::iter::from_fn(|| association.poll()).any(|event| matches!(event, Event::Connected))
+        let connected = |named: &mut Box<Named>| {
+            std::iter::from_fn(|| named.association.poll()).any(|event| matches!(event, Event::Connected))
         };
-        if self.begun.as_mut().is_some_and(|(_, association)| connected(association)) {
+        if self.begun.as_mut().is_some_and(connected) {
             self.association = self.begun.take();
         } else {
-            let Some(chosen) = self.offered.iter_mut().position(|(_, association)| connected(association)) else {
+            let Some(chosen) = self.offered.iter_mut().position(connected) else {
                 return;
             };
             self.association = self.offered.remove(chosen);
@@ -194,10 +210,10 @@ impl DataTransport {
     }
 
     fn progress(&mut self, now: Instant, events: &mut Vec<DataEvent>) {
-        while let Some(event) = self.association.as_mut().and_then(|(_, association)| association.poll()) {
+        while let Some(event) = self.association.as_mut().and_then(|named| named.association.poll()) {
             match event {
                 Event::Stream(StreamEvent::Opened { .. }) => {
-                    let Some((_, association)) = &mut self.association else { return };
+                    let Some(Named { association, .. }) = self.association.as_deref_mut() else { return };
                     let accepted = association.accept_stream().map(|stream| stream.stream_identifier());
                     self.streams += 1;
                     // Streams that were closed again count no more.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rtc_sctp::{PayloadProtocolIdentifier, StreamId};
 
-use super::{DataEvent, DataTransport};
+use super::{DataEvent, DataTransport, Named};
 use crate::media::pace::Pace;
 use crate::transport::association::MESSAGE_BYTES_MAX;
 
@@ -83,7 +83,7 @@ impl DataTransport {
     /// Reads what has come on a stream.
     pub(super) fn read(&mut self, now: Instant, id: StreamId, events: &mut Vec<DataEvent>) {
         while self.reading.may_read(now) {
-            let Some((_, association)) = &mut self.association else { return };
+            let Some(Named { association, .. }) = self.association.as_deref_mut() else { return };
             let Ok(Some(chunks)) = association.stream(id).and_then(|mut stream| stream.read_sctp()) else { return };
             self.reading.bytes.charge(chunks.len().max(MESSAGE_COST_BYTES) as f64);
             let is_control = chunks.ppi == PayloadProtocolIdentifier::Dcep;

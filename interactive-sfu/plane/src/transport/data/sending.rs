@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use rtc_sctp::PayloadProtocolIdentifier;
 
-use super::DataTransport;
 use super::shares::Shares;
+use super::{DataTransport, Named};
 use crate::ids::PeerId;
 use crate::transport::association::{Channel, MESSAGE_BYTES_MAX};
 
@@ -48,7 +48,7 @@ impl DataTransport {
             return Err(NotSent::TooLarge);
         }
         let id = self.open[channel.index()].ok_or(NotSent::NotOpen)?;
-        let (_, association) = self.association.as_mut().ok_or(NotSent::NotOpen)?;
+        let Named { association, .. } = self.association.as_deref_mut().ok_or(NotSent::NotOpen)?;
         let mut stream = association.stream(id).map_err(|_| NotSent::NotOpen)?;
         let shares = &mut self.shares[channel.index()];
         shares.settle(stream.buffered_amount().unwrap_or(0), now);
