@@ -101,12 +101,12 @@ mod tests {
                     continue;
                 }
                 while let Some(&gone) = pending.to_go(&group, 4, 12) {
-                    let at = tickets.iter().position(|ticket| *ticket == Ticket(gone)).unwrap();
-                    prop_assert_eq!(pending.remove(tickets.remove(at)), Some(gone));
+                    let index = tickets.iter().position(|ticket| *ticket == Ticket(gone)).unwrap();
+                    prop_assert_eq!(pending.remove(tickets.remove(index)), Some(gone));
                 }
                 let next = pending.next;
                 tickets.push(pending.add(group, next));
-                let own = pending.by_age.values().filter(|(of, _)| *of == group).count();
+                let own = pending.by_age.values().filter(|(owner, _)| *owner == group).count();
                 prop_assert!(own <= 4 && pending.by_age.len() <= 12 && pending.by_age.len() == tickets.len());
                 prop_assert_eq!(pending.groups.values().map(BTreeSet::len).sum::<usize>(), tickets.len());
             }

@@ -1,8 +1,8 @@
 //! How pictures share a path.
 //!
 //! First every picture gets its smallest layer, in order, while there is room; then each in turn the next larger one,
-//! as long as that fits. Whoever speaks comes first in both. What is left is offered to all of them, for whoever keeps
-//! a layer that has become a little dearer. Pure.
+//! as long as that fits. A speaker's picture comes first in both. All of them are offered the rest, for a picture
+//! that keeps a layer that has become a little dearer. Pure.
 
 /// A picture that is wanted.
 #[derive(Clone, Debug, Default)]
@@ -31,10 +31,10 @@ pub(crate) fn shares(budget_bits_per_second: u64, pictures: &[Picture]) -> Vec<u
     loop {
         let mut raised = false;
         for i in &order {
-            let Some(at) = &mut ranks[*i] else { continue };
-            let Some(next) = layers_of(*i).get(*at + 1) else { continue };
-            if take(next.saturating_sub(layers_of(*i)[*at])) {
-                *at += 1;
+            let Some(rank) = &mut ranks[*i] else { continue };
+            let Some(next) = layers_of(*i).get(*rank + 1) else { continue };
+            if take(next.saturating_sub(layers_of(*i)[*rank])) {
+                *rank += 1;
                 raised = true;
             }
         }
@@ -42,7 +42,7 @@ pub(crate) fn shares(budget_bits_per_second: u64, pictures: &[Picture]) -> Vec<u
             break;
         }
     }
-    let cost = |(i, rank): (usize, &Option<usize>)| rank.map_or(0, |at| layers_of(i)[at] + left);
+    let cost = |(i, rank): (usize, &Option<usize>)| rank.map_or(0, |rank| layers_of(i)[rank] + left);
     ranks.iter().enumerate().map(cost).collect()
 }
 
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_speaks_comes_first() {
+    fn picture_of_a_speaker_comes_first() {
         let speaker = || Picture { preferred: true, ..camera() };
         assert_eq!(shares(200, &[camera(), speaker()]), [0, 200]);
         assert_eq!(shares(700, &[camera(), speaker(), camera()]), [150, 150, 150].map(|least| least + 250));

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_answered_is_asked_again_with_growing_patience() {
+    fn unanswered_request_is_repeated_with_growing_patience() {
         let (mut requests, start) = (KeyframeRequests::new(ms(500)), Instant::now());
         requests.request();
         let asked: Vec<u64> = (0..4000).filter(|at| requests.poll(start + ms(*at))).collect();

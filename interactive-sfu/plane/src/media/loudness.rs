@@ -48,9 +48,9 @@ impl Loudness {
         let step = if speaking { (level.sqrt() * STEPS).ceil().clamp(1.0, STEPS) as u8 } else { 0 };
         // While silence lasts the window stays open for the next word.
         let next = (self.packets > 0).then_some(now + WINDOW);
-        let told = std::mem::replace(&mut self.told, step);
+        let before = std::mem::replace(&mut self.told, step);
         *self = Self { told: step, window_ends: next, ..Self::default() };
-        (told != step).then_some(step)
+        (before != step).then_some(step)
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_told_once_and_so_is_its_end_by_noise_or_by_nothing() {
+    fn beginning_and_end_of_speech_are_reported_once_each() {
         let start = Instant::now();
         let mut loudness = Loudness::default();
         let speech = || [Some(15); 100];

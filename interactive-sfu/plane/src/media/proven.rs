@@ -1,7 +1,7 @@
 //! The bit rate that a subscriber's path has carried lately.
 //!
 //! A receiver's estimate hardly exceeds what it receives, so after a while of small pictures it says little about the
-//! path. What was sent without loss, and without the receiver's estimate falling, has been proved, and fades slowly.
+//! path. A rate sent without loss, and without the receiver's estimate falling, has been proved, and fades slowly.
 //! That an estimate is below what is sent proves nothing: after a switch to a larger picture it takes its time to
 //! follow. No I/O and no clock: told once a second by the shard.
 
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_borne_holds_for_a_while_and_until_it_is_disproved() {
+    fn proven_rate_fades_slowly_and_ends_with_loss() {
         let mut proof = ProvenRate::default();
         proof.second(2_000_000, Some(2_400_000));
         assert_eq!(proof.budget(), Some(3_000_000));

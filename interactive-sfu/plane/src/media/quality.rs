@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn worse_is_told_at_once_and_better_when_it_lasts() {
+    fn worse_quality_is_reported_at_once_and_better_quality_when_it_lasts() {
         let mut meter = QualityMeter::default();
         let mut second = |lost: u8| {
             meter.lost(lost);

@@ -22,7 +22,7 @@ const EPOCHS_MAX: usize = 6;
 pub(crate) struct FirstNumbers {
     /// 1024..32767.
     pub sequence: u16,
-    /// Any.
+    /// Any 32 bits.
     pub timestamp: u32,
 }
 
@@ -200,7 +200,7 @@ impl Rewriter {
         (packet.sequence >= epoch.source_first).then(|| epoch.numbers(packet))
     }
 
-    /// The source is another one. What was sent of the last one cannot be sent again.
+    /// The source is another one. Packets of the last one cannot be sent again.
     pub(crate) fn leave_source(&mut self) {
         self.epochs.clear();
     }

@@ -54,7 +54,7 @@ fn a_switch_goes_on_where_the_last_layer_ended() {
 }
 
 #[test]
-fn what_was_sent_is_found_again() {
+fn packet_that_was_sent_is_found_by_its_number() {
     let mut r = rewriter();
     r.switch(0, &packet(500, 0), None);
     (500..600).for_each(|s| {

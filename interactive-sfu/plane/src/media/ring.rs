@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_thousand_packets_are_there_and_no_others() {
+    fn ring_keeps_the_last_1024_packets_and_no_others() {
         let mut ring = Ring::default();
         assert!(ring.get(5).is_none());
         for sequence in 65_000..67_000 {

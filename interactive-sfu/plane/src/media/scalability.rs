@@ -111,8 +111,8 @@ impl Newest {
     /// Whether what is missing before `packet` can be padding alone: a picture between would have a time, or a number.
     fn padded_until(&self, packet: &Packet) -> bool {
         let next = || {
-            let (here, there) = (self.picture?, packet.place.picture?);
-            Some(there.wrapping_sub(here) & 0x7f == 1 && packet.place.begins_picture)
+            let (before, next) = (self.picture?, packet.place.picture?);
+            Some(next.wrapping_sub(before) & 0x7f == 1 && packet.place.begins_picture)
         };
         let same = packet.payload.is_empty() && packet.timestamp == self.timestamp;
         self.complete && (same || next() == Some(true))
@@ -150,15 +150,15 @@ impl LayerFilter {
             }
             (self.next, self.newest) = (packet.sequence + 1, self.newest.then(packet));
         }
-        let at = self.breaks.iter().rposition(|known| known.from <= packet.sequence)?;
-        let before = self.breaks[at];
+        let index = self.breaks.iter().rposition(|known| known.from <= packet.sequence)?;
+        let before = self.breaks[index];
         if !kept && is_newest {
             self.leave_out(packet, before);
             return None;
         }
         let sequence = before.number(packet.sequence);
         // The gap was assumed to be padding and its output number reused; drop this late packet.
-        if self.breaks.get(at + 1).is_some_and(|after| sequence >= after.number(after.from)) {
+        if self.breaks.get(index + 1).is_some_and(|after| sequence >= after.number(after.from)) {
             return None;
         }
         let ends = packet.place.ends_layer && packet.place.spatial == self.variant.spatial;
@@ -266,9 +266,9 @@ impl LayerRates {
 
     /// Rate and picture size of a variant. `None`: there is no such layer, or it is the whole sequence.
     pub(crate) fn of(&self, variant: &Variant) -> Option<(Rate, (u32, u32))> {
-        let there = |rate: &Rate| rate.bits_per_second > 0;
-        let most = |of: fn((u8, u8, &Rate)) -> u8| {
-            self.cells().filter(|(.., rate)| there(rate)).map(of).max().unwrap_or_default()
+        let is_live = |rate: &Rate| rate.bits_per_second > 0;
+        let most = |layer: fn((u8, u8, &Rate)) -> u8| {
+            self.cells().filter(|(.., rate)| is_live(rate)).map(layer).max().unwrap_or_default()
         };
         let (spatial, temporal) = (most(|(spatial, ..)| spatial), most(|(_, temporal, _)| temporal));
         let fits = |mine: u8, most: u8| mine == TOP || mine < most;

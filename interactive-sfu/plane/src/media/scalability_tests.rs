@@ -35,17 +35,17 @@ fn out(thinner: &mut LayerFilter, packet: &Arc<Packet>) -> Option<(u64, Option<u
 }
 
 #[test]
-fn what_is_left_out_leaves_no_gap_behind() {
+fn thinned_sequence_has_no_gaps() {
     let mut base = LayerFilter::new(Variant { temporal: 0, ..Variant::whole(0) });
     // Temporal layers 0 2 1 2, one packet a picture.
-    let told: Vec<_> =
+    let thinned: Vec<_> =
         (0..8).filter_map(|i| out(&mut base, &vp8(100 + i, i as u16, [0, 2, 1, 2][i as usize % 4], false))).collect();
-    assert_eq!(told, [(100, Some(0), true), (101, Some(1), true)]);
+    assert_eq!(thinned, [(100, Some(0), true), (101, Some(1), true)]);
     let mut half = LayerFilter::new(Variant { temporal: 1, ..Variant::whole(0) });
-    let told: Vec<_> =
+    let thinned: Vec<_> =
         (0..8).filter_map(|i| out(&mut half, &vp8(100 + i, i as u16, [0, 2, 1, 2][i as usize % 4], false))).collect();
     assert_eq!(
-        told.iter().map(|(number, picture, _)| (*number, picture.unwrap())).collect::<Vec<_>>(),
+        thinned.iter().map(|(number, picture, _)| (*number, picture.unwrap())).collect::<Vec<_>>(),
         [(100, 0), (101, 1), (102, 2), (103, 3)]
     );
 }
@@ -89,14 +89,14 @@ fn a_smaller_picture_ends_where_its_last_layer_does() {
 
 #[test]
 fn with_fewer_pictures_one_goes_on_at_any_and_with_more_where_references_allow() {
-    let of = |temporal| Variant { temporal, ..Variant::whole(0) };
-    let may = |from, to, temporal, sync| of(to).may_follow(&of(from), &vp8(0, 0, temporal, sync).place);
+    let variant = |temporal| Variant { temporal, ..Variant::whole(0) };
+    let may = |from, to, temporal, sync| variant(to).may_follow(&variant(from), &vp8(0, 0, temporal, sync).place);
     assert!(may(2, 0, 0, false));
     assert!(!may(0, 2, 1, false) && may(0, 2, 1, true));
     assert!(!may(0, 2, 2, true), "the layer between is missing");
     assert!(may(1, 2, 2, true));
-    let other = Variant { source: 1, ..of(0) };
-    assert!(!other.may_follow(&of(2), &vp8(0, 0, 0, true).place), "that is another sequence");
+    let other = Variant { source: 1, ..variant(0) };
+    assert!(!other.may_follow(&variant(2), &vp8(0, 0, 0, true).place), "that is another sequence");
     let larger = Variant { spatial: 1, ..Variant::whole(0) };
     let smaller = Variant { spatial: 0, ..Variant::whole(0) };
     let first = vp9(0, 0, true, true).place;
@@ -104,7 +104,7 @@ fn with_fewer_pictures_one_goes_on_at_any_and_with_more_where_references_allow()
 }
 
 #[test]
-fn variants_are_what_the_codec_has() {
+fn variants_follow_the_codec() {
     assert_eq!(variants(Some(VideoCodec::H264), 3), [0, 1, 2].map(Variant::whole));
     assert_eq!(variants(Some(VideoCodec::Vp8), 3).len(), 3 + 3 * 2);
     assert_eq!(variants(Some(VideoCodec::Vp9), 2).len(), 2 + 2 * 8);
@@ -112,7 +112,7 @@ fn variants_are_what_the_codec_has() {
 }
 
 #[test]
-fn a_spectrum_tells_what_each_variant_takes_and_which_are_none() {
+fn rates_are_known_of_each_variant_that_exists() {
     let (mut spectrum, start) = (LayerRates::default(), Instant::now());
     spectrum.second(start);
     spectrum.sizes(&[(320, 180), (640, 360)]);

@@ -34,11 +34,11 @@ impl Shard {
             });
             shares(budget, &pictures.collect::<Vec<_>>())
         });
-        for (at, subscription) in subscriber.sections.iter_mut().enumerate() {
+        for (index, subscription) in subscriber.sections.iter_mut().enumerate() {
             let Some(fanout) = subscription.source.as_ref().and_then(|s| self.fanouts.get_mut(&s.track)) else {
                 continue;
             };
-            let share = shares.as_ref().and_then(|shares| shares.get(at)).copied();
+            let share = shares.as_ref().and_then(|shares| shares.get(index)).copied();
             if subscription.choose(&fanout.infos, &fanout.layers, share, now)
                 && let Some(layer) = subscription.target.and_then(|t| fanout.layers.get_mut(t))
             {
@@ -46,7 +46,7 @@ impl Shard {
             }
             if let Some(paused) = subscription.pause_changed(&fanout.infos) {
                 // The receiver of reports outlives the shards.
-                let _ = self.reports.send(Report::Paused { peer: id, section: at, paused });
+                let _ = self.reports.send(Report::Paused { peer: id, section: index, paused });
             }
         }
     }

@@ -61,19 +61,19 @@ impl Fanout {
         }
     }
 
-    /// A packet of a published sequence came. What it can be thinned to follows from it.
+    /// A packet of a published sequence came. It is thinned to each layer that is watched.
     pub(crate) fn push(&mut self, source: usize, packet: &Arc<Packet>) {
         let layers = self.layers.iter_mut().zip(&*self.infos).enumerate();
-        for (layer, (of, info)) in layers.filter(|(_, (of, _))| of.variant.source == source) {
-            if !of.variant.is_whole() && !info.live {
+        for (index, (layer, info)) in layers.filter(|(_, (layer, _))| layer.variant.source == source) {
+            if !layer.variant.is_whole() && !info.live {
                 continue;
             }
-            let Some(packet) = of.thinner.thin(packet) else { continue };
+            let Some(packet) = layer.thinner.thin(packet) else { continue };
             if packet.keyframe {
-                of.keyframes.keyframe_came(packet.arrived);
+                layer.keyframes.keyframe_came(packet.arrived);
             }
-            of.ring.insert(&packet);
-            self.pending.push((layer, packet));
+            layer.ring.insert(&packet);
+            self.pending.push((index, packet));
         }
     }
 

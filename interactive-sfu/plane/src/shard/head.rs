@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_head_says_can_be_read_with_short_and_long_descriptors_and_none() {
+    fn written_head_is_read_back_with_and_without_descriptors() {
         let (short, long) = ([0xc5, 0, 0], [0xc5; 90]);
         for (mid, send_time) in [(Some((1, "mid")), Some(2)), (None, None)] {
             let head = Head::new(77, mid, send_time, true);
@@ -170,9 +170,9 @@ mod tests {
                 assert_eq!((header.len, header.ssrc, header.marker), (packet.len(), 77, true));
                 assert_eq!(header.extension(&packet, 1), mid.map(|(_, mid)| mid.as_bytes()), "{len}");
                 assert_eq!(header.extension(&packet, 2), send_time.map(|_| &[1, 2, 3][..]), "{len}");
-                let told = header.extension(&packet, 3).unwrap_or_default();
-                assert_eq!(told.len(), len);
-                assert!(told.is_empty() || told[..3] == [0xc5, 0x12, 0x34]);
+                let extension = header.extension(&packet, 3).unwrap_or_default();
+                assert_eq!(extension.len(), len);
+                assert!(extension.is_empty() || extension[..3] == [0xc5, 0x12, 0x34]);
             }
         }
         let plain = Head::new(77, None, None, false);

@@ -104,8 +104,8 @@ impl Peers {
         now: Instant,
     ) -> Result<Bound, Dropped> {
         let peer = self.get_mut(slot).ok_or(Dropped::UnknownUfrag)?;
-        let told = Request { transaction: request.transaction_id, nominates: request.nominates };
-        let heard = peer.paths.heard(origin, told, consent, now).ok_or(Dropped::StunReplayed)?;
+        let facts = Request { transaction: request.transaction_id, nominates: request.nominates };
+        let heard = peer.paths.heard(origin, facts, consent, now).ok_or(Dropped::StunReplayed)?;
         peer.heard = now;
         if request.nominates || heard.reachable {
             peer.note_pair(request);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_to_an_address_that_became_another_peers() {
+    fn peer_is_sent_nothing_at_an_address_that_became_another_peers() {
         let (mut peers, now) = peers(2);
         bind(&mut peers, 0, 1, now);
         bind(&mut peers, 1, 2, now);

@@ -79,7 +79,7 @@ fn every_cut_and_every_changed_byte_is_refused() {
 }
 
 #[test]
-fn what_integrity_does_not_cover_spoils_the_request() {
+fn attribute_after_the_integrity_check_spoils_the_request() {
     use rtc_srtp::crypto::RTCCryptoProvider as _;
     let provider = crypto();
     let build = |late: Box<dyn Setter + '_>| {

@@ -32,7 +32,7 @@ pub(crate) struct LayerInfo {
     pub pictures_per_second: u32,
     /// Packets arrive.
     pub live: bool,
-    /// Of what it is.
+    /// The part of a published sequence that it is.
     pub variant: Variant,
 }
 
@@ -73,28 +73,28 @@ fn rungs(layers: &[LayerInfo], limit: Limit) -> Vec<usize> {
     live.sort_by_key(|i| layers[*i].cost());
     let mut pictures: Vec<Vec<usize>> = Vec::new();
     for i in live {
-        match pictures.iter_mut().find(|of| layers[of[0]].picture() == layers[i].picture()) {
-            Some(of) => of.push(i),
+        match pictures.iter_mut().find(|picture| layers[picture[0]].picture() == layers[i].picture()) {
+            Some(picture) => picture.push(i),
             None => pictures.push(vec![i]),
         }
     }
-    for of in &mut pictures {
-        of.sort_by_key(|i| layers[*i].variant.temporal);
+    for picture in &mut pictures {
+        picture.sort_by_key(|i| layers[*i].variant.temporal);
         let enough = |i: &usize| layers[*i].pictures_per_second >= limit.pictures_per_second;
         if limit.pictures_per_second > 0
-            && let Some(at) = of.iter().position(enough)
+            && let Some(index) = picture.iter().position(enough)
         {
-            of.truncate(at + 1);
+            picture.truncate(index + 1);
         }
     }
-    pictures.sort_by_key(|of| of.last().map(|i| layers[*i].cost()));
-    let covers = |of: &Vec<usize>| {
-        let largest = of.last().map(|i| &layers[*i]);
+    pictures.sort_by_key(|picture| picture.last().map(|i| layers[*i].cost()));
+    let covers = |picture: &Vec<usize>| {
+        let largest = picture.last().map(|i| &layers[*i]);
         limit.size.zip(largest).is_some_and(|((w, h), l)| l.width >= w && l.height >= h && l.width > 0)
     };
-    let most = pictures.iter().position(covers).map_or(pictures.len(), |at| at + 1);
+    let most = pictures.iter().position(covers).map_or(pictures.len(), |index| index + 1);
     let mut rungs = pictures.first().cloned().unwrap_or_default();
-    rungs.extend(pictures[..most].iter().skip(1).filter_map(|of| of.last()));
+    rungs.extend(pictures[..most].iter().skip(1).filter_map(|picture| picture.last()));
     rungs
 }
 

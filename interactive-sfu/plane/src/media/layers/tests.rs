@@ -77,7 +77,7 @@ fn a_picture_that_paused_is_tried_again_whatever_the_estimate_says() {
 }
 
 #[test]
-fn what_is_wanted_ends_with_what_fills_the_tile() {
+fn rates_wanted_end_with_the_layer_that_fills_the_tile() {
     let within = |size| wanted_rates(&layers(), Limit { size, ..Limit::default() });
     assert_eq!(within(None), [150_000, 500_000, 1_700_000]);
     assert_eq!(within(Some((400, 200))), [150_000, 500_000]);

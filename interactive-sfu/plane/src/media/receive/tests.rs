@@ -21,7 +21,7 @@ fn a_gap_is_asked_for_after_the_time_of_reordering_and_again() {
 }
 
 #[test]
-fn what_is_too_late_is_given_up() {
+fn packet_that_is_too_late_is_given_up() {
     let (mut r, t) = (Reception::new(90_000), Instant::now());
     r.arrived(1, 0, (100, 100), t, false);
     r.arrived(3, 0, (100, 100), t, false);
@@ -40,7 +40,7 @@ fn a_wide_gap_wants_a_keyframe_and_no_thousand_requests() {
 }
 
 #[test]
-fn reports_count_what_is_lost_in_each_interval() {
+fn reports_count_losses_of_each_interval() {
     let (mut r, t) = (Reception::new(90_000), Instant::now());
     assert_eq!(r.report(9), None);
     (0..100).filter(|s| s % 10 != 5).for_each(|s| {
@@ -63,13 +63,13 @@ fn a_steady_source_has_no_jitter_and_an_uneven_one_has() {
         steady.arrived(i, timestamp, (100, 100), t + Duration::from_micros(i * 100_000 / 3), false);
         uneven.arrived(i, timestamp, (100, 100), t + Duration::from_micros(i * 100_000 / 3 + (i % 2) * 10_000), false);
     }
-    let of = |r: &mut Reception| r.report(1).unwrap().jitter;
-    assert!(of(&mut steady) <= 1);
-    assert!((800..1000).contains(&of(&mut uneven)));
+    let jitter = |r: &mut Reception| r.report(1).unwrap().jitter;
+    assert!(jitter(&mut steady) <= 1);
+    assert!((800..1000).contains(&jitter(&mut uneven)));
 }
 
 #[test]
-fn padding_and_what_comes_twice_is_received_and_no_media() {
+fn padding_and_repeated_packets_count_as_received_but_not_as_media() {
     let (mut r, t) = (Reception::new(90_000), Instant::now());
     r.meter(t);
     r.arrived(7, 0, (1000, 1000), t, false);
@@ -81,7 +81,7 @@ fn padding_and_what_comes_twice_is_received_and_no_media() {
 }
 
 #[test]
-fn the_bit_rate_is_what_arrives() {
+fn bit_rate_is_that_of_arriving_packets() {
     let (mut r, t) = (Reception::new(90_000), Instant::now());
     r.meter(t);
     (0..100).for_each(|s| {

@@ -1,6 +1,6 @@
 //! RTCP, read and written: the messages an SFU acts on (RFC 3550 §6, RFC 4585, RFC 5104, REMB).
 //!
-//! Reading takes any bytes and is bounded by their length. Nothing is allocated to read.
+//! Reading takes any bytes, is bounded by their length, and allocates nothing.
 
 mod read;
 mod write;
@@ -23,7 +23,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_messages_are_read_back() {
         let mut w = Writer::default();
         w.sender_report(&SenderReport {
             ssrc: 7,
@@ -59,14 +59,14 @@ mod tests {
         else {
             panic!("{read:?}")
         };
-        let told = Message::ReceptionReport {
+        let expected = Message::ReceptionReport {
             ssrc: 8,
             fraction_lost: 25,
             highest_sequence: 70_000,
             last_sr: 4,
             delay_since_last_sr: 5,
         };
-        assert_eq!(rr, told);
+        assert_eq!(rr, expected);
         assert_eq!(nacked(items).collect::<Vec<_>>(), [65_535, 0, 15, 16, 40]);
         assert!((1_234_000..=1_234_567).contains(&bits), "{bits}");
     }

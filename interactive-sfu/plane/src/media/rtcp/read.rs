@@ -16,7 +16,7 @@ pub enum Message<'a> {
     },
     /// How the peer received our packets of `ssrc`.
     ReceptionReport {
-        /// Ours.
+        /// The SSRC that we send under.
         ssrc: u32,
         /// Lost since the last report, of 256.
         fraction_lost: u8,
@@ -29,26 +29,26 @@ pub enum Message<'a> {
     },
     /// Sequence numbers of ours to send again: (first, mask of the 16 after it) in 4 bytes each.
     Nack {
-        /// Ours.
+        /// The SSRC that we send under.
         ssrc: u32,
         /// See [`nacked`].
         items: &'a [u8],
     },
     /// A decoder of our `ssrc` needs a keyframe (PLI or FIR).
     KeyframeRequest {
-        /// Ours.
+        /// The SSRC that we send under.
         ssrc: u32,
     },
     /// Bits a second that the peer's receiving path can carry, as the peer estimates it.
     Remb(u64),
     /// The source is over.
     Bye {
-        /// Theirs.
+        /// The SSRC that the peer sent under.
         ssrc: u32,
     },
 }
 
-/// The messages of a compound packet, in order. What is unknown is skipped; what is malformed ends it.
+/// The messages of a compound packet, in order. Unknown ones are skipped; a malformed one ends it.
 pub fn messages(compound: &[u8]) -> impl Iterator<Item = Message<'_>> {
     packets(compound).flat_map(|p| p.messages())
 }

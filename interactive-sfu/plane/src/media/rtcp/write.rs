@@ -5,13 +5,13 @@ use super::{PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION
 /// One report block that we send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReportBlock {
-    /// Theirs.
+    /// The SSRC that the peer sends under.
     pub ssrc: u32,
-    /// Of 256.
+    /// Lost since the last report, of 256.
     pub fraction_lost: u8,
-    /// 24 bits, signed.
+    /// Packets lost so far: 24 bits, signed.
     pub lost: i32,
-    /// Extended.
+    /// The highest sequence number received, extended.
     pub highest_sequence: u32,
     /// In RTP clock units.
     pub jitter: u32,
@@ -24,7 +24,7 @@ pub struct ReportBlock {
 /// A sender report without report blocks (RFC 3550 §6.4.1), and the CNAME that belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SenderReport<'a> {
-    /// Ours.
+    /// The SSRC that we send under.
     pub ssrc: u32,
     /// 32.32 fixed point seconds since 1900.
     pub ntp: u64,

@@ -37,14 +37,14 @@ impl Publisher {
         let text =
             |id: Option<u8>| id.and_then(|id| header.extension(packet, id)).and_then(|v| std::str::from_utf8(v).ok());
         let (track, rtx) = self.track_of(header, text)?;
-        let of = self.tracks.get_mut(track)?;
-        let rid = text(if rtx { of.negotiated.rrid_extension } else { of.negotiated.rid_extension });
+        let published = self.tracks.get_mut(track)?;
+        let rid = text(if rtx { published.negotiated.rrid_extension } else { published.negotiated.rid_extension });
         let layer = match rid {
-            _ if of.negotiated.rids.is_empty() => 0,
-            Some(rid) => of.layers.iter().position(|l| l.rid == rid)?,
+            _ if published.negotiated.rids.is_empty() => 0,
+            Some(rid) => published.layers.iter().position(|l| l.rid == rid)?,
             None if rtx => {
-                let (media, _) = of.negotiated.fid_groups.iter().find(|(_, rtx)| *rtx == header.ssrc)?;
-                of.layers.iter().position(|l| l.ssrc == Some(*media))?
+                let (media, _) = published.negotiated.fid_groups.iter().find(|(_, rtx)| *rtx == header.ssrc)?;
+                published.layers.iter().position(|l| l.ssrc == Some(*media))?
             }
             None => return None,
         };
@@ -53,7 +53,7 @@ impl Publisher {
         // retransmissions.
         self.routes.retain(|r| (r.track, r.layer) != (track, layer) || (rtx && !r.rtx));
         if !rtx {
-            of.layers.get_mut(layer)?.follow(header.ssrc);
+            published.layers.get_mut(layer)?.follow(header.ssrc);
         }
         self.routes.push(route);
         Some(route)

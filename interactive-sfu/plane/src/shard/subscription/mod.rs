@@ -246,8 +246,8 @@ impl Subscription {
     /// How long the way to its receiver and back takes, by a reception report (RFC 3550 §6.4.1).
     pub(crate) fn round_trip(&self, last_sr: u32, delay_since_last_sr: u32, now: Instant) -> Option<Duration> {
         let (_, sent) = self.last_report.filter(|(report, _)| *report == last_sr)?;
-        let there = Duration::from_micros(u64::from(delay_since_last_sr) * 1_000_000 / 65_536);
-        now.saturating_duration_since(sent).checked_sub(there)
+        let held = Duration::from_micros(u64::from(delay_since_last_sr) * 1_000_000 / 65_536);
+        now.saturating_duration_since(sent).checked_sub(held)
     }
 
     /// The layer's clock became known after the switch to it.

@@ -75,8 +75,8 @@ impl Track {
     pub(super) fn take_refusal(&mut self) -> Option<Refusal> {
         let refused = self.layers.iter().find_map(|layer| layer.guard.refused());
         let refused = refused.filter(|_| !self.layers.iter().any(|layer| layer.info.live));
-        let told = std::mem::replace(&mut self.refusal_told, refused.is_some());
-        refused.filter(|_| !told)
+        let known = std::mem::replace(&mut self.refusal_told, refused.is_some());
+        refused.filter(|_| !known)
     }
 
     /// Once a second: which layers lose packets first if the publisher exceeds its limit.

@@ -45,7 +45,7 @@ fn rtp(sequence: u16, payload: usize) -> Vec<u8> {
 const RTCP: [u8; 16] = [0x80, 201, 0, 1, 0, 0, 0, 5, 0x81, 206, 0, 1, 1, 2, 3, 4];
 
 #[test]
-fn what_we_seal_others_open_across_the_wrap() {
+fn another_library_opens_our_packets_across_the_wrap() {
     for (profile, as_client) in ENDS {
         let (mut sealer, _, _, mut client) = both_ends(profile, as_client);
         for index in 32_000..140_000u64 {
@@ -67,7 +67,7 @@ fn what_we_seal_others_open_across_the_wrap() {
 }
 
 #[test]
-fn what_others_seal_we_open_once() {
+fn packet_of_another_library_is_opened_once() {
     for (profile, as_client) in ENDS {
         let (_, mut opener, mut client, _) = both_ends(profile, as_client);
         for sequence in (65_000..=65_535u16).chain(0..300) {

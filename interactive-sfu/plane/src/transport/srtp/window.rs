@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_to_know_is_refused() {
+    fn index_too_old_to_know_is_refused() {
         let mut window = Window::starting_at(10);
         window.accept(10 + SPAN);
         assert!(!window.is_new(10));

@@ -104,7 +104,7 @@ fn a_peer_with_too_many_connections_loses_its_oldest() {
 }
 
 #[test]
-fn whoever_has_more_to_read_waits_for_the_others() {
+fn connection_with_more_to_read_waits_for_the_others() {
     let mut rig = Rig::new();
     let (mut flood, flooding, _) = rig.connect();
     let (mut quiet, other, _) = rig.connect();
@@ -146,7 +146,7 @@ fn a_stranger_is_closed_at_its_first_nonsense_and_a_peer_when_it_sends_little_el
 }
 
 #[test]
-fn what_waits_for_slow_readers_is_bounded_and_forgotten_with_them() {
+fn queue_of_a_slow_reader_is_bounded_and_freed_with_its_connection() {
     let mut rig = Rig::new();
     let (_slow, slow, _) = rig.connect();
     let packet = [0; 1200];
