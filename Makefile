@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 5
 # A line of a comment beyond column 120, but for tables and drawings: rustfmt wraps none.
 LONG_COMMENT := '^(?=\s*//)(?!\s*//[/!]? (\||.*──)).{121,}'
 
-.PHONY: help run build test unit e2e check bench bench-peers floods fuzz soak switches meetings screenshot dependencies test-dependencies web clean
+.PHONY: help run build test unit e2e check bench bench-peers instructions floods fuzz soak switches meetings screenshot dependencies test-dependencies web clean
 
 help:
 	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
@@ -17,6 +17,7 @@ help:
 	@echo "make check       formatting, lints, documentation, spelling, types"
 	@echo "make bench       the figures of docs/figures.md, measured on this machine; three quarters of an hour"
 	@echo "make bench-peers the same loads on Spillway and on LiveKit's server, interleaved: ratios; needs go"
+	@echo "make instructions instructions a forwarded packet, by callgrind; BEFORE=binary compares; needs valgrind"
 	@echo "make floods      what one attacker costs 200 innocent subscribers, by each flood; BEFORE=folder compares; an hour"
 	@echo "make soak        five million steps of the simulated room; floods; lip sync, memory and latency over ten minutes"
 	@echo "make switches    a thousand random switches between layers, each picture checked, in VP8, VP9 and AV1; twenty minutes"
@@ -84,6 +85,10 @@ bench-peers: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --release --locked -p spillway -p spillway-tests --bins
 	tests/bench-peers.sh
+
+# Counts, so a busy machine does not matter.
+instructions: dependencies
+	tests/instructions.sh $(BEFORE)
 
 floods: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets

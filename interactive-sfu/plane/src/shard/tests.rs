@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
-//! A shard without its thread: tasks go in, and what comes of them is looked at.
+//! A shard without its thread: tasks go in, and their effects are looked at.
+
+mod forwarding;
 
 use std::sync::mpsc::{Receiver, channel};
 
