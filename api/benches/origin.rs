@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use access::Keys;
 use api::server::Server;
-use api::{AppParts, Config, Lifecycle, OriginRegistry, PlaybackKeys};
+use api::{AppParts, Config, EventsHub, Lifecycle, OriginRegistry, PlaybackKeys};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
@@ -108,13 +108,16 @@ impl Origin {
                     let access = rooms.access("bench").unwrap();
                     origins.insert("bench", Arc::new(packaging.origin.clone()), SystemTime::now(), access);
                     let keys = Keys::new("k", "s");
+                    let media = Arc::new(sfu(&keys));
+                    let events = EventsHub::start(&config, media.clone()).unwrap();
                     let router = api::router(AppParts {
                         config,
-                        media: Arc::new(sfu(&keys)),
+                        media,
                         playback: PlaybackKeys::new(&keys),
                         keys,
                         origins,
                         rooms,
+                        events,
                         metrics: Arc::new(String::new),
                         lifecycle: lifecycle.clone(),
                         dev_tokens: false,

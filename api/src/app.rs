@@ -8,7 +8,7 @@ use interactive_sfu::CloseRoom;
 use rooms::{Entry, MakeRoom, Rooms};
 
 use crate::playback::PlaybackKeys;
-use crate::{Config, Error, Lifecycle, Media, OriginRegistry};
+use crate::{Config, Error, EventsHub, Lifecycle, Media, OriginRegistry};
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct AppParts {
     pub origins: OriginRegistry,
     /// The rooms.
     pub rooms: Rooms,
+    /// The events sockets.
+    pub events: EventsHub,
     /// Renders `/metrics`, Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Where the server stands.

@@ -60,9 +60,9 @@ pub struct Config {
     /// `Forwarded` or `Via`), or its clients are taken for this machine's own. Default this machine's own addresses,
     /// `127.0.0.0/8` and `::1/128`.
     pub trusted_proxies: Vec<AddressPrefix>,
-    /// Joins by WHIP, WHEP and LiveKit's protocol a second from one address (of IPv6: from one network of 64 bits); ten
-    /// times as many at once after a rest, and a further one is refused with 429. This machine's own are not counted.
-    /// Default 50.
+    /// Joins by WHIP, WHEP, LiveKit's protocol and events sockets a second from one address (of IPv6: from one network
+    /// of 64 bits); ten times as many at once after a rest, and a further one is refused with 429. This machine's own
+    /// are not counted. Default 50.
     pub joins_per_address_second_max: u32,
     /// Joins a second of one identity in a room; ten times as many at once after a rest, and a further one is refused
     /// with 429. Default 5.
@@ -78,6 +78,16 @@ pub struct Config {
     pub write_stall_timeout_ms: u32,
     /// Time for a request's body. Milliseconds; default 10000.
     pub body_read_timeout_ms: u32,
+    /// Events sockets that may be open at once; a further one is refused with 503. Each is a connection of
+    /// `connections_max` too. Default 20000.
+    pub events_connections_max: u32,
+    /// How often an events socket is pinged. One of which nothing was heard for 2.4 times as long is closed. Longer
+    /// costs less; it must be shorter than the idle timeout of the proxies in between. Milliseconds; default 25000.
+    pub events_ping_interval_ms: u32,
+    /// Origins whose pages may open events sockets, `https://host` or `https://host:port`. Clients that send no
+    /// `Origin`, and this server's own pages, always may. Default none: pages of every origin, as they may read all
+    /// other answers.
+    pub events_origins: Vec<String>,
     /// STUN and TURN servers that clients are told of (RFC 9725 §4.6). This server is reachable at its own
     /// addresses without any; they help clients behind strict firewalls. Default none.
     pub ice_servers: Vec<IceServer>,
@@ -148,6 +158,9 @@ impl Default for Config {
             keep_alive_idle_ms: 60_000,
             write_stall_timeout_ms: 30_000,
             body_read_timeout_ms: 10_000,
+            events_connections_max: 20_000,
+            events_ping_interval_ms: 25_000,
+            events_origins: Vec::new(),
             ice_servers: Vec::new(),
             webhook_urls: Vec::new(),
             livekit_rooms: RoomSettings::default(),
@@ -165,6 +178,7 @@ impl Config {
             ("keep_alive_idle_ms", self.keep_alive_idle_ms),
             ("write_stall_timeout_ms", self.write_stall_timeout_ms),
             ("body_read_timeout_ms", self.body_read_timeout_ms),
+            ("events_ping_interval_ms", self.events_ping_interval_ms),
         ] {
             if !(1_000..=600_000).contains(&ms) {
                 return refuse(key, format!("must lie between 1000 and 600000; it is {ms}"));
@@ -175,6 +189,7 @@ impl Config {
             ("ingresses_max", self.ingresses_max),
             ("connections_max", self.connections_max),
             ("connections_per_address_max", self.connections_per_address_max),
+            ("events_connections_max", self.events_connections_max),
             ("joins_per_address_second_max", self.joins_per_address_second_max),
             ("joins_per_identity_second_max", self.joins_per_identity_second_max),
         ] {
@@ -198,6 +213,12 @@ impl Config {
         for url in &self.webhook_urls {
             if !url.starts_with("http://") && !url.starts_with("https://") {
                 return refuse("webhook_urls", format!("each must begin with http:// or https://; one is {url:?}"));
+            }
+        }
+        for origin in &self.events_origins {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
+                return refuse("events_origins", format!("each must be http(s)://host alone; one is {origin:?}"));
             }
         }
         for server in &self.ice_servers {
@@ -226,10 +247,12 @@ mod tests {
     #[test]
     fn impossible_setting_is_refused_by_its_key() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 14] = [
+        let table: [(Spoil, &str); 16] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
             (|c| c.write_stall_timeout_ms = 0, "write_stall_timeout_ms"),
             (|c| c.rooms_max = 0, "rooms_max"),
+            (|c| c.events_connections_max = 0, "events_connections_max"),
+            (|c| c.events_origins = vec!["https://app.example/".into()], "events_origins"),
             (|c| c.connections_per_address_max = 0, "connections_per_address_max"),
             (|c| c.ingresses_max = 0, "ingresses_max"),
             (|c| c.joins_per_identity_second_max = 0, "joins_per_identity_second_max"),

@@ -44,6 +44,9 @@ pub enum StartError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The threads of the events sockets do not start.
+    #[error("starting the events sockets")]
+    EventsSockets(#[source] std::io::Error),
     /// The client that delivers webhooks cannot be made.
     #[error("preparing webhooks")]
     Webhooks(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -117,6 +120,15 @@ pub(crate) enum Error {
     /// One address holds as many connections as it may.
     #[error("too many connections from this address")]
     TooManyConnections,
+    /// One identity has as many events sockets in a room as it may.
+    #[error("too many events sockets of this identity in this room")]
+    TooManySockets,
+    /// There are as many events sockets as there may be.
+    #[error("the server has as many events sockets as it may")]
+    EventsFull,
+    /// A page of another origin than those that are allowed.
+    #[error("pages of this origin may not open the events socket")]
+    Origin,
     /// The server is shutting down.
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -59,15 +59,15 @@ impl Error {
                 Kind::Unavailable
             }
             Self::TokenMissing | Self::Token(_) => Kind::Unauthenticated,
-            Self::Forbidden(_) => Kind::Denied,
+            Self::Forbidden(_) | Self::Origin => Kind::Denied,
             Self::Method => Kind::NoMethod,
             Self::ContentType(_) => Kind::WrongType,
             Self::BodyTooLarge(_) => Kind::TooLarge,
             Self::BodyLate => Kind::Late,
             Self::Invalid(_) => Kind::Invalid,
             Self::RangeNotSatisfiable { .. } => Kind::OutOfRange,
-            Self::TooOften { .. } | Self::TooManyConnections => Kind::TooOften,
-            Self::DatabaseDown | Self::ShuttingDown => Kind::Unavailable,
+            Self::TooOften { .. } | Self::TooManyConnections | Self::TooManySockets => Kind::TooOften,
+            Self::DatabaseDown | Self::EventsFull | Self::ShuttingDown => Kind::Unavailable,
             Self::NoPlaybackKey => Kind::Internal,
         }
     }

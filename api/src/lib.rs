@@ -15,6 +15,7 @@ mod auth;
 mod config;
 mod cors;
 mod error;
+mod events;
 mod extract;
 mod ice_servers;
 mod idle;
@@ -42,6 +43,10 @@ pub use app::AppParts;
 pub use config::{Config, Lobby, MetricsAccess, Tls};
 pub(crate) use error::Error;
 pub use error::{ConfigFault, StartError};
+pub use events::{
+    Audience, AudienceSnapshot, BadEvent, Delivery, EVENT_BYTES_MAX, Epoch, Event, EventsHub, Lane, OnBroadcast,
+    Playing, Position, Seated, Seats, TooFast, Wish, follow_rooms,
+};
 pub use ice_servers::IceServer;
 pub use idle::close_idle_rooms;
 pub use lifecycle::Lifecycle;

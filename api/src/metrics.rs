@@ -2,12 +2,22 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
+use crate::events::Audience;
+
 const REQUESTS: &str = "spillway_http_requests_total";
 const CONNECTIONS: &str = "spillway_http_connections";
 const CONNECTIONS_REFUSED: &str = "spillway_http_connections_refused_total";
 const CONNECTIONS_STALLED: &str = "spillway_http_connections_stalled_total";
 const JOINS_LIMITED: &str = "spillway_joins_limited_total";
 const WEBHOOKS: &str = "spillway_webhooks_total";
+const EVENTS_CONNECTIONS: &str = "spillway_events_connections";
+const EVENTS_ENDED: &str = "spillway_events_ended_total";
+const EVENTS_FRAMES: &str = "spillway_events_frames_total";
+const EVENTS_BYTES: &str = "spillway_events_bytes_total";
+const EVENTS_DROPPED: &str = "spillway_events_dropped_total";
+const EVENTS_REFUSED: &str = "spillway_events_refused_total";
+const EVENTS_BACKLOG: &str = "spillway_events_backlog_bytes";
+const EVENTS_AUDIENCE: &str = "spillway_events_audience";
 const ORIGIN_REQUESTS: &str = "spillway_origin_requests_total";
 const ORIGIN_BODY_BYTES: &str = "spillway_origin_body_bytes_total";
 const ORIGIN_BROKEN_OFF: &str = "spillway_origin_broken_off_total";
@@ -27,6 +37,14 @@ pub(crate) fn describe() {
     );
     describe_counter!(JOINS_LIMITED, Unit::Count, "Joins refused because too many came from one address or identity");
     describe_counter!(WEBHOOKS, Unit::Count, "Events for webhooks, by outcome");
+    describe_gauge!(EVENTS_CONNECTIONS, Unit::Count, "Open events sockets");
+    describe_counter!(EVENTS_ENDED, Unit::Count, "Events sockets that ended, by reason");
+    describe_counter!(EVENTS_FRAMES, Unit::Count, "Frames to events sockets, each socket's counted");
+    describe_counter!(EVENTS_BYTES, Unit::Bytes, "Bytes sent to events sockets");
+    describe_counter!(EVENTS_DROPPED, Unit::Count, "Droppable events left out for events sockets that are behind");
+    describe_counter!(EVENTS_REFUSED, Unit::Count, "Events refused because they came faster than they could be sent");
+    describe_gauge!(EVENTS_BACKLOG, Unit::Bytes, "Bytes that wait for events sockets that are behind, by thread");
+    describe_gauge!(EVENTS_AUDIENCE, Unit::Count, "Audience of all rooms with events sockets, by delivery");
     describe_counter!(ORIGIN_REQUESTS, Unit::Count, "Requests for playlists and media, by outcome");
     describe_counter!(ORIGIN_BODY_BYTES, Unit::Bytes, "Body bytes handed out by the origin");
     describe_counter!(ORIGIN_BROKEN_OFF, Unit::Count, "Stored objects that were not sent to their end, by reason");
@@ -64,6 +82,40 @@ pub(crate) fn connection_refused(by: &'static str) {
 
 pub(crate) fn connection_stalled() {
     counter!(CONNECTIONS_STALLED).increment(1);
+}
+
+pub(crate) fn events_connected() {
+    gauge!(EVENTS_CONNECTIONS).increment(1.0);
+}
+
+/// `reason`: see `events/shard/connection.rs`.
+pub(crate) fn events_ended(reason: &'static str) {
+    gauge!(EVENTS_CONNECTIONS).decrement(1.0);
+    counter!(EVENTS_ENDED, "reason" => reason).increment(1);
+}
+
+pub(crate) fn events_sent(frames: u64, bytes: u64, dropped: u64) {
+    for (name, count) in [(EVENTS_FRAMES, frames), (EVENTS_BYTES, bytes), (EVENTS_DROPPED, dropped)] {
+        if count > 0 {
+            counter!(name).increment(count);
+        }
+    }
+}
+
+pub(crate) fn events_refused() {
+    counter!(EVENTS_REFUSED).increment(1);
+}
+
+pub(crate) fn events_backlog(thread: usize, bytes: usize) {
+    gauge!(EVENTS_BACKLOG, "thread" => thread.to_string()).set(bytes as f64);
+}
+
+/// One room's audience changed.
+pub(crate) fn events_audience(before: Audience, now: Audience) {
+    let interactive = f64::from(now.interactive) - f64::from(before.interactive);
+    let broadcast = f64::from(now.broadcast) - f64::from(before.broadcast);
+    gauge!(EVENTS_AUDIENCE, "delivery" => "interactive").increment(interactive);
+    gauge!(EVENTS_AUDIENCE, "delivery" => "broadcast").increment(broadcast);
 }
 
 /// Counts a connection for as long as it lives.

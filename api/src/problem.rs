@@ -69,6 +69,8 @@ impl<E: Into<Error>> From<E> for Problem {
 fn challenge(error: &Error, kind: Kind) -> Option<&'static str> {
     match (error, kind) {
         (Error::TokenMissing, _) => Some("Bearer"),
+        // No token changes where a page comes from.
+        (Error::Origin, _) => None,
         (_, Kind::Unauthenticated) => Some(r#"Bearer error="invalid_token""#),
         (_, Kind::Denied) => Some(r#"Bearer error="insufficient_scope""#),
         _ => None,
@@ -137,6 +139,9 @@ fn problem_type(error: &Error) -> ProblemType {
         Error::DatabaseDown => ProblemType::DatabaseDown,
         Error::TooOften { .. } => ProblemType::TooManyJoins,
         Error::TooManyConnections => ProblemType::TooManyConnections,
+        Error::TooManySockets => ProblemType::TooManySockets,
+        Error::EventsFull => ProblemType::EventsFull,
+        Error::Origin => ProblemType::Origin,
         Error::ShuttingDown => ProblemType::ShuttingDown,
         Error::TokenMissing => ProblemType::TokenMissing,
         Error::Token(_) => ProblemType::TokenInvalid,

@@ -40,6 +40,7 @@ problem_types! {
     ContentType, "content-type", "The body has another media type than the path takes.";
     DatabaseDown, "database-down", "The database does not answer.";
     DeliveryDirectives, "delivery-directives", "Delivery directives (`_HLS_…`) do not parse, or lie too far ahead.";
+    EventsFull, "events-full", "The server has as many events sockets as it may.";
     Forbidden, "forbidden", "The token does not allow this.";
     Full, "full", "The server has no place for another session.";
     IfMatchRequired, "if-match-required", "An ICE restart needs `If-Match`.";
@@ -53,6 +54,7 @@ problem_types! {
     NoSuchPath, "no-such-path", "There is no such path.";
     NodeBusy, "node-busy", "The server takes nobody in at the moment.";
     NotLive, "not-live", "Nobody whom the viewer asked for is on stage.";
+    Origin, "origin", "Pages of this origin may not open the events socket.";
     PlaylistStalled, "playlist-stalled", "The playlist did not move on in time.";
     Range, "range", "`Range` lies outside the object.";
     RoomExists, "room-exists", "A room of that name exists.";
@@ -66,6 +68,7 @@ problem_types! {
     TooManyIngresses, "too-many-ingresses", "There are as many ingresses as there may be.";
     TooManyJoins, "too-many-joins", "Joins from the address, or of the identity, follow each other too fast.";
     TooManyRooms, "too-many-rooms", "There are as many rooms as there may be.";
+    TooManySockets, "too-many-sockets", "The identity has as many events sockets in the room as it may.";
     TooManySessions, "too-many-sessions", "The identity has as many sessions as it may.";
     TooManyWaiting, "too-many-waiting", "Too many requests wait for the broadcast already.";
     UnacceptableOffer, "unacceptable-offer", "The offer lacks something that this server needs.";

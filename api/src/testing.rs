@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::extract::Caller;
 use crate::playback::{PlaybackKeys, PlaybackSpec};
-use crate::{AppParts, BoxFuture, Config, Lifecycle, Media, OriginRegistry, router};
+use crate::{AppParts, BoxFuture, Config, EventsHub, Lifecycle, Media, OriginRegistry, Seated, router};
 
 mod fake_playback;
 mod orders;
@@ -39,6 +39,7 @@ pub(crate) struct FakeMedia {
     pub(crate) other: Mutex<Option<SfuError>>,
     pub(crate) speakers: Mutex<Vec<Speaker>>,
     pub(crate) participants: Mutex<Vec<ParticipantInfo>>,
+    pub(crate) seated: Mutex<Vec<Seated>>,
     pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) moderated: Mutex<Vec<Command>>,
 }
@@ -109,6 +110,8 @@ impl Media for FakeMedia {
 
 /// The surface with a room `demo` as the REST API makes it, and everything behind it.
 pub(crate) struct Rig {
+    pub(crate) parts: AppParts,
+    pub(crate) events: EventsHub,
     pub(crate) router: Router,
     pub(crate) media: Arc<FakeMedia>,
     pub(crate) origins: OriginRegistry,
@@ -154,6 +157,7 @@ impl Rig {
             (Arc::new(FakeMedia::default()), OriginRegistry::new(Some(recordings)), Lifecycle::default());
         let keys = Keys::new("k", "s");
         let playback = PlaybackKeys::new(&keys);
+        let events = EventsHub::start(&config, media.clone()).unwrap();
         let parts = AppParts {
             config,
             media: media.clone(),
@@ -161,12 +165,13 @@ impl Rig {
             keys: keys.clone(),
             origins: origins.clone(),
             rooms: rooms.clone(),
+            events: events.clone(),
             metrics: Arc::new(|| "spillway_up 1\n".into()),
             lifecycle: lifecycle.clone(),
             dev_tokens,
         };
-        let router = router(parts);
-        Self { router, media, origins, orders, lifecycle, rooms, playback, keys, folder }
+        let router = router(parts.clone());
+        Self { parts, events, router, media, origins, orders, lifecycle, rooms, playback, keys, folder }
     }
 
     /// Puts an object into the store of recordings; `path` begins with the room.

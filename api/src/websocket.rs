@@ -12,8 +12,9 @@ use axum::extract::FromRequestParts;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::Request;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::request::Parts;
+use http::{HeaderValue, Request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
@@ -66,6 +67,23 @@ fn upgrade(parts: &mut Parts) -> Option<Upgrade> {
 }
 
 impl Upgrade {
+    /// The answer, which agrees to `protocol`. `take` gets the connection itself once it is sent.
+    pub(crate) fn hand_over(
+        mut self,
+        protocol: Option<HeaderValue>,
+        take: impl FnOnce(Upgraded, Option<Place>) + Send + 'static,
+    ) -> Response {
+        if let Some(protocol) = protocol {
+            self.response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        tokio::spawn(async move {
+            if let Ok(io) = self.io.await {
+                take(io, self.place);
+            }
+        });
+        self.response
+    }
+
     /// The answer. `carry` gets the socket once it is sent; longer messages than `bytes_max` end the connection.
     pub(crate) fn on_upgrade<F>(self, bytes_max: usize, carry: impl FnOnce(Socket) -> F + Send + 'static) -> Response
     where

@@ -7,7 +7,7 @@ use std::time::Duration;
 use access::Keys;
 use api::server::Server;
 use api::webhooks::Webhooks;
-use api::{AppParts, Lifecycle, PlaybackKeys};
+use api::{AppParts, EventsHub, Lifecycle, PlaybackKeys};
 use interactive_sfu::Sfu;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rooms::Rooms;
@@ -35,7 +35,9 @@ pub(crate) struct Deps {
 pub(crate) struct HttpNode {
     lifecycle: Lifecycle,
     server: JoinSet<()>,
-    /// Webhooks and the closing of idle rooms. They may be dropped at any time.
+    events: EventsHub,
+    drain_max: Duration,
+    /// Webhooks, the closing of idle rooms, and what events sockets are told of rooms. They may be dropped at any time.
     _background: JoinSet<()>,
     http_address: SocketAddr,
     https_address: Option<SocketAddr>,
@@ -67,18 +69,22 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
     let lifecycle = Lifecycle::default();
     let mut background = JoinSet::new();
     background.spawn(webhooks.run(deps.sfu.events()));
+    let (happened, media) = (deps.sfu.events(), Arc::new(deps.sfu));
+    let events = EventsHub::start(&deps.config, media.clone())?;
     let parts = AppParts {
         config: deps.config,
-        media: Arc::new(deps.sfu),
+        media,
         playback: PlaybackKeys::new(&deps.keys),
         keys: deps.keys,
         origins: deps.origins,
         rooms: deps.rooms,
+        events: events.clone(),
         metrics: Arc::new(move || deps.recorder.render()),
         lifecycle: lifecycle.clone(),
         dev_tokens: deps.dev_tokens,
     };
     background.spawn(api::close_idle_rooms(parts.clone()));
+    background.spawn(api::follow_rooms(parts.clone(), happened));
     let mut tasks = JoinSet::new();
     if let Some(server) = metrics {
         tracing::info!(address = %server.http_address(), "serving metrics");
@@ -86,7 +92,8 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
     }
     tasks.spawn(server.serve(api::router(parts), lifecycle.clone(), deps.drain_max));
     tracing::info!(%http_address, "serving");
-    Ok(HttpNode { lifecycle, server: tasks, _background: background, http_address, https_address })
+    let drain_max = deps.drain_max;
+    Ok(HttpNode { lifecycle, server: tasks, events, drain_max, _background: background, http_address, https_address })
 }
 
 impl HttpNode {
@@ -105,9 +112,11 @@ impl HttpNode {
         self.lifecycle.drain();
     }
 
-    /// Accepts nobody any more, answers requests that wait, and cuts what takes longer than [`Deps::drain_max`].
+    /// Accepts nobody any more, answers requests that wait, closes events sockets, and cuts what takes longer than
+    /// [`Deps::drain_max`].
     pub(crate) async fn end(mut self) {
         self.lifecycle.close();
-        while self.server.join_next().await.is_some() {}
+        let answers = async { while self.server.join_next().await.is_some() {} };
+        tokio::join!(answers, self.events.end(self.drain_max));
     }
 }

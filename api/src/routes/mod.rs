@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::{Error, cors, metrics, telemetry};
 
 mod dev_token;
+mod events;
 mod health;
 mod live;
 mod openapi_json;
@@ -44,7 +45,8 @@ pub fn router(parts: AppParts) -> Router {
 fn described(app: &App) -> Routes {
     let joins = JoinLimits::new(&app.config);
     let signalling = Extension(joins.clone());
-    let mut rest = rooms::routes();
+    let events = events::routes().map(|router| router.layer(Extension(joins.clone())));
+    let mut rest = rooms::routes().merge(events);
     if app.dev_tokens {
         rest = rest.merge(dev_token::routes());
     }
