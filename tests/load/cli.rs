@@ -8,6 +8,7 @@ use rig::peer::SrtpOffer;
 use rig::vp8::{self, PAYLOAD_BYTES_MIN};
 use rig::{Error, Result, opus};
 
+use crate::events::EventsOptions;
 use crate::measure::Processes;
 
 /// Measures what a server of WHIP and WHEP, or of LiveKit's protocol, forwards on this machine, and at what cost.
@@ -33,6 +34,8 @@ pub(crate) enum Command {
         #[arg(long, default_value = "spillway")]
         ours: String,
     },
+    /// Opens events sockets that lie idle, and prints the server's memory for each.
+    Events(EventsOptions),
 }
 
 /// A measurement.

@@ -18,6 +18,7 @@
 //! | `subscriber.rs`, `receive.rs`, `source.rs` | receive, count, report once a second |
 //! | `floor.rs`, `send.rs` | the floor: sealing and sending alone |
 //! | `first_frame.rs` | when a newcomer has something to show |
+//! | `events.rs` | memory for idle events sockets |
 //! | `measure.rs` | what was used between two moments |
 //! | `report.rs`, `table.rs` | the figures, and whether they may be believed; the table |
 //! | `ratios.rs` | two servers' figures beside each other |
@@ -25,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cli;
+mod events;
 mod first_frame;
 mod floor;
 mod join;
@@ -51,6 +53,10 @@ fn main() -> ExitCode {
     let printed = match command {
         Some(cli::Command::Ratios { folder, ours }) => ratios::read(&folder, &ours).map(|table| {
             print!("{table}");
+            false
+        }),
+        Some(cli::Command::Events(options)) => events::run(&options).map(|report| {
+            print!("{report}");
             false
         }),
         None => options.resolved().and_then(|options| run::run(&options)).map(|report| {
