@@ -47,6 +47,12 @@ pub mod transport {
     pub mod stun;
 }
 
+/// `api::events`.
+#[path = "../../api/src/events"]
+pub mod events {
+    pub mod framing;
+}
+
 /// `packager::live`.
 #[path = "../../packager/src/live"]
 pub mod packager {
