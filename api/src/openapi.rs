@@ -4,9 +4,10 @@
 //! stand there. `refusals.rs` has the refusals that routes share, `schemas.rs` the types of crates that know nothing of
 //! HTTP. The test of `tests.rs` asks the router for its paths, and fails on one that is not described.
 
+use utoipa::openapi::external_docs::ExternalDocsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ComponentsBuilder, ExternalDocs, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 mod refusals;
 mod routes;
@@ -84,7 +85,9 @@ pub(crate) fn document(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
         .security_scheme(PLAYBACK_TOKEN, bearer("playback token", PLAYBACK_TOKEN_SENTENCE))
         .security_scheme(METRICS_TOKEN, bearer("text", "`[api.metrics] token`, where the configuration has one."));
     let tags = Tag::ALL.map(|tag| {
-        let docs = (tag == Tag::LiveKit).then(|| ExternalDocs::new("https://docs.livekit.io/"));
+        let livekit =
+            ExternalDocsBuilder::new().url("https://docs.livekit.io/").description(Some("LiveKit's documentation"));
+        let docs = (tag == Tag::LiveKit).then(|| livekit.build());
         TagBuilder::new().name(tag.name()).description(Some(tag.description())).external_docs(docs).build()
     });
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();

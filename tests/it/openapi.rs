@@ -9,7 +9,7 @@ use rig::browser::{Browser, Page};
 use rig::server::{Demo, Server};
 use serde_json::Value;
 
-/// The page's width against the window's, what is shown of it, and what its policy refused.
+/// How far the page is wider than the window, and what is shown of it.
 const SHOWN: &str = "(() => {
   const page = document.documentElement;
   return {

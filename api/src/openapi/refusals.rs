@@ -20,7 +20,12 @@ const REFUSALS: [Refusal; 16] = [
     (403, "Denied", "The token does not allow this.", Some("WWW-Authenticate")),
     (404, "NotFound", "The path names what does not exist, or is not the caller's to see.", None),
     (408, "Late", "The body did not arrive in time.", None),
-    (409, "Conflict", "Another one of that name exists, or nobody is on stage yet.", Some("Retry-After")),
+    (
+        409,
+        "Conflict",
+        "Another one of that name exists, or nobody is on stage yet, which may pass.",
+        Some("Retry-After"),
+    ),
     (412, "Stale", "`If-Match` names an ICE session that is over.", None),
     (413, "TooLarge", "The body is too long.", None),
     (415, "WrongType", "The body has another media type.", None),

@@ -16,7 +16,6 @@ const UNDESCRIBED: [&str; 6] = ["/", "/docs", "/watch/{room}", "/stage/{room}", 
 const ORIGIN: &str = "/live/{*path}";
 
 async fn document(rig: &Rig) -> Value {
-    std::fs::write("/tmp/h-oa/openapi.json", rig.get("/openapi.json", &[]).await.body).unwrap(); // DUMP
     rig.get("/openapi.json", &[]).await.json()
 }
 

@@ -30,6 +30,7 @@ async fn references_resolve_and_no_component_is_unused() {
     assert_eq!(document["openapi"], "3.1.0");
     let mut used = BTreeSet::new();
     walk(&document, &mut |object| {
+        assert!(!object.values().any(Value::is_null), "OpenAPI leaves out what is not there: {object:?}");
         if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
             assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
             used.insert(reference.to_owned());
@@ -51,7 +52,7 @@ async fn every_operation_says_what_it_does_and_who_may() {
         let id = operation["operationId"].as_str().unwrap();
         assert!(ids.insert(id), "{id} is there twice");
         let summary = operation["summary"].as_str().unwrap_or_else(|| panic!("{id} has no summary"));
-        assert!(!summary.is_empty() && summary.len() < 70 && !summary.contains('/'), "{id}: {summary}");
+        assert!(!summary.is_empty() && summary.len() < 70 && !summary.starts_with('`'), "{id}: {summary}");
         assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{id}");
         for requirement in operation["security"].as_array().unwrap_or_else(|| panic!("{id} says not who may")) {
             let known = requirement.as_object().unwrap().keys().all(|scheme| schemes.contains_key(scheme));
