@@ -240,6 +240,22 @@ fn publisher_that_resumes_is_told_the_quality_that_was_asked_for_meanwhile() {
 }
 
 #[test]
+fn picture_that_nobody_looked_at_is_asked_for_again_when_a_viewer_comes_by_whep() {
+    let mut world = people(2, false);
+    world.take(&Step::Publish(0, Media::Picture));
+    world.settle();
+    world.take(&Step::Setting(1, 0, 0));
+    world.wait(100);
+    world.wait(4000);
+    world.settle();
+    let asked = |world: &World| world.clients[0].asked.values().copied().collect::<Vec<_>>();
+    assert_eq!(asked(&world), [proto::VideoQuality::Off]);
+    world.whep(0, None).unwrap();
+    world.settle();
+    assert_eq!(asked(&world), [proto::VideoQuality::High]);
+}
+
+#[test]
 fn messages_wait_for_a_slow_receiver_up_to_a_bound_and_come_in_order() {
     let mut world = people(2, false);
     // Ann's peer comes first, and Ben's channel is not open yet.

@@ -105,6 +105,8 @@ impl Room {
             let attached = source.as_ref().map(|source| source.track);
             if attached != section.attached {
                 section.attached = attached;
+                // Its publisher may have been asked for less, or for nothing.
+                self.qualities_stale = true;
                 self.out.order(Order::Attach { peer, section: index, source: source.map(Box::new) });
             }
         }
