@@ -89,7 +89,8 @@ impl Cells {
     /// Every name and peer that is still known, in words.
     #[cfg(any(test, feature = "simulation"))]
     pub(super) fn remains(&self) -> Vec<String> {
-        let mut remains: Vec<String> = self.named.read().unwrap().keys().map(|name| format!("room {name}")).collect();
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+        let mut remains: Vec<String> = named.keys().map(|name| format!("room {name}")).collect();
         remains.extend(self.of_peers().keys().map(|serial| format!("peer {serial}")));
         remains
     }

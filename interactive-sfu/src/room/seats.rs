@@ -176,7 +176,7 @@ impl Seats {
     }
 
     /// The sessions of everybody who has a seat; 0: a lease.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn sessions(&self) -> impl Iterator<Item = (&Identity, u32)> {
         self.seats.iter().map(|(identity, seat)| (identity, seat.sessions))
     }

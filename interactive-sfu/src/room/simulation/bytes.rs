@@ -39,7 +39,7 @@ impl Bytes<'_> {
     }
 
     fn step(&mut self) -> Step {
-        match self.byte() % 36 {
+        match self.byte() % 40 {
             0 => {
                 let (who, room, flags) = (self.byte(), self.byte(), self.byte());
                 let is = |bit: u8| flags & (1 << bit) == 0;
@@ -86,7 +86,11 @@ impl Bytes<'_> {
             32 => Data(self.byte(), self.text()),
             33 => Post(self.flag(), self.text()),
             34 => Step::Patch(self.byte(), self.text()),
-            _ => Settle,
+            35 => Settle,
+            36 => Lease { who: self.byte(), room: self.byte(), class: self.byte() },
+            37 => LimitSeats { room: self.byte(), max: self.byte(), reserved: self.byte() },
+            38 => Demote(self.byte()),
+            _ => Admit(self.byte()),
         }
     }
 }

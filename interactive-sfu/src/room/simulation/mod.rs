@@ -22,6 +22,7 @@ mod random;
 mod remains;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
 mod seats;
 mod step;
 mod steps;

@@ -104,7 +104,18 @@ impl Plane {
     /// The plane, and the way to it.
     pub(super) fn new() -> (Self, Handle) {
         let (handle, orders) = Handle::detached();
-        (Self { orders, peers: BTreeMap::new(), faults: Vec::new(), taken: 0, heard: 0, is_garbled: false, last_message: None }, handle)
+        (
+            Self {
+                orders,
+                peers: BTreeMap::new(),
+                faults: Vec::new(),
+                taken: 0,
+                heard: 0,
+                is_garbled: false,
+                last_message: None,
+            },
+            handle,
+        )
     }
 
     /// Carries out what was ordered.

@@ -71,7 +71,8 @@ impl World {
         let room = ROOMS[choose(&ROOMS, room).unwrap()];
         let participant = (who >= 128 && !publishes).then(|| IDENTITIES[usize::from(who % 7)]);
         let offer = descriptions::session(publishes, video);
-        let request = JoinRequest { hidden, ..visit(who, room, participant, offer) };
+        let class = if publishes { Class::Speaker } else { Class::Viewer };
+        let request = JoinRequest { hidden, class, ..visit(who, room, participant, offer) };
         let command = if publishes { Command::Publish(request) } else { Command::Subscribe(request) };
         if let Ok(Reply::Joined(joined)) = self.driver.call(command, self.now) {
             self.sessions.push((room, joined.session));

@@ -30,7 +30,7 @@ impl World {
         self.report(Report::Loudness { peer, step: step % 9 });
         let quality = [Quality::Poor, Quality::Good, Quality::Excellent][usize::from(step % 3)];
         self.report(Report::Quality { peer, quality });
-        self.report(Report::Paused { peer, section: usize::from(step % 4), paused: step % 2 == 0 });
+        self.report(Report::Paused { peer, section: usize::from(step % 4), paused: step.is_multiple_of(2) });
         // Nobody's, and one that has no such section.
         let nobody = PeerId { shard: 1, serial: u32::MAX };
         self.report(Report::Loudness { peer: nobody, step: step % 9 });
@@ -74,7 +74,7 @@ impl World {
     pub(super) fn send_bytes(&mut self, n: u8, bytes: &[u8]) {
         let Some(peer) = self.some_connected_peer(n) else { return };
         self.plane.is_garbled = true;
-        let channel = if n % 2 == 0 { Channel::Reliable } else { Channel::Lossy };
+        let channel = if n.is_multiple_of(2) { Channel::Reliable } else { Channel::Lossy };
         self.report(Report::Data { peer, channel, message: Bytes::copy_from_slice(bytes) });
     }
 
