@@ -35,7 +35,7 @@ pub fn sign(claims: &[u8]) -> String {
 pub fn minted(grants: &Grants) -> Option<Grants> {
     let spec = TokenSpec {
         room: grants.room.clone()?,
-        identity: grants.identity.clone(),
+        identity: grants.identity.as_deref()?.to_owned(),
         name: grants.name.clone(),
         publish: grants.can_publish,
         subscribe: grants.can_subscribe,
@@ -61,7 +61,7 @@ pub fn renewed(grants: &Grants) -> Option<Grants> {
     };
     let renewal = Renewal {
         room: grants.room.as_deref()?,
-        identity: &grants.identity,
+        identity: grants.identity.as_deref()?,
         name: &grants.name,
         metadata: &grants.metadata,
         attributes: &grants.attributes,
