@@ -1,65 +1,79 @@
-//! One value for each class.
+//! A number for each seat class.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
 use crate::Class;
 
-/// One value for each [`Class`]. In JSON and settings a map from the class's word to its value; a class that is missing
-/// there has the default value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ByClass<T>([T; Class::ALL.len()]);
-
-impl<T> ByClass<T> {
-    /// The value of a class.
-    pub fn get(&self, class: Class) -> &T {
-        &self.0[class as usize]
-    }
-
-    /// The value of a class, to be changed.
-    pub fn get_mut(&mut self, class: Class) -> &mut T {
-        &mut self.0[class as usize]
-    }
-
-    /// Every class with its value, the class that is served first in front.
-    pub fn iter(&self) -> impl Iterator<Item = (Class, &T)> {
-        Class::ALL.into_iter().zip(&self.0)
-    }
+/// A number of seats or people for each class. In JSON and TOML a table by the classes' words; a class left out is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ByClass {
+    /// Of speakers.
+    pub speaker: u32,
+    /// Of hosts.
+    pub host: u32,
+    /// Of premium viewers.
+    pub premium: u32,
+    /// Of viewers.
+    pub viewer: u32,
+    /// Of anonymous viewers.
+    pub anonymous: u32,
 }
 
-impl ByClass<u32> {
-    /// The sum over all classes; at most `u32::MAX`.
+impl ByClass {
+    /// The number of one class.
+    pub fn get(&self, class: Class) -> u32 {
+        match class {
+            Class::Speaker => self.speaker,
+            Class::Host => self.host,
+            Class::Premium => self.premium,
+            Class::Viewer => self.viewer,
+            Class::Anonymous => self.anonymous,
+        }
+    }
+
+    /// The number of one class, to be changed.
+    pub fn get_mut(&mut self, class: Class) -> &mut u32 {
+        match class {
+            Class::Speaker => &mut self.speaker,
+            Class::Host => &mut self.host,
+            Class::Premium => &mut self.premium,
+            Class::Viewer => &mut self.viewer,
+            Class::Anonymous => &mut self.anonymous,
+        }
+    }
+
+    /// All classes together.
     pub fn total(&self) -> u32 {
-        self.0.iter().fold(0, |sum: u32, count| sum.saturating_add(*count))
+        Class::ALL.into_iter().fold(0, |sum, class| sum.saturating_add(self.get(class)))
+    }
+
+    /// This number plus that of `other`, class by class.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.each(other, u32::saturating_add)
+    }
+
+    /// This number less that of `other`, class by class, and 0 where `other` has more.
+    #[must_use]
+    pub fn less(&self, other: &Self) -> Self {
+        self.each(other, u32::saturating_sub)
+    }
+
+    fn each(&self, other: &Self, combine: fn(u32, u32) -> u32) -> Self {
+        let mut result = Self::default();
+        for class in Class::ALL {
+            *result.get_mut(class) = combine(self.get(class), other.get(class));
+        }
+        result
     }
 }
 
-impl<T> FromIterator<(Class, T)> for ByClass<T>
-where
-    T: Default,
-{
-    fn from_iter<I: IntoIterator<Item = (Class, T)>>(values: I) -> Self {
-        let mut all = Self(std::array::from_fn(|_| T::default()));
-        values.into_iter().for_each(|(class, value)| *all.get_mut(class) = value);
+impl FromIterator<(Class, u32)> for ByClass {
+    fn from_iter<I: IntoIterator<Item = (Class, u32)>>(counts: I) -> Self {
+        let mut all = Self::default();
+        counts.into_iter().for_each(|(class, count)| *all.get_mut(class) = count);
         all
-    }
-}
-
-impl<T: Serialize + Default + PartialEq> Serialize for ByClass<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let default = T::default();
-        serializer.collect_map(
-            self.iter().filter(|(_, value)| **value != default).map(|(class, value)| (class.as_str(), value)),
-        )
-    }
-}
-
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for ByClass<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = BTreeMap::<String, T>::deserialize(deserializer)?;
-        let values = values.into_iter().map(|(word, value)| Ok((word.parse().map_err(D::Error::custom)?, value)));
-        values.collect()
     }
 }
 
@@ -68,20 +82,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_names_the_classes_that_have_a_value_and_refuses_others() {
-        let seats: ByClass<u32> = [(Class::Host, 1), (Class::Premium, 20)].into_iter().collect();
-        let json = r#"{"host":1,"premium":20}"#;
-        assert_eq!(serde_json::to_string(&seats).unwrap(), json);
-        assert_eq!(serde_json::from_str::<ByClass<u32>>(json).unwrap(), seats);
-        assert_eq!(seats.total(), 21);
-        let error = serde_json::from_str::<ByClass<u32>>(r#"{"vip":1}"#).unwrap_err();
-        assert!(error.to_string().contains("the classes are"), "{error}");
+    fn json_is_a_table_by_class_and_refuses_other_words() {
+        let seats: ByClass = [(Class::Host, 1), (Class::Premium, 20)].into_iter().collect();
+        assert_eq!(serde_json::from_str::<ByClass>(r#"{"host":1,"premium":20}"#).unwrap(), seats);
+        assert_eq!(serde_json::from_str::<ByClass>(&serde_json::to_string(&seats).unwrap()).unwrap(), seats);
+        assert_eq!((seats.total(), seats.less(&ByClass { premium: 30, ..seats }).total()), (21, 0));
+        assert!(serde_json::from_str::<ByClass>(r#"{"vip":1}"#).is_err());
     }
 
     #[test]
-    fn every_class_finds_its_own_value() {
-        let mut places: ByClass<usize> = ByClass::default();
-        Class::ALL.into_iter().enumerate().for_each(|(place, class)| *places.get_mut(class) = place);
-        assert!(places.iter().all(|(class, place)| Class::ALL[*place] == class));
+    fn every_class_finds_its_own_number() {
+        let places: ByClass = Class::ALL.into_iter().zip(0..).collect();
+        assert!(Class::ALL.into_iter().zip(0..).all(|(class, place)| places.get(class) == place));
     }
 }

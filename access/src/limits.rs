@@ -19,6 +19,10 @@ pub const ROOM_METADATA_BYTES_MAX: usize = 32 * 1024;
 /// The longest that all attributes of a participant may be together, keys and values, bytes.
 pub const ATTRIBUTES_BYTES_MAX: usize = 64 * 1024;
 
+/// How long a lease of a seat is good for, milliseconds: after a restart a server honours the leases of before, and
+/// gives no other seats for so long.
+pub const SEAT_LEASE_MS: u64 = 10_000;
+
 /// The longest access token that is read or made, bytes. It stands in a header or in the query of a URL, and both must
 /// pass the server's 16 KiB for a request's head, and what proxies allow (nginx: 8 KiB a line).
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;

@@ -20,7 +20,7 @@ pub use control::{
     Seated, SessionId, SetSeats, SfuError, Speaker, Subscribe, TellRoom,
 };
 pub use error::{ConfigFault, StartError};
-pub use plane::Network;
+pub use plane::{Network, Sent};
 pub use sfu::Sfu;
 
 /// The simulated room, whose steps a fuzzer makes.

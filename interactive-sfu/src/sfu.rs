@@ -80,6 +80,11 @@ impl Sfu {
         self.running.driver.seats(room)
     }
 
+    /// Whether somebody in a room publishes a track that is encrypted end to end.
+    pub fn is_encrypted(&self, room: &str) -> bool {
+        self.running.driver.is_encrypted(room)
+    }
+
     /// The names of the rooms that somebody is in or has a lease for.
     pub fn rooms(&self) -> Vec<RoomName> {
         self.running.driver.names()

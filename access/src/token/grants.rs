@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use super::claims::Claims;
+use super::renewal::Permission;
 use crate::class::Class;
 use crate::name::Identity;
 
@@ -85,6 +86,20 @@ impl Grants {
             (false, false) => Class::Viewer,
         };
         self.standing.class.unwrap_or(by_grants)
+    }
+}
+
+impl Grants {
+    /// The bearer's permissions in the room of the token.
+    pub fn permission(&self) -> Permission {
+        Permission {
+            can_publish: self.can_publish,
+            can_subscribe: self.can_subscribe,
+            can_publish_data: self.can_publish_data,
+            can_publish_sources: self.can_publish_sources.iter().cloned().collect(),
+            can_update_own_metadata: self.can_update_own_metadata,
+            hidden: self.hidden,
+        }
     }
 }
 

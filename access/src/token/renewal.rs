@@ -22,6 +22,8 @@ pub struct Renewal<'a> {
     pub permission: Permission,
     /// As their first token had it.
     pub standing: Standing,
+    /// When the lease of a seat ends that comes with the token, milliseconds since the Unix epoch.
+    pub leased_until_utc_ms: Option<i64>,
 }
 
 /// The permissions of a participant in a room.
@@ -65,6 +67,7 @@ impl Renewal<'_> {
             spillway: OwnClaims {
                 class: self.standing.class,
                 operator: self.standing.operator,
+                leased_until: self.leased_until_utc_ms,
                 ..OwnClaims::default()
             },
             ..Claims::default()

@@ -43,6 +43,7 @@ fn renewal<'a>(metadata: &'a str, attributes: &'a HashMap<String, String>) -> Re
             ..Permission::default()
         },
         standing: Standing { class: Some(Class::Host), operator: true },
+        leased_until_utc_ms: None,
     }
 }
 

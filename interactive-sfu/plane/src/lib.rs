@@ -29,6 +29,7 @@ pub use ids::{PeerId, TrackId};
 pub use media::layers::Limit;
 pub use media::loudness::LOUDNESS_MAX;
 pub use media::quality::Quality;
+pub use metrics::Sent;
 pub use order::{NewPeer, NewSection, NewTrack, Order, Source};
 pub use pending::{Pending, Ticket};
 pub use report::Report;

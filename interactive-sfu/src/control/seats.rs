@@ -10,7 +10,7 @@ pub struct SeatLimits {
     /// Identities at once; 0: as many as the configuration allows. LiveKit's `max_participants`.
     pub max: u32,
     /// Of these, seats that a class alone may take.
-    pub reserved: ByClass<u32>,
+    pub reserved: ByClass,
     /// Classes served after this one get no seat.
     pub lowest_class: Class,
     /// Until then only leases from before a restart are honoured, milliseconds since the Unix epoch; 0: no such time.
@@ -104,12 +104,14 @@ pub const MOVE_TOPIC: &str = "spillway.move";
 /// A room's seats as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoomSeats {
-    /// The limits; `max` is what the configuration makes of it.
+    /// The limits that the room was given last.
     pub limits: SeatLimits,
+    /// The seats that there are: the room's, but no more than the configuration allows.
+    pub max: u32,
     /// Seats that are taken or leased, by class.
-    pub given: ByClass<u32>,
+    pub given: ByClass,
     /// Of these, leases that nobody has come for yet.
-    pub leased: ByClass<u32>,
+    pub leased: ByClass,
     /// Everybody who is there, by identity.
     pub seated: Vec<Seated>,
     /// Somebody publishes a track that is encrypted end to end.

@@ -197,6 +197,11 @@ impl Driver {
         self.look(room, Room::room_seats)
     }
 
+    /// Whether somebody in a room publishes a track that is encrypted end to end.
+    pub(crate) fn is_encrypted(&self, room: &str) -> bool {
+        self.look(room, Room::is_encrypted)
+    }
+
     /// The names of the rooms that somebody is in or has a lease for.
     pub(crate) fn names(&self) -> Vec<RoomName> {
         self.cells.names()

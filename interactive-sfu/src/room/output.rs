@@ -57,6 +57,7 @@ impl Claims {
             room: &self.room,
             permission: info::allowed(&self.permission),
             standing: self.standing,
+            leased_until_utc_ms: None,
         };
         let token = keys.renew(&renewal, TOKEN_TTL, now.utc);
         let token = token.inspect_err(|error| tracing::warn!(%error, "a participant's token is not renewed")).ok()?;

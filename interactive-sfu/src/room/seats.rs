@@ -8,13 +8,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use access::limits::SEAT_LEASE_MS;
 use access::{ByClass, Class, Identity};
 
 use super::now::Now;
 use crate::control::{Admission, JoinRequest, NoSeat, SeatLimits};
 
 /// How long a lease is good for, and so how long a restarted server waits for those that the last one granted.
-pub(crate) const LEASE: Duration = Duration::from_secs(10);
+pub(crate) const LEASE: Duration = Duration::from_millis(SEAT_LEASE_MS);
 
 /// The seats of a room.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ pub(crate) struct Seats {
     max: u32,
     seats: HashMap<Identity, Seat>,
     /// Seats by class, leased ones among them.
-    given: ByClass<u32>,
+    given: ByClass,
     /// When the first lease ends, or earlier.
     expires_at: Option<Instant>,
 }
@@ -72,9 +73,14 @@ impl Seats {
         self.limits = Some(limits);
     }
 
+    /// The limits as they were given.
+    pub(crate) fn limits_given(&self) -> SeatLimits {
+        self.limits.unwrap_or_default()
+    }
+
     /// The limits, with the number that counts.
     pub(crate) fn limits(&self) -> SeatLimits {
-        let limits = self.limits.unwrap_or_default();
+        let limits = self.limits_given();
         let max = if limits.max == 0 { self.max } else { limits.max.min(self.max) };
         SeatLimits { max, ..limits }
     }
@@ -164,14 +170,14 @@ impl Seats {
     }
 
     /// Leases that nobody has come for yet, by class.
-    pub(crate) fn leased(&self) -> ByClass<u32> {
+    pub(crate) fn leased(&self) -> ByClass {
         let mut leased = ByClass::default();
         self.seats.values().filter(|seat| seat.lease.is_some()).for_each(|seat| *leased.get_mut(seat.class) += 1);
         leased
     }
 
     /// Seats that are taken or leased, by class.
-    pub(crate) fn given(&self) -> ByClass<u32> {
+    pub(crate) fn given(&self) -> ByClass {
         self.given
     }
 
@@ -204,12 +210,11 @@ impl Seats {
             let is_leased = applicant.leased_until_utc_ms.is_some_and(|until| now_utc_ms < until);
             return if is_leased && given < limits.max { Ok(()) } else { Err(NoSeat::NodeBusy) };
         }
-        let unfilled = |(class, reserved): (Class, &u32)| reserved.saturating_sub(*self.given.get(class));
-        let has_own = unfilled((class, limits.reserved.get(class))) > 0;
-        let set_aside: u32 = limits.reserved.iter().map(unfilled).fold(0, u32::saturating_add);
+        let unfilled = limits.reserved.less(&self.given);
+        let has_own = unfilled.get(class) > 0;
         if given >= limits.max {
             Err(NoSeat::RoomFull)
-        } else if class > limits.lowest_class || !has_own && given.saturating_add(set_aside) >= limits.max {
+        } else if class > limits.lowest_class || !has_own && given.saturating_add(unfilled.total()) >= limits.max {
             Err(NoSeat::ClassReserved)
         } else {
             Ok(())

@@ -192,7 +192,7 @@ proptest! {
             model.retain(|_, (_, sessions, lease)| *sessions > 0 || lease.is_some_and(|until| until > now.instant));
             let count = |of: Class| model.values().filter(|(class, ..)| *class == of).count() as u32;
             for class in Class::ALL {
-                prop_assert_eq!(*seats.given().get(class), count(class));
+                prop_assert_eq!(seats.given().get(class), count(class));
             }
             let set_aside: u32 = reserved.iter().map(|(class, reserved)| reserved.saturating_sub(count(*class))).sum();
             prop_assert!(model.len() as u32 <= max);

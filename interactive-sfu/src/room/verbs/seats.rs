@@ -163,7 +163,8 @@ impl Room {
         }
         let seated = sessions.into_iter().map(|(identity, sessions)| self.seated(identity, &sessions)).collect();
         RoomSeats {
-            limits: self.seats.limits(),
+            limits: self.seats.limits_given(),
+            max: self.seats.limits().max,
             given: self.seats.given(),
             leased: self.seats.leased(),
             seated,
@@ -188,7 +189,7 @@ impl Room {
     }
 
     /// Whether somebody publishes a track that receivers need a key for.
-    fn is_encrypted(&self) -> bool {
+    pub(in crate::room) fn is_encrypted(&self) -> bool {
         let performers = self.performers.iter().filter_map(|key| self.roster.get(*key));
         performers.flat_map(Participant::tracks).any(|track| track.is_encrypted())
     }

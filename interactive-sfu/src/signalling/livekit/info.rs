@@ -160,6 +160,7 @@ mod tests {
             attributes: &HashMap::new(),
             permission: allowed(&permission),
             standing: Standing::default(),
+            leased_until_utc_ms: None,
         };
         let (keys, now) = (Keys::new("k", "s"), SystemTime::UNIX_EPOCH);
         let token = keys.renew(&renewal, Duration::from_secs(60), now).unwrap();

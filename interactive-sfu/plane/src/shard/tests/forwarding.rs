@@ -1,6 +1,6 @@
 //! The forwarding path under load, from a publisher's datagram to the packets of fifty subscribers: received, opened,
-//! renumbered, sealed, sent. `tests/instructions.sh` runs it under callgrind. The shard's clock is virtual, so every run
-//! executes the same instructions.
+//! renumbered, sealed, sent. `tests/instructions.sh` runs it under callgrind. The shard's clock is virtual, so every
+//! run executes the same instructions.
 
 use std::net::SocketAddr;
 
