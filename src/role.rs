@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use access::Keys;
 use rooms::{Room, Rooms};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::address::{local_url, loopback_url};
@@ -17,6 +18,9 @@ use crate::settings::{self, Settings};
 
 /// Changes of rooms that may await the director of the broadcasts; a further one is refused with 503.
 const ORDERS_MAX: u32 = 64;
+
+/// Audiences' needs that may await the director of the broadcasts; the loop that decides waits for it.
+const NEEDS_MAX: usize = 64;
 
 /// Choices that no settings file can make.
 #[derive(Default)]
@@ -34,7 +38,7 @@ pub(crate) struct Running {
     sfu: SfuNode,
     broadcast: BroadcastNode,
     http: HttpNode,
-    /// Looks after the metrics. It may be dropped at any time.
+    /// Decide about overflow, and look after the metrics. They may be dropped at any time.
     _upkeep: JoinSet<()>,
     shutdown: settings::Shutdown,
 }
@@ -55,6 +59,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
     let orders = rooms.orders("broadcasts").await?;
     let recordings = store.clone().map(|store| packager::Recordings::new(store, &settings.packager));
     let origins = api::OriginRegistry::new(recordings);
+    let (needs, needs_rx) = mpsc::channel(NEEDS_MAX);
     let deps = node::broadcast::Deps {
         store,
         keys: keys.clone(),
@@ -63,20 +68,33 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         rooms: rooms.clone(),
         origins: origins.clone(),
         orders,
+        needs: needs_rx,
     };
     let broadcast = node::broadcast::start(&settings, deps);
+    let demand = api::Demand::default();
     let deps = node::http::Deps {
         config: settings.api,
         keys: keys.clone(),
         sfu: sfu.sfu().clone(),
         rooms: rooms.clone(),
-        origins,
+        origins: origins.clone(),
         recorder: recorder.clone(),
+        demand: demand.clone(),
         dev_tokens: options.dev_tokens,
         drain_max: Duration::from_millis(settings.shutdown.http_ms_max.into()),
     };
     let http = node::http::start(sockets, deps)?;
     let mut upkeep = JoinSet::new();
+    upkeep.spawn(node::audience::run(node::audience::Deps {
+        sfu: sfu.sfu().clone(),
+        rooms: rooms.clone(),
+        origins,
+        demand,
+        events: http.events(),
+        moves: http.moves(),
+        needs,
+        limits: settings.node,
+    }));
     upkeep.spawn(recorder::tidy(recorder));
     Ok(Running { keys, rooms, sfu, broadcast, http, _upkeep: upkeep, shutdown: settings.shutdown })
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use rooms::RecordSetting;
+use rooms::overflow::NodeLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) packager: packager::Config,
     /// The rooms on the air, and their recordings.
     pub(crate) broadcast: Broadcast,
+    /// How much this server may carry before it takes nobody else in.
+    pub(crate) node: NodeLimits,
     /// Logs, on standard error.
     pub(crate) log: Log,
     /// The times that a shutdown may take.
@@ -174,6 +177,7 @@ impl Settings {
         self.ingest.validate().map_err(|fault| in_section("ingest", &fault))?;
         self.packager.validate().map_err(|fault| in_section("packager", &fault))?;
         self.broadcast.validate().map_err(|fault| in_section("broadcast", &fault))?;
+        self.node.validate().map_err(|bad| in_section("node", &bad))?;
         self.log.validate().map_err(|fault| in_section("log", &fault))?;
         self.shutdown.validate().map_err(|fault| in_section("shutdown", &fault))?;
         if !self.broadcast.record && self.api.livekit_rooms.record == RecordSetting::On {

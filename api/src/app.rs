@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use access::{Keys, RoomName};
+use access::{Class, Grants, Keys, RoomName};
 use chrono::Utc;
 use interactive_sfu::CloseRoom;
 use rooms::{Entry, MakeRoom, Rooms};
 
 use crate::playback::PlaybackKeys;
-use crate::{Config, Error, EventsHub, Lifecycle, Media, OriginRegistry};
+use crate::{Config, Demand, Error, EventsHub, Lifecycle, Media, OriginRegistry};
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct AppParts {
     pub playback: PlaybackKeys,
     /// Which rooms have a broadcast.
     pub origins: OriginRegistry,
+    /// Rooms whose broadcast somebody waits for.
+    pub demand: Demand,
     /// The rooms.
     pub rooms: Rooms,
     /// The events sockets.
@@ -39,9 +41,11 @@ pub struct AppParts {
 pub(crate) type App = Arc<AppParts>;
 
 /// Lets somebody into the room that a LiveKit token or the key of an ingress names; the room is made if there is none,
-/// where tokens may: whoever signed it wants there to be one.
-pub(crate) async fn enter_by_token(app: &App, room: &RoomName, ingress: Option<&str>) -> Result<Entry, Error> {
-    let make = app.config.auto_create_rooms.then(|| MakeRoom {
+/// where tokens may: whoever signed it wants there to be one. A guest's token was signed for a room that was there.
+pub(crate) async fn enter_by_token(app: &App, room: &RoomName, grants: &Grants) -> Result<Entry, Error> {
+    let ingress = grants.ingress.as_deref();
+    let may_make = app.config.auto_create_rooms && grants.standing.class != Some(Class::Anonymous);
+    let make = may_make.then(|| MakeRoom {
         settings: app.config.livekit_rooms,
         idle_end_seconds: app.config.room_idle_end_seconds,
         now_utc_ms: Utc::now().timestamp_millis(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use access::TokenError;
 use interactive_sfu::SfuError;
 use packager::NotServed;
+use rooms::overflow::Reason;
 
 /// A setting that cannot work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +59,16 @@ pub(crate) enum Error {
     /// A request about a room or an ingress is refused, or the database fails.
     #[error(transparent)]
     Rooms(#[from] rooms::Error),
+    /// Somebody who joins gets neither a seat nor the broadcast.
+    #[error("{sentence}")]
+    NoPlace {
+        /// The word for programs.
+        reason: Reason,
+        /// Why, and what would change it.
+        sentence: String,
+        /// When to ask again, seconds.
+        retry_after_s: u32,
+    },
     /// The database does not answer at all.
     #[error("the database does not answer")]
     DatabaseDown,

@@ -3,6 +3,7 @@
 
 use interactive_sfu::SfuError;
 use packager::NotServed;
+use rooms::overflow::Reason;
 
 use crate::Error;
 
@@ -60,6 +61,8 @@ impl Error {
             }
             Self::TokenMissing | Self::Token(_) => Kind::Unauthenticated,
             Self::Forbidden(_) | Self::Origin => Kind::Denied,
+            Self::NoPlace { reason: Reason::NodeBusy | Reason::NodeDrains, .. } => Kind::Unavailable,
+            Self::NoPlace { .. } => Kind::NotReady,
             Self::Method => Kind::NoMethod,
             Self::ContentType(_) => Kind::WrongType,
             Self::BodyTooLarge(_) => Kind::TooLarge,

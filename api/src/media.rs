@@ -15,6 +15,8 @@ pub trait Media: Send + Sync {
     fn call(&self, command: Command) -> BoxFuture<'_, Result<Reply, SfuError>>;
     /// A client of LiveKit's protocol connects.
     fn connect(&self, request: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>>;
+    /// Whether somebody in a room publishes a track that is encrypted end to end.
+    fn is_encrypted(&self, room: &str) -> bool;
     /// Everybody on stage, in the order in which they came there.
     fn stage(&self, room: &str) -> Vec<Speaker>;
     /// Everybody in a room. `hidden`: the hidden too, as its administrators see it.
@@ -35,6 +37,10 @@ impl Media for Sfu {
 
     fn connect(&self, request: ConnectRequest) -> BoxFuture<'_, Result<Connection, SfuError>> {
         Box::pin(Sfu::connect(self, request))
+    }
+
+    fn is_encrypted(&self, room: &str) -> bool {
+        Sfu::is_encrypted(self, room)
     }
 
     fn stage(&self, room: &str) -> Vec<Speaker> {

@@ -15,7 +15,9 @@ mod schemas;
 
 pub(crate) use refusals::{BodyRefused, Refused, TokenRefused, add as add_refusals};
 pub(crate) use routes::{Routes, routes};
-pub(crate) use schemas::{BroadcastSchema, LayoutSchema, RecordSchema, RoomNameSchema, VisibilitySchema};
+pub(crate) use schemas::{
+    BroadcastSchema, LayoutSchema, RecordSchema, RoomNameSchema, ThresholdsSchema, VisibilitySchema,
+};
 
 /// The scheme of an access token, as operations name it.
 const ACCESS_TOKEN: &str = "accessToken";

@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_
 use http::{HeaderValue, StatusCode};
 use interactive_sfu::{NoSeat, SfuError};
 use packager::NotServed;
+use rooms::overflow::Reason;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -96,7 +97,7 @@ impl Error {
 /// The seconds after which the client may ask again.
 fn retry_after_s(error: &Error, kind: Kind) -> Option<u32> {
     match (error, kind) {
-        (Error::TooOften { retry_after_s, .. }, _) => Some(*retry_after_s),
+        (Error::TooOften { retry_after_s, .. } | Error::NoPlace { retry_after_s, .. }, _) => Some(*retry_after_s),
         (_, Kind::NotReady) => Some(NOT_LIVE_RETRY_S),
         (_, Kind::TooOften | Kind::Unavailable) => Some(BUSY_RETRY_S),
         _ => None,
@@ -136,6 +137,7 @@ fn problem_type(error: &Error) -> ProblemType {
         Error::NotServed(NotServed::TooManyWaiting) => ProblemType::TooManyWaiting,
         Error::NotServed(NotServed::StoreDown) => ProblemType::StoreDown,
         Error::NoPlaybackKey => ProblemType::Internal,
+        Error::NoPlace { reason, .. } => type_of_reason(*reason),
         Error::DatabaseDown => ProblemType::DatabaseDown,
         Error::TooOften { .. } => ProblemType::TooManyJoins,
         Error::TooManyConnections => ProblemType::TooManyConnections,
@@ -155,6 +157,16 @@ fn problem_type(error: &Error) -> ProblemType {
         Error::Malformed(_) => ProblemType::Malformed,
         Error::Invalid(_) => ProblemType::Invalid,
         Error::RangeNotSatisfiable { .. } => ProblemType::Range,
+    }
+}
+
+fn type_of_reason(reason: Reason) -> ProblemType {
+    match reason {
+        Reason::RoomFull => ProblemType::RoomFull,
+        Reason::NodeBusy | Reason::NodeDrains => ProblemType::NodeBusy,
+        Reason::ClassReserved => ProblemType::ClassReserved,
+        Reason::NotOnAir | Reason::AskedForBroadcast | Reason::Seat => ProblemType::NotOnAir,
+        Reason::Encrypted => ProblemType::Encrypted,
     }
 }
 

@@ -40,6 +40,7 @@ problem_types! {
     ContentType, "content-type", "The body has another media type than the path takes.";
     DatabaseDown, "database-down", "The database does not answer.";
     DeliveryDirectives, "delivery-directives", "Delivery directives (`_HLS_…`) do not parse, or lie too far ahead.";
+    Encrypted, "encrypted", "The room is end-to-end encrypted, so it has seats and no broadcast.";
     EventsFull, "events-full", "The server has as many events sockets as it may.";
     Forbidden, "forbidden", "The token does not allow this.";
     Full, "full", "The server has no place for another session.";
@@ -54,6 +55,7 @@ problem_types! {
     NoSuchPath, "no-such-path", "There is no such path.";
     NodeBusy, "node-busy", "The server takes nobody in at the moment.";
     NotLive, "not-live", "Nobody whom the viewer asked for is on stage.";
+    NotOnAir, "not-on-air", "The room is not broadcast.";
     Origin, "origin", "Pages of this origin may not open the events socket.";
     PlaylistStalled, "playlist-stalled", "The playlist did not move on in time.";
     Range, "range", "`Range` lies outside the object.";

@@ -1,17 +1,19 @@
 //! The registry of origins: room → the origin that serves its broadcast. The server's director of broadcasts fills it;
 //! the origin's routes and the lobby ask it.
 //!
-//! An ended broadcast stays (its playlists are the recording's) until another takes its place. The lobby no longer lists
-//! the broadcast of a deleted room, but players can fetch it until it is forgotten: they learn from its playlists that
-//! it is over.
+//! An ended broadcast stays (its playlists are the recording's) until another takes its place. The lobby no longer
+//! lists the broadcast of a deleted room, but players can fetch it until it is forgotten: they learn from its playlists
+//! that it is over.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use packager::{NotServed, Origin, Recordings, Served};
 use rooms::RoomAccess;
+use tokio::sync::watch;
 
 use crate::media::BoxFuture;
 
@@ -61,6 +63,8 @@ impl Playback for Origin {
 pub struct OriginRegistry {
     by_room: Arc<RwLock<HashMap<String, Entry>>>,
     slots: Arc<RwLock<AirSlots>>,
+    /// Counts broadcasts that were inserted.
+    news: Arc<watch::Sender<u64>>,
     recordings: Option<Recordings>,
 }
 
@@ -81,6 +85,26 @@ pub(crate) struct Entry {
     pub(crate) access: Arc<RoomAccess>,
     /// Whether the room has been deleted.
     retired: bool,
+    /// When a player last asked for something of it, milliseconds since the Unix epoch.
+    asked_at_utc_ms: Arc<AtomicI64>,
+}
+
+/// The run of a room's broadcast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BroadcastRun {
+    /// Whether there is something to watch live.
+    pub is_live: bool,
+    /// Whether it is over.
+    pub has_ended: bool,
+    /// When a player or a cache last asked for something of it, milliseconds since the Unix epoch; 0: never.
+    pub asked_at_utc_ms: i64,
+}
+
+impl Entry {
+    /// A player asks for something of the broadcast.
+    pub(crate) fn note_asked(&self) {
+        self.asked_at_utc_ms.store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+    }
 }
 
 /// The broadcast of a deleted room; see [`OriginRegistry::retire`].
@@ -100,7 +124,10 @@ impl OriginRegistry {
     /// Makes `playback` answer for `room`, which went on the air at `since`; `access` decides who may watch.
     pub fn insert(&self, room: &str, playback: Arc<dyn Playback>, since: SystemTime, access: Arc<RoomAccess>) {
         let mut by_room = self.by_room.write().unwrap_or_else(PoisonError::into_inner);
-        by_room.insert(room.to_owned(), Entry { playback, since: since.into(), access, retired: false });
+        let entry = Entry { playback, since: since.into(), access, retired: false, asked_at_utc_ms: Arc::default() };
+        by_room.insert(room.to_owned(), entry);
+        drop(by_room);
+        self.news.send_modify(|count| *count += 1);
     }
 
     /// Notes the rooms that hold the slots for being on the air, of which there are `slots_max`.
@@ -135,6 +162,21 @@ impl OriginRegistry {
     /// Whether no room has a broadcast that a player could be watching.
     pub fn is_empty(&self) -> bool {
         self.by_room.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The run of the broadcast of the room that was made at `created_at_utc_ms`.
+    pub fn run_of(&self, room: &str, created_at_utc_ms: i64) -> Option<BroadcastRun> {
+        let entry = self.listed(room, created_at_utc_ms)?;
+        Some(BroadcastRun {
+            is_live: entry.playback.is_live(),
+            has_ended: entry.playback.has_ended(),
+            asked_at_utc_ms: entry.asked_at_utc_ms.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Counts the broadcasts that were inserted: a change means that a room may have one.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     /// The broadcast to list for the room that was made at `created_at_utc_ms`.

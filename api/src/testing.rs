@@ -10,8 +10,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use interactive_sfu::{
-    Command, ConnectRequest, Connection, JoinRequest, Joined, Leave, LimitLayer, Patch, Patched, Reply as SfuReply,
-    SessionId, SfuError, Speaker,
+    Command, ConnectRequest, Connection, JoinRequest, Joined, Leave, LimitLayer, NoSeat, Patch, Patched,
+    Reply as SfuReply, SeatAnswer, SessionId, SfuError, Speaker,
 };
 use livekit_protocol::ParticipantInfo;
 use packager::{NotServed, Served};
@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::extract::Caller;
 use crate::playback::{PlaybackKeys, PlaybackSpec};
-use crate::{AppParts, BoxFuture, Config, EventsHub, Lifecycle, Media, OriginRegistry, Seated, router};
+use crate::{AppParts, BoxFuture, Config, Demand, EventsHub, Lifecycle, Media, OriginRegistry, Seated, router};
 
 mod fake_playback;
 mod orders;
@@ -37,6 +37,7 @@ pub(crate) struct FakeMedia {
     pub(crate) join: Mutex<Option<Result<Joined, SfuError>>>,
     pub(crate) patch: Mutex<Option<Result<Patched, SfuError>>>,
     pub(crate) other: Mutex<Option<SfuError>>,
+    pub(crate) no_seat: Mutex<Option<NoSeat>>,
     pub(crate) speakers: Mutex<Vec<Speaker>>,
     pub(crate) participants: Mutex<Vec<ParticipantInfo>>,
     pub(crate) seated: Mutex<Vec<Seated>>,
@@ -75,6 +76,11 @@ impl FakeMedia {
                 self.note(format!("leave {room} {}", session.as_str()));
                 self.done(SfuReply::Done)
             }
+            Command::GrantSeat(ask) => {
+                self.note(format!("seat {} {} {} {}", ask.room, ask.identity, ask.class, ask.limits.max));
+                let granted = SeatAnswer::Granted { expires_at_utc_ms: 1_800_000_000_000 };
+                Ok(SfuReply::Seat(self.no_seat.lock().unwrap().map_or(granted, SeatAnswer::Refused)))
+            }
             moderation => {
                 let reply = match &moderation {
                     Command::MuteTrack(_) => SfuReply::Track(Box::default()),
@@ -99,6 +105,10 @@ impl Media for FakeMedia {
         Box::pin(async { Err(SfuError::ShuttingDown) })
     }
 
+    fn is_encrypted(&self, _room: &str) -> bool {
+        false
+    }
+
     fn stage(&self, _room: &str) -> Vec<Speaker> {
         self.speakers.lock().unwrap().clone()
     }
@@ -115,6 +125,7 @@ pub(crate) struct Rig {
     pub(crate) router: Router,
     pub(crate) media: Arc<FakeMedia>,
     pub(crate) origins: OriginRegistry,
+    pub(crate) demand: Demand,
     pub(crate) orders: Orders,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) rooms: Rooms,
@@ -158,12 +169,14 @@ impl Rig {
         let keys = Keys::new("k", "s");
         let playback = PlaybackKeys::new(&keys);
         let events = EventsHub::start(&config, media.clone()).unwrap();
+        let demand = Demand::default();
         let parts = AppParts {
             config,
             media: media.clone(),
             playback: playback.clone(),
             keys: keys.clone(),
             origins: origins.clone(),
+            demand: demand.clone(),
             rooms: rooms.clone(),
             events: events.clone(),
             metrics: Arc::new(|| "spillway_up 1\n".into()),
@@ -171,7 +184,7 @@ impl Rig {
             dev_tokens,
         };
         let router = router(parts.clone());
-        Self { parts, events, router, media, origins, orders, lifecycle, rooms, playback, keys, folder }
+        Self { parts, events, demand, router, media, origins, orders, lifecycle, rooms, playback, keys, folder }
     }
 
     /// Puts an object into the store of recordings; `path` begins with the room.

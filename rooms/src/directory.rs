@@ -8,12 +8,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::SystemTime;
 
 use access::RoomName;
 use tokio::sync::{Mutex, watch};
 
 use crate::cache::Cache;
 use crate::doors::{Doors, Open};
+use crate::leases::Leases;
 use crate::store::Store;
 use crate::{DatabaseUrl, Error, Order, Orders, Room, RoomAccess, RoomSettings};
 
@@ -30,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) cache: Cache,
     pub(crate) doors: Doors,
+    pub(crate) leases: Leases,
     /// Id of every ingress → its room.
     pub(crate) ingresses: RwLock<HashMap<String, RoomName>>,
     /// Held while rows and what is kept of them in memory are written, so that both have the same last word.
@@ -74,6 +77,7 @@ impl Rooms {
         let inner = Inner {
             cache,
             doors: Doors::default(),
+            leases: Leases::read(&store, now_utc_ms()).await?,
             ingresses: RwLock::new(ingresses.collect()),
             writing: Mutex::default(),
             is_in_doubt: AtomicBool::default(),
@@ -193,6 +197,7 @@ impl Rooms {
                 let room = inner.known_room(&name).await?;
                 let told = inner.noted(inner.store.delete_room(&room.name, inner.orders_max).await)?;
                 inner.cache.deleted(&name);
+                inner.leases.forget(&name).await;
                 told
             };
             let closed = close.await;
@@ -219,6 +224,11 @@ impl Rooms {
     pub async fn close(&self) {
         self.inner.store.close().await;
     }
+}
+
+fn now_utc_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Does all of it, even if the client hangs up in the middle and its request is dropped.

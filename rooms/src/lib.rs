@@ -14,6 +14,7 @@ mod error;
 mod failure;
 mod idle;
 mod ingress;
+mod leases;
 mod orders;
 pub mod overflow;
 mod room;

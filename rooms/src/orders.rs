@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::store::Store;
-use crate::{Error, Layout, RecordSetting, Room};
+use crate::{BroadcastSetting, Error, Layout, RecordSetting, Room};
 
 /// How long a follower waits before it asks a database again that failed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -25,8 +25,9 @@ pub enum Order {
     Broadcast {
         /// The room.
         room: RoomName,
-        /// Or not at all.
-        on: bool,
+        /// When the room is on the air. An earlier version stored whether it may be.
+        #[serde(alias = "on")]
+        setting: BroadcastSetting,
         /// Whether it is kept.
         record: bool,
         /// How the speakers are arranged.
@@ -42,11 +43,11 @@ pub enum Order {
 impl Order {
     /// The order that follows from a change; `None`: the change is no news to the broadcast.
     pub(crate) fn of_change(before: &Room, after: &Room) -> Option<Self> {
-        let relevant = |room: &Room| (room.broadcast.is_on(), room.record, room.layout.clone());
-        let (on, record, layout) = relevant(after);
+        let relevant = |room: &Room| (room.broadcast.setting, room.record, room.layout.clone());
+        let (setting, record, layout) = relevant(after);
         let is_news = relevant(before) != relevant(after);
         let record = record == RecordSetting::On;
-        is_news.then(|| Self::Broadcast { room: after.name.clone(), on, record, layout })
+        is_news.then(|| Self::Broadcast { room: after.name.clone(), setting, record, layout })
     }
 
     pub(crate) fn room(&self) -> &RoomName {

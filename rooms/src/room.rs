@@ -4,6 +4,7 @@ use access::RoomName;
 use access::limits::IDENTITY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
+use crate::overflow::Thresholds;
 use crate::{BroadcastSwitch, Error, RecordSetting, RoomSettings, Visibility};
 
 /// A longer title is refused, bytes.
@@ -43,8 +44,8 @@ pub struct Room {
     pub created_at_utc_ms: i64,
     /// How long it may be empty before it is closed, seconds; 0: for ever.
     pub idle_end_seconds: u32,
-    /// LiveKit's participants at once; 0: as many as the SFU is configured for.
-    pub participants_max: u32,
+    /// How it overflows from its seats to its broadcast.
+    pub audience: Thresholds,
 }
 
 impl Room {
@@ -60,7 +61,7 @@ impl Room {
             metadata: String::new(),
             created_at_utc_ms,
             idle_end_seconds: 0,
-            participants_max: 0,
+            audience: Thresholds::default(),
         }
     }
 
@@ -80,6 +81,7 @@ impl Room {
         if self.metadata.contains('\0') {
             return Err(Error::Invalid("metadata must hold no character NUL".to_owned()));
         }
+        self.audience.validate().map_err(|bad| Error::Invalid(format!("audience.{bad}")))?;
         match &self.layout {
             Layout::Single(identity) if identity.is_empty() || identity.len() > IDENTITY_BYTES_MAX => {
                 let sentence = format!("layout.single must name an identity of at most {IDENTITY_BYTES_MAX} bytes");

@@ -17,7 +17,7 @@ pub enum BroadcastSetting {
     /// Never.
     #[default]
     Off,
-    /// When it is worth it. In this version: while somebody is on stage, as [`BroadcastSetting::On`].
+    /// While somebody is on stage, and the audience needs it: see [`crate::overflow`].
     Auto,
     /// While somebody is on stage.
     On,

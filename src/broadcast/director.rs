@@ -5,18 +5,19 @@
 //! the SFU how every stage stands. A room is forgotten once its policy remembers nothing. At the end the director ends
 //! all broadcasts and waits for them, for a bounded time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use access::RoomName;
 use interactive_sfu::{RoomEvent, Sfu, Speaker};
 use rooms::{Order as RoomOrder, Orders};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::pipeline::{Pipeline, PipelineParts};
-use super::policy::{BroadcastOrder, BroadcastPolicy, NotStarted, admit};
+use super::policy::{BroadcastOrder, BroadcastPolicy, NotStarted, admit, is_due};
 
 /// How long players of a deleted room can still fetch that its broadcast is over, and the last of it.
 const FAREWELL: Duration = Duration::from_secs(60);
@@ -33,10 +34,19 @@ pub(crate) struct BroadcastDirector {
     pub(crate) rooms_on_air_max: usize,
 }
 
+/// Whether the audience of a room needs its broadcast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) room: RoomName,
+    pub(crate) wanted: bool,
+}
+
 /// The director's rooms and the tasks that it waits for.
 #[derive(Default)]
 struct DirectedRooms {
     by_room: HashMap<String, DirectedRoom>,
+    /// Rooms whose audience needs the broadcast.
+    wanted: HashSet<String>,
     /// Each of these tasks waits for the end of a broadcast.
     ends: JoinSet<()>,
     /// The room of each of these tasks, by the task's id, so that a task that panics is missed too.
@@ -62,8 +72,14 @@ impl DirectedRooms {
 }
 
 impl BroadcastDirector {
-    /// Runs until `end` says how long the broadcasts' ends may take; then ends all broadcasts within that time.
-    pub(crate) async fn run(self, mut orders: Orders, mut end: oneshot::Receiver<Duration>) {
+    /// Runs until `end` says how long the broadcasts' ends may take; then ends all broadcasts within that time. `needs`
+    /// says which audiences need their broadcast.
+    pub(crate) async fn run(
+        self,
+        mut orders: Orders,
+        mut needs: mpsc::Receiver<Need>,
+        mut end: oneshot::Receiver<Duration>,
+    ) {
         let mut events = self.sfu.events();
         let mut all = DirectedRooms::default();
         let end_max = loop {
@@ -91,6 +107,7 @@ impl BroadcastDirector {
                     self.take_order(&mut all, order).await;
                     orders.done().await;
                 }
+                Some(need) = needs.recv() => self.take_need(&mut all, need).await,
                 Some(ended) = all.ends.join_next_with_id() => self.take_end(&mut all, ended).await,
                 Some(_) = all.farewells.join_next() => {}
                 () = sleep_until(timeout), if timeout.is_some() => self.poll(&mut all).await,
@@ -128,7 +145,8 @@ impl BroadcastDirector {
     /// Takes a change of a stored room to its policy and its broadcast.
     async fn take_order(&self, all: &mut DirectedRooms, order: RoomOrder) {
         match order {
-            RoomOrder::Broadcast { room, on, record, layout } => {
+            RoomOrder::Broadcast { room, setting, record, layout } => {
+                let on = is_due(setting, all.wanted.contains(room.as_str()));
                 let recorded = all.pipeline(&room).map(|pipeline| {
                     pipeline.set_layout(layout);
                     pipeline.recorded
@@ -141,11 +159,23 @@ impl BroadcastDirector {
             }
             RoomOrder::Deleted { room } => {
                 self.retire(all, &room);
+                all.wanted.remove(room.as_str());
                 let Some(directed) = all.by_room.get_mut(room.as_str()) else { return };
                 let order = directed.policy.deleted();
                 self.carry_out(all, &room, order).await;
             }
         }
+    }
+
+    /// Takes the audience's need of a broadcast to the room's policy.
+    async fn take_need(&self, all: &mut DirectedRooms, Need { room, wanted }: Need) {
+        let has_changed = if wanted { all.wanted.insert(room.to_string()) } else { all.wanted.remove(room.as_str()) };
+        if !has_changed || !all.by_room.contains_key(room.as_str()) {
+            return;
+        }
+        // The setting of a room that is gone does not matter: its order is on the way.
+        let Ok(stored) = self.rooms.get(&room).await else { return };
+        self.switch(all, &room, is_due(stored.broadcast.setting, wanted)).await;
     }
 
     async fn switch(&self, all: &mut DirectedRooms, room: &str, on: bool) {
@@ -229,7 +259,8 @@ impl BroadcastDirector {
 
     /// Starts a broadcast and keeps its handle, or tells the policy why it did not start.
     async fn go_live(&self, all: &mut DirectedRooms, room: &str, speakers: Vec<Speaker>) {
-        let started = self.start(room, speakers, all.ends.len()).await;
+        let wanted = all.wanted.contains(room);
+        let started = self.start(room, speakers, wanted, all.ends.len()).await;
         let Some(directed) = all.by_room.get_mut(room) else { return };
         match started {
             Ok((pipeline, end)) => {
@@ -241,7 +272,13 @@ impl BroadcastDirector {
     }
 
     /// Starts the broadcast of `room`, as the room is stored, while `running` others are on the air.
-    async fn start(&self, room: &str, speakers: Vec<Speaker>, running: usize) -> Result<Started, NotStarted> {
+    async fn start(
+        &self,
+        room: &str,
+        speakers: Vec<Speaker>,
+        wanted: bool,
+        running: usize,
+    ) -> Result<Started, NotStarted> {
         let stored = match self.rooms.get(room).await {
             Ok(stored) => stored,
             // Somebody came in while it was being deleted.
@@ -252,7 +289,7 @@ impl BroadcastDirector {
                 return Err(NotStarted::Failed);
             }
         };
-        let admitted = admit(stored.broadcast.is_on(), running, self.rooms_on_air_max);
+        let admitted = admit(is_due(stored.broadcast.setting, wanted), running, self.rooms_on_air_max);
         if admitted == Err(NotStarted::NoSlot) {
             tracing::warn!(room, running, "no broadcast: rooms_on_air_max is reached");
         }

@@ -7,5 +7,5 @@ mod director;
 mod pipeline;
 mod policy;
 
-pub(crate) use director::BroadcastDirector;
+pub(crate) use director::{BroadcastDirector, Need};
 pub(crate) use pipeline::PipelineParts;

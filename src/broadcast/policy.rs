@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use interactive_sfu::Speaker;
+use rooms::BroadcastSetting;
 
 /// The first pause before a broadcast that failed is started again; doubles up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -31,7 +32,7 @@ pub(crate) enum BroadcastOrder {
 /// Why a broadcast that was ordered to start did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotStarted {
-    /// The room's broadcast is switched off.
+    /// The room's broadcast is switched off, or nobody needs it.
     SwitchedOff,
     /// `rooms_on_air_max` rooms are on the air.
     NoSlot,
@@ -39,9 +40,18 @@ pub(crate) enum NotStarted {
     Failed,
 }
 
-/// Admits a room to the air if its broadcast is switched on and fewer than `rooms_on_air_max` others are on the air.
-pub(crate) fn admit(is_switched_on: bool, running: usize, rooms_on_air_max: usize) -> Result<(), NotStarted> {
-    match is_switched_on {
+/// Whether a room with somebody on stage is to be on the air. `wanted`: the audience needs the broadcast.
+pub(crate) fn is_due(setting: BroadcastSetting, wanted: bool) -> bool {
+    match setting {
+        BroadcastSetting::Off => false,
+        BroadcastSetting::Auto => wanted,
+        BroadcastSetting::On => true,
+    }
+}
+
+/// Admits a room to the air if its broadcast is due and fewer than `rooms_on_air_max` others are on the air.
+pub(crate) fn admit(is_due: bool, running: usize, rooms_on_air_max: usize) -> Result<(), NotStarted> {
+    match is_due {
         false => Err(NotStarted::SwitchedOff),
         true if running >= rooms_on_air_max => Err(NotStarted::NoSlot),
         true => Ok(()),

@@ -8,10 +8,10 @@ use interactive_sfu::Sfu;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use rooms::{Orders, Rooms};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::broadcast::{BroadcastDirector, PipelineParts};
+use crate::broadcast::{BroadcastDirector, Need, PipelineParts};
 use crate::error::Error;
 use crate::settings::{self, Settings};
 
@@ -29,6 +29,8 @@ pub(crate) struct Deps {
     pub(crate) origins: api::OriginRegistry,
     /// Changes of rooms.
     pub(crate) orders: Orders,
+    /// Audiences that need their broadcast.
+    pub(crate) needs: mpsc::Receiver<Need>,
 }
 
 /// The running broadcasts.
@@ -72,7 +74,7 @@ pub(crate) fn start(settings: &Settings, deps: Deps) -> BroadcastNode {
     };
     let (end, ended) = oneshot::channel();
     let mut tasks = JoinSet::new();
-    tasks.spawn(director.run(deps.orders, ended));
+    tasks.spawn(director.run(deps.orders, deps.needs, ended));
     BroadcastNode { end, origins: deps.origins, director: tasks }
 }
 

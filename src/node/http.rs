@@ -7,7 +7,7 @@ use std::time::Duration;
 use access::Keys;
 use api::server::Server;
 use api::webhooks::Webhooks;
-use api::{AppParts, EventsHub, Lifecycle, PlaybackKeys};
+use api::{AppParts, EventsHub, Lifecycle, Moves, PlaybackKeys};
 use interactive_sfu::Sfu;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rooms::Rooms;
@@ -25,6 +25,8 @@ pub(crate) struct Deps {
     /// Room → the origin of its broadcast.
     pub(crate) origins: api::OriginRegistry,
     pub(crate) recorder: PrometheusHandle,
+    /// Rooms whose broadcast somebody waits for.
+    pub(crate) demand: api::Demand,
     /// See [`AppParts::dev_tokens`].
     pub(crate) dev_tokens: bool,
     /// How long answers under way may take at the end.
@@ -36,6 +38,7 @@ pub(crate) struct HttpNode {
     lifecycle: Lifecycle,
     server: JoinSet<()>,
     events: EventsHub,
+    moves: Moves,
     drain_max: Duration,
     /// Webhooks, the closing of idle rooms, and what events sockets are told of rooms. They may be dropped at any time.
     _background: JoinSet<()>,
@@ -77,12 +80,14 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
         playback: PlaybackKeys::new(&deps.keys),
         keys: deps.keys,
         origins: deps.origins,
+        demand: deps.demand,
         rooms: deps.rooms,
         events: events.clone(),
         metrics: Arc::new(move || deps.recorder.render()),
         lifecycle: lifecycle.clone(),
         dev_tokens: deps.dev_tokens,
     };
+    let moves = Moves::new(&parts);
     background.spawn(api::close_idle_rooms(parts.clone()));
     background.spawn(api::follow_rooms(parts.clone(), happened));
     let mut tasks = JoinSet::new();
@@ -93,10 +98,29 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
     tasks.spawn(server.serve(api::router(parts), lifecycle.clone(), deps.drain_max));
     tracing::info!(%http_address, "serving");
     let drain_max = deps.drain_max;
-    Ok(HttpNode { lifecycle, server: tasks, events, drain_max, _background: background, http_address, https_address })
+    Ok(HttpNode {
+        lifecycle,
+        server: tasks,
+        events,
+        moves,
+        drain_max,
+        _background: background,
+        http_address,
+        https_address,
+    })
 }
 
 impl HttpNode {
+    /// Moves people between seat and broadcast.
+    pub(crate) fn moves(&self) -> Moves {
+        self.moves.clone()
+    }
+
+    /// The events sockets.
+    pub(crate) fn events(&self) -> EventsHub {
+        self.events.clone()
+    }
+
     /// The address that serves HTTP in the clear.
     pub(crate) fn http_address(&self) -> SocketAddr {
         self.http_address

@@ -1,7 +1,7 @@
 //! Faults of settings, in sentences that begin with section and key: `[api] rooms_max: must be …`.
 //!
-//! [`sentence`] is of a file or an environment that cannot be read, [`ConfigFault`] of a value that cannot work. Neither
-//! shows a line of the file or a value of `[auth]`, because these sentences end up in journals.
+//! [`sentence`] is of a file or an environment that cannot be read, [`ConfigFault`] of a value that cannot work.
+//! Neither shows a line of the file or a value of `[auth]`, because these sentences end up in journals.
 
 use std::fmt;
 

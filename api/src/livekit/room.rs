@@ -13,7 +13,7 @@ pub(crate) fn as_livekit(room: &Room) -> proto::Room {
         creation_time_ms: room.created_at_utc_ms,
         empty_timeout: room.idle_end_seconds,
         departure_timeout: room.idle_end_seconds,
-        max_participants: room.participants_max,
+        max_participants: room.audience.seats_max,
         ..proto::Room::default()
     }
 }

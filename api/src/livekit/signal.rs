@@ -93,7 +93,7 @@ impl RtcQuery {
 async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Identity, Entry), Error> {
     let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
     let (room, identity) = auth::may_join(&grants)?;
-    let entry = enter_by_token(app, &room, None).await?;
+    let entry = enter_by_token(app, &room, &grants).await?;
     Ok((grants, identity, entry))
 }
 
@@ -198,7 +198,7 @@ async fn open(
         identity,
         grants,
         about: as_livekit(&entry.room),
-        seats: seat_limits(&entry.room),
+        seats: seat_limits(&app.rooms, &entry.room),
         ice_servers,
         local: joiner.is_local(&headers),
         resume,

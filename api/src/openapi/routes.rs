@@ -65,7 +65,8 @@ impl Routes {
         self
     }
 
-    /// Answers OPTIONS on each path with 204, to which `cors.rs` adds the headers of a preflight. They are not described.
+    /// Answers OPTIONS on each path with 204, to which `cors.rs` adds the headers of a preflight. They are not
+    /// described.
     pub(crate) fn with_preflights(mut self) -> Self {
         for path in self.document.paths.paths.keys() {
             self.router = self.router.route(path, options(async || StatusCode::NO_CONTENT));

@@ -40,6 +40,46 @@ schema_of!(
     }
 );
 
+/// Of [`access::ByClass`].
+#[derive(ToSchema)]
+#[schema(as = ByClass, example = json!({ "host": 2, "premium": 20 }))]
+#[expect(dead_code, reason = "describes a type of another crate")]
+pub(crate) struct ByClassSchema {
+    speaker: Option<u32>,
+    host: Option<u32>,
+    premium: Option<u32>,
+    viewer: Option<u32>,
+    anonymous: Option<u32>,
+}
+
+/// Of [`rooms::overflow::Thresholds`].
+#[derive(ToSchema)]
+#[schema(as = Audience)]
+#[expect(dead_code, reason = "describes a type of another crate")]
+pub(crate) struct ThresholdsSchema {
+    /// Seats of the room, those of speakers included; 0: as many as the server allows a room.
+    seats_max: Option<u32>,
+    /// Seats that only people of a class get, by class.
+    reserved: Option<ByClassSchema>,
+    /// The last class, in the order `speaker`, `host`, `premium`, `viewer`, `anonymous`, that gets seats at all.
+    lowest_class: Option<String>,
+    /// Viewers from which the broadcast runs before anybody needs it, where `broadcast` is `auto`; 0: when it is
+    /// needed.
+    broadcast_start_at: Option<u32>,
+    /// Percent of the seats above which people are moved to the broadcast, where `demote` allows it.
+    high_watermark: Option<u32>,
+    /// Percent of the seats down to which people are moved to the broadcast, and up to which they are moved to seats.
+    low_watermark: Option<u32>,
+    /// Seconds for which somebody who was moved stays where they are.
+    dwell_seconds: Option<u32>,
+    /// Who is moved to the broadcast: `never`, `idle-first` or `lowest-class-first`.
+    demote: Option<String>,
+    /// Who is moved to a free seat: `ask`, `auto` or `never`.
+    promote: Option<String>,
+    /// Seconds for which a broadcast that nobody needs goes on.
+    linger_seconds: Option<u32>,
+}
+
 schema_of!(
     /// Of [`rooms::Layout`].
     LayoutSchema,

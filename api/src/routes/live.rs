@@ -30,6 +30,7 @@ use crate::{Error, cors};
 mod description;
 mod range;
 mod response;
+mod starting;
 mod stored_body;
 
 pub(crate) fn routes() -> Routes {
@@ -86,9 +87,20 @@ enum Source<'a> {
 async fn object(State(app): State<App>, uri: Uri, from: Option<Extension<Caller>>, headers: HeaderMap) -> Response {
     let client = || from.map(|Extension(caller)| caller.client(&app.config, &headers));
     let asked = Asked::of(uri.path());
-    let Some(admitted) = asked.and_then(|asked| admitted(&app, asked, client)) else {
-        return problem(Error::NoBroadcast);
-    };
+    let mut found = asked.and_then(|asked| admitted(&app, asked, client));
+    if let Some(asked) = asked
+        && found.as_ref().is_none_or(Admitted::has_ended)
+        && starting::may_start(&app, asked, client).await
+    {
+        let started = tokio::select! {
+            started = starting::started(&app, asked) => started,
+            () = app.lifecycle.closing() => return problem(Error::ShuttingDown),
+        };
+        if started {
+            found = admitted(&app, asked, client);
+        }
+    }
+    let Some(admitted) = found else { return problem(Error::NoBroadcast) };
     let served = tokio::select! {
         served = admitted.get(uri.query()) => served.map_err(Error::from),
         () = app.lifecycle.closing() => Err(Error::ShuttingDown),
@@ -102,10 +114,18 @@ async fn object(State(app): State<App>, uri: Uri, from: Option<Extension<Caller>
 impl Admitted<'_> {
     async fn get(&self, query: Option<&str>) -> Result<Served, NotServed> {
         match &self.source {
-            Source::Broadcast(entry) => entry.playback.get(self.asked.path, query).await,
+            Source::Broadcast(entry) => {
+                entry.note_asked();
+                entry.playback.get(self.asked.path, query).await
+            }
             // Boxed: requests that wait for a broadcast would hold the room for it as well.
             Source::Recordings(recordings, key) => Box::pin(recordings.get(self.asked.room, *key, query)).await,
         }
+    }
+
+    /// Whether the answer is of a broadcast that is over.
+    fn has_ended(&self) -> bool {
+        matches!(&self.source, Source::Broadcast(entry) if entry.playback.has_ended())
     }
 
     /// EXT-X-TARGETDURATION; `None` for recordings, whose lifetimes in caches do not depend on it.

@@ -16,6 +16,7 @@ use crate::{Error, cors, metrics, telemetry};
 mod dev_token;
 mod events;
 mod health;
+pub(crate) mod join;
 mod live;
 mod openapi_json;
 mod pages;
@@ -51,6 +52,7 @@ fn described(app: &App) -> Routes {
         rest = rest.merge(dev_token::routes());
     }
     rest.map(|router| router.layer(from_fn(cors::rest)))
+        .merge(join::routes().map(|router| router.layer(signalling.clone()).layer(from_fn(cors::rest))))
         .merge(whip_whep::routes().map(|router| router.layer(signalling).layer(from_fn(cors::signalling))))
         .merge(signal::routes().map(|router| router.layer(Extension(joins)).layer(from_fn(cors::rtc))))
         .merge(twirp::routes())

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::Utc;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use rooms::overflow::ThresholdsChange;
 use rooms::{BroadcastSetting, Layout, RecordSetting, Room, RoomSettings, Visibility};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,14 +23,14 @@ use crate::auth;
 use crate::config::Lobby;
 use crate::extract::{self, Caller, RoomInPath, parsed};
 use crate::openapi::{
-    BodyRefused, BroadcastSchema, LayoutSchema, RecordSchema, Refused, RoomNameSchema, Routes, Tag, TokenRefused,
-    VisibilitySchema, routes,
+    BodyRefused, BroadcastSchema, LayoutSchema, RecordSchema, Refused, RoomNameSchema, Routes, Tag, ThresholdsSchema,
+    TokenRefused, VisibilitySchema, routes,
 };
 use crate::problem::Problem;
 use view::{PlaylistFor, RoomView, uncached, view};
 
 mod playback_token;
-mod view;
+pub(crate) mod view;
 
 pub(crate) fn routes() -> Routes {
     routes!(
@@ -104,7 +105,10 @@ async fn get_room(
         Credential::Playback(_) => PlaylistFor::Bearer(auth::bearer(&headers)?),
         Credential::Access(grants) => for_grants(grants, &name),
     };
-    Ok(uncached(view(&app, room, playlist_for, true)))
+    let audience = room.audience;
+    let room = view(&app, room, playlist_for, true);
+    let may_change = matches!(&credential, Credential::Access(grants) if auth::may_administer(grants, &name).is_ok());
+    Ok(uncached(if may_change { room.with_audience(audience) } else { room }))
 }
 
 /// Where a bearer of an access token finds a private room's playlist, if they may watch.
@@ -138,6 +142,10 @@ struct CreateRoom {
     /// By default `off`.
     #[schema(value_type = Option<RecordSchema>)]
     record: Option<RecordSetting>,
+    /// By default as many seats as the server allows, and nobody is moved.
+    #[serde(default)]
+    #[schema(value_type = ThresholdsSchema, required = false)]
+    audience: ThresholdsChange,
 }
 
 impl CreateRoom {
@@ -173,11 +181,13 @@ async fn create_room(State(app): State<App>, headers: HeaderMap, body: Body) -> 
     let name: RoomName = parsed("room", &request.room)?;
     let mut room = Room::new(name, Utc::now().timestamp_millis(), request.settings());
     room.layout = request.layout;
+    room.audience = request.audience.of(room.audience);
     room.title = request.title.filter(|title| !title.is_empty()).unwrap_or(room.title);
     let room = app.rooms.create(room, app.config.rooms_max).await?;
     let location = HeaderValue::try_from(format!("/v1/rooms/{}", room.name));
-    let playlist_for = for_grants(&grants, &room.name);
-    let mut response = (StatusCode::CREATED, uncached(view(&app, room, playlist_for, true))).into_response();
+    let (playlist_for, audience) = (for_grants(&grants, &room.name), room.audience);
+    let room = view(&app, room, playlist_for, true).with_audience(audience);
+    let mut response = (StatusCode::CREATED, uncached(room)).into_response();
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -199,6 +209,10 @@ struct ChangeRoom {
     visibility: Option<Visibility>,
     #[schema(value_type = Option<RecordSchema>)]
     record: Option<RecordSetting>,
+    /// A setting in it that is left out stays.
+    #[serde(default)]
+    #[schema(value_type = ThresholdsSchema, required = false)]
+    audience: ThresholdsChange,
 }
 
 /// Change a room.
@@ -233,10 +247,11 @@ async fn change_room(
         }
         room.visibility = request.visibility.unwrap_or(room.visibility);
         room.record = request.record.unwrap_or(room.record);
+        room.audience = request.audience.of(room.audience);
     };
     let room = app.rooms.change(&room, change).await?;
-    let playlist_for = for_grants(&grants, &room.name);
-    Ok(uncached(view(&app, room, playlist_for, true)))
+    let (playlist_for, audience) = (for_grants(&grants, &room.name), room.audience);
+    Ok(uncached(view(&app, room, playlist_for, true).with_audience(audience)))
 }
 
 /// Delete a room.

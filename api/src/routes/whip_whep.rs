@@ -88,7 +88,7 @@ async fn join(
         hidden,
         class,
         leased_until_utc_ms,
-        seats: seat_limits(&entry.room),
+        seats: seat_limits(&app.rooms, &entry.room),
         offer,
     };
     let joined = match side {
@@ -101,9 +101,9 @@ async fn join(
 
 /// Into a room that exists. The key of an ingress makes it, and is good as long as the ingress is there.
 async fn enter(side: Side, app: &App, room: &RoomName, grants: &Grants) -> Result<Entry, Error> {
-    match grants.ingress.as_deref().filter(|_| side == Side::Whip) {
-        Some(ingress) => enter_by_token(app, room, Some(ingress)).await,
-        None => Ok(app.rooms.enter(room, None, None).await?),
+    match grants.ingress {
+        Some(_) if side == Side::Whip => enter_by_token(app, room, grants).await,
+        _ => Ok(app.rooms.enter(room, None, None).await?),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::overflow::Thresholds;
 use crate::testing::{TestDatabase, for_each_database};
 use crate::{BroadcastSetting, Ingress, Layout, RecordSetting, Visibility};
 
@@ -33,7 +34,7 @@ fn room(name: &str) -> Room {
         layout,
         metadata,
         idle_end_seconds: 30,
-        participants_max: 9,
+        audience: Thresholds { seats_max: 9, ..Thresholds::default() },
         ..Room::new(self::name(name), 7, RoomSettings::REST)
     }
 }
@@ -147,7 +148,8 @@ async fn orders_are_told_in_sequence_until_they_are_done_and_a_new_follower_star
     rooms.create(room("a"), 9).await.unwrap();
     let mut orders = rooms.orders("one").await.unwrap();
     assert_eq!(orders.try_next().await.unwrap(), None);
-    let on = |on| Order::Broadcast { room: name("a"), on, record: false, layout: Layout::Single("ann".into()) };
+    let on =
+        |setting| Order::Broadcast { room: name("a"), setting, record: false, layout: Layout::Single("ann".into()) };
     let switch = async |to| rooms.change("a", move |room| room.broadcast = room.broadcast.set(to, 1)).await;
     switch(BroadcastSetting::Off).await.unwrap();
     rooms.change("a", |room| room.title = "no news".into()).await.unwrap();
@@ -155,11 +157,15 @@ async fn orders_are_told_in_sequence_until_they_are_done_and_a_new_follower_star
     assert!(matches!(rooms.end("a", async {}).await, Err(Error::Busy)), "two wait already");
     assert!(rooms.get("a").await.is_ok(), "what was refused is not done");
 
-    assert_eq!((orders.next().await, orders.next().await), (on(false), on(false)), "it is not done");
+    assert_eq!(
+        (orders.next().await, orders.next().await),
+        (on(BroadcastSetting::Off), on(BroadcastSetting::Off)),
+        "it is not done"
+    );
     orders.done().await;
     let mut late = rooms.orders("two").await.unwrap();
     rooms.end("a", async {}).await.unwrap();
-    assert_eq!(orders.next().await, on(true));
+    assert_eq!(orders.next().await, on(BroadcastSetting::On));
     orders.done().await;
     for orders in [&mut orders, &mut late] {
         assert_eq!(orders.next().await, Order::Deleted { room: name("a") });

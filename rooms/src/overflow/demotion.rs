@@ -4,7 +4,6 @@ use std::cmp::{Ordering, Reverse};
 
 use access::Class;
 
-use super::by_class::rank;
 use super::decide::MOVES_PER_STEP_MAX;
 use super::levels::Excess;
 use super::moves::{Direction, Moves};
@@ -70,7 +69,7 @@ fn in_order(candidates: &[Seated], demote: Demotion) -> Vec<&Seated> {
     order.sort_unstable_by(|one, other| {
         let protected = (one.on_stage, is_protected(one)).cmp(&(other.on_stage, is_protected(other)));
         let idle = idle_since(one).cmp(&idle_since(other));
-        let class = Reverse(rank(one.class)).cmp(&Reverse(rank(other.class)));
+        let class = other.class.cmp(&one.class);
         let policy = match demote {
             Demotion::IdleFirst => idle.then(class),
             Demotion::Never | Demotion::LowestClassFirst => class.then(idle),

@@ -26,8 +26,8 @@
 //!
 //! # Rules that hold whatever the audience does
 //!
-//! - A step promotes no more people than the SFU's own rule has seats for, up to the low watermark; demotes nobody below
-//!   it; moves at most [`MOVES_PER_STEP_MAX`] people, in one direction.
+//! - A step promotes no more people than the SFU's own rule has seats for, up to the low watermark; demotes nobody
+//!   below it; moves at most [`MOVES_PER_STEP_MAX`] people, in one direction.
 //! - People who were moved stay for a dwell. A broadcast runs for a linger at least, and starts once a linger at most.
 //! - Speakers, hosts and everybody on stage keep their seats, and so do classes within their reservation. A draining
 //!   node alone moves everybody, at its rate, the stage last.
@@ -37,7 +37,7 @@
 //! Because [`RoomOverflow::step`] needs values alone, a forecast ("what if the thresholds were these?") steps it over
 //! snapshots of an imagined audience, as `tests/world.rs` does.
 
-mod by_class;
+mod change;
 mod decide;
 mod demotion;
 mod drain;
@@ -54,7 +54,7 @@ mod thresholds;
 #[cfg(test)]
 mod tests;
 
-pub use by_class::ByClass;
+pub use change::ThresholdsChange;
 pub use decide::{MOVES_PER_STEP_MAX, RoomOverflow, SNAPSHOT_AGE_MS_MAX};
 pub use join::{Asked, JoinDecision, Joining, SeatAnswer, Why, join_decision};
 pub use node_load::{Admission, NodeGate, NodeLimits, NodeLoad};

@@ -1,13 +1,11 @@
 //! The memory of one room's moves: who was moved lately, and which moves snapshots do not show yet.
 //!
-//! People who are remembered are moved again by a drain alone, so the memory keeps everybody for a dwell. It is bounded:
-//! when [`MOVES_MAX`] people are remembered, no more are moved until the first of them is forgotten.
+//! People who are remembered are moved again by a drain alone, so the memory keeps everybody for a dwell. It is
+//! bounded: when [`MOVES_MAX`] people are remembered, no more are moved until the first of them is forgotten.
 
 use std::collections::{HashMap, VecDeque};
 
-use access::{Class, Identity};
-
-use super::by_class::ByClass;
+use access::{ByClass, Class, Identity};
 
 /// How long a move may take to be carried out and to show in a snapshot. Until then it counts beside the snapshot.
 pub(super) const SETTLE_MS: u64 = 10_000;

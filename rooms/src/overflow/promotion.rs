@@ -1,8 +1,7 @@
 //! The choice of who gets a free seat.
 
-use access::Class;
+use access::{ByClass, Class};
 
-use super::by_class::{ByClass, rank};
 use super::decide::MOVES_PER_STEP_MAX;
 use super::levels::Levels;
 use super::moves::{Direction, Moves, Unsettled};
@@ -69,7 +68,7 @@ fn in_order(candidates: &[Watching]) -> Vec<&Watching> {
     order
 }
 
-fn key(watching: &Watching) -> (usize, u64, Option<u64>, &str) {
+fn key(watching: &Watching) -> (Class, u64, Option<u64>, &str) {
     let asked_since_ms = watching.asked_since_ms.unwrap_or(u64::MAX);
-    (rank(watching.class), asked_since_ms, watching.on_broadcast_since_ms, &watching.identity)
+    (watching.class, asked_since_ms, watching.on_broadcast_since_ms, &watching.identity)
 }

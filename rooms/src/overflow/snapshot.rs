@@ -4,9 +4,8 @@
 //! loop that takes snapshots picks those who were idle or have asked longest. Times are milliseconds of the clock that
 //! [`RoomOverflow::step`](super::RoomOverflow::step) is given, which never goes back.
 
-use access::{Class, Identity};
+use access::{ByClass, Class, Identity};
 
-use super::by_class::ByClass;
 use super::node_load::{Admission, NodeLimits, NodeLoad};
 use crate::BroadcastSetting;
 

@@ -8,7 +8,7 @@ mod properties;
 mod rules;
 mod world;
 
-use access::{Class, Identity};
+use access::{ByClass, Class, Identity};
 
 use super::*;
 use crate::BroadcastSetting;

@@ -1,9 +1,8 @@
 //! The thresholds of a room: how many seats it has, for whom, and when people move between seats and broadcast.
 
-use access::Class;
+use access::{ByClass, Class};
 use serde::{Deserialize, Serialize};
 
-use super::by_class::{ByClass, rank};
 use super::moves::SETTLE_MS;
 
 /// The longest dwell and the longest linger: a day.
@@ -33,7 +32,8 @@ pub struct Thresholds {
     pub low_watermark: u32,
     /// Seconds for which somebody who was moved stays where they are. Default 60, at least 10.
     pub dwell_seconds: u32,
-    /// The order of those moved to the broadcast when the room or the node is above its high watermark. Default `never`.
+    /// The order of those moved to the broadcast when the room or the node is above its high watermark. Default
+    /// `never`.
     pub demote: Demotion,
     /// The people moved to a seat when seats are free below the low watermark. Default `ask`.
     pub promote: Promotion,
@@ -155,7 +155,7 @@ impl Thresholds {
 
     /// Whether people of the class get seats at all.
     pub fn admits(&self, class: Class) -> bool {
-        rank(class) <= rank(self.lowest_class)
+        class <= self.lowest_class
     }
 
     /// The dwell in milliseconds, and never less than it takes a move to show in a snapshot.

@@ -26,7 +26,8 @@ fn room(row: &AnyRow) -> Result<Room, sqlx::Error> {
         metadata: row.try_get("metadata")?,
         created_at_utc_ms: row.try_get("created_at_utc_ms")?,
         idle_end_seconds: count(row, "idle_end_seconds")?,
-        participants_max: count(row, "participants_max")?,
+        // Thresholds that only a later version knows fall back to the default.
+        audience: serde_json::from_str(row.try_get("audience")?).unwrap_or_default(),
     })
 }
 
@@ -44,7 +45,7 @@ fn count(row: &AnyRow, column: &str) -> Result<u32, sqlx::Error> {
 }
 
 /// Those that change, in the order in which [`bound`] binds them.
-const CHANGING: [&str; 8] = [
+const CHANGING: [&str; 9] = [
     "title",
     "layout",
     "metadata",
@@ -53,8 +54,9 @@ const CHANGING: [&str; 8] = [
     "broadcast",
     "visibility",
     "record",
+    "audience",
 ];
-const FIXED: &str = "name, created_at_utc_ms, idle_end_seconds, participants_max";
+const FIXED: &str = "name, created_at_utc_ms, idle_end_seconds";
 
 type Query = sqlx::query::Query<'static, Any, AnyArguments>;
 
@@ -69,6 +71,7 @@ fn bound(query: Query, room: &Room) -> Query {
         .bind(stored_word(room.broadcast.setting))
         .bind(stored_word(room.visibility))
         .bind(stored_word(room.record))
+        .bind(serde_json::to_string(&room.audience).unwrap_or_default())
 }
 
 fn layout_text(layout: &Layout) -> String {
@@ -89,7 +92,6 @@ impl Store {
                 .bind(room.name.to_string())
                 .bind(room.created_at_utc_ms)
                 .bind(i64::from(room.idle_end_seconds))
-                .bind(i64::from(room.participants_max))
                 .bind(i64::from(rooms_max));
             match insert.execute(&mut *transaction).await {
                 Ok(done) if done.rows_affected() == 0 => Err(Error::TooManyRooms(rooms_max)),
@@ -139,6 +141,28 @@ impl Store {
             Ok(seq)
         })
         .await
+    }
+
+    /// Notes that leases of seats in a room may run until then.
+    pub(crate) async fn note_leases(&self, name: &RoomName, until_utc_ms: i64) -> Result<(), Error> {
+        let update = "UPDATE rooms SET leases_until_utc_ms = $1 WHERE name = $2";
+        retried(|| async {
+            let mut transaction = self.begin().await?;
+            let update = sqlx::query(update).bind(until_utc_ms).bind(name.to_string());
+            if update.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Err(Error::UnknownRoom);
+            }
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+
+    /// Until when leases of seats may run that were noted, by room; those that are over are left out.
+    pub(crate) async fn noted_leases(&self, now_utc_ms: i64) -> Result<Vec<(RoomName, i64)>, Error> {
+        let select = "SELECT name, leases_until_utc_ms FROM rooms WHERE leases_until_utc_ms > $1";
+        let rows = bounded(sqlx::query(select).bind(now_utc_ms).fetch_all(&self.pool)).await?;
+        let noted = rows.iter().map(|row| Ok((room_name(row, "name")?, row.try_get("leases_until_utc_ms")?)));
+        Ok(noted.collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// Removes a room, and writes that order. Returns its number.

@@ -33,7 +33,8 @@ fn room(name: &str) -> Room {
 /// The order to broadcast a room so that it shows one identity.
 fn showing(room: &Room, identity: String) -> (Room, crate::Order) {
     let layout = Layout::Single(identity);
-    let order = crate::Order::Broadcast { room: room.name.clone(), on: true, record: false, layout: layout.clone() };
+    let setting = crate::BroadcastSetting::On;
+    let order = crate::Order::Broadcast { room: room.name.clone(), setting, record: false, layout: layout.clone() };
     (Room { layout, ..room.clone() }, order)
 }
 

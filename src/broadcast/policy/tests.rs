@@ -152,7 +152,15 @@ fn failed_broadcast_is_not_tried_again_once_it_is_switched_off() {
 }
 
 #[test]
-fn room_is_admitted_if_it_is_switched_on_and_a_slot_is_free() {
+fn broadcast_is_due_always_never_or_while_the_audience_needs_it() {
+    let due = |setting| (is_due(setting, false), is_due(setting, true));
+    assert_eq!(due(BroadcastSetting::Off), (false, false));
+    assert_eq!(due(BroadcastSetting::Auto), (false, true));
+    assert_eq!(due(BroadcastSetting::On), (true, true));
+}
+
+#[test]
+fn room_is_admitted_if_its_broadcast_is_due_and_a_slot_is_free() {
     assert_eq!(admit(true, 3, 4), Ok(()));
     assert_eq!(admit(true, 4, 4), Err(NotStarted::NoSlot));
     assert_eq!(admit(true, 0, 0), Err(NotStarted::NoSlot));

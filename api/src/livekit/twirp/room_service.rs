@@ -6,6 +6,7 @@ use chrono::Utc;
 use interactive_sfu::{SfuError, TellRoom};
 use livekit_protocol as proto;
 use rooms::Room;
+use rooms::overflow::Thresholds;
 
 use super::failure::Failure;
 use crate::app::{App, end_room};
@@ -32,7 +33,7 @@ impl RoomService {
         let room = Room {
             metadata: checked(request.metadata)?,
             idle_end_seconds,
-            participants_max: request.max_participants,
+            audience: Thresholds { seats_max: request.max_participants, ..Thresholds::default() },
             ..Room::new(name, Utc::now().timestamp_millis(), self.app.config.livekit_rooms)
         };
         match self.app.rooms.create(room, self.app.config.rooms_max).await {

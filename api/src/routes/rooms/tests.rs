@@ -1,6 +1,6 @@
 use interactive_sfu::{SessionId, Speaker};
 use packager::NotServed;
-use rooms::Order;
+use rooms::{BroadcastSetting, Order};
 use serde_json::json;
 
 use super::*;
@@ -12,7 +12,8 @@ mod private;
 const JSON_TYPE: (&str, &str) = ("content-type", "application/json");
 
 fn order(on: bool, layout: Layout) -> Order {
-    Order::Broadcast { room: "demo".parse().unwrap(), on, record: false, layout }
+    let setting = if on { BroadcastSetting::On } else { BroadcastSetting::Off };
+    Order::Broadcast { room: "demo".parse().unwrap(), setting, record: false, layout }
 }
 
 fn speaker() -> Speaker {
@@ -101,7 +102,9 @@ async fn a_change_of_layout_is_stored_and_told() {
     assert_eq!((busy.status, busy.header("retry-after")), (503, "5"));
     let layout = Layout::Single("ann".into());
     assert_eq!(rig.rooms.get("demo").await.unwrap().layout, layout, "what was refused is not stored");
-    assert_eq!(rig.orders.recv().await, Some(order(true, layout)));
+    let setting = BroadcastSetting::Auto;
+    let order = Order::Broadcast { room: "demo".parse().unwrap(), setting, record: false, layout };
+    assert_eq!(rig.orders.recv().await, Some(order));
 
     let reply = rig.send("PATCH", "/v1/rooms/demo", &[auth, JSON_TYPE], r#"{"title":"New"}"#).await;
     assert_eq!(reply.json()["title"], "New");
@@ -239,7 +242,12 @@ async fn a_change_of_recording_is_told_and_one_of_visibility_is_not() {
     assert_eq!(rig.send("PATCH", "/v1/rooms/demo", &headers, r#"{"visibility":"private"}"#).await.status, 200);
     assert!(rig.orders.try_recv().await.is_none());
     assert_eq!(rig.send("PATCH", "/v1/rooms/demo", &headers, r#"{"record":"on"}"#).await.status, 200);
-    let order = Order::Broadcast { room: "demo".parse().unwrap(), on: true, record: true, layout: Layout::Grid };
+    let order = Order::Broadcast {
+        room: "demo".parse().unwrap(),
+        setting: BroadcastSetting::Auto,
+        record: true,
+        layout: Layout::Grid,
+    };
     assert_eq!(rig.orders.try_recv().await, Some(order));
 }
 
@@ -249,7 +257,7 @@ async fn a_room_that_finds_no_air_slot_says_so() {
     let reason = async || rig.get("/v1/rooms/demo", &[]).await.json()["reason"].clone();
     assert_eq!(reason().await, "nobody_on_stage");
     rig.media.speakers.lock().unwrap().push(speaker());
-    assert_eq!(reason().await, "starting");
+    assert_eq!(reason().await, "on_demand");
     rig.origins.hold_slots(["other".to_owned()].into_iter(), 1);
     let room = rig.get("/v1/rooms/demo", &[]).await.json();
     assert_eq!((&room["on_air"], &room["reason"]), (&json!(false), &json!("air_slots_taken")));

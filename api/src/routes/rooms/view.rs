@@ -8,12 +8,13 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
+use rooms::overflow::Thresholds;
 use rooms::{BroadcastSetting, BroadcastSwitch, Layout, RecordSetting, Room, Visibility};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::openapi::{BroadcastSchema, LayoutSchema, RecordSchema, RoomNameSchema, VisibilitySchema};
+use crate::openapi::{BroadcastSchema, LayoutSchema, RecordSchema, RoomNameSchema, ThresholdsSchema, VisibilitySchema};
 use crate::playback::{PlaybackSpec, playlist_path};
 
 /// How long a playlist's URL is good for that a bearer of an access token is told; not longer than the access token.
@@ -37,6 +38,10 @@ pub(super) struct RoomView {
     visibility: Visibility,
     #[schema(value_type = RecordSchema)]
     record: RecordSetting,
+    /// How the room overflows from its seats to its broadcast; told to whoever may change the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ThresholdsSchema>, nullable = false)]
+    audience: Option<Thresholds>,
     #[schema(format = DateTime)]
     created_at: String,
     /// The room has a broadcast, which may have nothing to watch yet.
@@ -77,6 +82,7 @@ struct SpeakerView {
 ///
 /// - `broadcast_off`: its broadcast is off.
 /// - `nobody_on_stage`: the broadcast begins when somebody goes on stage.
+/// - `on_demand`: the broadcast begins when somebody asks for its playlist, or joins and gets no seat.
 /// - `air_slots_taken`: as many other rooms are on the air as may be at once. It begins when one of them has ended.
 /// - `starting`: the broadcast is on its way, or tried again after it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -86,6 +92,8 @@ pub(super) enum NotLive {
     BroadcastOff,
     /// The broadcast begins when somebody goes on stage.
     NobodyOnStage,
+    /// The broadcast begins when the audience needs it.
+    OnDemand,
     /// As many other rooms are on the air as may be at once. The broadcast begins when one of them has ended.
     AirSlotsTaken,
     /// The broadcast is on its way, or tried again after it failed.
@@ -103,6 +111,8 @@ impl NotLive {
             Self::NobodyOnStage
         } else if slots_taken {
             Self::AirSlotsTaken
+        } else if switch.setting == BroadcastSetting::Auto {
+            Self::OnDemand
         } else {
             Self::Starting
         }
@@ -111,7 +121,7 @@ impl NotLive {
 
 /// What a caller who may see the room is told of where its playlist is.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum PlaylistFor<'a> {
+pub(crate) enum PlaylistFor<'a> {
     /// Anybody may watch, or may not: the URL needs no token, and there is none for a private room.
     Anybody,
     /// Who came with this playback token.
@@ -125,13 +135,16 @@ pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_st
     let broadcast = app.origins.listed(&room.name, room.created_at_utc_ms);
     let live = broadcast.as_ref().filter(|entry| entry.playback.is_live());
     let on_air = broadcast.as_ref().is_some_and(|entry| !entry.playback.has_ended());
+    // Asking for it starts a broadcast that runs on demand.
+    let is_on_demand = room.broadcast.setting == BroadcastSetting::Auto && !stage.is_empty();
+    let has_playlist = broadcast.is_some() || is_on_demand;
     let slots_taken = app.origins.are_slots_taken(&room.name);
     RoomView {
         on_air,
         live: live.is_some(),
         live_since: live.map(|entry| rfc3339(entry.since)),
         reason: live.is_none().then(|| NotLive::why(room.broadcast, on_air, stage.len(), slots_taken)),
-        playlist: broadcast.as_ref().and_then(|_| playlist(app, &room, playlist_for)),
+        playlist: has_playlist.then(|| playlist(app, &room, playlist_for)).flatten(),
         speakers: stage.len(),
         stage: with_stage.then(|| {
             let speakers = stage.into_iter();
@@ -147,11 +160,19 @@ pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_st
         broadcast: room.broadcast.setting,
         visibility: room.visibility,
         record: room.record,
+        audience: None,
+    }
+}
+
+impl RoomView {
+    /// As whoever may change the room sees it.
+    pub(super) fn with_audience(self, audience: Thresholds) -> Self {
+        Self { audience: Some(audience), ..self }
     }
 }
 
 /// With a token where it takes one.
-fn playlist(app: &App, room: &Room, playlist_for: PlaylistFor<'_>) -> Option<String> {
+pub(crate) fn playlist(app: &App, room: &Room, playlist_for: PlaylistFor<'_>) -> Option<String> {
     let base = app.config.playlist_base_url.as_deref().unwrap_or_default();
     let path = match playlist_for {
         _ if room.visibility != Visibility::Private => playlist_path(None, &room.name),
@@ -167,12 +188,12 @@ fn playlist(app: &App, room: &Room, playlist_for: PlaylistFor<'_>) -> Option<Str
     Some(format!("{base}{path}"))
 }
 
-pub(super) fn rfc3339(at: DateTime<Utc>) -> String {
+pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// An answer in JSON that no cache keeps.
-pub(super) fn uncached(body: impl Serialize) -> Response {
+pub(crate) fn uncached(body: impl Serialize) -> Response {
     let mut response = Json(body).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -192,6 +213,8 @@ mod tests {
             (On, false, 0, false, NotLive::NobodyOnStage),
             (On, false, 1, true, NotLive::AirSlotsTaken),
             (On, false, 1, false, NotLive::Starting),
+            (Auto, false, 1, true, NotLive::AirSlotsTaken),
+            (Auto, false, 1, false, NotLive::OnDemand),
             (Auto, true, 1, true, NotLive::Starting),
             (Auto, true, 0, false, NotLive::Starting),
         ] {

@@ -37,6 +37,7 @@ function notLive(reason: string | null): Message {
       return { title: "Not on the air", text: "This room's broadcast is switched off." };
     case "air_slots_taken":
       return { title: "Not live yet", text: "This server broadcasts as many rooms as it can. This one starts here when another ends.", busy: true };
+    case "on_demand":
     case "starting":
       return { title: "Starting…", busy: true };
     default:

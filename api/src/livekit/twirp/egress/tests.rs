@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use prost::Message as _;
-use rooms::{BroadcastSwitch, Order, RoomSettings};
+use rooms::{BroadcastSetting, BroadcastSwitch, Order, RoomSettings};
 use serde_json::{Value, json};
 
 use super::*;
@@ -17,7 +17,8 @@ async fn listed(rig: &Rig, body: Value) -> Vec<Value> {
 }
 
 fn order(on: bool, layout: Layout) -> Order {
-    Order::Broadcast { room: "demo".parse().unwrap(), on, record: false, layout }
+    let setting = if on { BroadcastSetting::On } else { BroadcastSetting::Off };
+    Order::Broadcast { room: "demo".parse().unwrap(), setting, record: false, layout }
 }
 
 fn on_air(rig: &Rig) {
@@ -111,7 +112,9 @@ async fn a_running_egress_changes_its_layout() {
     let changed = call(&rig, "UpdateLayout", json!({"egressId": id, "layout": "speaker"})).await.json();
     assert_eq!((&changed["egressId"], &changed["roomComposite"]["layout"]), (&id, &json!("speaker")));
     let layout = Layout::ActiveSpeaker;
-    assert_eq!(rig.orders.recv().await, Some(order(true, layout)));
+    let order =
+        Order::Broadcast { room: "demo".parse().unwrap(), setting: BroadcastSetting::Auto, record: false, layout };
+    assert_eq!(rig.orders.recv().await, Some(order));
 }
 
 #[tokio::test]

@@ -1,0 +1,368 @@
+//! `POST /v1/rooms/{room}/join`: a seat, the broadcast, or a refusal, and why.
+//!
+//! The SFU alone grants seats; [`join_decision`] makes an answer of what it says. A stranger may join a room that they
+//! may watch, as a guest with an identity and a token of their own.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use access::{Class, Grants, Identity, Renewal, RoomName, TokenSpec, random_text};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use interactive_sfu::{GrantSeat, NoSeat, SeatAnswer};
+use rooms::overflow::{self, Asked, BroadcastState, JoinDecision, Joining, Reason, Why, join_decision};
+use rooms::{Entry, Room};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::admission::{self, Credential, Sight, may_watch};
+use crate::app::{App, enter_by_token};
+use crate::extract::{self, Caller, RoomInPath, public_url};
+use crate::joins::Joiner;
+use crate::openapi::{BodyRefused, Refused, Routes, Tag, routes};
+use crate::problem::Problem;
+use crate::routes::rooms::view::{PlaylistFor, playlist, rfc3339, uncached};
+use crate::seats::seat_limits;
+use crate::{Error, auth};
+
+/// How long a guest's token is good for: they keep their identity while they watch.
+const GUEST_TTL: Duration = Duration::from_secs(6 * 3600);
+/// The longest that the token of a seat is good for. LiveKit's clients are given new ones while they are connected.
+const SEAT_TTL_MAX: Duration = Duration::from_secs(3600);
+/// Random characters of a guest's identity.
+const GUEST_CHARS: usize = 16;
+
+pub(crate) fn routes() -> Routes {
+    routes!(Tag::Rooms, join).with_preflights()
+}
+
+/// How a viewer wants to watch. An empty body: by a seat if there is one, else by the broadcast.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "delivery": "broadcast" }))]
+struct Join {
+    /// By this path alone. By default by a seat if there is one, else by the broadcast.
+    delivery: Option<Delivery>,
+}
+
+/// A path by which somebody watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Delivery {
+    /// A seat in the SFU: WebRTC.
+    Interactive,
+    /// LL-HLS.
+    Broadcast,
+}
+
+/// Where a viewer watches, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Joined {
+    delivery: Delivery,
+    /// Why: `seat`, or the reason for the broadcast: `room_full`, `node_busy`, `class_reserved`, `asked_for_broadcast`.
+    #[schema(value_type = String)]
+    reason: Reason,
+    /// The same for people, with what would change it.
+    detail: String,
+    /// The viewer's identity: a guest's is made here.
+    #[schema(value_type = String)]
+    identity: Identity,
+    /// The viewer's class.
+    #[schema(value_type = String)]
+    class: Class,
+    /// To connect with, and to join again as the same viewer. Left out where the request came with an access token and
+    /// there is no seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token: Option<String>,
+    #[serde(flatten)]
+    way: Way,
+    /// The WebSocket of the room's events.
+    events: String,
+}
+
+/// What a delivery needs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum Way {
+    /// A seat.
+    Seat {
+        /// For LiveKit's clients.
+        url: String,
+        /// For WHEP.
+        whep: String,
+        /// The seat is kept until then, and as long as the viewer is connected after that.
+        #[schema(format = DateTime)]
+        lease_expires_at: String,
+    },
+    /// The broadcast.
+    Broadcast {
+        /// URL of the multivariant playlist.
+        playlist: String,
+        /// Whether a player finds it now.
+        ready: bool,
+        /// When to join again, while the broadcast starts. Milliseconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        retry_after_ms: Option<u64>,
+    },
+}
+
+/// Somebody who joins.
+struct Viewer {
+    identity: Identity,
+    class: Class,
+    /// `None`: a guest.
+    grants: Option<Box<Grants>>,
+    playlist_for: PlaylistFor<'static>,
+}
+
+/// Join a room to watch it.
+///
+/// Answers with a seat (`interactive`) or the broadcast, and why. A seat is leased for ten seconds; one identity has
+/// one seat however often it joins. Without a token, a room that anybody may watch is joined as a guest: send the
+/// answer's token the next time. Join again after a move, or after `retry_after_ms` while `ready` is false. 409 and 503
+/// say in `type` why there is neither seat nor broadcast, and in `Retry-After` when to ask again.
+#[utoipa::path(
+    post,
+    path = "/v1/rooms/{room}/join",
+    params(RoomInPath),
+    request_body = Join,
+    security((), ("accessToken" = []), ("playbackToken" = [])),
+    responses(
+        (status = 200, description = "Where to watch.", body = Joined),
+        BodyRefused, Refused<401>, Refused<403>, Refused<404>, Refused<409>,
+    ),
+)]
+async fn join(
+    State(app): State<App>,
+    RoomInPath(room): RoomInPath,
+    joiner: Joiner,
+    head: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let headers = &head.headers;
+    joiner.check_address(headers)?;
+    let from = head.extensions.get::<Caller>().map(|caller| caller.client(&app.config, headers));
+    let viewer = viewer(&app, headers, &room, from)?;
+    joiner.check_identity(&room, &viewer.identity, false)?;
+    let wish = wish(&app, headers, body).await?;
+    let entry = enter(&app, &room, &viewer).await?;
+    let urls = Urls::new(&app, &head)?;
+    Ok(uncached(answer(&app, &entry.room, viewer, wish, &urls).await?))
+}
+
+/// The viewer, if they may watch.
+fn viewer(app: &App, headers: &HeaderMap, room: &RoomName, from: Option<IpAddr>) -> Result<Viewer, Error> {
+    let guest =
+        |playlist_for| Viewer { identity: guest_identity(), class: Class::Anonymous, grants: None, playlist_for };
+    match admission::credential(app, headers, room, from)? {
+        Credential::Access(grants) => {
+            let identity = auth::may_subscribe(&grants, room)?;
+            let playlist_for = PlaylistFor::Until(grants.expires_at);
+            Ok(Viewer { identity, class: grants.class(), grants: Some(grants), playlist_for })
+        }
+        credential => {
+            let access = app.rooms.access(room);
+            if may_watch(room, access.as_deref(), &credential) < Sight::Watched {
+                return Err(rooms::Error::UnknownRoom.into());
+            }
+            Ok(guest(PlaylistFor::Until(SystemTime::now() + GUEST_TTL)))
+        }
+    }
+}
+
+fn guest_identity() -> Identity {
+    loop {
+        // Letters and digits are an identity at the first attempt.
+        if let Ok(identity) = format!("guest-{}", random_text(GUEST_CHARS)).parse() {
+            return identity;
+        }
+    }
+}
+
+/// The body, which may be empty.
+async fn wish(app: &App, headers: &HeaderMap, body: Body) -> Result<Join, Error> {
+    if !headers.contains_key(CONTENT_TYPE) && extract::is_empty(headers) {
+        return Ok(Join::default());
+    }
+    extract::json(&app.config, headers, body).await
+}
+
+/// Into the room; whoever has a token for it makes it, where tokens may.
+async fn enter(app: &App, room: &RoomName, viewer: &Viewer) -> Result<Entry, Error> {
+    match &viewer.grants {
+        Some(grants) if grants.room_join => enter_by_token(app, room, grants).await,
+        _ => Ok(app.rooms.enter(room, None, None).await?),
+    }
+}
+
+/// Where clients find what an answer names.
+struct Urls {
+    http: String,
+    websocket: String,
+}
+
+impl Urls {
+    fn new(app: &App, head: &Parts) -> Result<Self, Error> {
+        let http = public_url(&app.config, head)?;
+        let websocket = http.replacen("http", "ws", 1);
+        Ok(Self { http, websocket })
+    }
+}
+
+async fn answer(app: &App, room: &Room, viewer: Viewer, wish: Join, urls: &Urls) -> Result<Joined, Error> {
+    let seat = match wish.delivery {
+        Some(Delivery::Broadcast) => None,
+        Some(Delivery::Interactive) | None => Some(lease(app, room, &viewer).await?),
+    };
+    let asked = match (wish.delivery, seat) {
+        (_, None) => Asked::Broadcast,
+        (Some(_), Some(seat)) => Asked::Seat(as_overflow(seat)),
+        (None, Some(seat)) => Asked::Either(as_overflow(seat)),
+    };
+    let is_ready = app.origins.listed(&room.name, room.created_at_utc_ms).is_some_and(|entry| entry.playback.is_live());
+    let decision = join_decision(&Joining {
+        asked,
+        setting: room.broadcast.setting,
+        is_encrypted: app.media.is_encrypted(&room.name),
+        has_stage: !app.media.stage(&room.name).is_empty(),
+        broadcast: match is_ready {
+            true => BroadcastState::OnAir { started_ms: 0, last_viewer_gone_ms: None },
+            false => BroadcastState::Off { last_started_ms: None },
+        },
+    });
+    let events = |token: Option<&str>| {
+        let path = format!("{}/v1/rooms/{}/events", urls.websocket, room.name);
+        token.map_or(path.clone(), |token| format!("{path}?access_token={token}"))
+    };
+    let (delivery, why, token, way) = match decision {
+        JoinDecision::Seat(why) => {
+            let expires_at_utc_ms = match seat {
+                Some(SeatAnswer::Granted { expires_at_utc_ms }) => expires_at_utc_ms,
+                Some(SeatAnswer::Refused(_)) | None => 0,
+            };
+            let token = token(app, room, &viewer, Some(expires_at_utc_ms))?;
+            let way = Way::Seat {
+                url: urls.websocket.clone(),
+                whep: format!("{}/whep/{}", urls.http, room.name),
+                lease_expires_at: DateTime::<Utc>::from_timestamp_millis(expires_at_utc_ms)
+                    .map(rfc3339)
+                    .unwrap_or_default(),
+            };
+            (Delivery::Interactive, why, Some(token), way)
+        }
+        JoinDecision::Broadcast { is_ready, why } => {
+            if !is_ready {
+                app.demand.ask(&room.name, Instant::now());
+            }
+            let token = viewer.grants.is_none().then(|| token(app, room, &viewer, None)).transpose()?;
+            let playlist = playlist(app, room, viewer.playlist_for).ok_or(Error::NoPlaybackKey)?;
+            let playlist = if playlist.starts_with('/') { format!("{}{playlist}", urls.http) } else { playlist };
+            (
+                Delivery::Broadcast,
+                why.clone(),
+                token,
+                Way::Broadcast { playlist, ready: is_ready, retry_after_ms: why.retry_after_ms },
+            )
+        }
+        JoinDecision::Refused(Why { reason, sentence, retry_after_ms }) => {
+            let retry_after_s = retry_after_ms.map_or(1, |ms| u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX));
+            return Err(Error::NoPlace { reason, sentence, retry_after_s });
+        }
+    };
+    Ok(Joined {
+        delivery,
+        reason: why.reason,
+        detail: why.sentence,
+        events: events(token.as_deref()),
+        identity: viewer.identity,
+        class: viewer.class,
+        token,
+        way,
+    })
+}
+
+/// The answer of somebody who is moved to the broadcast, without a request to know this server's address by: where the
+/// configuration names no public address, URLs begin at the path. `None`: no key signs a playback token.
+pub(crate) fn broadcast_answer(
+    app: &App,
+    room: &Room,
+    identity: &Identity,
+    class: Class,
+    (reason, detail): (Reason, &str),
+    until: SystemTime,
+) -> Option<Joined> {
+    let http = app.config.public_url.clone().unwrap_or_default();
+    let playlist = playlist(app, room, PlaylistFor::Until(until))?;
+    let playlist = if playlist.starts_with('/') { format!("{http}{playlist}") } else { playlist };
+    let ready = app.origins.run_of(&room.name, room.created_at_utc_ms).is_some_and(|run| run.is_live);
+    Some(Joined {
+        delivery: Delivery::Broadcast,
+        reason,
+        detail: detail.to_owned(),
+        identity: identity.clone(),
+        class,
+        token: None,
+        events: format!("{}/v1/rooms/{}/events", http.replacen("http", "ws", 1), room.name),
+        way: Way::Broadcast { playlist, ready, retry_after_ms: None },
+    })
+}
+
+/// A lease of a seat, if the room has one for the viewer. Leases are noted first, for a server that is started again.
+async fn lease(app: &App, room: &Room, viewer: &Viewer) -> Result<SeatAnswer, Error> {
+    app.rooms.note_lease(&room.name, Utc::now().timestamp_millis()).await?;
+    let ask = GrantSeat {
+        room: room.name.clone(),
+        identity: viewer.identity.clone(),
+        class: viewer.class,
+        limits: seat_limits(&app.rooms, room),
+    };
+    Ok(app.media.ask(ask).await?)
+}
+
+fn as_overflow(seat: SeatAnswer) -> overflow::SeatAnswer {
+    match seat {
+        SeatAnswer::Granted { .. } => overflow::SeatAnswer::Granted,
+        SeatAnswer::Refused(NoSeat::RoomFull) => overflow::SeatAnswer::RoomFull,
+        SeatAnswer::Refused(NoSeat::ClassReserved) => overflow::SeatAnswer::ClassReserved,
+        SeatAnswer::Refused(NoSeat::NodeBusy) => overflow::SeatAnswer::NodeBusy,
+    }
+}
+
+/// A token for the viewer, with the lease of a seat.
+fn token(app: &App, room: &Room, viewer: &Viewer, leased_until_utc_ms: Option<i64>) -> Result<String, Error> {
+    let now = SystemTime::now();
+    let Some(grants) = &viewer.grants else {
+        let spec = TokenSpec {
+            room: room.name.to_string(),
+            identity: viewer.identity.to_string(),
+            subscribe: true,
+            class: Some(viewer.class),
+            leased_until_utc_ms,
+            ttl: GUEST_TTL,
+            ..TokenSpec::default()
+        };
+        return Ok(app.keys.mint(&spec, now)?);
+    };
+    let renewal = Renewal {
+        room: &room.name,
+        identity: &viewer.identity,
+        name: &grants.name,
+        metadata: &grants.metadata,
+        attributes: &grants.attributes,
+        permission: grants.permission(),
+        standing: grants.standing,
+        leased_until_utc_ms,
+    };
+    let ttl = grants.expires_at.duration_since(now).unwrap_or(Duration::from_secs(1)).min(SEAT_TTL_MAX);
+    Ok(app.keys.renew(&renewal, ttl, now)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! The audience: once a second the overflow decision of every room with somebody in it, on its broadcast or waiting for
+//! that.
+//!
+//! Takes snapshots of the SFU's seats, of the broadcasts and of the node's load to [`rooms::overflow`], and carries out
+//! what it proposes. Also keeps the SFU's limits of seats as the rooms are set, so that a change of a room that nobody
+//! told the SFU of counts a second later.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant, SystemTime};
+
+use access::{Class, RoomName};
+use api::{AudienceSnapshot, Demand, EventsHub, Moves, OriginRegistry, seat_limits};
+use interactive_sfu::{Admission, RoomSeats, Sent, SetSeats, Sfu};
+use rooms::overflow::{self, CANDIDATES_MAX, NodeGate, NodeLimits, NodeSnapshot, Proposal, RoomSnapshot};
+use rooms::{Room, Rooms};
+use tokio::sync::mpsc;
+
+use super::load::LoadMeter;
+use crate::broadcast::Need;
+use snapshot::{RoomFacts, RunMemory};
+
+mod snapshot;
+
+/// How often rooms are looked at.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Everything that the decision works with.
+pub(crate) struct Deps {
+    pub(crate) sfu: Sfu,
+    pub(crate) rooms: Rooms,
+    pub(crate) origins: OriginRegistry,
+    pub(crate) demand: Demand,
+    pub(crate) events: EventsHub,
+    pub(crate) moves: Moves,
+    /// To the director of the broadcasts.
+    pub(crate) needs: mpsc::Sender<Need>,
+    pub(crate) limits: NodeLimits,
+}
+
+/// The memory of one room.
+#[derive(Default)]
+struct Remembered {
+    overflow: overflow::RoomOverflow,
+    run: RunMemory,
+}
+
+/// Runs until it is dropped.
+pub(crate) async fn run(deps: Deps) {
+    let (began, mut remembered) = (Instant::now(), HashMap::<RoomName, Remembered>::new());
+    let (mut gate, mut meter) = (NodeGate::default(), LoadMeter::default());
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(STEP) => {}
+            // Somebody waits for a broadcast: it is started at once.
+            () = deps.demand.news() => {}
+        }
+        let now = Now { instant: Instant::now(), utc: SystemTime::now(), began };
+        let load = meter.measure(now.instant, Sent::read());
+        if let Some(admission) = gate.step(&load, &deps.limits, now.ms()) {
+            tracing::info!(?admission, ?load, "the node lets people in otherwise");
+            deps.sfu.admit(as_sfu(admission));
+        }
+        let mut node =
+            NodeSnapshot { limits: deps.limits, load, admission: gate.admission(), ..NodeSnapshot::default() };
+        let names = deps.names(&remembered, now);
+        let seats: Vec<(RoomName, RoomSeats)> =
+            names.into_iter().map(|name| (name.clone(), deps.sfu.seats(&name))).collect();
+        node.seats_taken = seats.iter().map(|(_, seats)| u64::from(seats.given.less(&seats.leased).total())).sum();
+        for (name, seats) in seats {
+            match deps.rooms.get(&name).await {
+                Ok(room) => deps.step(remembered.entry(name).or_default(), &room, &seats, &node, now).await,
+                Err(rooms::Error::UnknownRoom) => drop(remembered.remove(&name)),
+                Err(error) => tracing::debug!(%error, "a room's overflow is not decided about"),
+            }
+        }
+        remembered.retain(|_, room| !room.run.is_idle());
+    }
+}
+
+/// The time of a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Now {
+    instant: Instant,
+    utc: SystemTime,
+    began: Instant,
+}
+
+impl Now {
+    /// Milliseconds of a clock that never goes back.
+    fn ms(self) -> u64 {
+        u64::try_from(self.instant.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    fn utc_ms(self) -> i64 {
+        let since = self.utc.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+fn as_sfu(admission: overflow::Admission) -> Admission {
+    match admission {
+        overflow::Admission::Open => Admission::Open,
+        overflow::Admission::Busy => Admission::Busy,
+    }
+}
+
+impl Deps {
+    /// The rooms to look at.
+    fn names(&self, remembered: &HashMap<RoomName, Remembered>, now: Now) -> BTreeSet<RoomName> {
+        let known = self.sfu.rooms().into_iter().chain(self.demand.waited_for(now.instant));
+        known.chain(remembered.keys().cloned()).collect()
+    }
+
+    async fn step(&self, remembered: &mut Remembered, room: &Room, seats: &RoomSeats, node: &NodeSnapshot, now: Now) {
+        self.limit(room, seats).await;
+        let facts = RoomFacts {
+            room,
+            seats,
+            has_stage: !self.sfu.stage(&room.name).is_empty(),
+            is_waited_for: self.demand.waited_for(now.instant).contains(&room.name),
+            audience: self.audience(&room.name),
+            broadcast: self.origins.run_of(&room.name, room.created_at_utc_ms),
+        };
+        let snapshot: RoomSnapshot = remembered.run.snapshot(&facts, *node, now);
+        for proposal in remembered.overflow.step(&snapshot, &room.audience, now.ms()) {
+            tracing::debug!(room = %room.name, ?proposal, "overflow");
+            match proposal {
+                Proposal::StartBroadcast(_) => {
+                    remembered.run.started(now.ms());
+                    self.need(&room.name, true).await;
+                }
+                Proposal::StopBroadcast(_) => {
+                    remembered.run.stopped();
+                    self.need(&room.name, false).await;
+                }
+                Proposal::Promote { identity, class } => match self.moves.promote(room, &identity, class).await {
+                    Ok(_) => {}
+                    Err(error) => tracing::debug!(%error, "somebody is not promoted"),
+                },
+                Proposal::Demote { identity, reason } => {
+                    let class = seats.seated.iter().find(|one| one.identity == identity).map(|one| one.class);
+                    let class = class.unwrap_or(Class::Anonymous);
+                    if let Err(error) = self.moves.demote(room, &identity, class, reason).await {
+                        tracing::debug!(%error, "somebody is not demoted");
+                    }
+                }
+            }
+        }
+    }
+
+    fn audience(&self, room: &RoomName) -> AudienceSnapshot {
+        self.events.audience(room, CANDIDATES_MAX)
+    }
+
+    /// Keeps the SFU's limits as the room is set.
+    async fn limit(&self, room: &Room, seats: &RoomSeats) {
+        let limits = seat_limits(&self.rooms, room);
+        if limits != seats.limits && seats.given.total() > 0 {
+            let set = SetSeats { room: room.name.clone(), limits };
+            if let Err(error) = self.sfu.ask(set).await {
+                tracing::debug!(%error, "a room's seats are not limited");
+            }
+        }
+    }
+
+    /// Tells the director whether the audience needs the broadcast. A director that is gone has ended all of them.
+    async fn need(&self, room: &RoomName, wanted: bool) {
+        let _ = self.needs.send(Need { room: room.clone(), wanted }).await;
+    }
+}
