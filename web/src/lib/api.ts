@@ -11,6 +11,8 @@ export interface RoomSummary {
   /** The server's word for why it is not live; `null` while live. */
   reason: string | null;
   speakerCount: number;
+  /** How many watch, by either path; `null` where the server does not say. */
+  viewerCount: number | null;
   /** URL of the multivariant playlist, with a token if it takes one; `null` while there is none. */
   playlist: string | null;
 }
@@ -33,11 +35,31 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** When to ask again, by `Retry-After`, milliseconds; `null` if the server did not say. */
+    readonly retryAfterMs: number | null = null,
   ) {
     super(message);
     this.name = "ApiError";
   }
 }
+
+/** A path by which a viewer watches: `interactive` is a seat in the SFU, `broadcast` is LL-HLS. */
+export type Delivery = "interactive" | "broadcast";
+
+/** Where to watch, as `POST /v1/rooms/{room}/join` answers, and as the events socket tells in a move. */
+export type JoinAnswer = {
+  /** The server's word for why. */
+  reason: string;
+  /** The same for people, with what would change it. May be empty. */
+  detail: string;
+  /** To connect with, and to join again as the same viewer; `null`: the token that the viewer came with. */
+  token: string | null;
+  /** URL of the events socket; `null` where there is none. */
+  events: string | null;
+} & (
+  | { delivery: "interactive"; whep: string; token: string }
+  | { delivery: "broadcast"; playlist: string; ready: boolean; retryAfterMs: number | null }
+);
 
 const TIMEOUT_MS = 8_000;
 
@@ -80,6 +102,41 @@ export async function fetchDevToken(room: string, identity: string, name: string
   return token;
 }
 
+/**
+ * `POST /v1/rooms/{room}/join`, by `wish` alone or by what there is. `null`: the server has no such route, or no such
+ * room for this viewer. A refusal (no seat and no broadcast) is an `ApiError` with the server's sentence.
+ */
+export async function join(room: string, token: string | null, wish: Delivery | null, signal?: AbortSignal): Promise<JoinAnswer | null> {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (token) headers.authorization = `Bearer ${token}`;
+  const body = JSON.stringify(wish ? { delivery: wish } : {});
+  try {
+    const response = await request(`/v1/rooms/${encodeURIComponent(room)}/join`, { method: "POST", headers, body, signal: signal ?? null });
+    return joinAnswer(await response.json().catch(() => null));
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return null;
+    throw error;
+  }
+}
+
+/** The checked form of a join's answer; `null` if it names no way to watch. */
+export function joinAnswer(body: unknown): JoinAnswer | null {
+  const fields = record(body);
+  const common = {
+    reason: text(fields.reason),
+    detail: text(fields.detail),
+    token: text(fields.token) || null,
+    events: text(fields.events) || null,
+  };
+  if (fields.delivery === "interactive" && text(fields.whep) && common.token) {
+    return { ...common, delivery: "interactive", whep: text(fields.whep), token: common.token };
+  }
+  if (fields.delivery !== "broadcast") return null;
+  const wait = fields.retry_after_ms;
+  const retryAfterMs = typeof wait === "number" && wait >= 0 ? wait : null;
+  return { ...common, delivery: "broadcast", playlist: text(fields.playlist), ready: fields.ready !== false, retryAfterMs };
+}
+
 /** `GET /openapi.json`, unchecked. */
 export const fetchOpenApi = (signal?: AbortSignal) => getJson("/openapi.json", signal);
 
@@ -98,6 +155,7 @@ export function roomDetail(body: unknown, fallback: string): RoomDetail {
 function roomSummary(value: unknown): RoomSummary {
   const fields = record(value);
   const name = text(fields.room);
+  const { total } = record(fields.presence);
   return {
     name,
     title: text(fields.title) || name,
@@ -105,6 +163,7 @@ function roomSummary(value: unknown): RoomSummary {
     liveSince: text(fields.live_since) || null,
     reason: text(fields.reason) || null,
     speakerCount: typeof fields.speakers === "number" ? fields.speakers : 0,
+    viewerCount: typeof total === "number" && total >= 0 ? total : null,
     playlist: text(fields.playlist) || null,
   };
 }
@@ -135,7 +194,7 @@ async function request(url: string, init: RequestInit): Promise<Response> {
     if (init.signal?.aborted) throw error;
     throw new ApiError(0, "The server could not be reached.");
   }
-  if (!response.ok) throw new ApiError(response.status, await problemText(response));
+  if (!response.ok) throw new ApiError(response.status, await problemText(response), retryAfterMs(response.headers));
   return response;
 }
 
@@ -145,14 +204,20 @@ export async function problemText(response: Response): Promise<string> {
   return text(body.detail) || text(body.title) || `The server answered ${response.status}.`;
 }
 
-function record(value: unknown): Record<string, unknown> {
+/** `Retry-After` (RFC 9110 §10.2.3) in seconds, as this server sends it, in milliseconds; `null` without one. */
+export function retryAfterMs(headers: Headers): number | null {
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null;
+}
+
+export function record(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-function list(value: unknown): unknown[] {
+export function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function text(value: unknown): string {
+export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

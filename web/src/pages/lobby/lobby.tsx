@@ -57,6 +57,7 @@ function Card({ room }: { room: RoomSummary }) {
         </h2>
         <p>
           {count(room.speakerCount, "speaker")}
+          {room.viewerCount !== null && `, ${count(room.viewerCount, "viewer")}`}
           {room.live && Number.isFinite(since) && ` · on the air ${since < 60_000 ? "since just now" : `for ${formatDuration(since)}`}`}
         </p>
         <Link href={stagePath(room.name)} className="link-quiet" aria-label={`Go on stage in ${room.title}`}>

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { reconnectMs, resumeUrl, serverFrame } from "./events-frames";
+
+const frame = (value: unknown) => serverFrame(JSON.stringify(value));
+const presence = { interactive: 2, broadcast: 3, total: 5, peak: 9, by_class: {} };
+
+test("a snapshot and a resumed connection greet alike", () => {
+  const you = { identity: "guest-1", class: "anonymous", delivery: null };
+  for (const type of ["snapshot", "resumed"]) {
+    expect(frame({ type, epoch: "e", offset: 7, presence, you })).toEqual({
+      type: "welcome", position: { epoch: "e", offset: 7 }, presence: { interactive: 2, broadcast: 3, total: 5, peak: 9 }, identity: "guest-1",
+    });
+  }
+});
+
+test("a delivery that names a way to watch tells the viewer to move", () => {
+  const answer = { delivery: "broadcast", playlist: "/live/demo/index.m3u8", ready: true };
+  const told = frame({ type: "delivery", delivery: "broadcast", answer, reason: "room_full", sentence: "The room is full." });
+  expect(told).toMatchObject({ type: "delivery", sentence: "The room is full.", answer: { delivery: "broadcast", reason: "room_full" } });
+  expect(frame({ type: "delivery", delivery: "interactive", answer: { delivery: "interactive" } })).toBeNull();
+});
+
+test("messages of later versions and nonsense are passed over", () => {
+  for (const nonsense of ["", "7", "{", "[]", '{"type":"dance"}', new ArrayBuffer(2), undefined]) expect(serverFrame(nonsense)).toBeNull();
+  expect(frame({ type: "presence", interactive: -1, broadcast: "x" })).toEqual({ type: "presence", presence: { interactive: 0, broadcast: 0, total: 0, peak: 0 } });
+});
+
+test("the wait to connect again doubles to half a minute, spreads, and keeps to what the server asks", () => {
+  expect(reconnectMs(0, 0, null)).toBe(500);
+  expect(reconnectMs(0, 1, null)).toBe(1_000);
+  expect(reconnectMs(3, 1, null)).toBe(8_000);
+  expect(reconnectMs(50, 1, null)).toBe(30_000);
+  expect(reconnectMs(0, 0, 20_000)).toBe(20_500);
+});
+
+test("a connection goes on where the last one ended, with the token it was given", () => {
+  const url = "ws://x/v1/rooms/demo/events?access_token=a.b.c";
+  expect(resumeUrl(url, "http://x/watch/demo", null)).toBe(url);
+  expect(resumeUrl(url, "http://x/watch/demo", { epoch: "e 1", offset: 4 })).toBe(`${url}&epoch=e+1&offset=4`);
+  expect(resumeUrl("/v1/rooms/demo/events", "https://x/watch/demo", null)).toBe("wss://x/v1/rooms/demo/events");
+});
