@@ -15,9 +15,9 @@ export default defineConfig({
   server: {
     // `npm run dev` against a Spillway server on this machine; SPILLWAY_URL names another.
     proxy: Object.fromEntries(
-      ["/v1", "/live", "/rtc", "/metrics", "/healthz", "/openapi.json"].map((path) => [
+      ["/v1", "/live", "/rtc", "/whip", "/whep", "/metrics", "/healthz", "/openapi.json"].map((path) => [
         path,
-        { target: process.env.SPILLWAY_URL ?? "http://127.0.0.1:8080", ws: path === "/rtc" },
+        { target: process.env.SPILLWAY_URL ?? "http://127.0.0.1:8080", ws: path === "/rtc" || path === "/v1" },
       ]),
     ),
   },

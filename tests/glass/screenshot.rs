@@ -25,7 +25,7 @@ pub(crate) fn take(options: &Screenshot) -> Result<()> {
     let server = Server::start(demo)?;
     server.wait_for_broadcast()?;
     let mut browser = Browser::start()?;
-    let url = server.http.url(&format!("/watch/{}", server.room));
+    let url = server.http.url(&format!("/watch/{}?delivery=broadcast", server.room));
     let page = if options.light { browser.open(&url)? } else { browser.open_dark(&url)? };
     let settled = |player: &Value| player["phase"] == "playing" && player["frames"].as_u64() > Some(SETTLED_FRAMES);
     let player = browser.wait_until(page, "a settled player", 60, PLAYER, settled)?;

@@ -45,7 +45,7 @@ pub(crate) struct ServerUse {
 pub(crate) fn run(options: &Options) -> Result<Report> {
     let http = Http::new(&options.url);
     let mut browser = Browser::start()?;
-    let page = browser.open(&http.url(&format!("/watch/{}", options.room)))?;
+    let page = browser.open(&http.url(&format!("/watch/{}?delivery=broadcast", options.room)))?;
     let playing = "document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0";
     browser.wait_until(page, "the first pictures", 30, playing, |frames| frames.as_u64() > Some(10))?;
     std::thread::sleep(Duration::from_secs(options.settle));

@@ -46,7 +46,7 @@ fn check_seat(browser: &mut Browser, server: &Server) {
 /// The watch page plays, keeps playing, and is not far behind.
 fn check_watch_page(browser: &mut Browser, server: &Server) {
     server.wait_for_broadcast().unwrap();
-    let page = browser.open(&server.http.url(&format!("/watch/{}", server.room))).unwrap();
+    let page = browser.open(&server.http.url(&format!("/watch/{}?delivery=broadcast", server.room))).unwrap();
     let started = |w: &Value| w["frames"].as_u64() > Some(30) && w["soundBytes"].as_u64() > Some(0);
     let first = browser.wait_until(page, "pictures and sound in the audience", 30, WATCHED, started).unwrap();
     let frames = first["frames"].as_u64().unwrap();

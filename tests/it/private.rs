@@ -280,7 +280,7 @@ fn watch_page_plays_a_private_room_by_its_link_only() {
     browser.close(page).unwrap();
 
     for fragment in [format!("#t={token}"), format!("#token={}", server.viewer_token("ann"))] {
-        let page = browser.open(&server.http.url(&format!("/watch/backstage{fragment}"))).unwrap();
+        let page = browser.open(&server.http.url(&format!("/watch/backstage?delivery=broadcast{fragment}"))).unwrap();
         let plays = |frames: &Value| frames.as_u64() > Some(30);
         browser.wait_until(page, "a private room's pictures", 30, frames, plays).unwrap();
         browser.close(page).unwrap();

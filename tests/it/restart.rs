@@ -40,7 +40,7 @@ fn wait_for_frames(browser: &mut Browser, page: Page, what: &str, seconds: u64, 
 fn a_viewer_recovers_from_a_restart_of_the_origin_by_itself() {
     let mut server = live_server();
     let mut browser = Browser::start().unwrap();
-    let page = browser.open(&server.http.url(&format!("/watch/{}", server.room))).unwrap();
+    let page = browser.open(&server.http.url(&format!("/watch/{}?delivery=broadcast", server.room))).unwrap();
     wait_for_frames(&mut browser, page, "the first pictures", 30, 30);
     let epoch = renditions(&server.http, &server.playlist()).unwrap().remove(0).path;
 

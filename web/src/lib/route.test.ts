@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { matchRoute, stagePath, tokenInFragment, watchPath } from "./route";
+import { deliveryInQuery, matchRoute, stagePath, tokenInFragment, watchPath } from "./route";
 
 test.each([
   ["/", { page: "lobby" }],
@@ -26,4 +26,10 @@ test.each([
 
 test("a link to a private room's page carries its token in the fragment", () => {
   expect(watchPath("demo", "abc")).toBe("/watch/demo#t=abc");
+});
+
+test("a watch page's query may name the delivery", () => {
+  expect(deliveryInQuery("?delivery=broadcast")).toBe("broadcast");
+  expect(deliveryInQuery("?delivery=interactive&x=1")).toBe("interactive");
+  for (const none of ["", "?delivery=pigeon", "?d=broadcast"]) expect(deliveryInQuery(none)).toBeNull();
 });

@@ -24,3 +24,9 @@ export function tokenInFragment(fragment: string): string | null {
   const words = new URLSearchParams(fragment.replace(/^#/, ""));
   return words.get("t") || words.get("token") || null;
 }
+
+/** `?delivery=broadcast` on a watch page leaves the seats to others; `interactive` asks for one alone. */
+export function deliveryInQuery(search: string): "interactive" | "broadcast" | null {
+  const wish = new URLSearchParams(search).get("delivery");
+  return wish === "interactive" || wish === "broadcast" ? wish : null;
+}

@@ -6,6 +6,21 @@ import type { Trouble } from "./machine";
 /** Can hls.js play here at all? Chromium says "maybe" to native HLS, so native is only for browsers without MSE. */
 export const hlsSupported = () => Hls.isSupported();
 
+export const NATIVE_TYPE = "application/vnd.apple.mpegurl";
+
+/**
+ * The instant on the screen by EXT-X-PROGRAM-DATE-TIME, Unix milliseconds; `null` while unknown. `hls` is `null` where
+ * the browser plays HLS itself.
+ */
+export function programmeMs(hls: Hls | null, video: HTMLVideoElement): number | null {
+  const start = () => (video as { getStartDate?: () => Date }).getStartDate?.().getTime() ?? Number.NaN;
+  const instant = hls ? (hls.playingDate?.getTime() ?? Number.NaN) : start() + video.currentTime * 1000;
+  return Number.isFinite(instant) ? instant : null;
+}
+
+/** The last instant that the browser would seek to, seconds; `null`: none. */
+export const seekableEnd = ({ seekable }: HTMLVideoElement) => (seekable.length > 0 ? seekable.end(seekable.length - 1) : null);
+
 export function createHls(): Hls {
   const policy = (maxLoadTimeMs: number, firstByteMs: number, retries: number) => ({
     default: {

@@ -111,3 +111,12 @@ test("an unsupported browser gets no commands", () => {
   expect(state).toMatchObject({ phase: "unsupported", pollAtMs: null });
   expect(step(state, live(), 1).commands).toEqual([]);
 });
+
+test("a parked player asks for the room and loads nothing until it is wanted again", () => {
+  const parked = run([0, live()], [500, progress], [9_000, { type: "park" }], [9_100, live(B)], [24_100, trouble("network")]);
+  expect(parked.commands).toEqual(["load", "unload"]);
+  expect(parked.state).toMatchObject({ phase: "parked", pollAtMs: 24_100 });
+  const wanted = step(parked.state, { type: "unpark" }, 30_000);
+  expect(wanted.state).toMatchObject({ phase: "waiting", pollAtMs: 30_000 });
+  expect(step(wanted.state, live(B), 30_100).commands).toEqual(["load"]);
+});

@@ -4,7 +4,8 @@
 //! `player.ts`. One rule is behind it: when a broadcast is lost, the machine asks for the room again and loads a fresh
 //! multivariant playlist, because a restarted origin has a new epoch and every URI of the old one answers 404 for ever.
 
-export type Phase = "waiting" | "connecting" | "playing" | "reconnecting" | "ended" | "unsupported";
+/** `parked`: the viewer watches from a seat; the room is asked for, and nothing is loaded. */
+export type Phase = "waiting" | "connecting" | "playing" | "reconnecting" | "ended" | "unsupported" | "parked";
 
 export interface PlayerState {
   phase: Phase;
@@ -38,13 +39,15 @@ export type PlayerEvent =
   | { type: "stalled"; forMs: number }
   | { type: "trouble"; kind: Trouble }
   | { type: "end-of-stream" }
+  | { type: "park" }
+  | { type: "unpark" }
   | { type: "tick" };
 
 /** `playlist-missing` and `media-missing` are 404 or 410; `network` is anything else that hls.js gave up on. */
 export type Trouble = "playlist-missing" | "media-missing" | "network" | "media";
 
-/** `load`: start afresh from the multivariant playlist. `halt`: fetch nothing more, keep the picture. */
-export type Command = "load" | "halt" | "recover-media";
+/** `load`: start afresh from the multivariant playlist. `halt`: fetch no more, keep the picture. `unload`: drop both. */
+export type Command = "load" | "halt" | "unload" | "recover-media";
 
 export interface Step {
   state: PlayerState;
@@ -57,7 +60,7 @@ const MEDIA_MISSING_WINDOW_MS = 5_000;
 const MEDIA_RECOVERY_WINDOW_MS = 10_000;
 const STEADY_MS = 10_000;
 const ENDED_AFTER_MS = 20_000;
-const POLL_MS = { waiting: 2_000, playing: 30_000, ended: 4_000 };
+const POLL_MS = { waiting: 2_000, playing: 30_000, ended: 4_000, parked: 15_000 };
 
 export function initialState(nowMs: number, supported: boolean): PlayerState {
   return {
@@ -83,6 +86,9 @@ export function backoffMs(attempt: number): number {
 
 export function step(state: PlayerState, event: PlayerEvent, nowMs: number): Step {
   if (state.phase === "unsupported") return { state, commands: [] };
+  if (event.type === "park") return { state: { ...initialState(nowMs, true), phase: "parked" }, commands: ["unload"] };
+  if (event.type === "unpark") return { state: state.phase === "parked" ? initialState(nowMs, true) : state, commands: [] };
+  if (state.phase === "parked" && event.type !== "room" && event.type !== "room-unreachable") return { state, commands: [] };
   switch (event.type) {
     case "room":
       return onRoom({ ...state, offline: false }, event.live, event.broadcast, nowMs);
@@ -120,6 +126,8 @@ function onRoom(state: PlayerState, live: boolean, broadcast: string | null, now
       // A room that is off the air still has a buffer to play out: the end of the playlist says when it is over.
       if (live && another && state.broadcast !== null) return load(lose(state, nowMs).state, broadcast, nowMs);
       return pollAt(state, nowMs + POLL_MS.playing);
+    case "parked":
+      return pollAt(state, nowMs + POLL_MS.parked);
     case "connecting":
     case "unsupported":
       return { state, commands: [] };

@@ -1,23 +1,22 @@
-//! The watch page's player: the thin edge around `machine.ts`.
+//! The broadcast's player: the thin edge around `machine.ts`.
 //!
-//! Owns one video element, one hls.js instance at a time and one timer. React reads it through `subscribe` and
-//! `snapshot` (`useSyncExternalStore`); tests read it as a `PlayerHandle`.
+//! Owns one video element, one hls.js instance at a time and one timer. `viewing.ts` drives it, and lets it be parked
+//! while the viewer has a seat.
 
 import type Hls from "hls.js";
 import { Events } from "hls.js";
 import { type RoomDetail, fetchRoom, isRefusal } from "../lib/api";
 import { ServerClock } from "../lib/clock-sync";
 import { EdgeWatch } from "./edge-watch";
-import { createHls, hlsSupported, troubleOf } from "./hls";
+import { NATIVE_TYPE, createHls, hlsSupported, programmeMs, seekableEnd, troubleOf } from "./hls";
 import { isAtEdge, latencySeconds, smooth } from "./latency";
 import { type Phase, type PlayerEvent, type PlayerState, initialState, step } from "./machine";
-import type { PlayerHandle } from "./page-handle";
-import { type Rendition, type Snapshot, renditionsOf, sameSnapshot } from "./snapshot";
+import { type Rendition, type Snapshot, renditionsOf, sameSnapshot, videoFacts } from "./snapshot";
 
 const TICK_MS = 200;
-const NATIVE_TYPE = "application/vnd.apple.mpegurl";
+const CHANGES = ["volumechange", "play", "pause", "ratechange", "resize"];
 
-export class Player implements PlayerHandle {
+export class Player {
   #hls: Hls | null = null;
   #renditions: readonly Rendition[] = [];
   #state: PlayerState;
@@ -35,7 +34,9 @@ export class Player implements PlayerHandle {
   #edge: EdgeWatch | null = null;
   #smoothed: number | null = null;
   #blocked = false;
+  #sound = { volume: 1, muted: true, share: 1 };
 
+  /** The player begins parked. */
   constructor(
     readonly video: HTMLVideoElement,
     readonly roomName: string,
@@ -45,10 +46,9 @@ export class Player implements PlayerHandle {
     const supported = hlsSupported() || video.canPlayType(NATIVE_TYPE) !== "";
     this.#state = initialState(Date.now(), supported);
     this.#snapshot = this.#look();
+    this.#dispatch({ type: "park" });
     const { signal } = this.#abort;
-    for (const name of ["volumechange", "play", "pause", "ratechange", "resize"]) {
-      video.addEventListener(name, () => this.#publish(), { signal });
-    }
+    for (const name of CHANGES) video.addEventListener(name, () => this.#publish(), { signal });
     video.addEventListener("ended", () => this.#dispatch({ type: "end-of-stream" }), { signal });
     video.addEventListener("error", () => !this.#hls && this.#dispatch({ type: "trouble", kind: "network" }), { signal });
     document.addEventListener("visibilitychange", () => this.#onShown(), { signal });
@@ -60,15 +60,38 @@ export class Player implements PlayerHandle {
     return this.#state.phase;
   }
 
-  get hls(): PlayerHandle["hls"] {
+  get hls(): Hls | null {
     return this.#hls;
   }
 
   /** From the camera to the screen at this moment, seconds, not smoothed; `null` while unknown. */
   latency(): number | null {
-    if (this.#hls) return latencySeconds(this.#clock.nowMs(), this.#hls.playingDate?.getTime() ?? null);
-    const start = (this.video as { getStartDate?: () => Date }).getStartDate?.().getTime() ?? Number.NaN;
-    return latencySeconds(this.#clock.nowMs(), start + this.video.currentTime * 1000);
+    return latencySeconds(this.#clock.nowMs(), this.programmeMs());
+  }
+
+  /** The server's time, Unix milliseconds. */
+  serverNowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** The instant on the screen by EXT-X-PROGRAM-DATE-TIME, Unix milliseconds; `null` while unknown. */
+  programmeMs(): number | null {
+    return programmeMs(this.#hls, this.video);
+  }
+
+  /** Loads the broadcast, or plays on. */
+  start(): void {
+    this.#dispatch({ type: "unpark" });
+    if (this.video.paused && this.#state.phase === "playing") this.#play();
+  }
+
+  /** Lets the broadcast go; the room is still asked for. */
+  park(): void {
+    this.#dispatch({ type: "park" });
+  }
+
+  get isPlaying(): boolean {
+    return this.#state.phase === "playing" && !this.video.paused && this.video.readyState >= 2;
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -87,7 +110,7 @@ export class Player implements PlayerHandle {
 
   /** Jumps to the live edge. */
   goLive(): void {
-    const edge = this.#hls ? this.#hls.liveSyncPosition : this.#seekableEnd();
+    const edge = this.#hls ? this.#hls.liveSyncPosition : seekableEnd(this.video);
     if (edge !== null) this.video.currentTime = edge;
     this.#play();
   }
@@ -100,14 +123,12 @@ export class Player implements PlayerHandle {
     this.#publish();
   }
 
-  setVolume(volume: number): void {
-    this.video.volume = Math.min(1, Math.max(0, volume));
-    this.video.muted = volume <= 0;
-  }
-
-  setMuted(muted: boolean): void {
-    this.video.muted = muted;
-    if (!muted && this.video.volume === 0) this.video.volume = 0.6;
+  /** The viewer's volume and whether they muted it; `share` of it, 0 to 1, is the broadcast's while a move fades. */
+  setSound(sound: { volume: number; muted: boolean; share: number }): void {
+    this.#sound = sound;
+    this.video.volume = sound.volume * sound.share;
+    this.video.muted = sound.muted || sound.share === 0;
+    this.#publish();
   }
 
   destroy(): void {
@@ -171,6 +192,7 @@ export class Player implements PlayerHandle {
     this.#state = state;
     for (const command of commands) {
       if (command === "load") this.#load();
+      else if (command === "unload") this.#unload();
       else if (command === "halt") this.#hls?.stopLoad();
       else this.#hls?.recoverMediaError();
     }
@@ -201,6 +223,15 @@ export class Player implements PlayerHandle {
     hls.attachMedia(this.video);
   }
 
+  #unload(): void {
+    this.#hls?.destroy();
+    this.#hls = this.#edge = null;
+    this.#renditions = [];
+    this.#blocked = false;
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+
   #onLevels(hls: Hls): void {
     this.#renditions = renditionsOf(hls.levels);
     this.#publish();
@@ -222,7 +253,7 @@ export class Player implements PlayerHandle {
         if (error.name !== "NotAllowedError") return;
         if (this.video.muted) this.#blocked = true;
         else {
-          this.video.muted = true;
+          this.setSound({ ...this.#sound, muted: true });
           this.#play();
         }
       },
@@ -233,11 +264,6 @@ export class Player implements PlayerHandle {
     if (document.hidden || this.#state.phase !== "playing" || this.video.paused) return;
     this.#movedAtMs = Date.now();
     if (!isAtEdge(this.latency(), this.#hls?.targetLatency ?? null)) this.goLive();
-  }
-
-  #seekableEnd(): number | null {
-    const { seekable } = this.video;
-    return seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
   }
 
   #publish(): void {
@@ -252,8 +278,6 @@ export class Player implements PlayerHandle {
     const { video } = this;
     const hls = this.#hls;
     const target = hls?.targetLatency ?? null;
-    const { buffered } = video;
-    const end = buffered.length > 0 ? buffered.end(buffered.length - 1) : video.currentTime;
     return {
       phase: this.#state.phase,
       offline: this.#state.offline,
@@ -265,14 +289,11 @@ export class Player implements PlayerHandle {
       latencySeconds: this.#smoothed,
       targetSeconds: target,
       clockUncertaintyMs: Math.round(this.#clock.uncertaintyMs()),
-      playbackRate: video.playbackRate,
-      bufferSeconds: Math.max(0, end - video.currentTime),
+      ...videoFacts(video),
       bandwidth: hls ? Math.round(hls.bandwidthEstimate) : null,
-      droppedFrames: video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0,
       atEdge: isAtEdge(this.#smoothed, target),
-      paused: video.paused,
-      muted: video.muted,
-      volume: video.volume,
+      muted: this.#sound.muted,
+      volume: this.#sound.volume,
       blocked: this.#blocked,
     };
   }

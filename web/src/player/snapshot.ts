@@ -43,6 +43,14 @@ export interface Snapshot {
   blocked: boolean;
 }
 
+/** What the video element says of itself. */
+export function videoFacts(video: HTMLVideoElement): Pick<Snapshot, "playbackRate" | "bufferSeconds" | "droppedFrames" | "paused"> {
+  const { buffered, currentTime, playbackRate, paused } = video;
+  const end = buffered.length > 0 ? buffered.end(buffered.length - 1) : currentTime;
+  const droppedFrames = video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0;
+  return { playbackRate, bufferSeconds: Math.max(0, end - currentTime), droppedFrames, paused };
+}
+
 /** The renditions that hls.js found in a playlist. */
 export function renditionsOf(levels: readonly Omit<Rendition, "index">[]): Rendition[] {
   return levels.map(({ height, frameRate, bitrate }, index) => ({ index, height, frameRate, bitrate }));

@@ -68,7 +68,6 @@ export class SeatScreen {
 
   #add(id: string, stream: MediaStream): HTMLVideoElement {
     const tile = document.createElement("video");
-    tile.className = "watch-seat-tile";
     tile.playsInline = true;
     tile.style.opacity = "0";
     tile.srcObject = stream;

@@ -2,11 +2,10 @@
 
 import { type RefObject, useEffect } from "react";
 import { formatSeconds, renditionLabel } from "../../lib/format";
-import type { Player } from "../../player/player";
-import type { Snapshot } from "../../player/snapshot";
+import type { Viewing, ViewingSnapshot } from "../../player/viewing";
 import { Icon } from "../../ui/icon";
 
-export function Controls({ player, shot, frame }: { player: Player; shot: Snapshot; frame: RefObject<HTMLDivElement | null> }) {
+export function Controls({ player, shot, frame }: { player: Viewing; shot: ViewingSnapshot; frame: RefObject<HTMLDivElement | null> }) {
   const fullscreen = () => {
     if (document.fullscreenElement) void document.exitFullscreen();
     else void frame.current?.requestFullscreen?.();
@@ -61,13 +60,13 @@ export function Controls({ player, shot, frame }: { player: Player; shot: Snapsh
   );
 }
 
-function label(shot: Snapshot, index: number): string {
+function label(shot: ViewingSnapshot, index: number): string {
   const rendition = shot.renditions[index];
   return rendition ? renditionLabel(rendition) : "";
 }
 
 /** Space or k plays and pauses, m mutes, l goes live, f fills the screen. */
-function useKeys(player: Player, shot: Snapshot, fullscreen: () => void): void {
+function useKeys(player: Viewing, shot: ViewingSnapshot, fullscreen: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.target instanceof HTMLElement && event.target.closest("input, select, button, a, textarea")) return;

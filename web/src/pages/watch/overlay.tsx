@@ -1,6 +1,6 @@
 //! The layer over the picture: a message while there is no picture, and the buttons that start play and sound.
 
-import type { Player } from "../../player/player";
+import type { Viewing } from "../../player/viewing";
 import type { Snapshot } from "../../player/snapshot";
 import { Icon } from "../../ui/icon";
 
@@ -20,6 +20,7 @@ export function messageFor(shot: Pick<Snapshot, "phase" | "offline" | "unknownRo
       if (shot.offline) return { title: "The server does not answer", text: "Trying again…", busy: true };
       return notLive(shot.room?.reason ?? null);
     case "connecting":
+    case "parked":
       return { title: "Connecting…", busy: true };
     case "reconnecting":
       return { title: "Reconnecting…", text: shot.offline ? "The server does not answer." : "The broadcast was interrupted.", busy: true };
@@ -45,7 +46,7 @@ function notLive(reason: string | null): Message {
   }
 }
 
-export function Overlay({ player, shot }: { player: Player; shot: Snapshot }) {
+export function Overlay({ player, shot }: { player: Viewing; shot: Snapshot }) {
   const message = messageFor(shot);
   return (
     <>

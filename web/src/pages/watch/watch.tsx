@@ -1,23 +1,26 @@
 //! The watch page: the picture, the speakers on stage and the latency budget.
 
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { type RefObject, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { hueOf, initials } from "../../lib/format";
-import { stagePath } from "../../lib/route";
+import { deliveryInQuery, stagePath } from "../../lib/route";
 import { exposePlayer } from "../../player/page-handle";
-import { Player } from "../../player/player";
 import type { Snapshot } from "../../player/snapshot";
+import { Viewing } from "../../player/viewing";
 import { Link } from "../../ui/link";
 import { Budget } from "./budget";
 import { Controls } from "./controls";
 import { Overlay } from "./overlay";
+import { type Boxes, Picture } from "./picture";
+import { Standing } from "./standing";
 import "./watch.css";
 
 export default function Watch({ room, token }: { room: string; token: string | null }) {
   const video = useRef<HTMLVideoElement>(null);
-  const [player, setPlayer] = useState<Player | null>(null);
+  const seat = useRef<HTMLDivElement>(null);
+  const [player, setPlayer] = useState<Viewing | null>(null);
   useEffect(() => {
-    if (!video.current) return;
-    const created = new Player(video.current, room, token);
+    if (!video.current || !seat.current) return;
+    const created = new Viewing(video.current, seat.current, room, token, deliveryInQuery(location.search));
     const conceal = exposePlayer(created);
     setPlayer(created);
     return () => {
@@ -28,23 +31,23 @@ export default function Watch({ room, token }: { room: string; token: string | n
   }, [room, token]);
   return (
     <article className="watch">
-      <Screen video={video} player={player} />
+      <Screen video={video} seat={seat} player={player} />
       {player && <Details player={player} room={room} />}
     </article>
   );
 }
 
-function Screen({ video, player }: { video: React.RefObject<HTMLVideoElement | null>; player: Player | null }) {
+function Screen({ player, ...boxes }: Boxes & { player: Viewing | null }) {
   const frame = useRef<HTMLDivElement>(null);
   return (
     <div className="watch-screen" ref={frame}>
-      <video ref={video} aria-label="The broadcast" autoPlay muted playsInline onClick={() => player?.togglePlay()} />
+      <Picture {...boxes} player={player} />
       {player && <Shown player={player} frame={frame} />}
     </div>
   );
 }
 
-function Shown({ player, frame }: { player: Player; frame: React.RefObject<HTMLDivElement | null> }) {
+function Shown({ player, frame }: { player: Viewing; frame: RefObject<HTMLDivElement | null> }) {
   const shot = useSyncExternalStore(player.subscribe, player.snapshot);
   return (
     <>
@@ -54,7 +57,7 @@ function Shown({ player, frame }: { player: Player; frame: React.RefObject<HTMLD
   );
 }
 
-function Details({ player, room }: { player: Player; room: string }) {
+function Details({ player, room }: { player: Viewing; room: string }) {
   const shot = useSyncExternalStore(player.subscribe, player.snapshot);
   const title = shot.room?.title ?? room;
   useEffect(() => void (document.title = `${title} · Spillway`), [title]);
@@ -66,6 +69,7 @@ function Details({ player, room }: { player: Player; room: string }) {
           Go on stage
         </Link>
       </div>
+      <Standing player={player} shot={shot} />
       <OnStage shot={shot} />
       <Budget shot={shot} />
     </div>
