@@ -72,8 +72,9 @@ export const FADE_MS = 150;
 /** The paths are in line when the new one is at most so much ahead (skipped) or behind (repeated). */
 export const AHEAD_MS_MAX = 30;
 export const BEHIND_MS_MAX = 80;
-/** Sound is stretched by the browser, more slowly than pictures are delayed. */
-const SOUND_APART_MS_MAX = 100;
+/** The same for sound. Browsers stretch it more slowly than they delay pictures, and keep it in step to within 30 ms. */
+const SOUND_AHEAD_MS_MAX = 40;
+const SOUND_BEHIND_MS_MAX = 120;
 /** After a change of delay, pictures need so long to show it. */
 const SETTLE_MS = 600;
 /** A seat must play within this, the broadcast within this, and then be in line. */
@@ -148,7 +149,8 @@ function alignSeat(state: HandoverState, move: Move, { seat, broadcast }: { seat
   const [picture, sound] = [ahead(seat, broadcast, "pictureMs"), ahead(seat, broadcast, "soundMs")];
   const leading = picture ?? sound;
   if (leading === null) return { state, commands: [] };
-  if (inLine(leading) && (sound === null || Math.abs(sound) <= SOUND_APART_MS_MAX)) return show(state, move, nowMs);
+  const isHeardInLine = sound === null || (sound <= SOUND_AHEAD_MS_MAX && sound >= -SOUND_BEHIND_MS_MAX);
+  if (inLine(leading) && isHeardInLine) return show(state, move, nowMs);
   if (inLine(leading) || nowMs - move.changedAtMs < SETTLE_MS) return { state, commands: [] };
   // Aim a little behind the broadcast: a repeated frame is better than a skipped one.
   const from = state.delayMs ?? seat?.delayMs ?? 0;
