@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 5
 # A line of a comment beyond column 120, but for tables and drawings: rustfmt wraps none.
 LONG_COMMENT := '^(?=\s*//)(?!\s*//[/!]? (\||.*──)).{121,}'
 
-.PHONY: help run build test unit e2e check bench bench-peers instructions floods fuzz soak switches meetings screenshot dependencies test-dependencies web clean
+.PHONY: help run build test unit e2e check bench bench-peers instructions floods fuzz soak switches meetings handover screenshot dependencies test-dependencies web clean
 
 help:
 	@echo "make run         the demo: everything on this machine, with two synthetic speakers"
@@ -22,6 +22,7 @@ help:
 	@echo "make soak        five million steps of the simulated room; floods; lip sync, memory and latency over ten minutes"
 	@echo "make switches    a thousand random switches between layers, each picture checked, in VP8, VP9 and AV1; twenty minutes"
 	@echo "make meetings    browsers in meetings of a hundred, every way to join, ten rounds of comers, goers and switches; ten minutes"
+	@echo "make handover    fifty moves each way between a seat and the broadcast, judged by picture and sound; half an hour"
 	@echo "make screenshot  docs/watch.png anew"
 
 dependencies:
@@ -113,6 +114,12 @@ meetings: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --locked -p spillway
 	PARTICIPANTS=$${PARTICIPANTS:-100} ROUNDS=$${ROUNDS:-10} WAYS=4 cargo test --locked --workspace --test meeting -- --nocapture
+
+# MOVES=n for fewer; the seed is printed, SEED=n repeats it; ARGS for more, as `--speakers 1`.
+handover: test-dependencies
+	@$(MAKE) --no-print-directory web/dist/assets
+	cargo build --release --locked -p spillway -p spillway-tests --bins
+	target/release/spillway-handover --moves $${MOVES:-50} $${SEED:+--seed $$SEED} --error-ms-max 300 --gap-ms-max 100 $(ARGS)
 
 screenshot: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
