@@ -3,20 +3,21 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
-/** Our pages, and the unmodified clients that they load, below the tested server's origin. */
-export const FILES = /\/__rig\/(?:(livekit-client)\.umd\.js|([a-z0-9-]+\.html))(?:\?.*)?$/;
+/** Our pages, the unmodified clients that they load, and the examples, below the tested server's origin. */
+export const FILES = /\/__rig\/(livekit-client\.umd\.js|hls\.min\.js|moving\.mjs|[a-z0-9-]+\.html)(?:\?.*)?$/;
+
+const ELSEWHERE = {
+  "livekit-client.umd.js": "node_modules/livekit-client/dist/livekit-client.umd.js",
+  "hls.min.js": "../../web/node_modules/hls.js/dist/hls.min.js",
+  "moving.mjs": "../../web/examples/moving.mjs",
+};
 
 /** The content type and body of a file of ours; nothing if the URL names none. */
 export async function fileOf(url) {
-  const [, library, page] = FILES.exec(url) ?? [];
-  if (library) {
-    const body = await readFile(new URL(`node_modules/${library}/dist/${library}.umd.js`, import.meta.url), "utf8");
-    return { contentType: "text/javascript; charset=utf-8", body };
-  }
-  if (page) {
-    return { contentType: "text/html; charset=utf-8", body: await readFile(new URL(page, import.meta.url), "utf8") };
-  }
-  return undefined;
+  const [, name] = FILES.exec(url) ?? [];
+  if (!name) return undefined;
+  const contentType = name.endsWith(".html") ? "text/html; charset=utf-8" : "text/javascript; charset=utf-8";
+  return { contentType, body: await readFile(new URL(ELSEWHERE[name] ?? name, import.meta.url), "utf8") };
 }
 
 /** Takes one JSON command a line from stdin, and answers each with one JSON line on stdout, until stdin ends. */
