@@ -115,7 +115,8 @@ meetings: test-dependencies
 	cargo build --locked -p spillway
 	PARTICIPANTS=$${PARTICIPANTS:-100} ROUNDS=$${ROUNDS:-10} WAYS=4 cargo test --locked --workspace --test meeting -- --nocapture
 
-# MOVES=n for fewer; the seed is printed, SEED=n repeats it; ARGS for more, as `--speakers 1`.
+# MOVES=n for fewer; the seed is printed, SEED=n repeats it; ARGS for more: `--speakers 1`, or, as root, a bad network between
+# server and browser: `--delay-ms 30 --loss-percent 2`.
 handover: test-dependencies
 	@$(MAKE) --no-print-directory web/dist/assets
 	cargo build --release --locked -p spillway -p spillway-tests --bins

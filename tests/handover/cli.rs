@@ -1,6 +1,9 @@
 //! The command line.
 
+use std::time::Duration;
+
 use clap::Parser;
+use rig::link::Impairment;
 
 /// Measures moves between a seat and the broadcast, in a demo of its own.
 #[derive(Clone, Debug, Parser)]
@@ -21,10 +24,24 @@ pub(crate) struct Options {
     /// Longest wait between two moves, seconds; the shortest is two.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=600))]
     pub wait_s: u32,
+    /// Puts a network of this delay between server and browser, milliseconds one way. Needs root.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=5_000))]
+    pub delay_ms: u32,
+    /// And of this loss, percent of the packets of each direction. Needs root.
+    #[arg(long, default_value_t = 0.0)]
+    pub loss_percent: f64,
     /// Fails if 95 % of the moves are not within this error of programme time, milliseconds.
     #[arg(long)]
     pub error_ms_max: Option<f64>,
     /// Fails if 95 % of the moves are not within this gap, black or silent, milliseconds.
     #[arg(long)]
     pub gap_ms_max: Option<f64>,
+}
+
+impl Options {
+    /// The network between server and browser; `None`: loopback.
+    pub(crate) fn impairment(&self) -> Option<Impairment> {
+        let (delay, loss) = (Duration::from_millis(self.delay_ms.into()), self.loss_percent.clamp(0.0, 100.0) / 100.0);
+        (!delay.is_zero() || loss > 0.0).then(|| Impairment { loss, ..Impairment::slow(delay) })
+    }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Sample {
     /// The loudest that a path's tracks carry, before that.
     pub seat_level: f64,
     pub broadcast_level: f64,
+    /// The instant that the broadcast shows by its own EXT-X-PROGRAM-DATE-TIME.
+    pub broadcast_date_ms: Option<f64>,
 }
 
 /// A move, judged.
@@ -52,6 +54,9 @@ pub(crate) struct Verdict {
     pub sound_error_ms: Option<f64>,
     /// Seconds around the change whose beep was not heard.
     pub beeps_missed: u32,
+    /// By how much the broadcast's picture was older than its own date says: a server without CPU composes late
+    /// pictures, and the player can only go by the date.
+    pub broadcast_late_ms: Option<f64>,
     /// From the camera to the screen, before and after.
     pub behind_ms: [f64; 2],
 }
@@ -84,8 +89,13 @@ pub(crate) fn judge(samples: &[Sample], to: Path) -> Option<Verdict> {
         still_ms: still(&around),
         sound_error_ms,
         beeps_missed,
+        broadcast_late_ms: [before, after].iter().find_map(|sample| late_ms(sample)),
         behind_ms: [before.at_ms - made[0], after.at_ms - made[1]],
     })
+}
+
+fn late_ms(sample: &Sample) -> Option<f64> {
+    Some(sample.broadcast_date_ms? - sample.made_ms?).filter(|_| sample.path == Some(Path::Broadcast))
 }
 
 /// The longest run of samples of which `holds`, from its first sample to the one that ends it.
@@ -163,6 +173,7 @@ mod tests {
                 broadcast_gain: gain(!seated),
                 seat_level: level(behind[1]),
                 broadcast_level: level(behind[0]),
+                broadcast_date_ms: Some(at_ms - behind[0] + 10.0),
             }
         };
         (0..600).map(sample).collect()
@@ -174,6 +185,7 @@ mod tests {
         assert!(verdict.error_ms.abs() < 35.0, "{verdict:?}");
         assert!(verdict.sound_error_ms.unwrap().abs() < 20.0, "{verdict:?}");
         assert_eq!((verdict.black_ms, verdict.silent_ms, verdict.beeps_missed), (0.0, 0.0, 0));
+        assert!((verdict.broadcast_late_ms.unwrap() - 10.0).abs() < 35.0, "{verdict:?}");
         assert!(verdict.still_ms < 60.0 && (verdict.behind_ms[0] - 900.0).abs() < 35.0, "{verdict:?}");
     }
 

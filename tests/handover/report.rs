@@ -26,7 +26,7 @@ pub(crate) struct Report {
 /// A figure of a move, and its name.
 type Row = (&'static str, fn(&Move) -> Option<f64>);
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 10] = [
     ("error of programme time", |one| Some(one.verdict.error_ms.abs())),
     ("  skipped", |one| Some(one.verdict.error_ms.max(0.0))),
     ("error of sound", |one| one.verdict.sound_error_ms.map(f64::abs)),
@@ -34,6 +34,7 @@ const ROWS: [Row; 9] = [
     ("black", |one| Some(one.verdict.black_ms)),
     ("silent", |one| Some(one.verdict.silent_ms)),
     ("one picture stood", |one| Some(one.verdict.still_ms)),
+    ("broadcast's picture after its date", |one| one.verdict.broadcast_late_ms),
     ("behind live, before", |one| Some(one.verdict.behind_ms[0])),
     ("behind live, after", |one| Some(one.verdict.behind_ms[1])),
 ];
@@ -57,11 +58,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { moves, speakers, ladder, .. } = &self.options;
+        let Options { moves, speakers, ladder, delay_ms, loss_percent, .. } = &self.options;
+        let network = match self.options.impairment() {
+            Some(_) => format!("{delay_ms} ms one way, {loss_percent} % lost"),
+            None => "loopback".to_owned(),
+        };
         writeln!(f, "machine   {}", cpu_model())?;
         writeln!(
             f,
-            "run       {moves} moves each way, {speakers} speakers, ladder {ladder}, loopback, SEED={}",
+            "run       {moves} moves each way, {speakers} speakers, ladder {ladder}, {network}, SEED={}",
             self.seed
         )?;
         for to in [Path::Seat, Path::Broadcast] {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rig::browser::{Browser, Page};
+use rig::link::Link;
 use rig::server::{Demo, Server};
 use rig::{Error, Result};
 use serde_json::{Value, json};
@@ -34,18 +35,32 @@ const WAIT_S_MIN: f64 = 2.0;
 
 /// Moves, and judges each.
 pub(crate) fn run(options: &Options) -> Result<Report> {
+    let Some(impairment) = options.impairment() else { return measure(options, None) };
+    let link = Link::start()?;
+    link.impair(impairment);
+    let _inside = link.near().enter()?;
+    measure(options, Some(&link))
+}
+
+fn measure(options: &Options, link: Option<&Link>) -> Result<Report> {
     let seed = options.seed.unwrap_or_else(rand::random);
     let mut random = StdRng::seed_from_u64(seed);
-    let demo = Demo { speakers: options.speakers, ladder: Some(options.ladder.clone()), ..Demo::default() };
-    let server = Server::start(demo)?;
+    let demo = link.map_or_else(Demo::default, |link| Demo::at(link.near_address()));
+    let server = Server::start(Demo { speakers: options.speakers, ladder: Some(options.ladder.clone()), ..demo })?;
     server.wait_for_broadcast()?;
-    let mut browser = Browser::start()?;
+    let mut browser = match link {
+        Some(link) => link.far().within(|| Browser::start_for(&server))?,
+        None => Browser::start()?,
+    };
     let page = open(&mut browser, &server)?;
     let mut moves = vec![];
     for number in 0..2 * options.moves {
         std::thread::sleep(Duration::from_secs_f64(random.random_range(WAIT_S_MIN..=f64::from(options.wait_s))));
         let to = if number % 2 == 0 { Path::Seat } else { Path::Broadcast };
-        moves.push(move_once(&mut browser, page, &server, to)?);
+        let one = move_once(&mut browser, page, &server, to)?;
+        // A run takes half an hour: whoever waits sees that it goes on.
+        eprintln!("{number:3} {:9} error {:5.0} ms, {:.1} s", to.name(), one.verdict.error_ms, one.took.as_secs_f64());
+        moves.push(one);
     }
     Ok(Report { options: options.clone(), seed, moves })
 }
