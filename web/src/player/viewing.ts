@@ -68,7 +68,8 @@ export class Viewing implements PlayerHandle {
     });
     this.#snapshot = this.#look();
     this.#player.subscribe(() => this.#onPlayer());
-    window.addEventListener("pagehide", () => this.#paths.destroy(), { signal: this.#abort.signal });
+    // A page that the browser keeps for the way back goes on from where it was.
+    window.addEventListener("pagehide", ({ persisted }) => !persisted && this.#paths.destroy(), { signal: this.#abort.signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     void this.#join(wish);
   }
