@@ -17,4 +17,5 @@ test("every end of a move has a sentence", () => {
 
 test("a seat that is refused says why in the server's words", () => {
   expect(sentenceOf({ kind: "failed", path: "seat" }, "The room is full.")).toBe("The room is full. You stay with the broadcast.");
+  expect(sentenceOf({ kind: "failed", path: "seat" }, "the token has expired")).toBe("The token has expired. You stay with the broadcast.");
 });

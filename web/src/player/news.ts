@@ -12,11 +12,14 @@ export function sentenceOf({ kind, path }: News, reason = ""): string {
     case "cut":
       return seat ? "The broadcast broke off. You have a seat now." : "Your seat was lost. This is the broadcast.";
     case "failed":
-      return seat ? `${reason || "The seat could not be reached."} You stay with the broadcast.` : "The broadcast could not be reached. You keep your seat.";
+      return seat ? `${asSentence(reason) || "The seat could not be reached."} You stay with the broadcast.` : "The broadcast could not be reached. You keep your seat.";
     case "lost":
       return "Your seat was lost, and there is no broadcast right now.";
   }
 }
+
+/** The server's words begin small where they stand in a list. */
+const asSentence = (words: string) => words && `${words.charAt(0).toUpperCase()}${words.slice(1).replace(/\.?$/, ".")}`;
 
 /** The line below the picture. `null` before the first picture. */
 export function standingOf(shown: Path | null, latencySeconds: number | null, mayMove: boolean): string | null {

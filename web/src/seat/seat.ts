@@ -23,7 +23,7 @@ export interface SeatAccess {
 export const SPEAKERS_MIN = 4;
 const SPEAKERS_MAX = 12;
 /** A connection may be out of touch for so long before ICE restarts, milliseconds. */
-const LOST_MS = 2_000;
+const LOST_MS = 500;
 /** A restart may take so long; so many follow each other. */
 const RESTART_MS = 4_000;
 const RESTARTS_MAX = 2;
@@ -100,9 +100,18 @@ export class Seat {
       if (session.iceServers.length > 0) this.#peer.setConfiguration({ ...this.#peer.getConfiguration(), iceServers: session.iceServers });
       await this.#peer.setRemoteDescription({ type: "answer", sdp: session.answer });
       this.setDelay(this.#delayMs);
+      this.#watchTransport();
     } catch (error) {
       this.#break(error);
     }
+  }
+
+  /** A server that ends the session says so by DTLS; the connection's own state takes seconds to follow. */
+  #watchTransport(): void {
+    const transport = this.#peer.getReceivers()[0]?.transport;
+    transport?.addEventListener("statechange", () => {
+      if (transport.state === "closed" || transport.state === "failed") this.#break(new ApiError(0, "The server ended the seat."));
+    });
   }
 
   #offer(): string {
