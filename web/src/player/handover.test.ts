@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  AHEAD_MS_MAX, BEHIND_MS_MAX, BROADCAST_START_MS_MAX, FADE_MS, type HandoverCommand, type HandoverEvent, type HandoverState,
+  AHEAD_MS_MAX, BEHIND_MS_MAX, BLIND_MS_MAX, BROADCAST_START_MS_MAX, FADE_MS, type HandoverCommand, type HandoverEvent, type HandoverState,
   type Path, SEAT_START_MS_MAX, SPEED_MAX, handover, initialHandover,
 } from "./handover";
 
@@ -20,6 +20,8 @@ class World {
   soundLag = 60;
   comesUp = { seat: true, broadcast: true };
   canDelay = true;
+  /** The seat plays, and its browser does not say what. */
+  isBlind = false;
   startedAt = { seat: 0, broadcast: 0 };
   /** Programme time on the screen at each tick. */
   seen: { atMs: number; programmeMs: number; path: Path }[] = [];
@@ -46,7 +48,7 @@ class World {
       const broadcastMs = this.nowMs - this.broadcastLag;
       this.send({
         type: "readings",
-        seat: plays("seat", 2_000) ? { pictureMs: this.nowMs - this.seatLag, soundMs: this.nowMs - this.soundLag, delayMs: this.seatLag, canDelay: this.canDelay } : null,
+        seat: plays("seat", 2_000) && !this.isBlind ? { pictureMs: this.nowMs - this.seatLag, soundMs: this.nowMs - this.soundLag, delayMs: this.seatLag, canDelay: this.canDelay } : null,
         broadcast: plays("broadcast", 1_500) ? { pictureMs: broadcastMs, soundMs: broadcastMs } : null,
       });
       const { shown } = this.state;
@@ -210,6 +212,14 @@ test("a move during the cross-fade keeps the path that is shown", () => {
   expect(world.commands.filter((command) => command.do === "stop")).toEqual([]);
   world.run(FADE_MS + 40_000);
   expect(world.state).toMatchObject({ shown: "broadcast", move: null });
+});
+
+test("a seat that does not tell its instant is left for a broadcast that plays", () => {
+  const world = new World().settled("seat");
+  world.isBlind = true;
+  world.move("broadcast").run(BLIND_MS_MAX);
+  expect(world.state.shown).toBe("seat");
+  expect(world.run(3_000).state.shown).toBe("broadcast");
 });
 
 test("a browser that cannot delay moves at once", () => {

@@ -43,7 +43,7 @@ interface Move {
   to: Path;
   phase: "starting" | "aligning" | "fading";
   sinceMs: number;
-  /** When the phase began; aligning to a seat, when its delay was last changed. */
+  /** When the phase began, a seat's delay was last changed, or both paths' instants were last known. */
   changedAtMs: number;
   /** The path that is left broke: the other one is shown as soon as it plays. */
   isUrgent: boolean;
@@ -82,6 +82,8 @@ export const SEAT_START_MS_MAX = 10_000;
 export const BROADCAST_START_MS_MAX = 30_000;
 export const SEAT_ALIGN_MS_MAX = 60_000;
 export const BROADCAST_ALIGN_MS_MAX = 120_000;
+/** A seat that does not tell its instant for so long is left for a broadcast that plays: it is behind in any case. */
+export const BLIND_MS_MAX = 8_000;
 /** A tick that comes late moves a delay by no more than this would. */
 const TICK_MS_MAX = 500;
 
@@ -139,8 +141,7 @@ function onTick(
   if (plays && (move.isUrgent || target.canDelay === false || readings.seat?.canDelay === false)) return show(state, move, nowMs);
   const [startMs, alignMs] = move.to === "seat" ? [SEAT_START_MS_MAX, SEAT_ALIGN_MS_MAX] : [BROADCAST_START_MS_MAX, BROADCAST_ALIGN_MS_MAX];
   if (nowMs - move.sinceMs > (move.phase === "starting" ? startMs : startMs + alignMs)) return fail(state, move, nowMs);
-  const phase = plays ? "aligning" : move.phase;
-  const next = { ...state, move: { ...move, phase } } satisfies HandoverState;
+  const next = { ...state, move: plays && move.phase === "starting" ? { ...move, phase: "aligning" as const, changedAtMs: nowMs } : move };
   return move.to === "seat" ? alignSeat(next, next.move, readings, nowMs) : alignBroadcast(next, next.move, readings, dtMs, nowMs);
 }
 
@@ -166,11 +167,13 @@ function alignBroadcast(
   // While the broadcast starts, the seat slows already: the broadcast is behind in any case.
   const early = late === null ? Number.POSITIVE_INFINITY : -late;
   if (late !== null && inLine(late)) return show(state, move, nowMs);
+  if (late === null && move.phase === "aligning" && nowMs - move.changedAtMs > BLIND_MS_MAX) return show(state, move, nowMs);
   // The seat can wait no longer, and the broadcast is still behind: a part is shown twice.
   if (late !== null && early > 0 && (state.delayMs ?? 0) >= DELAY_MS_MAX) return show(state, move, nowMs);
   const from = state.delayMs ?? seat?.delayMs ?? 0;
   const delayMs = Math.min(DELAY_MS_MAX, Math.max(0, from + Math.sign(early) * SPEED_MAX * dtMs));
-  return { state: { ...state, delayMs }, commands: [{ do: "delay", delayMs }] };
+  const seenAtMs = late === null ? move.changedAtMs : nowMs;
+  return { state: { ...state, delayMs, move: { ...move, changedAtMs: seenAtMs } }, commands: [{ do: "delay", delayMs }] };
 }
 
 /** After a move the seat's delay shrinks, until the browser has its own again. */

@@ -23,7 +23,8 @@ export class Paths {
   #seat: Seat | null = null;
   #access: SeatAccess | null = null;
   #playout: Playout | null = null;
-  #looking = false;
+  /** The seat whose statistics are awaited: a connection that is closed meanwhile never gives them. */
+  #looking: { seat: Seat; sinceMs: number } | null = null;
   #ticks = 0;
   /** Why the latest seat broke. */
   #reason = "";
@@ -84,10 +85,11 @@ export class Paths {
   }
 
   async #look(seat: Seat): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+    if (this.#looking?.seat === seat && Date.now() - this.#looking.sinceMs < STALE_MS) return;
+    const look = { seat, sinceMs: Date.now() };
+    this.#looking = look;
     const playout = await seat.look().catch(() => null);
-    this.#looking = false;
+    if (this.#looking === look) this.#looking = null;
     if (this.#seat === seat && playout) this.#playout = playout;
   }
 
