@@ -1,7 +1,7 @@
 // Injected into the watch page: a viewer's picture and sound, sixty times a second. `window.handover.take()` gives and
 // forgets the samples. No sample asks the player where it is: the picture in front is the element that the page has
-// there, its time is read off the picture, and sound is the elements' own, at the volume they have. The broadcast's date
-// stands beside them, to tell errors of the broadcast from errors of the move.
+// there, its time is read off the picture, and sound is the elements' own, at the volume they have. The broadcast's
+// date stands beside them, to tell errors of the broadcast from errors of the move.
 (() => {
   // How the synthetic speaker burns its counter in (`ingest/src/synthetic/picture.rs`): one row of cells, the most
   // significant bit first, white for 1; before it a cell that is always white, behind it one that is white if the

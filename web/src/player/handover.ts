@@ -72,7 +72,7 @@ export const FADE_MS = 150;
 /** The paths are in line when the new one is at most so much ahead (skipped) or behind (repeated). */
 export const AHEAD_MS_MAX = 30;
 export const BEHIND_MS_MAX = 80;
-/** The same for sound. Browsers stretch it more slowly than they delay pictures, and keep it in step to within 30 ms. */
+/** The same for sound. Browsers stretch it more slowly than they delay pictures, and keep it in step within 30 ms. */
 const SOUND_AHEAD_MS_MAX = 40;
 const SOUND_BEHIND_MS_MAX = 120;
 /** After a change of delay, pictures need so long to show it. */

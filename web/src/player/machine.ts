@@ -46,7 +46,7 @@ export type PlayerEvent =
 /** `playlist-missing` and `media-missing` are 404 or 410; `network` is anything else that hls.js gave up on. */
 export type Trouble = "playlist-missing" | "media-missing" | "network" | "media";
 
-/** `load`: start afresh from the multivariant playlist. `halt`: fetch no more, keep the picture. `unload`: drop both. */
+/** `load`: start afresh from the multivariant playlist. `halt`: fetch no more, keep the picture. `unload`: drop it. */
 export type Command = "load" | "halt" | "unload" | "recover-media";
 
 export interface Step {

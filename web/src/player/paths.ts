@@ -17,6 +17,8 @@ const QUIET_TICKS = 10;
 const STALE_MS = 1_500;
 /** A broadcast that is not playing for so long counts as broken. */
 const SILENT_MS = 2_000;
+/** After a start or a jump the clock of a video element is at the new place before its picture is. */
+const STEADY_MS = 400;
 
 export class Paths {
   #state: HandoverState = initialHandover(Date.now());
@@ -29,6 +31,7 @@ export class Paths {
   /** Why the latest seat broke. */
   #reason = "";
   #playedAtMs = Date.now();
+  #unsteadyAtMs = Date.now();
   #sound = { volume: 1, muted: true };
   #shares = { seat: 0, broadcast: 0 };
   #fade = new Fade((shares) => this.#applySound((this.#shares = shares)));
@@ -38,7 +41,10 @@ export class Paths {
     readonly player: Player,
     private readonly screen: SeatScreen,
     private readonly on: { changed: () => void; news: (news: News, reason: string) => void },
-  ) {}
+  ) {
+    // A jump may begin and end between two ticks.
+    player.video.addEventListener("seeked", () => (this.#unsteadyAtMs = Date.now()));
+  }
 
   /** The path that is seen and heard; `null` before the first. */
   get shown(): Path | null {
@@ -103,7 +109,9 @@ export class Paths {
   }
 
   #broadcastReading(): Reading | null {
-    if (!this.player.isPlaying) return null;
+    const nowMs = Date.now();
+    if (!this.player.isPlaying) this.#unsteadyAtMs = nowMs;
+    if (nowMs - this.#unsteadyAtMs < STEADY_MS) return null;
     const instantMs = this.player.programmeMs();
     return { pictureMs: instantMs, soundMs: instantMs };
   }

@@ -91,7 +91,7 @@ export class Player {
   }
 
   get isPlaying(): boolean {
-    return this.#state.phase === "playing" && !this.video.paused && this.video.readyState >= 2;
+    return this.#state.phase === "playing" && !this.video.paused && !this.video.seeking && this.video.readyState >= 2;
   }
 
   subscribe = (listener: () => void): (() => void) => {
