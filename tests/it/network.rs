@@ -225,7 +225,7 @@ fn chromium_watches_in_the_audience_and_from_a_seat_over_thirty_milliseconds_and
     link.impair(Impairment { loss: 0.02, ..Impairment::slow(30 * MS) });
     let mut browser = link.far().within(|| Browser::start_for(&server)).unwrap();
 
-    let page = browser.open(&server.http.url(&format!("/watch/{}", server.room))).unwrap();
+    let page = browser.open(&server.http.url(&format!("/watch/{}?delivery=broadcast", server.room))).unwrap();
     assert_eq!(browser.evaluate(page, "isSecureContext").unwrap(), true);
     let plays = |at_least: u64| move |watched: &Value| watched["frames"].as_u64() > Some(at_least);
     let first = browser.wait_until(page, "pictures in the audience", 40, WATCHED, plays(30)).unwrap();
