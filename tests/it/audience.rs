@@ -37,6 +37,12 @@ fn room(server: &mut Server, seats_max: u32) {
     "hall".clone_into(&mut server.room);
 }
 
+/// As [`join`], as often as a client that waits may.
+fn join_again(server: &Server, token: Option<&str>) -> Value {
+    std::thread::sleep(Duration::from_millis(500));
+    join(server, token)
+}
+
 fn join(server: &Server, token: Option<&str>) -> Value {
     let reply = ask(&server.http, "POST", &format!("/v1/rooms/{}/join", server.room), token, None);
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -52,7 +58,7 @@ fn speaker(server: &Server) -> Publisher {
 }
 
 /// Takes the seat of an answer, by WHEP.
-fn sit(server: &Server, token: &str) -> rig::error::Result<Peer> {
+fn sit(server: &Server, token: &str) -> rig::Result<Peer> {
     let request = Request::vp8(&format!("/whep/{}", server.room), Some(token.to_owned()), Direction::Watch);
     Peer::join(&server.http, &Credentials::new(SrtpOffer::Gcm)?, &request)
 }
@@ -85,7 +91,7 @@ fn full_room_overflows_to_a_broadcast_that_starts_when_it_is_needed_and_ends_aft
     let second = join(&server, None);
     assert_eq!((&second["delivery"], &second["reason"]), (&json!("broadcast"), &json!("room_full")), "{second}");
     assert!(sit(&server, second["token"].as_str().unwrap()).is_err(), "nor is there a seat by WHEP alone");
-    let ready = wait_for_or("the broadcast", 20, || match join(&server, second["token"].as_str()) {
+    let ready = wait_for_or("the broadcast", 20, || match join_again(&server, second["token"].as_str()) {
         answer if answer["ready"] == true => Ok(answer),
         answer => Err(answer.to_string()),
     });
@@ -94,7 +100,7 @@ fn full_room_overflows_to_a_broadcast_that_starts_when_it_is_needed_and_ends_aft
     assert!(!renditions(&server.http, &server.playlist()).unwrap().is_empty());
 
     drop(seated);
-    wait_for_or("a free seat", 30, || match join(&server, second["token"].as_str()) {
+    wait_for_or("a free seat", 30, || match join_again(&server, second["token"].as_str()) {
         answer if answer["reason"] == "seat" => Ok(()),
         answer => Err(answer.to_string()),
     })
@@ -171,7 +177,7 @@ fn restart_between_lease_and_connect_honours_the_lease_and_sells_no_seat_twice()
     assert_eq!((&other["delivery"], &other["reason"]), (&json!("broadcast"), &json!("node_busy")), "{other}");
     assert_eq!(signal(&server, &server.viewer_token("ben")).err(), Some(503), "nor does a token alone get one");
     let _held = signal(&server, &token).expect("the lease of before");
-    wait_for_or("seats for everybody", 20, || match join(&server, None) {
+    wait_for_or("seats for everybody", 20, || match join_again(&server, None) {
         answer if answer["reason"] == "seat" => Ok(()),
         answer => Err(answer.to_string()),
     })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::BadName;
 use axum::body::{Body, Bytes};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -58,12 +58,6 @@ pub(crate) async fn text(
 pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
-}
-
-/// Whether a request has no body.
-pub(crate) fn is_empty(headers: &HeaderMap) -> bool {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    length.is_none_or(|length| length == "0") && !headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// The whole body as JSON.

@@ -12,7 +12,6 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use interactive_sfu::{GrantSeat, NoSeat, SeatAnswer};
 use rooms::overflow::{self, Asked, BroadcastState, JoinDecision, Joining, Reason, Why, join_decision};
@@ -186,12 +185,13 @@ fn guest_identity() -> Identity {
     }
 }
 
-/// The body, which may be empty.
+/// The body, which may be empty, whatever type a client names for nothing.
 async fn wish(app: &App, headers: &HeaderMap, body: Body) -> Result<Join, Error> {
-    if !headers.contains_key(CONTENT_TYPE) && extract::is_empty(headers) {
+    let bytes = extract::bytes(&app.config, headers, body, extract::BODY_BYTES_MAX).await?;
+    if bytes.is_empty() {
         return Ok(Join::default());
     }
-    extract::json(&app.config, headers, body).await
+    extract::json(&app.config, headers, Body::from(bytes)).await
 }
 
 /// Into the room; whoever has a token for it makes it, where tokens may.

@@ -18,6 +18,8 @@ use crate::app::App;
 /// A broadcast is watchable within four seconds of its start.
 const WAIT_MAX: Duration = Duration::from_secs(6);
 const WAITING_MAX: usize = 10_000;
+/// How often a request that waits looks whether there is something to watch.
+const LOOK: Duration = Duration::from_millis(50);
 
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -57,9 +59,11 @@ pub(super) async fn started(app: &App, asked: Asked<'_>) -> bool {
     let mut news = app.origins.news();
     app.demand.ask(&room, Instant::now());
     let wait = async {
-        while app.origins.get(asked.room).is_none_or(|entry| entry.playback.has_ended()) {
-            if news.changed().await.is_err() {
-                return false;
+        // A broadcast has its place before it has anything to watch, and says nothing when it has.
+        while !app.origins.get(asked.room).is_some_and(|entry| entry.playback.is_live()) {
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() { return false },
+                () = tokio::time::sleep(LOOK) => {}
             }
         }
         true
