@@ -116,6 +116,7 @@ impl Origin {
                         playback: PlaybackKeys::new(&keys),
                         keys,
                         origins,
+                        demand: api::Demand::default(),
                         rooms,
                         events,
                         metrics: Arc::new(String::new),

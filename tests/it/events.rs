@@ -98,7 +98,7 @@ fn set_titles(server: &Server, watching: &mut WebSocket<TcpStream>, numbers: std
     let set = numbers.map(|number| {
         let title = format!("title {number}");
         set_title(server, &title);
-        assert_eq!(titles(watching, 1).0, [title.clone()]);
+        assert_eq!(titles(watching, 1).0, std::slice::from_ref(&title));
         title
     });
     set.collect()
