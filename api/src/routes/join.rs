@@ -29,7 +29,7 @@ use crate::routes::rooms::view::{PlaylistFor, playlist, rfc3339, uncached};
 use crate::seats::seat_limits;
 use crate::{Error, auth};
 
-/// How long a guest's token is good for: they keep their identity while they watch.
+/// The longest that a guest's token is good for: they keep their identity while they watch.
 const GUEST_TTL: Duration = Duration::from_secs(6 * 3600);
 /// The longest that the token of a seat is good for. LiveKit's clients are given new ones while they are connected.
 const SEAT_TTL_MAX: Duration = Duration::from_secs(3600);
@@ -85,7 +85,7 @@ pub(crate) struct Joined {
     events: String,
 }
 
-/// What a delivery needs.
+/// The addresses that a delivery needs.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum Way {
@@ -113,12 +113,14 @@ enum Way {
 }
 
 /// Somebody who joins.
-struct Viewer {
+struct Viewer<'a> {
     identity: Identity,
     class: Class,
     /// `None`: a guest.
     grants: Option<Box<Grants>>,
-    playlist_for: PlaylistFor<'static>,
+    playlist_for: PlaylistFor<'a>,
+    /// How long a guest's token is good for.
+    guest_ttl: Duration,
 }
 
 /// Join a room to watch it.
@@ -157,23 +159,25 @@ async fn join(
 }
 
 /// The viewer, if they may watch.
-fn viewer(app: &App, headers: &HeaderMap, room: &RoomName, from: Option<IpAddr>) -> Result<Viewer, Error> {
-    let guest =
-        |playlist_for| Viewer { identity: guest_identity(), class: Class::Anonymous, grants: None, playlist_for };
-    match admission::credential(app, headers, room, from)? {
+fn viewer<'a>(app: &App, headers: &'a HeaderMap, room: &RoomName, from: Option<IpAddr>) -> Result<Viewer<'a>, Error> {
+    let credential = match admission::credential(app, headers, room, from)? {
         Credential::Access(grants) => {
-            let identity = auth::may_subscribe(&grants, room)?;
+            let (identity, class) = (auth::may_subscribe(&grants, room)?, grants.class());
             let playlist_for = PlaylistFor::Until(grants.expires_at);
-            Ok(Viewer { identity, class: grants.class(), grants: Some(grants), playlist_for })
+            return Ok(Viewer { identity, class, grants: Some(grants), playlist_for, guest_ttl: GUEST_TTL });
         }
-        credential => {
-            let access = app.rooms.access(room);
-            if may_watch(room, access.as_deref(), &credential) < Sight::Watched {
-                return Err(rooms::Error::UnknownRoom.into());
-            }
-            Ok(guest(PlaylistFor::Until(SystemTime::now() + GUEST_TTL)))
-        }
+        credential => credential,
+    };
+    let (playlist_for, guest_ttl) = match &credential {
+        // A guest watches no longer than the token allows that they came with.
+        Credential::Playback(pass) => (PlaylistFor::Bearer(auth::bearer(headers)?), pass.remaining.min(GUEST_TTL)),
+        Credential::Nothing | Credential::Worthless | Credential::Access(_) => (PlaylistFor::Anybody, GUEST_TTL),
+    };
+    let access = app.rooms.access(room);
+    if may_watch(room, access.as_deref(), &credential) < Sight::Watched {
+        return Err(rooms::Error::UnknownRoom.into());
     }
+    Ok(Viewer { identity: guest_identity(), class: Class::Anonymous, grants: None, playlist_for, guest_ttl })
 }
 
 fn guest_identity() -> Identity {
@@ -195,7 +199,7 @@ async fn wish(app: &App, headers: &HeaderMap, body: Body) -> Result<Join, Error>
 }
 
 /// Into the room; whoever has a token for it makes it, where tokens may.
-async fn enter(app: &App, room: &RoomName, viewer: &Viewer) -> Result<Entry, Error> {
+async fn enter(app: &App, room: &RoomName, viewer: &Viewer<'_>) -> Result<Entry, Error> {
     match &viewer.grants {
         Some(grants) if grants.room_join => enter_by_token(app, room, grants).await,
         _ => Ok(app.rooms.enter(room, None, None).await?),
@@ -216,7 +220,7 @@ impl Urls {
     }
 }
 
-async fn answer(app: &App, room: &Room, viewer: Viewer, wish: Join, urls: &Urls) -> Result<Joined, Error> {
+async fn answer(app: &App, room: &Room, viewer: Viewer<'_>, wish: Join, urls: &Urls) -> Result<Joined, Error> {
     let seat = match wish.delivery {
         Some(Delivery::Broadcast) => None,
         Some(Delivery::Interactive) | None => Some(lease(app, room, &viewer).await?),
@@ -262,8 +266,7 @@ async fn answer(app: &App, room: &Room, viewer: Viewer, wish: Join, urls: &Urls)
                 app.demand.ask(&room.name, Instant::now());
             }
             let token = viewer.grants.is_none().then(|| token(app, room, &viewer, None)).transpose()?;
-            let playlist = playlist(app, room, viewer.playlist_for).ok_or(Error::NoPlaybackKey)?;
-            let playlist = if playlist.starts_with('/') { format!("{}{playlist}", urls.http) } else { playlist };
+            let playlist = playlist_url(app, room, viewer.playlist_for, &urls.http).ok_or(Error::NoPlaybackKey)?;
             (
                 Delivery::Broadcast,
                 why.clone(),
@@ -288,6 +291,12 @@ async fn answer(app: &App, room: &Room, viewer: Viewer, wish: Join, urls: &Urls)
     })
 }
 
+/// The playlist's URL, with a CDN or below `http`, where clients find this server.
+fn playlist_url(app: &App, room: &Room, playlist_for: PlaylistFor<'_>, http: &str) -> Option<String> {
+    let playlist = playlist(app, room, playlist_for)?;
+    Some(if playlist.starts_with('/') { format!("{http}{playlist}") } else { playlist })
+}
+
 /// The answer of somebody who is moved to the broadcast, without a request to know this server's address by: where the
 /// configuration names no public address, URLs begin at the path. `None`: no key signs a playback token.
 pub(crate) fn broadcast_answer(
@@ -299,8 +308,7 @@ pub(crate) fn broadcast_answer(
     until: SystemTime,
 ) -> Option<Joined> {
     let http = app.config.public_url.clone().unwrap_or_default();
-    let playlist = playlist(app, room, PlaylistFor::Until(until))?;
-    let playlist = if playlist.starts_with('/') { format!("{http}{playlist}") } else { playlist };
+    let playlist = playlist_url(app, room, PlaylistFor::Until(until), &http)?;
     let ready = app.origins.run_of(&room.name, room.created_at_utc_ms).is_some_and(|run| run.is_live);
     Some(Joined {
         delivery: Delivery::Broadcast,
@@ -315,7 +323,7 @@ pub(crate) fn broadcast_answer(
 }
 
 /// A lease of a seat, if the room has one for the viewer. Leases are noted first, for a server that is started again.
-async fn lease(app: &App, room: &Room, viewer: &Viewer) -> Result<SeatAnswer, Error> {
+async fn lease(app: &App, room: &Room, viewer: &Viewer<'_>) -> Result<SeatAnswer, Error> {
     app.rooms.note_lease(&room.name, Utc::now().timestamp_millis()).await?;
     let ask = GrantSeat {
         room: room.name.clone(),
@@ -336,7 +344,7 @@ fn as_overflow(seat: SeatAnswer) -> overflow::SeatAnswer {
 }
 
 /// A token for the viewer, with the lease of a seat.
-fn token(app: &App, room: &Room, viewer: &Viewer, leased_until_utc_ms: Option<i64>) -> Result<String, Error> {
+fn token(app: &App, room: &Room, viewer: &Viewer<'_>, leased_until_utc_ms: Option<i64>) -> Result<String, Error> {
     let now = SystemTime::now();
     let Some(grants) = &viewer.grants else {
         let spec = TokenSpec {
@@ -345,7 +353,7 @@ fn token(app: &App, room: &Room, viewer: &Viewer, leased_until_utc_ms: Option<i6
             subscribe: true,
             class: Some(viewer.class),
             leased_until_utc_ms,
-            ttl: GUEST_TTL,
+            ttl: viewer.guest_ttl,
             ..TokenSpec::default()
         };
         return Ok(app.keys.mint(&spec, now)?);

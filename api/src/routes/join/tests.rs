@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use interactive_sfu::{NoSeat, SessionId, Speaker};
 use rooms::overflow::Thresholds;
 use rooms::{BroadcastSetting, Visibility};
@@ -154,4 +156,20 @@ async fn room_is_asked_for_a_seat_within_its_limits() {
     join(&rig, &[], "").await;
     let asked = rig.media.asked.lock().unwrap().join(" ");
     assert!(asked.contains("seat demo guest-") && asked.ends_with("anonymous 7"), "{asked}");
+}
+
+#[tokio::test]
+async fn guest_with_a_playback_token_watches_no_longer_than_that() {
+    let rig = Rig::new().await;
+    rig.set(|room| room.visibility = Visibility::Private).await;
+    let playback = rig.playback_token("demo", 0, None);
+    let answer = join(&rig, &[("authorization", &format!("Bearer {playback}"))], r#"{"delivery":"interactive"}"#).await;
+    let token = answer.json()["token"].as_str().unwrap().to_owned();
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let good_for_s = claims["exp"].as_u64().unwrap() - claims["nbf"].as_u64().unwrap();
+    assert!(good_for_s <= 60, "{good_for_s} s, and the playback token is good for a minute");
+    speak(&rig);
+    let answer = join(&rig, &[("authorization", &format!("Bearer {playback}"))], r#"{"delivery":"broadcast"}"#).await;
+    assert_eq!(answer.json()["playlist"], json!(format!("http://a.example/live/t/{playback}/demo/index.m3u8")));
 }
