@@ -9,9 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
 use access::{Class, RoomName};
-use api::{AudienceSnapshot, Demand, EventsHub, Moves, OriginRegistry, seat_limits};
+use api::{Demand, EventsHub, Moves, OriginRegistry, seat_limits};
 use interactive_sfu::{Admission, RoomSeats, Sent, SetSeats, Sfu};
-use rooms::overflow::{self, CANDIDATES_MAX, NodeGate, NodeLimits, NodeSnapshot, Proposal, RoomSnapshot};
+use rooms::overflow::{self, CANDIDATES_MAX, NodeGate, NodeLimits, NodeLoad, NodeSnapshot, Proposal, RoomSnapshot};
 use rooms::{Room, Rooms};
 use tokio::sync::mpsc;
 
@@ -48,6 +48,7 @@ struct Remembered {
 pub(crate) async fn run(deps: Deps) {
     let (began, mut remembered) = (Instant::now(), HashMap::<RoomName, Remembered>::new());
     let (mut gate, mut meter) = (NodeGate::default(), LoadMeter::default());
+    let (mut load, mut measured_at) = (NodeLoad::default(), began);
     loop {
         tokio::select! {
             () = tokio::time::sleep(STEP) => {}
@@ -55,20 +56,28 @@ pub(crate) async fn run(deps: Deps) {
             () = deps.demand.news() => {}
         }
         let now = Now { instant: Instant::now(), utc: SystemTime::now(), began };
-        let load = meter.measure(now.instant, Sent::read());
+        // Over a shorter time the kernel's ticks of CPU say nothing.
+        if now.instant.saturating_duration_since(measured_at) >= STEP {
+            (load, measured_at) = (meter.measure(now.instant, Sent::read()), now.instant);
+        }
         if let Some(admission) = gate.step(&load, &deps.limits, now.ms()) {
             tracing::info!(?admission, ?load, "the node lets people in otherwise");
             deps.sfu.admit(as_sfu(admission));
         }
         let mut node =
             NodeSnapshot { limits: deps.limits, load, admission: gate.admission(), ..NodeSnapshot::default() };
-        let names = deps.names(&remembered, now);
+        let waited_for: BTreeSet<RoomName> = deps.demand.waited_for(now.instant).into_iter().collect();
+        let known = deps.sfu.rooms().into_iter().chain(remembered.keys().cloned());
+        let names: BTreeSet<RoomName> = known.chain(waited_for.iter().cloned()).collect();
         let seats: Vec<(RoomName, RoomSeats)> =
             names.into_iter().map(|name| (name.clone(), deps.sfu.seats(&name))).collect();
         node.seats_taken = seats.iter().map(|(_, seats)| u64::from(seats.given.less(&seats.leased).total())).sum();
         for (name, seats) in seats {
             match deps.rooms.get(&name).await {
-                Ok(room) => deps.step(remembered.entry(name).or_default(), &room, &seats, &node, now).await,
+                Ok(room) => {
+                    let is_waited_for = waited_for.contains(&name);
+                    deps.step(remembered.entry(name).or_default(), &room, &seats, &node, is_waited_for, now).await;
+                }
                 Err(rooms::Error::UnknownRoom) => drop(remembered.remove(&name)),
                 Err(error) => tracing::debug!(%error, "a room's overflow is not decided about"),
             }
@@ -106,20 +115,22 @@ fn as_sfu(admission: overflow::Admission) -> Admission {
 }
 
 impl Deps {
-    /// The rooms to look at.
-    fn names(&self, remembered: &HashMap<RoomName, Remembered>, now: Now) -> BTreeSet<RoomName> {
-        let known = self.sfu.rooms().into_iter().chain(self.demand.waited_for(now.instant));
-        known.chain(remembered.keys().cloned()).collect()
-    }
-
-    async fn step(&self, remembered: &mut Remembered, room: &Room, seats: &RoomSeats, node: &NodeSnapshot, now: Now) {
+    async fn step(
+        &self,
+        remembered: &mut Remembered,
+        room: &Room,
+        seats: &RoomSeats,
+        node: &NodeSnapshot,
+        is_waited_for: bool,
+        now: Now,
+    ) {
         self.limit(room, seats).await;
         let facts = RoomFacts {
             room,
             seats,
             has_stage: !self.sfu.stage(&room.name).is_empty(),
-            is_waited_for: self.demand.waited_for(now.instant).contains(&room.name),
-            audience: self.audience(&room.name),
+            audience: self.events.audience(&room.name, CANDIDATES_MAX),
+            is_waited_for,
             broadcast: self.origins.run_of(&room.name, room.created_at_utc_ms),
         };
         let snapshot: RoomSnapshot = remembered.run.snapshot(&facts, *node, now);
@@ -147,10 +158,6 @@ impl Deps {
                 }
             }
         }
-    }
-
-    fn audience(&self, room: &RoomName) -> AudienceSnapshot {
-        self.events.audience(room, CANDIDATES_MAX)
     }
 
     /// Keeps the SFU's limits as the room is set.

@@ -34,7 +34,7 @@ pub(crate) struct RunMemory {
     /// A viewer was there in the last step, or since when none has been.
     had_viewer: bool,
     last_viewer_gone_ms: Option<u64>,
-    /// Nothing was there in the last step.
+    /// The room had no people and no broadcast in the last step.
     is_empty: bool,
 }
 
