@@ -27,6 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 pub(crate) use tokio_tungstenite::tungstenite::{Error as Broken, Message};
 
 use crate::Error;
+use crate::events::frame_head;
 use crate::extract::Place;
 
 /// Each socket's read buffer, bytes: allocated when it opens, larger messages grow it.
@@ -127,8 +128,9 @@ impl Socket {
 }
 
 async fn write_messages(io: &mut (impl AsyncWrite + Unpin), messages: &[Written]) -> io::Result<()> {
-    let heads: Vec<Head> = messages.iter().map(Head::of).collect();
-    let slices = heads.iter().zip(messages).flat_map(|(head, message)| [head.bytes(), &message.payload[..]]);
+    let heads: Vec<_> = messages.iter().map(|message| frame_head(message.text, message.payload.len())).collect();
+    let slices =
+        heads.iter().zip(messages).flat_map(|((head, bytes), message)| [&head[..*bytes], &message.payload[..]]);
     let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
     let mut left = &mut slices[..];
     // An empty payload at the end is nothing to wait for.
@@ -140,40 +142,6 @@ async fn write_messages(io: &mut (impl AsyncWrite + Unpin), messages: &[Written]
         }
     }
     io.flush().await
-}
-
-/// A frame's head (RFC 6455 §5.2): final, not masked.
-struct Head {
-    bytes: [u8; 10],
-    len: usize,
-}
-
-impl Head {
-    fn of(message: &Written) -> Self {
-        let (length, mut bytes) = (message.payload.len(), [0; 10]);
-        bytes[0] = 0x80 | if message.text { 1 } else { 2 };
-        let len = match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(short @ ..126), _) => {
-                bytes[1] = short;
-                2
-            }
-            (_, Ok(middle)) => {
-                bytes[1] = 126;
-                bytes[2..4].copy_from_slice(&middle.to_be_bytes());
-                4
-            }
-            _ => {
-                bytes[1] = 127;
-                bytes[2..].copy_from_slice(&(length as u64).to_be_bytes());
-                10
-            }
-        };
-        Self { bytes, len }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
 }
 
 #[cfg(test)]

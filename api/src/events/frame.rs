@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use super::event::{Event, Lane};
-use super::framing::text_head;
+use super::framing::frame_head;
 
 /// The events of one tick, as one WebSocket frame.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ fn framed<'a, E: Iterator<Item = &'a [u8]>>(last: u64, missed: u64, events: impl
     let begin = format!(r#"{{"type":"events","offset":{last}{missed},"events":["#);
     let (count, length) = events().fold((0, 0), |(count, length), event| (count + 1, length + event.len()));
     let commas = usize::saturating_sub(count, 1);
-    let (head, head_bytes) = text_head(begin.len() + length + commas + 2);
+    let (head, head_bytes) = frame_head(true, begin.len() + length + commas + 2);
     let mut bytes = Vec::with_capacity(head_bytes + begin.len() + length + commas + 2);
     bytes.extend_from_slice(&head[..head_bytes]);
     bytes.extend_from_slice(begin.as_bytes());

@@ -215,9 +215,9 @@ fn check_close(payload: &[u8]) -> Result<(), Violation> {
     }
 }
 
-/// Room for the head of a frame, and how much of it is used.
-pub fn text_head(payload_bytes: usize) -> ([u8; HEAD_BYTES_MAX], usize) {
-    head(TEXT, payload_bytes)
+/// The head of a text or binary frame (RFC 6455 §5.2), final and not masked, and how many bytes of it are used.
+pub fn frame_head(is_text: bool, payload_bytes: usize) -> ([u8; HEAD_BYTES_MAX], usize) {
+    head(if is_text { TEXT } else { BINARY }, payload_bytes)
 }
 
 fn head(opcode: u8, payload_bytes: usize) -> ([u8; HEAD_BYTES_MAX], usize) {

@@ -36,6 +36,7 @@ pub use self::core::Wish;
 pub use event::{BadEvent, EVENT_BYTES_MAX, Event, Lane};
 pub use feed::follow_rooms;
 pub(crate) use feed::room_view;
+pub(crate) use framing::frame_head;
 pub(crate) use hub::Newcomer;
 pub use hub::{AudienceSnapshot, EventsHub};
 pub use log::{Epoch, Position, TooFast};
