@@ -27,7 +27,7 @@ pub(crate) struct Leases {
 }
 
 impl Leases {
-    /// What an earlier process left.
+    /// The notes that an earlier process left.
     pub(crate) async fn read(store: &Store, now_utc_ms: i64) -> Result<Self, Error> {
         let noted = store.noted_leases(now_utc_ms).await?.into_iter();
         // No lease of before is younger than this process.

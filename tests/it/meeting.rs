@@ -20,8 +20,8 @@ const SWITCHED: usize = 20;
 const LATE: usize = 5;
 /// Participants of Firefox's meeting: 121 sections. With 129, Firefox 153 ESR received nothing.
 const FIREFOX_MAX: usize = 60;
-/// With sixty pictures in each of two browsers, two cores leave their pages no time to answer. `make meetings` has as many
-/// as Firefox can have.
+/// With sixty pictures in each of two browsers, two cores leave their pages no time to answer. `make meetings` has as
+/// many as Firefox can have.
 const BESIDE_FIREFOX: usize = 40;
 /// No measurement, only a bound that something broken exceeds, seconds.
 const WHOLE_MAX_S: u64 = 120;

@@ -120,8 +120,8 @@ impl EventsHub {
         AudienceSnapshot { audience, on_broadcast }
     }
 
-    /// What clients wish from now on. Bounded: a receiver that lags is told how many it missed, and finds those that
-    /// still hold in [`EventsHub::audience`].
+    /// The wishes of clients from now on. Bounded: a receiver that lags is told how many it missed, and finds those
+    /// that still hold in [`EventsHub::audience`].
     pub fn wishes(&self) -> broadcast::Receiver<Wish> {
         self.0.core.wishes.subscribe()
     }

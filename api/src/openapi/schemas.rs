@@ -72,9 +72,9 @@ pub(crate) struct ThresholdsSchema {
     low_watermark: Option<u32>,
     /// Seconds for which somebody who was moved stays where they are.
     dwell_seconds: Option<u32>,
-    /// Who is moved to the broadcast: `never`, `idle-first` or `lowest-class-first`.
+    /// The people who are moved to the broadcast: `never`, `idle-first` or `lowest-class-first`.
     demote: Option<String>,
-    /// Who is moved to a free seat: `ask`, `auto` or `never`.
+    /// The people who are moved to a free seat: `ask`, `auto` or `never`.
     promote: Option<String>,
     /// Seconds for which a broadcast that nobody needs goes on.
     linger_seconds: Option<u32>,

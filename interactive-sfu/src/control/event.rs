@@ -56,7 +56,7 @@ pub enum RoomEvent {
     SeatTaken {
         /// The room.
         room: RoomName,
-        /// Who came.
+        /// The identity that came.
         identity: Identity,
         /// Their class.
         class: Class,
@@ -65,7 +65,7 @@ pub enum RoomEvent {
     SeatFreed {
         /// The room.
         room: RoomName,
-        /// Who went.
+        /// The identity that went.
         identity: Identity,
     },
     /// A speaker's media flows: their peer connection is up.

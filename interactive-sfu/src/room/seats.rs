@@ -107,7 +107,7 @@ impl Seats {
         Ok(is_new)
     }
 
-    /// A session of an identity begins. Returns what became of its seat.
+    /// A session of an identity begins. Returns how it has its seat.
     pub(crate) fn sit(&mut self, applicant: Applicant<'_>, admission: Admission, now: Now) -> Result<Sat, NoSeat> {
         self.expire(now.instant);
         if let Some(seat) = self.seats.get_mut(applicant.identity) {
@@ -235,7 +235,7 @@ impl Seats {
     }
 }
 
-/// What became of a seat when a session began.
+/// How the identity of a session that begins has its seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sat {
     /// The identity had none.

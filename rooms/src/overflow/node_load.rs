@@ -64,7 +64,7 @@ impl NodeLimits {
     }
 }
 
-/// What a node carries now, as its measurements say.
+/// The load of a node, as its measurements say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeLoad {
     /// Bits a second that it sends.

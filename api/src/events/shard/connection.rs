@@ -24,9 +24,9 @@ pub(super) enum Ended {
     ByClient,
     /// The connection broke.
     Broken,
-    /// Nothing was heard for too long.
+    /// The client was silent for too long.
     Silent,
-    /// Nothing was taken for too long, or too much waits.
+    /// The client took no bytes for too long, or too many wait for it.
     Behind,
     /// The client broke the protocol, or spoke nonsense.
     Violation,
@@ -73,7 +73,7 @@ pub(super) struct Connection {
     pub(super) place: u32,
 }
 
-/// What a turn of reading came to.
+/// The outcome of a turn of reading.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// All was read that is here.

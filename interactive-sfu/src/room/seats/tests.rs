@@ -158,8 +158,8 @@ fn step() -> impl Strategy<Value = Step> {
 type Held = (Class, u32, Option<Instant>);
 
 proptest! {
-    /// Whoever comes and goes: no more seats than there are, none of a class in another's reservation, and everybody
-    /// who is told of a seat has it.
+    /// People come and go in any order: no more seats than there are, none of a class in another's reservation, and
+    /// everybody who is told of a seat has it.
     #[test]
     fn no_seat_is_sold_twice(max in 0..12u32, host in 0..4u32, premium in 0..4u32, steps in prop::collection::vec(step(), 1..200)) {
         let reserved = [(Class::Host, host), (Class::Premium, premium)];

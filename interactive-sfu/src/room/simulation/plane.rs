@@ -23,7 +23,7 @@ pub(super) struct Section {
 pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) sections: Vec<Section>,
-    /// What it publishes, by track.
+    /// The peer's published tracks, by number.
     pub(super) tracks: BTreeMap<u32, Published>,
     /// The plane knows whom to expect.
     pub(super) expected: bool,
@@ -64,7 +64,7 @@ impl Published {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owed {
     pub(super) number: u64,
-    /// So much waits for the peer's channel that the message may be dropped.
+    /// The message may be dropped: the peer's channel has as many waiting as it may have.
     pub(super) may_be_lost: bool,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct Plane {
     orders: Receiver<Order>,
     /// By serial.
     pub(super) peers: BTreeMap<u32, Peer>,
-    /// What no media plane could carry out.
+    /// Orders that no media plane could carry out.
     pub(super) faults: Vec<String>,
     /// Orders and tasks since this was last taken.
     pub(super) taken: usize,
@@ -235,7 +235,7 @@ impl Plane {
         self.peers.values().filter(|peer| !peer.removed).find_map(|peer| peer.tracks.get(&track.0))
     }
 
-    /// What a peer is sent, sorted.
+    /// The tracks that a peer is sent, sorted.
     pub(super) fn sent_to(&self, serial: u32) -> Vec<u32> {
         let sections = self.peers.get(&serial).into_iter().flat_map(|peer| &peer.sections);
         let mut tracks: Vec<u32> = sections.filter_map(|section| Some(section.attached?.0)).collect();
