@@ -71,7 +71,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         needs: needs_rx,
     };
     let broadcast = node::broadcast::start(&settings, deps);
-    let demand = api::Demand::default();
+    let (demand, desk) = (api::Demand::default(), api::NodeDesk::default());
     let deps = node::http::Deps {
         config: settings.api,
         keys: keys.clone(),
@@ -80,6 +80,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         origins: origins.clone(),
         recorder: recorder.clone(),
         demand: demand.clone(),
+        desk: desk.clone(),
         dev_tokens: options.dev_tokens,
         drain_max: Duration::from_millis(settings.shutdown.http_ms_max.into()),
     };
@@ -90,6 +91,7 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         rooms: rooms.clone(),
         origins,
         demand,
+        desk,
         events: http.events(),
         moves: http.moves(),
         needs,

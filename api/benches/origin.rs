@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use access::Keys;
 use api::server::Server;
-use api::{AppParts, Config, EventsHub, Lifecycle, OriginRegistry, PlaybackKeys};
+use api::{AppParts, Config, EventsHub, Lifecycle, NodeDesk, OriginRegistry, PlaybackKeys};
 use bytes::Bytes;
 use interactive_sfu::Sfu;
 use packager::delivery::{AccessUnit, BroadcastSpec, CodecConfig, Delivery, MediaSpec, RenditionId, RenditionSpec};
@@ -119,6 +119,7 @@ impl Origin {
                         demand: api::Demand::default(),
                         rooms,
                         events,
+                        node: NodeDesk::default(),
                         metrics: Arc::new(String::new),
                         lifecycle: lifecycle.clone(),
                         dev_tokens: false,

@@ -7,6 +7,7 @@ use chrono::Utc;
 use interactive_sfu::CloseRoom;
 use rooms::{Entry, MakeRoom, Rooms};
 
+use crate::node::NodeDesk;
 use crate::playback::PlaybackKeys;
 use crate::{Config, Demand, Error, EventsHub, Lifecycle, Media, OriginRegistry};
 
@@ -29,6 +30,8 @@ pub struct AppParts {
     pub rooms: Rooms,
     /// The events sockets.
     pub events: EventsHub,
+    /// The node, for its operators.
+    pub node: NodeDesk,
     /// Renders `/metrics`, Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Where the server stands.

@@ -90,6 +90,11 @@ pub(crate) fn may_manage_ingress(grants: ServiceGrants) -> Result<(), Error> {
     if grants.ingress_admin { Ok(()) } else { Err(Error::Forbidden("the token does not allow ingress")) }
 }
 
+/// Refuses a bearer who does not operate the server.
+pub(crate) fn may_operate(grants: &Grants) -> Result<(), Error> {
+    if grants.standing.operator { Ok(()) } else { Err(Error::Forbidden("this takes an operator's token")) }
+}
+
 /// Refuses a bearer who may not list rooms.
 pub(crate) fn may_list(grants: &Grants) -> bool {
     grants.room_list || grants.standing.operator

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use access::{Class, Identity};
 use chrono::Utc;
-use interactive_sfu::{Demote, GrantSeat, SeatAnswer, SfuError};
+use interactive_sfu::{Demote, GrantSeat, NoSeat, SeatAnswer, SfuError};
 use rooms::Room;
-use rooms::overflow::{DemoteReason, Reason};
+use rooms::overflow::Reason;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,11 +21,9 @@ use crate::routes::join::{Delivery, broadcast_answer};
 use crate::seats::seat_limits;
 
 /// How long somebody may take to leave their seat for the broadcast. A player lines the two up by programme time first.
-const WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const WITHIN: Duration = Duration::from_secs(15);
 /// How long the playlist of a private room is good for that somebody is moved to.
 const PLAYLIST_TTL: Duration = Duration::from_secs(6 * 3600);
-const PROMOTED: &str = "A seat is free, and kept for you; join again to take it.";
-
 /// Moves people.
 #[derive(Clone)]
 pub struct Moves {
@@ -50,15 +48,19 @@ impl Moves {
         Self { app: Arc::new(parts.clone()) }
     }
 
+    /// By the app of a route.
+    pub(crate) fn of(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+
     /// Tells somebody with a seat to move to the broadcast, and shows them out if they do not.
     pub async fn demote(
         &self,
         room: &Room,
         identity: &Identity,
         class: Class,
-        why: DemoteReason,
+        (reason, detail): (Reason, &str),
     ) -> Result<(), SfuError> {
-        let (reason, detail) = (why.reason(), why.sentence());
         let until = SystemTime::now() + PLAYLIST_TTL;
         let answer = broadcast_answer(&self.app, room, identity, class, (reason, detail), until);
         let answer = answer.and_then(|answer| serde_json::to_value(answer).ok()).unwrap_or_default();
@@ -73,20 +75,38 @@ impl Moves {
         self.app.media.ask(demote).await
     }
 
-    /// Keeps a seat for somebody on the broadcast, and tells them. Returns whether they were told: nobody is promoted
-    /// who has no events socket, or whom the room has no seat for.
-    pub async fn promote(&self, room: &Room, identity: &Identity, class: Class) -> Result<bool, crate::MoveError> {
+    /// Keeps a seat for somebody on the broadcast, and tells them.
+    pub async fn promote(
+        &self,
+        room: &Room,
+        identity: &Identity,
+        class: Class,
+        (reason, detail): (Reason, &str),
+    ) -> Result<Promotion, MoveError> {
         self.app.rooms.note_lease(&room.name, Utc::now().timestamp_millis()).await?;
         let limits = seat_limits(&self.app.rooms, room);
         let ask = GrantSeat { room: room.name.clone(), identity: identity.clone(), class, limits };
-        let SeatAnswer::Granted { .. } = self.app.media.ask(ask).await? else { return Ok(false) };
-        let (delivery, reason) = (Delivery::Interactive, Reason::Seat);
-        Ok(self.tell(room, identity, &Told { kind: "delivery", delivery, reason, detail: PROMOTED, answer: None }))
+        if let SeatAnswer::Refused(why) = self.app.media.ask(ask).await? {
+            return Ok(Promotion::NoSeat(why));
+        }
+        let told = Told { kind: "delivery", delivery: Delivery::Interactive, reason, detail, answer: None };
+        Ok(if self.tell(room, identity, &told) { Promotion::Told } else { Promotion::Unreachable })
     }
 
     fn tell(&self, room: &Room, identity: &Identity, told: &Told<'_>) -> bool {
         self.app.events.tell(&room.name, identity, told)
     }
+}
+
+/// How an attempt to promote somebody ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promotion {
+    /// They were told that a seat is kept for them.
+    Told,
+    /// The room has no seat for them.
+    NoSeat(NoSeat),
+    /// They have no events socket to be told by; the seat is free again when its lease ends.
+    Unreachable,
 }
 
 /// Why somebody is not moved.

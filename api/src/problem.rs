@@ -163,9 +163,10 @@ fn problem_type(error: &Error) -> ProblemType {
 fn type_of_reason(reason: Reason) -> ProblemType {
     match reason {
         Reason::RoomFull => ProblemType::RoomFull,
-        Reason::NodeBusy | Reason::NodeDrains => ProblemType::NodeBusy,
+        Reason::NodeBusy => ProblemType::NodeBusy,
+        Reason::NodeDrains => ProblemType::NodeDrains,
         Reason::ClassReserved => ProblemType::ClassReserved,
-        Reason::NotOnAir | Reason::AskedForBroadcast | Reason::Seat => ProblemType::NotOnAir,
+        Reason::NotOnAir | Reason::AskedForBroadcast | Reason::ByHost | Reason::Seat => ProblemType::NotOnAir,
         Reason::Encrypted => ProblemType::Encrypted,
     }
 }
@@ -201,6 +202,7 @@ fn type_of_sfu(error: &SfuError) -> ProblemType {
         SfuError::NoSeat(NoSeat::RoomFull) => ProblemType::RoomFull,
         SfuError::NoSeat(NoSeat::ClassReserved) => ProblemType::ClassReserved,
         SfuError::NoSeat(NoSeat::NodeBusy) => ProblemType::NodeBusy,
+        SfuError::NoSeat(NoSeat::NodeDrains) => ProblemType::NodeDrains,
         SfuError::Full(_) => ProblemType::Full,
         SfuError::ShuttingDown => ProblemType::ShuttingDown,
     }

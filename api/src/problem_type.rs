@@ -54,6 +54,7 @@ problem_types! {
     NoSuchObject, "no-such-object", "The broadcast has no such playlist or media, or not yet.";
     NoSuchPath, "no-such-path", "There is no such path.";
     NodeBusy, "node-busy", "The server takes nobody in at the moment.";
+    NodeDrains, "node-drains", "The server is about to shut down, and takes nobody in.";
     NotLive, "not-live", "Nobody whom the viewer asked for is on stage.";
     NotOnAir, "not-on-air", "The room is not broadcast.";
     Origin, "origin", "Pages of this origin may not open the events socket.";

@@ -20,7 +20,9 @@ use tower::ServiceExt as _;
 
 use crate::extract::Caller;
 use crate::playback::{PlaybackKeys, PlaybackSpec};
-use crate::{AppParts, BoxFuture, Config, Demand, EventsHub, Lifecycle, Media, OriginRegistry, Seated, router};
+use crate::{
+    AppParts, BoxFuture, Config, Demand, EventsHub, Lifecycle, Media, NodeDesk, OriginRegistry, Seated, router,
+};
 
 mod fake_playback;
 mod orders;
@@ -179,6 +181,7 @@ impl Rig {
             demand: demand.clone(),
             rooms: rooms.clone(),
             events: events.clone(),
+            node: NodeDesk::default(),
             metrics: Arc::new(|| "spillway_up 1\n".into()),
             lifecycle: lifecycle.clone(),
             dev_tokens,

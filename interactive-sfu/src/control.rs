@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use command::{Ask, CloseRoom, Command, Leave, LimitLayer, Patch, Publish, Reply, Subscribe, TellRoom};
 pub use event::RoomEvent;
 pub use seats::{
-    Admission, Demote, GrantSeat, MOVE_TOPIC, NoSeat, RoomSeats, SeatAnswer, SeatLimits, Seated, SetSeats,
+    Admission, Demote, GrantSeat, MOVE_TOPIC, NoSeat, RoomSeats, SeatAnswer, SeatLimits, Seated, SendAway, SetSeats,
 };
 
 /// One WHIP or WHEP session. Unguessable: it stands in the session's URL. `[A-Za-z0-9]{22}`.

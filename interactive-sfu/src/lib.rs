@@ -17,7 +17,7 @@ pub use connection::Connection;
 pub use control::{
     Admission, Ask, Client, CloseRoom, Command, ConnectRequest, Demote, GrantSeat, JoinRequest, Joined, Leave,
     LimitLayer, MOVE_TOPIC, NoSeat, Patch, Patched, Publish, Reply, RoomEvent, RoomSeats, SeatAnswer, SeatLimits,
-    Seated, SessionId, SetSeats, SfuError, Speaker, Subscribe, TellRoom,
+    Seated, SendAway, SessionId, SetSeats, SfuError, Speaker, Subscribe, TellRoom,
 };
 pub use error::{ConfigFault, StartError};
 pub use plane::{Network, Sent};

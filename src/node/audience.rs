@@ -9,20 +9,25 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
 use access::{Class, RoomName};
-use api::{Demand, EventsHub, Moves, OriginRegistry, seat_limits};
-use interactive_sfu::{Admission, RoomSeats, Sent, SetSeats, Sfu};
-use rooms::overflow::{self, CANDIDATES_MAX, NodeGate, NodeLimits, NodeLoad, NodeSnapshot, Proposal, RoomSnapshot};
+use api::{Demand, EventsHub, Moves, NodeDesk, NodeStatus, OriginRegistry, Promotion, seat_limits};
+use interactive_sfu::{Admission, RoomSeats, SendAway, Sent, SetSeats, Sfu};
+use rooms::overflow::{
+    self, CANDIDATES_MAX, NodeGate, NodeLimits, NodeLoad, NodeSnapshot, Proposal, Reason, RoomSnapshot,
+};
 use rooms::{Room, Rooms};
 use tokio::sync::mpsc;
 
 use super::load::LoadMeter;
 use crate::broadcast::Need;
+use drain::Drain;
 use snapshot::{RoomFacts, RunMemory};
 
+mod drain;
 mod snapshot;
 
 /// How often rooms are looked at.
 const STEP: Duration = Duration::from_secs(1);
+const PROMOTED: &str = "A seat is free, and kept for you; join again to take it.";
 
 /// Everything that the decision works with.
 pub(crate) struct Deps {
@@ -32,6 +37,8 @@ pub(crate) struct Deps {
     pub(crate) demand: Demand,
     pub(crate) events: EventsHub,
     pub(crate) moves: Moves,
+    /// Drains are ordered here.
+    pub(crate) desk: NodeDesk,
     /// To the director of the broadcasts.
     pub(crate) needs: mpsc::Sender<Need>,
     pub(crate) limits: NodeLimits,
@@ -49,18 +56,22 @@ pub(crate) async fn run(deps: Deps) {
     let (began, mut remembered) = (Instant::now(), HashMap::<RoomName, Remembered>::new());
     let (mut gate, mut meter) = (NodeGate::default(), LoadMeter::default());
     let (mut load, mut measured_at) = (NodeLoad::default(), began);
+    let (mut drain, mut orders) = (Drain::default(), deps.desk.orders());
     loop {
         tokio::select! {
             () = tokio::time::sleep(STEP) => {}
             // Somebody waits for a broadcast: it is started at once.
             () = deps.demand.news() => {}
+            // An operator waits for the order to be followed.
+            _ = orders.changed() => {}
         }
         let now = Now { instant: Instant::now(), utc: SystemTime::now(), began };
         // Over a shorter time the kernel's ticks of CPU say nothing.
         if now.instant.saturating_duration_since(measured_at) >= STEP {
             (load, measured_at) = (meter.measure(now.instant, Sent::read()), now.instant);
         }
-        if let Some(admission) = gate.step(&load, &deps.limits, now.ms()) {
+        let ordered = deps.desk.ordered();
+        if let Some(admission) = gate.step(&load, &deps.limits, ordered.is_some(), now.ms()) {
             tracing::info!(?admission, ?load, "the node lets people in otherwise");
             deps.sfu.admit(as_sfu(admission));
         }
@@ -71,7 +82,13 @@ pub(crate) async fn run(deps: Deps) {
         let names: BTreeSet<RoomName> = known.chain(waited_for.iter().cloned()).collect();
         let seats: Vec<(RoomName, RoomSeats)> =
             names.into_iter().map(|name| (name.clone(), deps.sfu.seats(&name))).collect();
-        node.seats_taken = seats.iter().map(|(_, seats)| u64::from(seats.given.less(&seats.leased).total())).sum();
+        node.seats_taken = seats.iter().map(|(_, seats)| u64::from(taken(seats))).sum();
+        let progress = drain.step(ordered, || drain::Seats::of(&seats), &deps.limits);
+        node.draining_since_ms = ordered.map(|order| now.since(order.since));
+        deps.desk.note(NodeStatus { admission: node.admission, load, seats_taken: node.seats_taken, drain: progress });
+        if progress.is_some_and(|drain| drain.ends_by_utc <= now.utc) {
+            deps.send_away(&seats).await;
+        }
         for (name, seats) in seats {
             match deps.rooms.get(&name).await {
                 Ok(room) => {
@@ -100,6 +117,12 @@ impl Now {
         u64::try_from(self.instant.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// An instant on the clock of [`Now::ms`].
+    fn since(self, instant: Instant) -> u64 {
+        let ago_ms = self.instant.saturating_duration_since(instant).as_millis();
+        self.ms().saturating_sub(u64::try_from(ago_ms).unwrap_or(u64::MAX))
+    }
+
     /// Milliseconds since the Unix epoch.
     fn utc_ms(self) -> i64 {
         let since = self.utc.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -111,7 +134,13 @@ fn as_sfu(admission: overflow::Admission) -> Admission {
     match admission {
         overflow::Admission::Open => Admission::Open,
         overflow::Admission::Busy => Admission::Busy,
+        overflow::Admission::Draining => Admission::Draining,
     }
+}
+
+/// Seats of people who are connected.
+fn taken(seats: &RoomSeats) -> u32 {
+    seats.given.less(&seats.leased).total()
 }
 
 impl Deps {
@@ -145,17 +174,31 @@ impl Deps {
                     remembered.run.stopped();
                     self.need(&room.name, false).await;
                 }
-                Proposal::Promote { identity, class } => match self.moves.promote(room, &identity, class).await {
-                    Ok(_) => {}
-                    Err(error) => tracing::debug!(%error, "somebody is not promoted"),
-                },
+                Proposal::Promote { identity, class } => {
+                    match self.moves.promote(room, &identity, class, (Reason::Seat, PROMOTED)).await {
+                        Ok(Promotion::Told | Promotion::NoSeat(_) | Promotion::Unreachable) => {}
+                        Err(error) => tracing::debug!(%error, "somebody is not promoted"),
+                    }
+                }
                 Proposal::Demote { identity, reason } => {
                     let class = seats.seated.iter().find(|one| one.identity == identity).map(|one| one.class);
                     let class = class.unwrap_or(Class::Anonymous);
-                    if let Err(error) = self.moves.demote(room, &identity, class, reason).await {
+                    if let Err(error) =
+                        self.moves.demote(room, &identity, class, (reason.reason(), reason.sentence())).await
+                    {
                         tracing::debug!(%error, "somebody is not demoted");
                     }
                 }
+            }
+        }
+    }
+
+    /// Ends the sessions of whoever a drain could not move in its time.
+    async fn send_away(&self, seats: &[(RoomName, RoomSeats)]) {
+        for (room, seats) in seats.iter().filter(|(_, seats)| taken(seats) > 0) {
+            tracing::info!(%room, seats = taken(seats), "the drain's time is over: whoever is left is sent away");
+            if let Err(error) = self.sfu.ask(SendAway(room.clone())).await {
+                tracing::debug!(%error, "nobody is sent away");
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use access::Keys;
 use api::server::Server;
 use api::webhooks::Webhooks;
-use api::{AppParts, EventsHub, Lifecycle, Moves, PlaybackKeys};
+use api::{AppParts, EventsHub, Lifecycle, Moves, NodeDesk, PlaybackKeys};
 use interactive_sfu::Sfu;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rooms::Rooms;
@@ -27,6 +27,8 @@ pub(crate) struct Deps {
     pub(crate) recorder: PrometheusHandle,
     /// Rooms whose broadcast somebody waits for.
     pub(crate) demand: api::Demand,
+    /// The node, for its operators.
+    pub(crate) desk: NodeDesk,
     /// See [`AppParts::dev_tokens`].
     pub(crate) dev_tokens: bool,
     /// How long answers under way may take at the end.
@@ -83,6 +85,7 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
         demand: deps.demand,
         rooms: deps.rooms,
         events: events.clone(),
+        node: deps.desk,
         metrics: Arc::new(move || deps.recorder.render()),
         lifecycle: lifecycle.clone(),
         dev_tokens: deps.dev_tokens,

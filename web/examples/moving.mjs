@@ -122,7 +122,10 @@ export class RoomWatcher {
     socket.onopen = () => (this.#attempt = 0);
     socket.onmessage = ({ data }) => {
       const frame = JSON.parse(data);
-      if (frame.type === "delivery" && frame.answer) void this.follow(frame.answer).catch(() => this.#joinLater(JOIN_AGAIN_MS));
+      if (frame.type !== "delivery") return;
+      // A seat that is kept has no answer with it: the join that takes it gets one.
+      const moved = frame.answer ? this.follow(frame.answer) : this.join(frame.delivery);
+      void moved.catch(() => this.#joinLater(JOIN_AGAIN_MS));
     };
     socket.onclose = () => {
       this.#events = null;

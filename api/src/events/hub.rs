@@ -18,7 +18,7 @@ use super::event::Event;
 use super::framing::{close, text_frame};
 use super::log::{Epoch, Position, TooFast};
 use super::membership::{Membership, Places, Reserved};
-use super::presence::{Audience, OnBroadcast};
+use super::presence::{Audience, Delivery, OnBroadcast};
 use super::room::{RoomHub, TooManySockets};
 use super::seats::Seats;
 use super::shard::inbox::{Inbox, Task};
@@ -118,6 +118,11 @@ impl EventsHub {
         let Some(hub) = self.0.hub(room) else { return AudienceSnapshot::default() };
         let (audience, on_broadcast) = hub.audience(listed_max);
         AudienceSnapshot { audience, on_broadcast }
+    }
+
+    /// How somebody watches, by what the events sockets know; `None`: not at all.
+    pub(crate) fn watches(&self, room: &RoomName, identity: &Identity) -> Option<(Delivery, Class)> {
+        self.0.hub(room)?.watches(identity)
     }
 
     /// The wishes of clients from now on. Bounded: a receiver that lags is told how many it missed, and finds those

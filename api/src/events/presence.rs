@@ -114,7 +114,12 @@ impl Presence {
 
     /// The path of an identity; `None`: it watches by none.
     pub(super) fn delivery(&self, identity: &Identity) -> Option<Delivery> {
-        self.people.get(identity)?.counted().map(|(delivery, _)| delivery)
+        self.watches(identity).map(|(delivery, _)| delivery)
+    }
+
+    /// The path of an identity, and its class.
+    pub(super) fn watches(&self, identity: &Identity) -> Option<(Delivery, Class)> {
+        self.people.get(identity)?.counted()
     }
 
     /// A socket is gone.

@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use access::{Identity, RoomName};
+use access::{Class, Identity, RoomName};
 use serde_json::Value;
 
 use super::core::{Core, Work};
 use super::event::Event;
 use super::log::{Epoch, Log, Position, TooFast};
-use super::presence::{Audience, OnBroadcast, Presence};
+use super::presence::{Audience, Delivery, OnBroadcast, Presence};
 use super::shard::inbox::Task;
 use super::wire::presence_frame;
 use crate::metrics;
@@ -188,6 +188,11 @@ impl RoomHub {
     pub(super) fn audience(&self, listed_max: usize) -> (Audience, Vec<OnBroadcast>) {
         let state = self.state();
         (state.presence.audience(), state.presence.on_broadcast(listed_max))
+    }
+
+    /// How somebody watches, and their class.
+    pub(super) fn watches(&self, identity: &Identity) -> Option<(Delivery, Class)> {
+        self.state().presence.watches(identity)
     }
 
     /// The room has ended: a socket that is still being opened is closed when it comes.

@@ -17,7 +17,7 @@ mod caller;
 mod path;
 
 pub(crate) use caller::{Caller, public_url};
-pub(crate) use path::{RoomInPath, SessionInPath};
+pub(crate) use path::{ParticipantInPath, RoomInPath, SessionInPath};
 
 /// A longer body is refused with 413. SDP of a dozen simulcast sections is a fifth of it.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;

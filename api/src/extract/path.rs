@@ -1,6 +1,6 @@
 //! Rooms and sessions that a path names.
 
-use access::RoomName;
+use access::{Identity, RoomName};
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use interactive_sfu::{SessionId, SfuError};
@@ -49,6 +49,29 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionInPath {
         let room = room_in_path(parts, state).await?;
         let session = text_in_path(parts, state, "session").await.ok_or(SfuError::UnknownSession)?;
         Ok(Self { room, session: SessionId::from(session.as_str()) })
+    }
+}
+
+/// Somebody in a room, `{room}`, `{identity}`. A text that cannot be an identity is refused as an unknown participant.
+pub(crate) struct ParticipantInPath {
+    pub(crate) room: RoomName,
+    pub(crate) identity: Identity,
+}
+
+impl IntoParams for ParticipantInPath {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let identity = described("identity", "The identity from the viewer's token.", String::schema());
+        RoomInPath::into_params(parameter_in).into_iter().chain([identity]).collect()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ParticipantInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let room = room_in_path(parts, state).await?;
+        let identity = text_in_path(parts, state, "identity").await.and_then(|text| text.parse().ok());
+        Ok(Self { room, identity: identity.ok_or(SfuError::UnknownParticipant)? })
     }
 }
 

@@ -101,7 +101,7 @@ impl Database {
 
 /// Ask whether the server should get traffic.
 ///
-/// It should while its database answers, until it is told to end.
+/// It should while its database answers, until it is told to drain or to end.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -109,7 +109,7 @@ impl Database {
     responses((status = 200, description = "It should.", body = str, content_type = "text/plain", example = "ready\n")),
 )]
 async fn readyz(State(app): State<App>, Extension(database): Extension<Arc<Database>>) -> Result<Response, Problem> {
-    if app.lifecycle.is_draining() {
+    if app.lifecycle.is_draining() || app.node.ordered().is_some() {
         return Err(Error::ShuttingDown.into());
     }
     if !database.answers(&app.rooms).await {

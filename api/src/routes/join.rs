@@ -63,7 +63,8 @@ pub(crate) enum Delivery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Joined {
     delivery: Delivery,
-    /// Why: `seat`, or the reason for the broadcast: `room_full`, `node_busy`, `class_reserved`, `asked_for_broadcast`.
+    /// Why: `seat`, or the reason for the broadcast: `room_full`, `node_busy`, `node_drains`, `class_reserved`,
+    /// `asked_for_broadcast`; where somebody is moved, also `by_host`.
     #[schema(value_type = String)]
     reason: Reason,
     /// The same for people, with what would change it.
@@ -230,22 +231,11 @@ async fn answer(app: &App, room: &Room, viewer: Viewer<'_>, wish: Join, urls: &U
         (Some(_), Some(seat)) => Asked::Seat(as_overflow(seat)),
         (None, Some(seat)) => Asked::Either(as_overflow(seat)),
     };
-    let is_ready = app.origins.listed(&room.name, room.created_at_utc_ms).is_some_and(|entry| entry.playback.is_live());
-    let decision = join_decision(&Joining {
-        asked,
-        setting: room.broadcast.setting,
-        is_encrypted: app.media.is_encrypted(&room.name),
-        has_stage: !app.media.stage(&room.name).is_empty(),
-        broadcast: match is_ready {
-            true => BroadcastState::OnAir { started_ms: 0, last_viewer_gone_ms: None },
-            false => BroadcastState::Off { last_started_ms: None },
-        },
-    });
     let events = |token: Option<&str>| {
         let path = format!("{}/v1/rooms/{}/events", urls.websocket, room.name);
         token.map_or(path.clone(), |token| format!("{path}?access_token={token}"))
     };
-    let (delivery, why, token, way) = match decision {
+    let (delivery, why, token, way) = match decide(app, room, asked) {
         JoinDecision::Seat(why) => {
             let expires_at_utc_ms = match seat {
                 Some(SeatAnswer::Granted { expires_at_utc_ms }) => expires_at_utc_ms,
@@ -274,10 +264,7 @@ async fn answer(app: &App, room: &Room, viewer: Viewer<'_>, wish: Join, urls: &U
                 Way::Broadcast { playlist, ready: is_ready, retry_after_ms: why.retry_after_ms },
             )
         }
-        JoinDecision::Refused(Why { reason, sentence, retry_after_ms }) => {
-            let retry_after_s = retry_after_ms.map_or(1, |ms| u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX));
-            return Err(Error::NoPlace { reason, sentence, retry_after_s });
-        }
+        JoinDecision::Refused(why) => return Err(no_place(why)),
     };
     Ok(Joined {
         delivery,
@@ -288,6 +275,21 @@ async fn answer(app: &App, room: &Room, viewer: Viewer<'_>, wish: Join, urls: &U
         class: viewer.class,
         token,
         way,
+    })
+}
+
+/// The decision about somebody who has asked so.
+pub(super) fn decide(app: &App, room: &Room, asked: Asked) -> JoinDecision {
+    let is_ready = app.origins.listed(&room.name, room.created_at_utc_ms).is_some_and(|entry| entry.playback.is_live());
+    join_decision(&Joining {
+        asked,
+        setting: room.broadcast.setting,
+        is_encrypted: app.media.is_encrypted(&room.name),
+        has_stage: !app.media.stage(&room.name).is_empty(),
+        broadcast: match is_ready {
+            true => BroadcastState::OnAir { started_ms: 0, last_viewer_gone_ms: None },
+            false => BroadcastState::Off { last_started_ms: None },
+        },
     })
 }
 
@@ -334,12 +336,26 @@ async fn lease(app: &App, room: &Room, viewer: &Viewer<'_>) -> Result<SeatAnswer
     Ok(app.media.ask(ask).await?)
 }
 
+/// The refusal of somebody for whom there is neither seat nor broadcast.
+pub(super) fn no_place(Why { reason, sentence, retry_after_ms }: Why) -> Error {
+    let retry_after_s = retry_after_ms.map_or(1, |ms| u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX));
+    Error::NoPlace { reason, sentence, retry_after_s }
+}
+
 fn as_overflow(seat: SeatAnswer) -> overflow::SeatAnswer {
     match seat {
         SeatAnswer::Granted { .. } => overflow::SeatAnswer::Granted,
-        SeatAnswer::Refused(NoSeat::RoomFull) => overflow::SeatAnswer::RoomFull,
-        SeatAnswer::Refused(NoSeat::ClassReserved) => overflow::SeatAnswer::ClassReserved,
-        SeatAnswer::Refused(NoSeat::NodeBusy) => overflow::SeatAnswer::NodeBusy,
+        SeatAnswer::Refused(why) => refusal(why),
+    }
+}
+
+/// The SFU's refusal, as the decision takes it.
+pub(super) fn refusal(why: NoSeat) -> overflow::SeatAnswer {
+    match why {
+        NoSeat::RoomFull => overflow::SeatAnswer::RoomFull,
+        NoSeat::ClassReserved => overflow::SeatAnswer::ClassReserved,
+        NoSeat::NodeBusy => overflow::SeatAnswer::NodeBusy,
+        NoSeat::NodeDrains => overflow::SeatAnswer::NodeDrains,
     }
 }
 

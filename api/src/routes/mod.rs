@@ -18,6 +18,8 @@ mod events;
 mod health;
 pub(crate) mod join;
 mod live;
+mod moves;
+mod node;
 mod openapi_json;
 mod pages;
 pub(crate) mod rooms;
@@ -47,7 +49,7 @@ fn described(app: &App) -> Routes {
     let joins = JoinLimits::new(&app.config);
     let signalling = Extension(joins.clone());
     let events = events::routes().map(|router| router.layer(Extension(joins.clone())));
-    let mut rest = rooms::routes().merge(events);
+    let mut rest = rooms::routes().merge(moves::routes()).merge(node::routes()).merge(events);
     if app.dev_tokens {
         rest = rest.merge(dev_token::routes());
     }

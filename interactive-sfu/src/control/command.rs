@@ -7,7 +7,7 @@ use livekit_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Demote, GrantSeat, JoinRequest, Joined, Patched, SeatAnswer, SessionId, SetSeats, SfuError};
+use super::{Demote, GrantSeat, JoinRequest, Joined, Patched, SeatAnswer, SendAway, SessionId, SetSeats, SfuError};
 
 /// A PATCH of a WHIP or WHEP session with an `application/trickle-ice-sdpfrag` body (RFC 9725 §4.3, RFC 8840).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,8 @@ pub enum Command {
     /// Answered by [`Reply::Done`].
     Demote(Demote),
     /// Answered by [`Reply::Done`].
+    SendAway(SendAway),
+    /// Answered by [`Reply::Done`].
     TellRoom(TellRoom),
     /// Answered by [`Reply::Done`].
     CloseRoom(CloseRoom),
@@ -112,6 +114,7 @@ impl Command {
             Self::SetSeats(set) => &set.room,
             Self::GrantSeat(ask) => &ask.room,
             Self::Demote(demote) => &demote.room,
+            Self::SendAway(SendAway(room)) => room,
             Self::TellRoom(TellRoom(room)) => &room.name,
             Self::CloseRoom(CloseRoom(room)) => room,
         }
@@ -129,7 +132,9 @@ impl Command {
             | Self::Demote(_) => Err(SfuError::UnknownParticipant),
             // A lease makes the room that it is for.
             Self::GrantSeat(_) => Err(SfuError::ShuttingDown),
-            Self::SetSeats(_) | Self::SendData(_) | Self::TellRoom(_) | Self::CloseRoom(_) => Ok(Reply::Done),
+            Self::SetSeats(_) | Self::SendData(_) | Self::SendAway(_) | Self::TellRoom(_) | Self::CloseRoom(_) => {
+                Ok(Reply::Done)
+            }
         }
     }
 }
@@ -194,5 +199,6 @@ ask!(SendDataRequest, |it| Command::SendData(it), (), Reply::Done => ());
 ask!(SetSeats, |it| Command::SetSeats(it), (), Reply::Done => ());
 ask!(GrantSeat, |it| Command::GrantSeat(it), SeatAnswer, Reply::Seat(answer) => answer);
 ask!(Demote, |it| Command::Demote(it), (), Reply::Done => ());
+ask!(SendAway, |it| Command::SendAway(it), (), Reply::Done => ());
 ask!(TellRoom, |it| Command::TellRoom(it), (), Reply::Done => ());
 ask!(CloseRoom, |it| Command::CloseRoom(it), (), Reply::Done => ());

@@ -67,9 +67,12 @@ pub enum NoSeat {
     /// The seats that are left are reserved for other classes, or the room has none for this class.
     #[error("the seats that are left are reserved for other classes")]
     ClassReserved,
-    /// The server carries as much as it may, is about to end, or has just started.
+    /// The server carries as much as it may, or has just started.
     #[error("this server takes nobody in at the moment")]
     NodeBusy,
+    /// The server is about to end.
+    #[error("this server is about to shut down and takes nobody in")]
+    NodeDrains,
 }
 
 /// How the server as a whole lets people in.
@@ -97,6 +100,11 @@ pub struct Demote {
     /// How long the client may take, milliseconds.
     pub within_ms: u32,
 }
+
+/// Ends every session of a room as the server's end does, but for the broadcast's own: LiveKit's clients are told to
+/// connect again, which leads them to another server where there is one. The room stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendAway(pub RoomName);
 
 /// The topic of data packets that tell a LiveKit client to move between seat and broadcast.
 pub const MOVE_TOPIC: &str = "spillway.move";

@@ -224,6 +224,10 @@ impl Room {
             }
             Command::GrantSeat(ask) => Ok(Reply::Seat(self.grant_seat(&ask))),
             Command::Demote(demote) => self.demote(&demote).map(done),
+            Command::SendAway(_) => {
+                self.send_away();
+                Ok(Reply::Done)
+            }
             Command::TellRoom(room) => {
                 self.tell_room(room.0);
                 Ok(Reply::Done)

@@ -195,16 +195,13 @@ impl Seats {
     /// Whether one more seat may be given.
     fn check(&self, applicant: Applicant<'_>, admission: Admission, now: Now) -> Result<(), NoSeat> {
         let (limits, class) = (self.limits(), applicant.class);
-        let is_let_in = match admission {
-            Admission::Open => true,
-            Admission::Busy => class <= Class::Host,
-            Admission::Draining => false,
-        };
+        match admission {
+            Admission::Busy if class > Class::Host => return Err(NoSeat::NodeBusy),
+            Admission::Draining => return Err(NoSeat::NodeDrains),
+            Admission::Open | Admission::Busy => {}
+        }
         let given = self.given.total();
         let now_utc_ms = now.utc_ms();
-        if !is_let_in {
-            return Err(NoSeat::NodeBusy);
-        }
         if now_utc_ms < limits.held_until_utc_ms {
             // Seats may have been leased that this process does not know of: the tokens of those who have them say so.
             let is_leased = applicant.leased_until_utc_ms.is_some_and(|until| now_utc_ms < until);

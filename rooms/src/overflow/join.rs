@@ -26,6 +26,8 @@ pub enum SeatAnswer {
     RoomFull,
     /// The node gives no seats for now.
     NodeBusy,
+    /// The node gives no seats any more.
+    NodeDrains,
     /// The free seats are kept for other classes, or the class gets none.
     ClassReserved,
 }
@@ -108,6 +110,7 @@ fn reason_of(refusal: SeatAnswer) -> Reason {
         SeatAnswer::Granted => Reason::Seat,
         SeatAnswer::RoomFull => Reason::RoomFull,
         SeatAnswer::NodeBusy => Reason::NodeBusy,
+        SeatAnswer::NodeDrains => Reason::NodeDrains,
         SeatAnswer::ClassReserved => Reason::ClassReserved,
     }
 }
@@ -129,6 +132,7 @@ fn seat_fact(reason: Reason) -> &'static str {
         Reason::NodeDrains => "The server is about to shut down.",
         Reason::ClassReserved => "The free seats of the room are kept for other classes.",
         Reason::AskedForBroadcast => "The broadcast was asked for.",
+        Reason::ByHost => "A host has moved you.",
         Reason::Seat | Reason::NotOnAir | Reason::Encrypted => "",
     }
 }
@@ -137,6 +141,9 @@ fn broadcast(joining: &Joining, reason: Reason) -> JoinDecision {
     let is_ready = joining.broadcast.is_on_air();
     let (change, retry_after_ms) = match (is_ready, joining.has_stage) {
         (true, _) if reason == Reason::AskedForBroadcast => ("Join again without asking for it to get a seat.", None),
+        (true, _) if reason == Reason::NodeDrains => {
+            ("Watch the broadcast; seats come back with the next server.", None)
+        }
         (true, _) => ("Watch the broadcast, and ask for a seat to be moved when one is free.", None),
         (false, true) => ("The broadcast is starting; ask again in a moment.", Some(STARTING_RETRY_MS)),
         (false, false) => ("The broadcast starts when somebody is on stage; ask again then.", Some(STAGE_RETRY_MS)),
@@ -156,11 +163,12 @@ fn refused(reason: Reason, fact: &str) -> JoinDecision {
             "The room is not broadcast: its setting is off. Ask for a seat, or ask its host to switch the broadcast on.",
             SETTING_RETRY_MS,
         ),
-        Reason::NodeBusy | Reason::NodeDrains => ("Ask again when it is calmer.", SEAT_RETRY_MS),
+        Reason::NodeBusy => ("Ask again when it is calmer.", SEAT_RETRY_MS),
+        Reason::NodeDrains => ("Ask again when the next one has taken over.", SETTING_RETRY_MS),
         Reason::ClassReserved => {
             ("Ask again when somebody of your class has left, or join with a higher class.", SEAT_RETRY_MS)
         }
-        Reason::RoomFull | Reason::AskedForBroadcast | Reason::Seat => {
+        Reason::RoomFull | Reason::AskedForBroadcast | Reason::ByHost | Reason::Seat => {
             ("Ask again when somebody has left, or ask its host for more seats.", SEAT_RETRY_MS)
         }
     };
@@ -193,7 +201,7 @@ mod tests {
     #[test]
     fn without_a_seat_the_setting_decides() {
         use BroadcastSetting::{Auto, Off, On};
-        use SeatAnswer::{ClassReserved, Granted, NodeBusy, RoomFull};
+        use SeatAnswer::{ClassReserved, Granted, NodeBusy, NodeDrains, RoomFull};
         for (asked, setting, broadcast, is_encrypted, expected) in [
             (Asked::Either(Granted), Auto, ON_AIR, false, "seat, seat, never"),
             (Asked::Either(Granted), Off, OFF, true, "seat, seat, never"),
@@ -205,6 +213,8 @@ mod tests {
             (Asked::Either(RoomFull), Auto, BroadcastState::Ending, false, "broadcast soon, room_full, 1000"),
             (Asked::Either(ClassReserved), Auto, ON_AIR, false, "broadcast, class_reserved, never"),
             (Asked::Either(RoomFull), On, ON_AIR, false, "broadcast, room_full, never"),
+            (Asked::Either(NodeDrains), On, ON_AIR, false, "broadcast, node_drains, never"),
+            (Asked::Either(NodeDrains), Off, OFF, false, "refused, node_drains, 30000"),
             (Asked::Either(RoomFull), On, OFF, false, "broadcast soon, room_full, 1000"),
             (Asked::Either(RoomFull), On, ON_AIR, true, "refused, encrypted, 30000"),
             (Asked::Seat(Granted), Auto, ON_AIR, false, "seat, seat, never"),

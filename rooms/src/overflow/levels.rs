@@ -64,7 +64,7 @@ fn node_spare(snapshot: &RoomSnapshot, occupied: u32) -> u32 {
     let usage = snapshot.node.load.usage_permille(&snapshot.node.limits);
     let open = snapshot.node.limits.open_permille();
     match (snapshot.node.admission, occupied) {
-        (Admission::Busy, _) => 0,
+        (Admission::Busy | Admission::Draining, _) => 0,
         (Admission::Open, _) if usage >= open => 0,
         (Admission::Open, _) if usage == 0 => u32::MAX,
         (Admission::Open, 0) => 1,

@@ -56,6 +56,7 @@ mod tests;
 
 pub use change::ThresholdsChange;
 pub use decide::{MOVES_PER_STEP_MAX, RoomOverflow, SNAPSHOT_AGE_MS_MAX};
+pub use drain::drain_seconds_max;
 pub use join::{Asked, JoinDecision, Joining, SeatAnswer, Why, join_decision};
 pub use node_load::{Admission, NodeGate, NodeLimits, NodeLoad};
 pub use proposal::{DemoteReason, Proposal, Reason, StartReason, StopReason};

@@ -99,6 +99,8 @@ pub enum Admission {
     Open,
     /// It does not: whoever comes is refused with `node_busy`.
     Busy,
+    /// It does not, for it drains: whoever comes is refused with `node_drains`.
+    Draining,
 }
 
 /// The admission of one node over time.
@@ -115,11 +117,13 @@ impl NodeGate {
         self.admission
     }
 
-    /// Takes a measurement. Returns the admission where it changes: the SFU is to be told.
-    pub fn step(&mut self, load: &NodeLoad, limits: &NodeLimits, now_ms: u64) -> Option<Admission> {
+    /// Takes a measurement, and whether the node drains. Returns the admission where it changes: the SFU is to be told.
+    pub fn step(&mut self, load: &NodeLoad, limits: &NodeLimits, drains: bool, now_ms: u64) -> Option<Admission> {
         let usage = load.usage_permille(limits);
         let admission = match self.admission {
-            Admission::Open if usage >= BUSY_PERMILLE => Admission::Busy,
+            _ if drains => Admission::Draining,
+            Admission::Open | Admission::Draining if usage >= BUSY_PERMILLE => Admission::Busy,
+            Admission::Draining => Admission::Open,
             Admission::Busy if usage <= limits.open_permille() => {
                 let calm_since_ms = *self.calm_since_ms.get_or_insert(now_ms);
                 let calm_ms = now_ms.saturating_sub(calm_since_ms);
@@ -191,7 +195,22 @@ mod tests {
             (23_000, 64, Some(Admission::Open)),
             (24_000, 70, None),
         ] {
-            assert_eq!(gate.step(&cpu(cpu_percent), &LIMITS, now_ms), change, "at {now_ms}");
+            assert_eq!(gate.step(&cpu(cpu_percent), &LIMITS, false, now_ms), change, "at {now_ms}");
+        }
+    }
+
+    #[test]
+    fn a_drain_closes_the_node_whatever_its_load_and_one_that_is_called_off_opens_it_by_its_load() {
+        let mut gate = NodeGate::default();
+        for (now_ms, cpu_percent, drains, change) in [
+            (0, 10, true, Some(Admission::Draining)),
+            (1000, 90, true, None),
+            (2000, 10, false, Some(Admission::Open)),
+            (3000, 90, false, Some(Admission::Busy)),
+            (4000, 90, true, Some(Admission::Draining)),
+            (5000, 90, false, Some(Admission::Busy)),
+        ] {
+            assert_eq!(gate.step(&cpu(cpu_percent), &LIMITS, drains, now_ms), change, "at {now_ms}");
         }
     }
 
@@ -222,7 +241,7 @@ mod tests {
             let (mut now_ms, mut busy_at_ms) = (0, None);
             for (pause_ms, cpu_percent) in loads {
                 now_ms += pause_ms;
-                if gate.step(&cpu(cpu_percent), &LIMITS, now_ms) == Some(Admission::Busy) {
+                if gate.step(&cpu(cpu_percent), &LIMITS, false, now_ms) == Some(Admission::Busy) {
                     if let Some(busy_at_ms) = busy_at_ms {
                         prop_assert!(now_ms - busy_at_ms > 10_000);
                     }

@@ -105,6 +105,8 @@ pub enum Reason {
     ClassReserved,
     /// The broadcast was asked for.
     AskedForBroadcast,
+    /// A host of the room moved them.
+    ByHost,
     /// The room is not broadcast.
     NotOnAir,
     /// The room's tracks are end-to-end encrypted, so it cannot be broadcast.
@@ -121,6 +123,7 @@ impl Reason {
             Self::NodeDrains => "node_drains",
             Self::ClassReserved => "class_reserved",
             Self::AskedForBroadcast => "asked_for_broadcast",
+            Self::ByHost => "by_host",
             Self::NotOnAir => "not_on_air",
             Self::Encrypted => "encrypted",
         }
@@ -140,6 +143,7 @@ mod tests {
             Reason::NodeDrains,
             Reason::ClassReserved,
             Reason::AskedForBroadcast,
+            Reason::ByHost,
             Reason::NotOnAir,
             Reason::Encrypted,
         ] {

@@ -81,6 +81,21 @@ impl Http {
         Ok(Reply { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 
+    /// Any method, with a bearer token and a JSON body where there are any.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Reply> {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers = bearer.iter().map(|bearer| ("Authorization", bearer.as_str()));
+        let headers = headers.chain(body.iter().map(|_| ("Content-Type", "application/json")));
+        let body = body.map(ToString::to_string);
+        self.request(method, path, &headers.collect::<Vec<_>>(), body.as_ref().map(|body| body.as_bytes()))
+    }
+
     /// Sends bytes as they are, over a connection of their own; the status answered. For requests that no client
     /// library sends, and for answers that come before the request is complete.
     pub fn raw_status(&self, request: &[u8]) -> Result<u16> {

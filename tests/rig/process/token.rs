@@ -49,6 +49,11 @@ impl KeyPair {
         self.sign("moderator", 3600, json!({ "roomAdmin": true, "room": room }))
     }
 
+    /// A token of whoever operates the server.
+    pub fn mint_operator(&self) -> String {
+        self.sign_with("operator", 3600, json!({}), json!({ "operator": true }))
+    }
+
     /// A token that lets its bearer start and stop egresses.
     pub fn mint_recorder(&self) -> String {
         self.sign("recorder", 3600, json!({ "roomRecord": true }))
@@ -61,11 +66,15 @@ impl KeyPair {
     }
 
     fn sign(&self, identity: &str, ttl_s: i64, grants: serde_json::Value) -> String {
+        self.sign_with(identity, ttl_s, grants, json!({}))
+    }
+
+    fn sign_with(&self, identity: &str, ttl_s: i64, grants: serde_json::Value, spillway: serde_json::Value) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
         let claims = json!({
             "iss": self.key, "sub": identity, "name": identity,
             "nbf": now.min(now + ttl_s) - 10, "exp": now + ttl_s,
-            "video": grants,
+            "video": grants, "spillway": spillway,
         });
         let head = base64url(br#"{"alg":"HS256","typ":"JWT"}"#);
         let text = format!("{head}.{}", base64url(claims.to_string().as_bytes()));

@@ -13,11 +13,13 @@ test("a snapshot and a resumed connection greet alike", () => {
   }
 });
 
-test("a delivery that names a way to watch tells the viewer to move", () => {
-  const answer = { delivery: "broadcast", playlist: "/live/demo/index.m3u8", ready: true };
-  const told = frame({ type: "delivery", delivery: "broadcast", answer, reason: "room_full", sentence: "The room is full." });
-  expect(told).toMatchObject({ type: "delivery", sentence: "The room is full.", answer: { delivery: "broadcast", reason: "room_full" } });
-  expect(frame({ type: "delivery", delivery: "interactive", answer: { delivery: "interactive" } })).toBeNull();
+test("a delivery tells the viewer to move, with a join's answer or without one", () => {
+  const answer = { delivery: "broadcast", playlist: "/live/demo/index.m3u8", ready: true, reason: "room_full" };
+  const told = frame({ type: "delivery", delivery: "broadcast", reason: "room_full", detail: "The room is full.", answer });
+  expect(told).toMatchObject({ type: "delivery", delivery: "broadcast", sentence: "The room is full.", answer: { delivery: "broadcast", reason: "room_full" } });
+  const kept = frame({ type: "delivery", delivery: "interactive", reason: "seat", detail: "A seat is free.", answer: null });
+  expect(kept).toEqual({ type: "delivery", delivery: "interactive", sentence: "A seat is free.", answer: null });
+  expect(frame({ type: "delivery", delivery: "elsewhere", answer: null })).toBeNull();
 });
 
 test("messages of later versions and nonsense are passed over", () => {

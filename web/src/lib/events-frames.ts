@@ -20,8 +20,8 @@ export type ServerFrame =
   | { type: "welcome"; position: Position; presence: Presence; identity: string }
   | { type: "events"; offset: number; events: unknown[] }
   | { type: "presence"; presence: Presence }
-  /** The viewer is to watch so from now on. */
-  | { type: "delivery"; answer: JoinAnswer; sentence: string };
+  /** The viewer is to watch so from now on. `answer`: a join's answer; without one the viewer joins to be told where. */
+  | { type: "delivery"; delivery: Delivery; answer: JoinAnswer | null; sentence: string };
 
 export type ClientFrame =
   | { type: "watching"; delivery: Delivery; state: "playing" | "paused" | "stalled" | "stopped" }
@@ -49,8 +49,9 @@ export function serverFrame(data: unknown): ServerFrame | null {
     case "presence":
       return { type: "presence", presence: presenceOf(fields) };
     case "delivery": {
-      const answer = joinAnswer({ reason: fields.reason, detail: fields.sentence, ...record(fields.answer) });
-      return answer && { type: "delivery", answer, sentence: text(fields.sentence) || answer.detail };
+      const delivery = fields.delivery;
+      if (delivery !== "interactive" && delivery !== "broadcast") return null;
+      return { type: "delivery", delivery, answer: joinAnswer(fields.answer), sentence: text(fields.detail) };
     }
     default:
       return null;

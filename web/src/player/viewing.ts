@@ -46,6 +46,7 @@ export class Viewing implements PlayerHandle {
   #notice = "";
   #isWaiting = false;
   #presence: Presence | null = null;
+  #identity: string | null = null;
   #smoothed: number | null = null;
   #snapshot: ViewingSnapshot;
   #listeners = new Set<() => void>();
@@ -84,6 +85,11 @@ export class Viewing implements PlayerHandle {
 
   get hls(): PlayerHandle["hls"] {
     return this.#player.hls;
+  }
+
+  /** The viewer's identity, as the events socket told it. */
+  get identity(): string | null {
+    return this.#identity;
   }
 
   get path(): Path | null {
@@ -198,9 +204,11 @@ export class Viewing implements PlayerHandle {
 
   #onFrame(frame: ServerFrame): void {
     if (frame.type === "welcome" || frame.type === "presence") this.#presence = frame.presence;
+    if (frame.type === "welcome") this.#identity = frame.identity;
     if (frame.type === "delivery") {
       if (frame.sentence) this.#tell(frame.sentence);
-      this.moveTo(frame.answer);
+      if (frame.answer) this.moveTo(frame.answer);
+      else void this.#join(frame.delivery);
     }
     this.#publish();
   }

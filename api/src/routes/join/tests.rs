@@ -71,9 +71,12 @@ async fn class_comes_from_the_token_and_not_from_the_body() {
 async fn full_room_sends_viewers_to_the_broadcast_and_starts_it() {
     let rig = Rig::new().await;
     speak(&rig);
-    for (no_seat, reason) in
-        [(NoSeat::RoomFull, "room_full"), (NoSeat::ClassReserved, "class_reserved"), (NoSeat::NodeBusy, "node_busy")]
-    {
+    for (no_seat, reason) in [
+        (NoSeat::RoomFull, "room_full"),
+        (NoSeat::ClassReserved, "class_reserved"),
+        (NoSeat::NodeDrains, "node_drains"),
+        (NoSeat::NodeBusy, "node_busy"),
+    ] {
         *rig.media.no_seat.lock().unwrap() = Some(no_seat);
         let reply = join(&rig, &[], "").await;
         assert_eq!(line(&reply), format!("broadcast {reason} anonymous"));

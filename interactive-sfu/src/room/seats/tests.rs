@@ -116,7 +116,7 @@ fn busy_server_takes_speakers_and_hosts_and_a_draining_one_nobody_new() {
     };
     assert_eq!(ask(1, Class::Premium, Admission::Busy), Err(NoSeat::NodeBusy));
     assert_eq!(ask(1, Class::Host, Admission::Busy), Ok(Sat::Newly));
-    assert_eq!(ask(2, Class::Speaker, Admission::Draining), Err(NoSeat::NodeBusy));
+    assert_eq!(ask(2, Class::Speaker, Admission::Draining), Err(NoSeat::NodeDrains));
     assert_eq!(ask(1, Class::Host, Admission::Draining), Ok(Sat::Again));
 }
 

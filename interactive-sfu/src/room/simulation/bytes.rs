@@ -39,7 +39,7 @@ impl Bytes<'_> {
     }
 
     fn step(&mut self) -> Step {
-        match self.byte() % 40 {
+        match self.byte() % 41 {
             0 => {
                 let (who, room, flags) = (self.byte(), self.byte(), self.byte());
                 let is = |bit: u8| flags & (1 << bit) == 0;
@@ -90,7 +90,8 @@ impl Bytes<'_> {
             36 => Lease { who: self.byte(), room: self.byte(), class: self.byte() },
             37 => LimitSeats { room: self.byte(), max: self.byte(), reserved: self.byte() },
             38 => Demote(self.byte()),
-            _ => Admit(self.byte()),
+            39 => Admit(self.byte()),
+            _ => SendAway(self.byte()),
         }
     }
 }

@@ -72,6 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who(), flag(), flag()).prop_map(|(who, publish, subscribe)| Permit(who, publish, subscribe)),
         1 => who().prop_map(Remove),
         1 => n().prop_map(CloseRoom),
+        1 => n().prop_map(SendAway),
         3 => (who(), n(), n()).prop_map(|(who, room, class)| Lease { who, room, class }),
         2 => (n(), n(), n()).prop_map(|(room, max, reserved)| LimitSeats { room, max, reserved }),
         1 => who().prop_map(Demote),

@@ -41,6 +41,8 @@ pub(super) enum Step {
     /// The server lets people in otherwise.
     Admit(u8),
     CloseRoom(u8),
+    /// The server is about to end, and a room's people go.
+    SendAway(u8),
     Whip {
         who: u8,
         room: u8,

@@ -152,6 +152,13 @@ impl Room {
         self.roster.keys().into_iter().for_each(|key| self.leave(key, Departure::RoomClosed));
     }
 
+    /// The server is about to end, and whoever is still there goes. The broadcast's own viewer goes with the stage.
+    pub(in crate::room) fn send_away(&mut self) {
+        let others = self.roster.iter().filter(|one| !one.is_ours());
+        let keys: Vec<ParticipantKey> = others.map(Participant::key).collect();
+        keys.into_iter().for_each(|key| self.leave(key, Departure::Shutdown));
+    }
+
     /// The server ends.
     pub(in crate::room) fn shut_down(&mut self) {
         self.roster.keys().into_iter().for_each(|key| self.leave(key, Departure::Shutdown));

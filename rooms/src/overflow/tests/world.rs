@@ -152,7 +152,7 @@ impl World {
             _ => {}
         }
         let load = self.node_load();
-        self.gate.step(&load, &self.node_limits(), now_ms);
+        self.gate.step(&load, &self.node_limits(), false, now_ms);
     }
 
     fn node_load(&self) -> NodeLoad {

@@ -42,6 +42,7 @@ impl World {
             Step::Permit(who, publish, subscribe) => self.permit(who, publish, subscribe),
             Step::Remove(n) => self.remove(n),
             Step::CloseRoom(n) => self.close_room(n),
+            Step::SendAway(n) => self.send_away(n),
             Step::Lease { who, room, class } => self.lease(who, room, class),
             Step::LimitSeats { room, max, reserved } => self.limit_seats(room, max, reserved),
             Step::Demote(who) => self.demote(who),

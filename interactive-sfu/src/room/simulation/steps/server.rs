@@ -4,7 +4,7 @@ use access::Class;
 use livekit_protocol as proto;
 
 use super::wishes::own_track;
-use crate::control::{Admission, CloseRoom, Command, Demote, GrantSeat, SeatLimits, SetSeats};
+use crate::control::{Admission, CloseRoom, Command, Demote, GrantSeat, SeatLimits, SendAway, SetSeats};
 use crate::room::simulation::world::{IDENTITIES, OTHERS, ROOMS, World, choose};
 
 impl World {
@@ -40,6 +40,10 @@ impl World {
 
     pub(super) fn close_room(&mut self, n: u8) {
         self.call(Command::CloseRoom(CloseRoom(ROOMS[choose(&ROOMS, n).unwrap()].parse().unwrap())));
+    }
+
+    pub(super) fn send_away(&mut self, n: u8) {
+        self.call(Command::SendAway(SendAway(ROOMS[choose(&ROOMS, n).unwrap()].parse().unwrap())));
     }
 
     pub(super) fn lease(&mut self, who: u8, room: u8, class: u8) {
