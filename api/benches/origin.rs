@@ -111,6 +111,7 @@ impl Origin {
                     let media = Arc::new(sfu(&keys));
                     let events = EventsHub::start(&config, media.clone()).unwrap();
                     let router = api::router(AppParts {
+                        players: api::Players::new(&keys, config.player_sessions_max),
                         config,
                         media,
                         playback: PlaybackKeys::new(&keys),

@@ -92,6 +92,23 @@ pub(crate) fn credential(
     Ok(playback_credential(app, token, room, from))
 }
 
+/// As [`credential`], or else the token `in_query`, for clients that can set no headers.
+pub(crate) fn credential_or_in_query(
+    app: &App,
+    headers: &HeaderMap,
+    in_query: Option<&str>,
+    room: &str,
+    from: Option<IpAddr>,
+) -> Result<Credential, Error> {
+    match in_query {
+        Some(token) if !headers.contains_key(AUTHORIZATION) => match token.contains('.') {
+            true => Ok(Credential::Access(Box::new(auth::grants_or_token(&app.keys, headers, Some(token))?))),
+            false => Ok(playback_credential(app, token, room, from)),
+        },
+        _ => credential(app, headers, room, from),
+    }
+}
+
 /// Verifies a playback token, from a header or a path.
 pub(crate) fn playback_credential(app: &App, token: &str, room: &str, from: Option<IpAddr>) -> Credential {
     let pass = app.playback.verify(token, room, from, SystemTime::now());

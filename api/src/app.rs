@@ -9,7 +9,7 @@ use rooms::{Entry, MakeRoom, Rooms};
 
 use crate::node::NodeDesk;
 use crate::playback::PlaybackKeys;
-use crate::{Config, Demand, Error, EventsHub, Lifecycle, Media, OriginRegistry};
+use crate::{Config, Demand, Error, EventsHub, Lifecycle, Media, OriginRegistry, Players};
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -32,7 +32,9 @@ pub struct AppParts {
     pub events: EventsHub,
     /// The node, for its operators.
     pub node: NodeDesk,
-    /// Renders `/metrics`, Prometheus text.
+    /// What players report of themselves.
+    pub players: Players,
+    /// Renders `/metrics` but for the players' figures, Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Where the server stands.
     pub lifecycle: Lifecycle,

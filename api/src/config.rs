@@ -67,6 +67,13 @@ pub struct Config {
     /// Joins a second of one identity in a room; ten times as many at once after a rest, and a further one is refused
     /// with 429. Default 5.
     pub joins_per_identity_second_max: u32,
+    /// Reports of players (`POST /v1/cmcd`) a second from one address (of IPv6: from one network of 64 bits); ten times
+    /// as many at once after a rest, and a further one is refused with 429. A player makes one every half minute, and
+    /// one more whenever it starts, stops or stalls. This machine's own are not counted. Default 50.
+    pub reports_per_address_second_max: u32,
+    /// Sessions of players that are counted at once by their reports: so many that have an events socket, and as many
+    /// others. Further ones are not counted. Each takes some 500 bytes. Default 20000.
+    pub player_sessions_max: u32,
     /// Time for a request's head, and for a TLS handshake. Over HTTP/1.1 it also bounds how long a connection may lie
     /// idle between two requests. Milliseconds; default 10000.
     pub header_read_timeout_ms: u32,
@@ -154,6 +161,8 @@ impl Default for Config {
             trusted_proxies: AddressPrefix::loopback(),
             joins_per_address_second_max: 50,
             joins_per_identity_second_max: 5,
+            reports_per_address_second_max: 50,
+            player_sessions_max: 20_000,
             header_read_timeout_ms: 10_000,
             keep_alive_idle_ms: 60_000,
             write_stall_timeout_ms: 30_000,
@@ -192,6 +201,8 @@ impl Config {
             ("events_connections_max", self.events_connections_max),
             ("joins_per_address_second_max", self.joins_per_address_second_max),
             ("joins_per_identity_second_max", self.joins_per_identity_second_max),
+            ("reports_per_address_second_max", self.reports_per_address_second_max),
+            ("player_sessions_max", self.player_sessions_max),
         ] {
             if !(1..=1_000_000).contains(&count) {
                 return refuse(key, format!("must lie between 1 and 1000000; it is {count}"));
@@ -247,7 +258,7 @@ mod tests {
     #[test]
     fn impossible_setting_is_refused_by_its_key() {
         type Spoil = fn(&mut Config);
-        let table: [(Spoil, &str); 16] = [
+        let table: [(Spoil, &str); 18] = [
             (|c| c.header_read_timeout_ms = 0, "header_read_timeout_ms"),
             (|c| c.write_stall_timeout_ms = 0, "write_stall_timeout_ms"),
             (|c| c.rooms_max = 0, "rooms_max"),
@@ -256,6 +267,8 @@ mod tests {
             (|c| c.connections_per_address_max = 0, "connections_per_address_max"),
             (|c| c.ingresses_max = 0, "ingresses_max"),
             (|c| c.joins_per_identity_second_max = 0, "joins_per_identity_second_max"),
+            (|c| c.reports_per_address_second_max = 0, "reports_per_address_second_max"),
+            (|c| c.player_sessions_max = 0, "player_sessions_max"),
             (|c| c.ingress_key_ttl_days = 0, "ingress_key_ttl_days"),
             (|c| c.public_url = Some("live.example".into()), "public_url"),
             (|c| c.playlist_base_url = Some("cdn.example".into()), "playlist_base_url"),

@@ -128,6 +128,12 @@ pub(crate) enum Error {
         /// The time until a join is allowed again, seconds.
         retry_after_s: u32,
     },
+    /// Reports of players follow each other too fast.
+    #[error("too many reports of players from this address; wait a little")]
+    TooManyReports {
+        /// The time until one is allowed again, seconds.
+        retry_after_s: u32,
+    },
     /// One address holds as many connections as it may.
     #[error("too many connections from this address")]
     TooManyConnections,

@@ -1,6 +1,6 @@
-//! Limits on the rate of joins, by network address and by identity.
+//! Limits on the rate of joins, by network address and by identity, and of players' reports, by address.
 //!
-//! [`JoinLimits`] is asked before the SFU is; both tables are bounded. [`Limiter`] is a generic cell rate algorithm
+//! [`JoinLimits`] is asked before the SFU is; its tables are bounded. [`Limiter`] is a generic cell rate algorithm
 //! (ITU-T I.371): one instant a key, no queue, and `now` comes in.
 
 use std::collections::HashMap;
@@ -60,13 +60,14 @@ impl<K: Eq + Hash> Limiter<K> {
     }
 }
 
-/// The joins that clients have made lately.
+/// The joins and reports that clients have made lately.
 #[derive(Debug)]
 pub(crate) struct JoinLimits {
     config: Config,
     by_network: Mutex<Limiter<Network>>,
     /// A room and an identity in it.
     by_identity: Mutex<Limiter<(RoomName, Identity)>>,
+    reports_by_network: Mutex<Limiter<Network>>,
 }
 
 impl JoinLimits {
@@ -74,6 +75,7 @@ impl JoinLimits {
         Arc::new(Self {
             by_network: Mutex::new(Limiter::new(config.joins_per_address_second_max)),
             by_identity: Mutex::new(Limiter::new(config.joins_per_identity_second_max)),
+            reports_by_network: Mutex::new(Limiter::new(config.reports_per_address_second_max)),
             config: config.clone(),
         })
     }
@@ -110,6 +112,19 @@ impl Joiner {
         take(&limits.by_network, client.into(), "address")
     }
 
+    /// Counts so many reports of a player at the client's address. Where one is too many, so are those after it.
+    pub(crate) fn count_reports(&self, headers: &HeaderMap, count: usize) -> Result<(), Error> {
+        let (Some(caller), Some(limits)) = (self.caller, &self.limits) else { return Ok(()) };
+        let Some(client) = caller.stranger(&limits.config, headers) else { return Ok(()) };
+        let mut limiter = limits.reports_by_network.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let taken = (0..count).try_for_each(|_| limiter.take(client.into(), now));
+        taken.map_err(|wait| {
+            metrics::cmcd("limited");
+            Error::TooManyReports { retry_after_s: whole_seconds(wait) }
+        })
+    }
+
     /// Counts a join of the identity, once the token has been verified.
     pub(crate) fn check_identity(&self, room: &RoomName, identity: &Identity, ours: bool) -> Result<(), Error> {
         let Some(limits) = self.limits.as_ref().filter(|_| !ours) else { return Ok(()) };
@@ -121,8 +136,13 @@ fn take<K: Eq + Hash>(limiter: &Mutex<Limiter<K>>, key: K, by: &'static str) -> 
     let taken = limiter.lock().unwrap_or_else(PoisonError::into_inner).take(key, Instant::now());
     taken.map_err(|wait| {
         metrics::join_limited(by);
-        Error::TooOften { by, retry_after_s: wait.as_secs() as u32 + 1 }
+        Error::TooOften { by, retry_after_s: whole_seconds(wait) }
     })
+}
+
+/// Rounded up, so that whoever waits so long is taken.
+fn whole_seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 #[cfg(test)]

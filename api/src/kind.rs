@@ -69,7 +69,9 @@ impl Error {
             Self::BodyLate => Kind::Late,
             Self::Invalid(_) => Kind::Invalid,
             Self::RangeNotSatisfiable { .. } => Kind::OutOfRange,
-            Self::TooOften { .. } | Self::TooManyConnections | Self::TooManySockets => Kind::TooOften,
+            Self::TooOften { .. } | Self::TooManyReports { .. } | Self::TooManyConnections | Self::TooManySockets => {
+                Kind::TooOften
+            }
             Self::DatabaseDown | Self::EventsFull | Self::ShuttingDown => Kind::Unavailable,
             Self::NoPlaybackKey => Kind::Internal,
         }

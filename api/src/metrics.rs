@@ -1,4 +1,5 @@
-//! Counters and gauges of this crate. No room, user or address stands in a label.
+//! Counters and gauges of this crate. No room, user or address stands in a label, but for rooms in the figures of
+//! players, which are bounded and go with their rooms: `players/exposition.rs` lists those.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
@@ -9,6 +10,7 @@ const CONNECTIONS: &str = "spillway_http_connections";
 const CONNECTIONS_REFUSED: &str = "spillway_http_connections_refused_total";
 const CONNECTIONS_STALLED: &str = "spillway_http_connections_stalled_total";
 const JOINS_LIMITED: &str = "spillway_joins_limited_total";
+const CMCD_REPORTS: &str = "spillway_cmcd_reports_total";
 const WEBHOOKS: &str = "spillway_webhooks_total";
 const EVENTS_CONNECTIONS: &str = "spillway_events_connections";
 const EVENTS_ENDED: &str = "spillway_events_ended_total";
@@ -36,6 +38,7 @@ pub(crate) fn describe() {
         "Connections ended because their clients took nothing of an answer for write_stall_timeout_ms"
     );
     describe_counter!(JOINS_LIMITED, Unit::Count, "Joins refused because too many came from one address or identity");
+    describe_counter!(CMCD_REPORTS, Unit::Count, "Reports of players, by outcome; of refused requests one each");
     describe_counter!(WEBHOOKS, Unit::Count, "Events for webhooks, by outcome");
     describe_gauge!(EVENTS_CONNECTIONS, Unit::Count, "Open events sockets");
     describe_counter!(EVENTS_ENDED, Unit::Count, "Events sockets that ended, by reason");
@@ -68,6 +71,11 @@ pub(crate) fn origin_broken_off(reason: &'static str) {
 /// `outcome`: `delivered`, `failed` or `dropped`.
 pub(crate) fn webhooks(outcome: &'static str, count: u64) {
     counter!(WEBHOOKS, "outcome" => outcome).increment(count);
+}
+
+/// `outcome`: see `routes/cmcd.rs`; or `malformed` or `limited`, once for a whole request.
+pub(crate) fn cmcd(outcome: &'static str) {
+    counter!(CMCD_REPORTS, "outcome" => outcome).increment(1);
 }
 
 /// `by`: `address` or `identity`.

@@ -97,7 +97,8 @@ impl Error {
 /// The seconds after which the client may ask again.
 fn retry_after_s(error: &Error, kind: Kind) -> Option<u32> {
     match (error, kind) {
-        (Error::TooOften { retry_after_s, .. } | Error::NoPlace { retry_after_s, .. }, _) => Some(*retry_after_s),
+        (Error::TooOften { retry_after_s, .. } | Error::NoPlace { retry_after_s, .. }, _)
+        | (Error::TooManyReports { retry_after_s }, _) => Some(*retry_after_s),
         (_, Kind::NotReady) => Some(NOT_LIVE_RETRY_S),
         (_, Kind::TooOften | Kind::Unavailable) => Some(BUSY_RETRY_S),
         _ => None,
@@ -140,6 +141,7 @@ fn problem_type(error: &Error) -> ProblemType {
         Error::NoPlace { reason, .. } => type_of_reason(*reason),
         Error::DatabaseDown => ProblemType::DatabaseDown,
         Error::TooOften { .. } => ProblemType::TooManyJoins,
+        Error::TooManyReports { .. } => ProblemType::TooManyReports,
         Error::TooManyConnections => ProblemType::TooManyConnections,
         Error::TooManySockets => ProblemType::TooManySockets,
         Error::EventsFull => ProblemType::EventsFull,

@@ -70,6 +70,7 @@ problem_types! {
     TooManyConnections, "too-many-connections", "The address holds as many connections as it may.";
     TooManyIngresses, "too-many-ingresses", "There are as many ingresses as there may be.";
     TooManyJoins, "too-many-joins", "Joins from the address, or of the identity, follow each other too fast.";
+    TooManyReports, "too-many-reports", "Reports of players follow each other too fast from the address.";
     TooManyRooms, "too-many-rooms", "There are as many rooms as there may be.";
     TooManySockets, "too-many-sockets", "The identity has as many events sockets in the room as it may.";
     TooManySessions, "too-many-sessions", "The identity has as many sessions as it may.";

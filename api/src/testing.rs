@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 use crate::extract::Caller;
 use crate::playback::{PlaybackKeys, PlaybackSpec};
 use crate::{
-    AppParts, BoxFuture, Config, Demand, EventsHub, Lifecycle, Media, NodeDesk, OriginRegistry, Seated, router,
+    AppParts, BoxFuture, Config, Demand, EventsHub, Lifecycle, Media, NodeDesk, OriginRegistry, Players, Seated, router,
 };
 
 mod fake_playback;
@@ -173,6 +173,7 @@ impl Rig {
         let events = EventsHub::start(&config, media.clone()).unwrap();
         let demand = Demand::default();
         let parts = AppParts {
+            players: Players::new(&keys, config.player_sessions_max),
             config,
             media: media.clone(),
             playback: playback.clone(),
@@ -258,6 +259,13 @@ impl Rig {
             assert_problem(status, &reply, method);
         }
         reply
+    }
+
+    /// A POST over a connection from `address`.
+    pub(crate) async fn post_from(&self, address: &str, path: &str, content_type: &str, body: &str) -> Reply {
+        let caller = Caller { address: SocketAddr::new(address.parse().unwrap(), 1), tls: false };
+        let request = Request::post(path).extension(caller).header("content-type", content_type);
+        self.answer(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
     /// A GET over a connection from `address`; `forwarded_for`: by a proxy that says so.

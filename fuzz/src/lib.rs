@@ -53,6 +53,21 @@ pub mod events {
     pub mod framing;
 }
 
+/// `api::players`.
+#[path = "../../api/src/players"]
+#[allow(dead_code)]
+pub mod players {
+    mod dictionary;
+    mod report;
+
+    pub const REPORTS_MAX: usize = report::REPORTS_MAX;
+
+    /// The number of reports in a body; `None`: it is refused.
+    pub fn reports(body: &str) -> Option<usize> {
+        report::reports(body).ok().map(|reports| reports.len())
+    }
+}
+
 /// `packager::live`.
 #[path = "../../packager/src/live"]
 pub mod packager {

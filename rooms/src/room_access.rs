@@ -14,13 +14,19 @@ pub struct RoomAccess {
     /// again under the name has another.
     pub created_at_utc_ms: i64,
     private: AtomicBool,
+    public: AtomicBool,
 }
 
 impl RoomAccess {
     /// As the room is set now.
     pub fn of(room: &Room) -> Self {
-        let private = room.visibility == Visibility::Private;
-        Self { created_at_utc_ms: room.created_at_utc_ms, private: private.into() }
+        let access = Self {
+            created_at_utc_ms: room.created_at_utc_ms,
+            private: AtomicBool::default(),
+            public: AtomicBool::default(),
+        };
+        access.follow(room);
+        access
     }
 
     /// Whether strangers are told nothing of it.
@@ -28,8 +34,14 @@ impl RoomAccess {
         self.private.load(Ordering::Acquire)
     }
 
+    /// Whether it is listed for everybody.
+    pub fn is_public(&self) -> bool {
+        self.public.load(Ordering::Acquire)
+    }
+
     /// As the room is set from now on.
     pub(crate) fn follow(&self, room: &Room) {
         self.private.store(room.visibility == Visibility::Private, Ordering::Release);
+        self.public.store(room.visibility == Visibility::Public, Ordering::Release);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use access::Keys;
 use api::server::Server;
 use api::webhooks::Webhooks;
-use api::{AppParts, EventsHub, Lifecycle, Moves, NodeDesk, PlaybackKeys};
+use api::{AppParts, EventsHub, Lifecycle, Moves, NodeDesk, PlaybackKeys, Players};
 use interactive_sfu::Sfu;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rooms::Rooms;
@@ -76,6 +76,7 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
     background.spawn(webhooks.run(deps.sfu.events()));
     let (happened, media) = (deps.sfu.events(), Arc::new(deps.sfu));
     let events = EventsHub::start(&deps.config, media.clone())?;
+    let players = Players::new(&deps.keys, deps.config.player_sessions_max);
     let parts = AppParts {
         config: deps.config,
         media,
@@ -86,6 +87,7 @@ pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<
         rooms: deps.rooms,
         events: events.clone(),
         node: deps.desk,
+        players,
         metrics: Arc::new(move || deps.recorder.render()),
         lifecycle: lifecycle.clone(),
         dev_tokens: deps.dev_tokens,

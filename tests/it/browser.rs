@@ -4,6 +4,7 @@
 
 use rig::browser::{Browser, Page};
 use rig::server::{Demo, Server};
+use rig::wait::wait_for_or;
 use serde_json::Value;
 
 /// No measurement, only a bound that something broken exceeds, seconds.
@@ -56,7 +57,25 @@ fn check_watch_page(browser: &mut Browser, server: &Server) {
         w["frames"].as_u64() > Some(frames + 60) && latency("latency") && latency("hlsLatency")
     };
     browser.wait_until(page, "frames that go on near the live edge", 20, WATCHED, near).unwrap();
+    check_reported(server, |playing, started| playing == 1.0 && started == 1.0);
+    // The page says that it leaves.
+    browser.evaluate(page, "void (location.href = '/')").unwrap();
+    check_reported(server, |playing, started| playing == 0.0 && started == 1.0);
     browser.close(page).unwrap();
+}
+
+/// Waits until the metrics tell so of watch pages: how many play, and how many have told how long their start took.
+fn check_reported(server: &Server, is_so: impl Fn(f64, f64) -> bool) {
+    let of_pages = [&format!("room=\"{}\"", server.room), "verified=\"true\""];
+    let seen = || {
+        let metrics = server.metrics().unwrap();
+        let playing = metrics.sum("spillway_players", &[of_pages[0], of_pages[1], "state=\"playing\""]);
+        let started = metrics.sum("spillway_players_startup_seconds_count", &of_pages);
+        is_so(playing, started).then_some(()).ok_or(format!("{playing} play, {started} have told of their start"))
+    };
+    wait_for_or("what pages report in the metrics", 15, seen).unwrap();
+    let unverified = server.look().unwrap()["presence"]["unverified"].clone();
+    assert_eq!(unverified, 0, "a page is counted by its events socket alone");
 }
 
 #[test]

@@ -16,8 +16,9 @@ const TOKEN_BYTES_MIN: usize = 16;
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsAccess {
-    /// An address of its own, in the clear: `127.0.0.1:9090`. Metrics name no room and no user, but they tell how busy
-    /// the server is; and the watch page's latency table reads them. Default none: beside everything else.
+    /// An address of its own, in the clear: `127.0.0.1:9090`. Metrics name no user and no room but public ones; with an
+    /// address or a token of their own they name the others too. They tell how busy the server is; and the watch
+    /// page's latency table reads them. Default none: beside everything else.
     pub address: Option<SocketAddr>,
     /// A token that has to be presented as `Authorization: Bearer …`, at least 16 bytes. Default none.
     pub token: String,

@@ -125,6 +125,19 @@ impl EventsHub {
         self.0.hub(room)?.watches(identity)
     }
 
+    /// The size of a room's audience: without an events socket in it, those who have a seat.
+    pub(crate) fn presence(&self, room: &RoomName) -> Audience {
+        if let Some(hub) = self.0.hub(room) {
+            return hub.audience(0).0;
+        }
+        let mut audience = Audience::default();
+        for seated in self.0.core.seats.seated(room) {
+            audience.interactive += 1;
+            audience.by_class[seated.class as usize] += 1;
+        }
+        Audience { peak: audience.interactive, ..audience }
+    }
+
     /// The wishes of clients from now on. Bounded: a receiver that lags is told how many it missed, and finds those
     /// that still hold in [`EventsHub::audience`].
     pub fn wishes(&self) -> broadcast::Receiver<Wish> {
@@ -227,7 +240,7 @@ impl EventsHub {
         let places = Places { connection: None, _address: counted };
         let core = core.clone();
         let membership = Membership { core, room: hub, identity, class, number, shard, is_hidden, is_stranger, places };
-        Ok(Reserved { membership, began, resume, view: Value::Null })
+        Ok(Reserved { membership, began, resume, view: Value::Null, session: String::new() })
     }
 }
 

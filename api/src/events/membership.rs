@@ -47,6 +47,8 @@ pub(crate) struct Reserved {
     pub(super) resume: Option<Position>,
     /// The room, as told in the greeting.
     pub(crate) view: Value,
+    /// The id that the client reports under, as told in the greeting.
+    pub(crate) session: String,
 }
 
 impl Drop for Membership {

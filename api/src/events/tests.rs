@@ -9,6 +9,7 @@ use access::{Class, Identity};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::players::OfRoom;
 use rig::{EventsRig, SOON, chat, gift};
 
 #[tokio::test]
@@ -20,7 +21,9 @@ async fn newcomer_gets_a_snapshot_and_then_each_event_and_one_who_returns_gets_t
     assert_eq!(snapshot["type"], "snapshot");
     assert_eq!((&snapshot["offset"], &snapshot["room"]["title"]), (&json!(0), &json!("Demo")));
     assert_eq!((&snapshot["room"]["live"], &snapshot["presence"]["total"]), (&json!(false), &json!(0)));
-    assert_eq!(snapshot["you"], json!({ "identity": "ann", "class": "viewer", "delivery": null }));
+    let sid = snapshot["you"]["sid"].as_str().unwrap();
+    assert_eq!(snapshot["you"], json!({ "identity": "ann", "class": "viewer", "delivery": null, "sid": sid }));
+    assert!(rig.parts().players.is_issued(OfRoom { name: "demo", created_at_utc_ms: 0 }, sid));
     let guest = bob.next().await;
     assert!(guest["you"]["identity"].as_str().unwrap().starts_with("guest-"), "{guest}");
     assert_eq!((&guest["you"]["class"], &guest["epoch"]), (&json!("anonymous"), &snapshot["epoch"]));

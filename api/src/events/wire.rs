@@ -90,6 +90,8 @@ pub(super) struct You<'a> {
     pub(super) class: Class,
     /// The path they watch by; `None`: by none yet.
     pub(super) delivery: Option<Delivery>,
+    /// The id to report under: CMCD's `sid`.
+    pub(super) sid: &'a str,
 }
 
 /// The first message of a connection.

@@ -9,7 +9,7 @@ use axum::extract::Query;
 use axum::extract::State;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
-use http::header::{AUTHORIZATION, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -20,9 +20,10 @@ use crate::events::{Newcomer, Position, room_view};
 use crate::extract::{Caller, RoomInPath};
 use crate::joins::Joiner;
 use crate::openapi::{Refused, Routes, Tag, TokenRefused, routes};
+use crate::players::OfRoom;
 use crate::problem::Problem;
 use crate::websocket::MaybeUpgrade;
-use crate::{Config, Error, auth};
+use crate::{Config, Error};
 
 /// The subprotocol.
 const PROTOCOL: &str = "spillway.v1.json";
@@ -76,7 +77,8 @@ async fn open_events(
     check_origin(&app.config, &headers)?;
     let Query(query) = query.map_err(|_| Error::Malformed("the query is not what is expected".into()))?;
     let caller = from.map(|Extension(caller)| caller);
-    let credential = credential(&app, &headers, &query, &room, caller)?;
+    let from = caller.map(|caller| caller.client(&app.config, &headers));
+    let credential = admission::credential_or_in_query(&app, &headers, query.access_token.as_deref(), &room, from)?;
     let access = app.rooms.access(&room);
     match may_watch(&room, access.as_deref(), &credential) {
         Sight::Hidden => return Err(rooms::Error::UnknownRoom.into()),
@@ -101,27 +103,11 @@ async fn open_events(
         None => (guest()?, Class::Anonymous, false),
     };
     let newcomer = Newcomer { identity, class, is_hidden, is_stranger, counted, resume: query.resume() };
+    let created_at_utc_ms = access.map_or(0, |access| access.created_at_utc_ms);
     let mut reserved = app.events.reserve(&room, newcomer)?;
     reserved.view = room_view(&app, &app.rooms.get(&room).await?);
+    reserved.session = app.players.session_id(OfRoom { name: &room, created_at_utc_ms });
     Ok(upgrade.hand_over(protocol, move |upgraded, place| reserved.join(upgraded, place)))
-}
-
-/// The token in the `Authorization` header, or else in the query.
-fn credential(
-    app: &App,
-    headers: &HeaderMap,
-    query: &EventsQuery,
-    room: &str,
-    caller: Option<Caller>,
-) -> Result<Credential, Error> {
-    let from = caller.map(|caller| caller.client(&app.config, headers));
-    match query.access_token.as_deref() {
-        Some(token) if !headers.contains_key(AUTHORIZATION) => match token.contains('.') {
-            true => Ok(Credential::Access(Box::new(auth::grants_or_token(&app.keys, headers, Some(token))?))),
-            false => Ok(admission::playback_credential(app, token, room, from)),
-        },
-        _ => admission::credential(app, headers, room, from),
-    }
 }
 
 /// The bearer of an access token for this room, their class, and whether they are hidden. `None`: a guest, for the

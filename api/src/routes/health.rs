@@ -1,11 +1,12 @@
 //! `/healthz` (the process answers), `/readyz` (it should get traffic), `/metrics` (Prometheus text).
 //!
-//! `/metrics` names no room and no user, but it tells how busy the server is: `[api.metrics]` gives it an address of
-//! its own, or a token.
+//! `/metrics` names no user and no room but public ones, but it tells how busy the server is: `[api.metrics]` gives it
+//! an address of its own, or a token, and then it names the other rooms too.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use access::RoomName;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::Extension;
 use axum::extract::State;
@@ -15,6 +16,7 @@ use http::{HeaderMap, HeaderValue};
 use rooms::Rooms;
 use tokio::sync::Mutex;
 
+use super::cmcd;
 use crate::Error;
 use crate::app::App;
 use crate::openapi::{Refused, Routes, Tag, routes};
@@ -60,7 +62,9 @@ async fn healthz() -> Response {
 )]
 async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     check_token(&app.config.metrics.token, &headers)?;
-    Ok(plain("text/plain; version=0.0.4", (app.metrics)()))
+    let may_name = |room: &RoomName| app.rooms.access(room).is_some_and(|access| cmcd::may_name(&app, &access));
+    let text = (app.metrics)() + &app.players.exposition(may_name);
+    Ok(plain("text/plain; version=0.0.4", text))
 }
 
 /// Refuses whoever does not present `token`, if there is one. Takes as long for every wrong token of its length.

@@ -47,16 +47,16 @@ async fn preflight() -> Response {
 
 /// The words of a path below `/live/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Asked<'a> {
-    token: Option<&'a str>,
-    room: &'a str,
+pub(super) struct Asked<'a> {
+    pub(super) token: Option<&'a str>,
+    pub(super) room: &'a str,
     /// Below the room's.
     path: &'a str,
 }
 
 impl<'a> Asked<'a> {
     /// A room may be called `t`: a token is longer than any word that can follow its name.
-    fn of(path: &'a str) -> Option<Self> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
         let (first, rest) = path.strip_prefix("/live/")?.split_once('/')?;
         match rest.split_once('/') {
             Some((token, rest)) if first == "t" && token.len() >= TOKEN_CHARS_MIN => {

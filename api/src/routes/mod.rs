@@ -13,6 +13,7 @@ use crate::openapi::Routes;
 use crate::problem::Problem;
 use crate::{Error, cors, metrics, telemetry};
 
+mod cmcd;
 mod dev_token;
 mod events;
 mod health;
@@ -49,7 +50,8 @@ fn described(app: &App) -> Routes {
     let joins = JoinLimits::new(&app.config);
     let signalling = Extension(joins.clone());
     let events = events::routes().map(|router| router.layer(Extension(joins.clone())));
-    let mut rest = rooms::routes().merge(moves::routes()).merge(node::routes()).merge(events);
+    let reports = cmcd::routes().map(|router| router.layer(Extension(joins.clone())));
+    let mut rest = rooms::routes().merge(moves::routes()).merge(node::routes()).merge(events).merge(reports);
     if app.dev_tokens {
         rest = rest.merge(dev_token::routes());
     }

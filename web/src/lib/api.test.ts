@@ -3,7 +3,7 @@ import { joinAnswer, retryAfterMs, roomDetail, tokenInPlaylist } from "./api";
 
 test("a sparse or hostile answer becomes a harmless room", () => {
   expect(roomDetail(null, "demo")).toEqual({
-    name: "demo", title: "demo", live: false, liveSince: null, reason: null, speakerCount: 0, viewerCount: null, playlist: null, speakers: [],
+    name: "demo", title: "demo", live: false, liveSince: null, reason: null, speakerCount: 0, viewerCount: null, unverifiedCount: 0, playlist: null, speakers: [],
   });
   expect(roomDetail({ live: "yes", stage: [{ name: "x" }, 7], speakers: "9" }, "demo").speakers).toEqual([]);
 });
@@ -16,7 +16,8 @@ test("a speaker without a name goes by the identity", () => {
 });
 
 test("a room says how many watch where its server counts them", () => {
-  expect(roomDetail({ presence: { total: 12 } }, "demo").viewerCount).toBe(12);
+  expect(roomDetail({ presence: { total: 12 } }, "demo")).toMatchObject({ viewerCount: 12, unverifiedCount: 0 });
+  expect(roomDetail({ presence: { total: 0, unverified: 3 } }, "demo")).toMatchObject({ viewerCount: 0, unverifiedCount: 3 });
   for (const presence of [null, {}, { total: "12" }, { total: -1 }]) expect(roomDetail({ presence }, "demo").viewerCount).toBeNull();
 });
 

@@ -13,6 +13,8 @@ export interface RoomSummary {
   speakerCount: number;
   /** How many watch, by either path; `null` where the server does not say. */
   viewerCount: number | null;
+  /** Players elsewhere that say they play it: no part of `viewerCount`, for anybody can say so. */
+  unverifiedCount: number;
   /** URL of the multivariant playlist, with a token if it takes one; `null` while there is none. */
   playlist: string | null;
 }
@@ -155,7 +157,7 @@ export function roomDetail(body: unknown, fallback: string): RoomDetail {
 function roomSummary(value: unknown): RoomSummary {
   const fields = record(value);
   const name = text(fields.room);
-  const { total } = record(fields.presence);
+  const { total, unverified } = record(fields.presence);
   return {
     name,
     title: text(fields.title) || name,
@@ -164,6 +166,7 @@ function roomSummary(value: unknown): RoomSummary {
     reason: text(fields.reason) || null,
     speakerCount: typeof fields.speakers === "number" ? fields.speakers : 0,
     viewerCount: typeof total === "number" && total >= 0 ? total : null,
+    unverifiedCount: typeof unverified === "number" && unverified >= 0 ? unverified : 0,
     playlist: text(fields.playlist) || null,
   };
 }

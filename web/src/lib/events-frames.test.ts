@@ -5,10 +5,10 @@ const frame = (value: unknown) => serverFrame(JSON.stringify(value));
 const presence = { interactive: 2, broadcast: 3, total: 5, peak: 9, by_class: {} };
 
 test("a snapshot and a resumed connection greet alike", () => {
-  const you = { identity: "guest-1", class: "anonymous", delivery: null };
+  const you = { identity: "guest-1", class: "anonymous", delivery: null, sid: "abc" };
   for (const type of ["snapshot", "resumed"]) {
     expect(frame({ type, epoch: "e", offset: 7, presence, you })).toEqual({
-      type: "welcome", position: { epoch: "e", offset: 7 }, presence: { interactive: 2, broadcast: 3, total: 5, peak: 9 }, identity: "guest-1",
+      type: "welcome", position: { epoch: "e", offset: 7 }, presence: { interactive: 2, broadcast: 3, total: 5, peak: 9 }, identity: "guest-1", sid: "abc",
     });
   }
 });

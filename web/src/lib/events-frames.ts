@@ -17,7 +17,8 @@ export interface Position {
 }
 
 export type ServerFrame =
-  | { type: "welcome"; position: Position; presence: Presence; identity: string }
+  /** `sid` is the id to report under. */
+  | { type: "welcome"; position: Position; presence: Presence; identity: string; sid: string }
   | { type: "events"; offset: number; events: unknown[] }
   | { type: "presence"; presence: Presence }
   /** The viewer is to watch so from now on. `answer`: a join's answer; without one the viewer joins to be told where. */
@@ -43,6 +44,7 @@ export function serverFrame(data: unknown): ServerFrame | null {
         position: { epoch: text(fields.epoch), offset: count(fields.offset) },
         presence: presenceOf(fields.presence),
         identity: text(record(fields.you).identity),
+        sid: text(record(fields.you).sid),
       };
     case "events":
       return { type: "events", offset: count(fields.offset), events: list(fields.events) };

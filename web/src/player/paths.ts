@@ -25,6 +25,8 @@ export class Paths {
   #seat: Seat | null = null;
   #access: SeatAccess | null = null;
   #playout: Playout | null = null;
+  /** Bit rate between the last two looks at the seat, kilobits a second. */
+  #seatKbps: number | null = null;
   /** The seat whose statistics are awaited: a connection that is closed meanwhile never gives them. */
   #looking: { seat: Seat; sinceMs: number } | null = null;
   #ticks = 0;
@@ -96,7 +98,14 @@ export class Paths {
     this.#looking = look;
     const playout = await seat.look().catch(() => null);
     if (this.#looking === look) this.#looking = null;
-    if (this.#seat === seat && playout) this.#playout = playout;
+    if (this.#seat !== seat || !playout) return;
+    this.#seatKbps = this.#playout && kbpsBetween(this.#playout, playout);
+    this.#playout = playout;
+  }
+
+  /** The seat's bit rate, kilobits a second, and its freezes so far; `null` without a seat that plays. */
+  get seatQuality(): { kbps: number | null; freezes: number; frozenMs: number } | null {
+    return this.#playout && { kbps: this.#seatKbps, freezes: this.#playout.freezes, frozenMs: this.#playout.frozenMs };
   }
 
   #seatReading(): Reading | null {
@@ -163,7 +172,7 @@ export class Paths {
   #stop(path: Path): void {
     if (path === "broadcast") return this.player.park();
     this.#seat?.end();
-    this.#seat = this.#playout = null;
+    this.#seat = this.#playout = this.#seatKbps = null;
     this.screen.clear();
   }
 
@@ -172,4 +181,10 @@ export class Paths {
     this.player.setSound({ volume, muted, share: shares.broadcast });
     this.screen.setSound(volume * shares.seat, muted);
   }
+}
+
+/** `null`: a track went, or the looks are of one moment. */
+function kbpsBetween(before: Playout, now: Playout): number | null {
+  const [bytes, ms] = [now.receivedBytes - before.receivedBytes, now.atMs - before.atMs];
+  return bytes < 0 || ms <= 0 ? null : (bytes * 8) / ms;
 }

@@ -3,14 +3,13 @@
 //! Owns one video element, one hls.js instance at a time and one timer. `viewing.ts` drives it, and lets it be parked
 //! while the viewer has a seat.
 
-import type Hls from "hls.js";
-import { Events } from "hls.js";
+import { Events, type default as Hls } from "hls.js";
 import { type RoomDetail, fetchRoom, isRefusal } from "../lib/api";
 import { ServerClock } from "../lib/clock-sync";
 import { EdgeWatch } from "./edge-watch";
 import { NATIVE_TYPE, createHls, hlsSupported, programmeMs, seekableEnd, troubleOf } from "./hls";
 import { isAtEdge, latencySeconds, smooth } from "./latency";
-import { type Phase, type PlayerEvent, type PlayerState, initialState, step } from "./machine";
+import { type Phase, type PlayerEvent, type PlayerState, type Trouble, initialState, step } from "./machine";
 import { type Rendition, type Snapshot, renditionsOf, sameSnapshot, videoFacts } from "./snapshot";
 
 const TICK_MS = 200;
@@ -42,6 +41,8 @@ export class Player {
     readonly roomName: string,
     /** Opens a private room. */
     private readonly token: string | null = null,
+    /** Told of what hls.js does not recover from by itself. */
+    private readonly onTrouble: (kind: Trouble) => void = () => {},
   ) {
     const supported = hlsSupported() || video.canPlayType(NATIVE_TYPE) !== "";
     this.#state = initialState(Date.now(), supported);
@@ -94,6 +95,11 @@ export class Player {
     return this.#state.phase === "playing" && !this.video.paused && !this.video.seeking && this.video.readyState >= 2;
   }
 
+  /** For how long a picture that should move has not, milliseconds. */
+  get stalledMs(): number {
+    return Date.now() - this.#movedAtMs;
+  }
+
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -102,10 +108,9 @@ export class Player {
   snapshot = (): Snapshot => this.#snapshot;
 
   togglePlay(): void {
-    if (this.video.paused) {
-      if (this.#state.phase === "playing" && !this.#snapshot.atEdge) this.goLive();
-      this.#play();
-    } else this.video.pause();
+    if (!this.video.paused) return this.video.pause();
+    if (this.#state.phase === "playing" && !this.#snapshot.atEdge) this.goLive();
+    this.#play();
   }
 
   /** Jumps to the live edge. */
@@ -163,12 +168,11 @@ export class Player {
 
   /** Brings the picture back to the live edge after a stall. A viewer who wants to be behind has paused. */
   #keepUp(nowMs: number): void {
-    if (this.#state.phase !== "playing" || this.video.paused || this.video.seeking || document.hidden) return;
-    const edge = this.#edge;
-    if (!edge) return;
-    if (edge.shouldJump(this.video, nowMs)) this.goLive();
-    const rate = edge.rate(this.video);
-    if (rate !== this.video.playbackRate) this.video.playbackRate = rate;
+    const { video } = this;
+    if (!this.#edge || this.#state.phase !== "playing" || video.paused || video.seeking || document.hidden) return;
+    if (this.#edge.shouldJump(video, nowMs)) this.goLive();
+    const rate = this.#edge.rate(video);
+    if (rate !== video.playbackRate) video.playbackRate = rate;
   }
 
   async #ask(): Promise<void> {
@@ -180,14 +184,15 @@ export class Player {
       this.#dispatch({ type: "room", live: this.#room.live, broadcast: this.#room.liveSince });
     } catch (error) {
       this.#unknownRoom = isRefusal(error);
-      if (this.#unknownRoom) this.#dispatch({ type: "room", live: false, broadcast: null });
-      else this.#dispatch({ type: "room-unreachable" });
+      this.#dispatch(this.#unknownRoom ? { type: "room", live: false, broadcast: null } : { type: "room-unreachable" });
     }
     this.#asking = false;
   }
 
   #dispatch(event: PlayerEvent): void {
     if (this.#abort.signal.aborted) return;
+    // A room is announced as live before its first part is out.
+    if (event.type === "trouble" && (event.kind !== "playlist-missing" || this.#state.phase === "playing")) this.onTrouble(event.kind);
     const { state, commands } = step(this.#state, event, Date.now());
     this.#state = state;
     for (const command of commands) {
@@ -206,8 +211,7 @@ export class Player {
     this.#renditions = [];
     if (!hlsSupported()) {
       this.video.src = url;
-      this.#play();
-      return;
+      return this.#play();
     }
     const hls = createHls();
     this.#hls = hls;
@@ -239,10 +243,8 @@ export class Player {
 
   #onManifest(hls: Hls): void {
     this.#onLevels(hls);
-    if (this.#chosenHeight !== null) {
-      const index = hls.levels.findIndex((level) => level.height === this.#chosenHeight);
-      if (index >= 0) hls.nextLevel = index;
-    }
+    const index = hls.levels.findIndex((level) => level.height === this.#chosenHeight);
+    if (index >= 0) hls.nextLevel = index;
     this.#play();
   }
 
@@ -251,11 +253,9 @@ export class Player {
       () => (this.#blocked = false),
       (error: DOMException) => {
         if (error.name !== "NotAllowedError") return;
-        if (this.video.muted) this.#blocked = true;
-        else {
-          this.setSound({ ...this.#sound, muted: true });
-          this.#play();
-        }
+        if (this.video.muted) return void (this.#blocked = true);
+        this.setSound({ ...this.#sound, muted: true });
+        this.#play();
       },
     );
   }

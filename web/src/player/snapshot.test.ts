@@ -24,7 +24,7 @@ test("a snapshot differs when any one field does", () => {
   }
 });
 
-const ROOM = { name: "demo", title: "Demo", live: true, liveSince: null, reason: null, speakerCount: 0, viewerCount: null, playlist: null, speakers: [] };
+const ROOM = { name: "demo", title: "Demo", live: true, liveSince: null, reason: null, speakerCount: 0, viewerCount: null, unverifiedCount: 0, playlist: null, speakers: [] };
 
 test("snapshots are compared without reading what a room or a rendition holds", () => {
   const sealed = () => ({ ...ROOM, toJSON: () => expect.unreachable("a comparison five times a second must not stringify") });

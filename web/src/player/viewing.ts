@@ -14,6 +14,8 @@ import { sentenceOf } from "./news";
 import type { PlayerHandle } from "./page-handle";
 import { Paths } from "./paths";
 import { Player } from "./player";
+import { playingOf } from "./report";
+import { ReportSender } from "./reporting";
 import { type Snapshot, sameSnapshot } from "./snapshot";
 
 const TICK_MS = 200;
@@ -40,6 +42,7 @@ export class Viewing implements PlayerHandle {
   #paths: Paths;
   #screen: SeatScreen;
   #events: EventsSocket | null = null;
+  #reports: ReportSender;
   #eventsUrl: string | null = null;
   #answer: JoinAnswer | null = null;
   #sound = { volume: 1, muted: true };
@@ -63,14 +66,15 @@ export class Viewing implements PlayerHandle {
     wish: Delivery | null,
   ) {
     this.#screen = new SeatScreen(box);
-    this.#paths = new Paths(new Player(video, room, token), this.#screen, {
+    this.#reports = new ReportSender(room);
+    this.#paths = new Paths(new Player(video, room, token, (kind) => this.#reports.error(kind)), this.#screen, {
       changed: () => this.#publish(),
       news: (news, reason) => this.#onNews(news, reason),
     });
     this.#snapshot = this.#look();
     this.#player.subscribe(() => this.#onPlayer());
     // A page that the browser keeps for the way back goes on from where it was.
-    window.addEventListener("pagehide", ({ persisted }) => !persisted && this.#paths.destroy(), { signal: this.#abort.signal });
+    window.addEventListener("pagehide", ({ persisted }) => this.#onHidden(persisted), { signal: this.#abort.signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     void this.#join(wish);
   }
@@ -166,6 +170,7 @@ export class Viewing implements PlayerHandle {
   }
 
   destroy(): void {
+    this.#reports.leave();
     clearInterval(this.#timer);
     clearTimeout(this.#again);
     this.#abort.abort();
@@ -203,6 +208,7 @@ export class Viewing implements PlayerHandle {
   }
 
   #onFrame(frame: ServerFrame): void {
+    if (frame.type === "welcome") this.#reports.setId(frame.sid);
     if (frame.type === "welcome" || frame.type === "presence") this.#presence = frame.presence;
     if (frame.type === "welcome") this.#identity = frame.identity;
     if (frame.type === "delivery") {
@@ -213,7 +219,13 @@ export class Viewing implements PlayerHandle {
     this.#publish();
   }
 
+  #onHidden(isKept: boolean): void {
+    this.#reports.leave();
+    if (!isKept) this.#paths.destroy();
+  }
+
   #onNews(news: News, reason: string): void {
+    if (news.kind !== "arrived") this.#reports.error(`${news.path}-${news.kind}`);
     if (news.path === "seat" && news.kind !== "failed") this.#events?.say({ type: "seat", want: false });
     this.#tell(sentenceOf(news, reason));
   }
@@ -242,6 +254,8 @@ export class Viewing implements PlayerHandle {
     const { phase, paused } = this.#snapshot;
     const state = phase === "playing" ? (paused ? "paused" : "playing") : phase === "reconnecting" ? "stalled" : "stopped";
     if (this.path) this.#events?.say({ type: "watching", delivery: this.path === "seat" ? "interactive" : "broadcast", state });
+    const stalledMs = this.path === "seat" ? 0 : this.#player.stalledMs;
+    this.#reports.tick(playingOf(this.#snapshot, this.path, this.path === "seat" ? this.#paths.seatQuality : null, stalledMs, this.latency()));
   }
 
   #publish(): void {

@@ -15,7 +15,7 @@ function look(...stats: Stat[]) {
 
 test("the estimate of the browser counts from 1900", () => {
   const seat = look(inbound(1, "video", 10, { estimatedPlayoutTimestamp: NOW + NTP - 120 }), inbound(2, "audio", 10, { estimatedPlayoutTimestamp: NOW - 90 }));
-  expect(seat).toEqual({ atMs: NOW, pictureMs: NOW - 120, soundMs: NOW - 90, delayMs: 100 });
+  expect(seat).toMatchObject({ atMs: NOW, pictureMs: NOW - 120, soundMs: NOW - 90, delayMs: 100 });
 });
 
 test("without an estimate the jitter buffer's wait and the quickest report give the instant", () => {
@@ -23,6 +23,11 @@ test("without an estimate the jitter buffer's wait and the quickest report give 
   const seat = look(report(NOW - 900), report(NOW - 970), inbound(1, "video", 10), inbound(2, "audio", 10));
   expect(seat.pictureMs).toBeCloseTo(NOW - 30 - 100 - 20);
   expect(seat.soundMs).toBeCloseTo(NOW - 30 - 100 - 50);
+});
+
+test("bytes and freezes of all tracks are summed", () => {
+  const seat = look(inbound(1, "video", 10, { bytesReceived: 900, freezeCount: 2, totalFreezesDuration: 0.5 }), inbound(2, "audio", 10, { bytesReceived: 100 }));
+  expect(seat).toMatchObject({ receivedBytes: 1000, freezes: 2, frozenMs: 500 });
 });
 
 test("a track that plays no more and one that never did tell nothing", () => {

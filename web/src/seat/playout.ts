@@ -23,6 +23,10 @@ export interface Playout {
   soundMs: number | null;
   /** How long pictures wait in the jitter buffer, milliseconds. */
   delayMs: number | null;
+  /** All bytes of media so far; and the freezes of pictures so far, and how long they were. */
+  receivedBytes: number;
+  freezes: number;
+  frozenMs: number;
 }
 
 /** The fields of a `RTCStatsReport` that count, as browsers leave some out. */
@@ -36,6 +40,9 @@ export interface Stat {
   jitterBufferDelay?: number;
   jitterBufferEmittedCount?: number;
   remoteTimestamp?: number;
+  bytesReceived?: number;
+  freezeCount?: number;
+  totalFreezesDuration?: number;
 }
 
 /** What one look needs of the look before. */
@@ -55,9 +62,13 @@ export function playout(stats: readonly Stat[], memory: Memory): { playout: Play
   const instants = { video: [] as number[], audio: [] as number[] };
   const delays: number[] = [];
   let atMs = 0;
+  const sums = { receivedBytes: 0, freezes: 0, frozenMs: 0 };
   for (const stat of stats) {
     if (stat.type !== "inbound-rtp" || (stat.kind !== "video" && stat.kind !== "audio")) continue;
     atMs = Math.max(atMs, stat.timestamp);
+    sums.receivedBytes += stat.bytesReceived ?? 0;
+    sums.freezes += stat.freezeCount ?? 0;
+    sums.frozenMs += (stat.totalFreezesDuration ?? 0) * 1000;
     const now = { delaySeconds: stat.jitterBufferDelay ?? 0, emitted: stat.jitterBufferEmittedCount ?? 0 };
     const before = memory.buffers.get(stat.ssrc ?? 0);
     buffers.set(stat.ssrc ?? 0, now);
@@ -68,7 +79,7 @@ export function playout(stats: readonly Stat[], memory: Memory): { playout: Play
     const instant = estimated(stat) ?? (transitMs === null ? null : stat.timestamp - transitMs - delayMs - DEVICE_MS[stat.kind]);
     if (instant !== null) instants[stat.kind].push(instant);
   }
-  const found = { atMs, pictureMs: middle(instants.video), soundMs: middle(instants.audio), delayMs: middle(delays) };
+  const found = { atMs, pictureMs: middle(instants.video), soundMs: middle(instants.audio), delayMs: middle(delays), ...sums };
   return { playout: found, memory: { buffers, transitMs } };
 }
 

@@ -58,7 +58,7 @@ impl RoomHub {
 
     /// Hands a socket to its shard, with its greeting and what it missed.
     pub(in crate::events) fn join(self: &Arc<Self>, transport: Transport, received: Box<[u8]>, reserved: Reserved) {
-        let Reserved { membership, began, resume, view } = reserved;
+        let Reserved { membership, began, resume, view, session } = reserved;
         let Membership { core, identity, class, shard, .. } = &membership;
         let (core, shard) = (core.clone(), usize::from(*shard));
         let mut state = self.state();
@@ -76,7 +76,7 @@ impl RoomHub {
         };
         // Later changes are told to those who were greeted with this.
         state.view.get_or_insert_with(|| view.clone());
-        let you = You { identity, class: *class, delivery: state.presence.delivery(identity) };
+        let you = You { identity, class: *class, delivery: state.presence.delivery(identity), sid: &session };
         let resumed = resumed.is_some();
         let greeting = Greeting { position, resumed, room: &view, audience: &state.presence.audience(), you };
         let greeting = greeting.frame();

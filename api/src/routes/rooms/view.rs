@@ -55,6 +55,7 @@ pub(super) struct RoomView {
     reason: Option<NotLive>,
     /// Number of speakers on stage.
     speakers: usize,
+    presence: PresenceView,
     /// URL of the multivariant playlist, below this server's address or with a CDN; with a playback token where the
     /// room is private and the caller may watch it.
     #[schema(required = true)]
@@ -63,6 +64,22 @@ pub(super) struct RoomView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     stage: Option<Vec<SpeakerView>>,
+}
+
+/// How many watch, each identity once, by whichever path.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Presence)]
+struct PresenceView {
+    /// By a seat.
+    interactive: u32,
+    /// By the broadcast, with an events socket.
+    broadcast: u32,
+    total: u32,
+    /// The most at once, while somebody has an events socket.
+    peak: u32,
+    /// Players without an events socket, as they report (`POST /v1/cmcd`). No part of `total`: a stranger can make up
+    /// any number of them.
+    unverified: u32,
 }
 
 /// A speaker on stage.
@@ -139,6 +156,7 @@ pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_st
     let is_on_demand = room.broadcast.setting == BroadcastSetting::Auto && !stage.is_empty();
     let has_playlist = broadcast.is_some() || is_on_demand;
     let slots_taken = app.origins.are_slots_taken(&room.name);
+    let audience = app.events.presence(&room.name);
     RoomView {
         on_air,
         live: live.is_some(),
@@ -146,6 +164,13 @@ pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_st
         reason: live.is_none().then(|| NotLive::why(room.broadcast, on_air, stage.len(), slots_taken)),
         playlist: has_playlist.then(|| playlist(app, &room, playlist_for)).flatten(),
         speakers: stage.len(),
+        presence: PresenceView {
+            interactive: audience.interactive,
+            broadcast: audience.broadcast,
+            total: audience.total(),
+            peak: audience.peak,
+            unverified: app.players.unverified(&room.name),
+        },
         stage: with_stage.then(|| {
             let speakers = stage.into_iter();
             speakers

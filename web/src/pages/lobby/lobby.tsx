@@ -58,6 +58,7 @@ function Card({ room }: { room: RoomSummary }) {
         <p>
           {count(room.speakerCount, "speaker")}
           {room.viewerCount !== null && `, ${count(room.viewerCount, "viewer")}`}
+          {room.unverifiedCount > 0 && `, ${count(room.unverifiedCount, "other player")}`}
           {room.live && Number.isFinite(since) && ` · on the air ${since < 60_000 ? "since just now" : `for ${formatDuration(since)}`}`}
         </p>
         <Link href={stagePath(room.name)} className="link-quiet" aria-label={`Go on stage in ${room.title}`}>
