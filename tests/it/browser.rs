@@ -44,8 +44,19 @@ fn check_seat(browser: &mut Browser, server: &Server) {
     browser.close(page).unwrap();
 }
 
-/// The watch page plays, keeps playing, and is not far behind.
-fn check_watch_page(browser: &mut Browser, server: &Server) {
+/// The watch page takes a seat, and reports as it does of the broadcast.
+fn check_seated_page(browser: &mut Browser, server: &Server) {
+    let page = browser.open(&server.http.url(&format!("/watch/{}", server.room))).unwrap();
+    let seated = |path: &Value| path == "seat";
+    browser.wait_until(page, "a page with a seat", 25, "window.__spillway?.path ?? null", seated).unwrap();
+    check_reported(server, |playing, started| playing == 1.0 && started == 1.0);
+    browser.evaluate(page, "void (location.href = '/')").unwrap();
+    check_reported(server, |playing, _| playing == 0.0);
+    browser.close(page).unwrap();
+}
+
+/// The watch page plays, keeps playing, and is not far behind. `starts`: the pages that have told of their start then.
+fn check_watch_page(browser: &mut Browser, server: &Server, starts: f64) {
     server.wait_for_broadcast().unwrap();
     let page = browser.open(&server.http.url(&format!("/watch/{}?delivery=broadcast", server.room))).unwrap();
     let started = |w: &Value| w["frames"].as_u64() > Some(30) && w["soundBytes"].as_u64() > Some(0);
@@ -57,10 +68,10 @@ fn check_watch_page(browser: &mut Browser, server: &Server) {
         w["frames"].as_u64() > Some(frames + 60) && latency("latency") && latency("hlsLatency")
     };
     browser.wait_until(page, "frames that go on near the live edge", 20, WATCHED, near).unwrap();
-    check_reported(server, |playing, started| playing == 1.0 && started == 1.0);
+    check_reported(server, |playing, told| playing == 1.0 && told == starts);
     // The page says that it leaves.
     browser.evaluate(page, "void (location.href = '/')").unwrap();
-    check_reported(server, |playing, started| playing == 0.0 && started == 1.0);
+    check_reported(server, |playing, told| playing == 0.0 && told == starts);
     browser.close(page).unwrap();
 }
 
@@ -90,7 +101,8 @@ fn a_simulcast_speaker_is_watched_from_a_seat_and_in_the_audience() {
     browser.wait_until(speaker, "two layers or more", 20, "window.rig.stats()", layers).unwrap();
     server.wait_for_speakers(1).unwrap();
     check_seat(&mut browser, &server);
-    check_watch_page(&mut browser, &server);
+    check_seated_page(&mut browser, &server);
+    check_watch_page(&mut browser, &server, 2.0);
     browser.evaluate(speaker, "window.rig.leave()").unwrap();
     server.wait_for_speakers(0).unwrap();
 }
@@ -102,7 +114,7 @@ fn an_h264_speaker_is_watched_from_a_seat_and_in_the_audience() {
     speak(&mut browser, &server, "eve", "codec=H264");
     server.wait_for_speakers(1).unwrap();
     check_seat(&mut browser, &server);
-    check_watch_page(&mut browser, &server);
+    check_watch_page(&mut browser, &server, 1.0);
 }
 
 /// Pictures that each video of the stage page has shown.
