@@ -1,7 +1,7 @@
 //! Dictionaries of structured fields (RFC 8941 §3.2), which is how CMCD writes one report.
 //!
-//! Laxer than the RFC where players are: keys may have capitals after their first letter, strings any printable character. Parameters are
-//! checked and passed over. Length, members and list items are bounded. No I/O.
+//! Laxer than the RFC where players are: keys may have capitals after their first letter, strings any printable
+//! character. Parameters are checked and passed over. Length, members and list items are bounded. No I/O.
 
 use std::borrow::Cow;
 
