@@ -131,7 +131,7 @@ impl EventsHub {
             return hub.audience(0).0;
         }
         let mut audience = Audience::default();
-        for seated in self.0.core.seats.seated(room) {
+        for seated in self.0.core.seats.seated(room).into_iter().filter(|one| !one.performs) {
             audience.interactive += 1;
             audience.by_class[seated.class as usize] += 1;
         }

@@ -1,7 +1,7 @@
 //! Counts a room's audience, by identity.
 //!
 //! An identity counts once, however many sockets and paths it has: as interactive where it has a seat in the SFU, else
-//! as broadcast while a socket of it says that it watches the broadcast. No I/O and no clock: `now` comes in as UTC in
+//! as broadcast while a socket of it says that it watches the broadcast. Whoever performs is no audience. No I/O and no clock: `now` comes in as UTC in
 //! milliseconds. Driven by `room.rs`.
 
 use std::collections::HashMap;
@@ -82,7 +82,8 @@ struct Player {
 /// Somebody with a seat, a player or a wish.
 #[derive(Debug, Default)]
 struct Person {
-    seat: Option<Class>,
+    /// The class of their seat, and whether they perform.
+    seat: Option<(Class, bool)>,
     /// The newest last.
     players: Vec<Player>,
     since_utc_ms: i64,
@@ -90,12 +91,19 @@ struct Person {
 }
 
 impl Person {
-    fn counted(&self) -> Option<(Delivery, Class)> {
+    /// How they watch.
+    fn watches(&self) -> Option<(Delivery, Class)> {
         match (self.seat, self.players.last()) {
-            (Some(class), _) => Some((Delivery::Interactive, class)),
+            (Some((class, _)), _) => Some((Delivery::Interactive, class)),
             (None, Some(player)) => Some((Delivery::Broadcast, player.class)),
             (None, None) => None,
         }
+    }
+
+    /// The same of the audience alone.
+    fn counted(&self) -> Option<(Delivery, Class)> {
+        let performs = self.seat.is_some_and(|(_, performs)| performs);
+        self.watches().filter(|_| !performs)
     }
 }
 
@@ -119,7 +127,7 @@ impl Presence {
 
     /// The path of an identity, and its class.
     pub(super) fn watches(&self, identity: &Identity) -> Option<(Delivery, Class)> {
-        self.people.get(identity)?.counted()
+        self.people.get(identity)?.watches()
     }
 
     /// A socket is gone.
@@ -151,13 +159,14 @@ impl Presence {
 
     /// Those who have seats now.
     pub(super) fn seats(&mut self, seated: &[Seated]) {
-        let seated: HashMap<&Identity, Class> = seated.iter().map(|one| (&one.identity, one.class)).collect();
+        let seated: HashMap<&Identity, (Class, bool)> =
+            seated.iter().map(|one| (&one.identity, (one.class, one.performs))).collect();
         let gone = self.people.iter().filter(|(identity, one)| one.seat.is_some() && !seated.contains_key(identity));
         let gone: Vec<Identity> = gone.map(|(identity, _)| identity.clone()).collect();
         gone.iter().for_each(|identity| self.change(identity, |person| person.seat = None));
-        for (identity, class) in seated {
-            if self.people.get(identity).is_none_or(|person| person.seat != Some(class)) {
-                self.change(identity, |person| person.seat = Some(class));
+        for (identity, seat) in seated {
+            if self.people.get(identity).is_none_or(|person| person.seat != Some(seat)) {
+                self.change(identity, |person| person.seat = Some(seat));
             }
         }
     }
@@ -191,7 +200,7 @@ impl Presence {
         let before = person.counted();
         change(person);
         let after = person.counted();
-        if after.is_none() && person.asked_utc_ms.is_none() {
+        if person.watches().is_none() && person.asked_utc_ms.is_none() {
             self.people.remove(identity);
         }
         if before == after {

@@ -10,6 +10,8 @@ pub struct Seated {
     pub identity: Identity,
     /// The seat class.
     pub class: Class,
+    /// They are on stage or publish, and are no audience.
+    pub performs: bool,
 }
 
 /// The seats of rooms. Asked at most once a second for each room that changed.
@@ -21,6 +23,6 @@ pub trait Seats: Send + Sync {
 impl Seats for Sfu {
     fn seated(&self, room: &RoomName) -> Vec<Seated> {
         let seated = Sfu::seats(self, room).seated.into_iter().filter(|one| !one.hidden);
-        seated.map(|one| Seated { identity: one.identity, class: one.class }).collect()
+        seated.map(|one| Seated { identity: one.identity, class: one.class, performs: one.performs }).collect()
     }
 }

@@ -9,7 +9,7 @@ fn name(number: u8) -> Identity {
 }
 
 fn seated(number: u8, class: Class) -> Seated {
-    Seated { identity: name(number), class }
+    Seated { identity: name(number), class, performs: false }
 }
 
 #[test]
@@ -29,6 +29,24 @@ fn identity_with_sockets_and_a_seat_counts_once_and_by_its_seat() {
     assert_eq!(presence.delivery(&name(1)), Some(Delivery::Broadcast), "its other socket watches");
     presence.plays(&name(1), Class::Viewer, 11, None, 9);
     assert_eq!((presence.delivery(&name(1)), presence.audience().peak, presence.people.len()), (None, 3, 1));
+}
+
+#[test]
+fn performer_is_no_audience_and_counts_as_soon_as_they_only_watch() {
+    let mut presence = Presence::default();
+    let performs = |performs| [Seated { performs, ..seated(1, Class::Speaker) }, seated(2, Class::Viewer)];
+    presence.seats(&performs(true));
+    presence.plays(&name(1), Class::Speaker, 10, Some(Playing::Playing), 5);
+    assert_eq!((presence.audience().total(), presence.audience().by_class), (1, [0, 0, 0, 1, 0]));
+    assert_eq!(presence.delivery(&name(1)), Some(Delivery::Interactive));
+    presence.seats(&performs(false));
+    assert_eq!((presence.audience().interactive, presence.audience().broadcast), (2, 0));
+    presence.seats(&performs(true));
+    assert_eq!((presence.audience().total(), presence.audience().peak), (1, 2));
+    presence.seats(&[]);
+    assert_eq!(presence.audience().broadcast, 1, "they watch on without their seat");
+    presence.leaves(&name(1), 10);
+    assert!(presence.people.is_empty());
 }
 
 #[test]

@@ -189,7 +189,7 @@ async fn metrics_name_public_rooms_and_others_to_their_own_readers_alone() {
 #[tokio::test]
 async fn room_tells_how_many_watch_it() {
     let rig = Rig::new().await;
-    let seated = crate::Seated { identity: "ann".parse().unwrap(), class: access::Class::Viewer };
+    let seated = crate::Seated { identity: "ann".parse().unwrap(), class: access::Class::Viewer, performs: false };
     rig.media.seated.lock().unwrap().push(seated);
     let expected = json!({ "interactive": 1, "broadcast": 0, "total": 1, "peak": 1, "unverified": 0 });
     assert_eq!(presence(&rig).await, expected);
