@@ -35,8 +35,19 @@ impl<F> Default for FrameLane<F> {
 impl<F> FrameLane<F> {
     /// A decoded picture with its presentation time, and the memory it takes.
     pub fn push(&mut self, time_ns: i64, frame: F, bytes: usize) {
+        // Slices that an encoder sends between parameter sets of their own come as several pictures of one instant; the
+        // last has all of them.
+        let is_same = |time: Option<i64>| time == Some(time_ns);
+        if is_same(self.waiting.back().map(|(last, ..)| *last)) {
+            self.waiting.pop_back();
+            self.dropped += 1;
+        } else if self.waiting.is_empty() && is_same(self.shown.as_ref().map(|(shown, _)| *shown)) {
+            self.shown = Some((time_ns, frame));
+            self.dropped += 1;
+            return;
+        }
         // A source that restarted its clock: what waits belongs to the old one.
-        if self.waiting.back().is_some_and(|(last, ..)| *last >= time_ns) {
+        if self.waiting.back().is_some_and(|(last, ..)| *last > time_ns) {
             self.dropped += self.waiting.len() as u64;
             self.waiting.clear();
         }
@@ -114,6 +125,24 @@ mod tests {
             let shown = run(FRAME, phase, 12_000_000, 900);
             assert!(faults(&shown[10..]) <= 1, "phase {phase}: {} faults", faults(&shown[10..]));
         }
+    }
+
+    #[test]
+    fn several_pictures_of_one_instant_are_one_and_the_last_counts() {
+        let mut lane = FrameLane::default();
+        let times = [0, 1, 2, 2, 3, 4, 4, 4, 5];
+        let (mut pushed, mut shown) = (0, vec![]);
+        for tick in 0..6 {
+            // Two instants ahead of the tick.
+            while pushed < times.len() && times[pushed] <= tick + 2 {
+                lane.push(times[pushed] * FRAME, pushed, 1);
+                pushed += 1;
+            }
+            shown.extend(lane.pick(tick * FRAME, FRAME).map(|(_, picture)| *picture));
+        }
+        assert_eq!((shown, lane.dropped, lane.repeated), (vec![0, 1, 3, 4, 7, 8], 3, 0));
+        lane.push(5 * FRAME, 9, 1);
+        assert_eq!(lane.pick(6 * FRAME, FRAME), Some((5 * FRAME, &9)), "it is on the screen already");
     }
 
     #[test]

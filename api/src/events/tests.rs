@@ -86,7 +86,8 @@ async fn audience_counts_each_identity_once_by_both_paths_and_wishes_are_heard()
     assert_eq!((snapshot.audience.broadcast, snapshot.on_broadcast.len()), (2, 1));
     assert!(snapshot.on_broadcast[0].asked_for_seat_utc_ms.is_some());
 
-    let seated = ["ann", "cid"].map(|name| Seated { identity: name.parse().unwrap(), class: Class::Premium, performs: false });
+    let seated =
+        ["ann", "cid"].map(|name| Seated { identity: name.parse().unwrap(), class: Class::Premium, performs: false });
     *rig.media().seated.lock().unwrap() = seated.into();
     rig.hub().seats_changed(&rig.room);
     let presence = guest.until(|message| message["type"] == "presence" && message["interactive"] == 2).await;
