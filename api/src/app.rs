@@ -32,7 +32,7 @@ pub struct AppParts {
     pub events: EventsHub,
     /// The node, for its operators.
     pub node: NodeDesk,
-    /// What players report of themselves.
+    /// Players that report how they play.
     pub players: Players,
     /// Renders `/metrics` but for the players' figures, Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,

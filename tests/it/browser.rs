@@ -84,7 +84,7 @@ fn check_reported(server: &Server, is_so: impl Fn(f64, f64) -> bool) {
         let started = metrics.sum("spillway_players_startup_seconds_count", &of_pages);
         is_so(playing, started).then_some(()).ok_or(format!("{playing} play, {started} have told of their start"))
     };
-    wait_for_or("what pages report in the metrics", 15, seen).unwrap();
+    wait_for_or("the reports of pages in the metrics", 15, seen).unwrap();
     let unverified = server.look().unwrap()["presence"]["unverified"].clone();
     assert_eq!(unverified, 0, "a page is counted by its events socket alone");
 }

@@ -47,7 +47,7 @@ test("the start-up time is told once, and is not the wait for a broadcast or for
   expect(lines.map((line) => key(line, "msd"))).toEqual(["800", undefined, undefined]);
 });
 
-test("who plays on reports every half minute, the first time after a part of it", () => {
+test("a player that goes on reports every half minute, the first time after a part of it", () => {
   const { pass } = page();
   const [first] = pass(1_000, "p");
   expect(key(first, "e")).toBe("ps");
@@ -88,7 +88,7 @@ test("errors are told at once and bounded, also of a player that never began", (
   expect(pass(60_000, null)).toEqual([]);
 });
 
-test("who leaves says so once, and who comes back goes on", () => {
+test("a viewer who leaves says so once, and one who comes back goes on", () => {
   const { pass, leave } = page();
   expect(leave()).toBeNull();
   pass(2_000, "p");
@@ -97,7 +97,7 @@ test("who leaves says so once, and who comes back goes on", () => {
   expect(pass(2_000, "p").map((line) => key(line, "sta"))).toEqual(["p"]);
 });
 
-test("what the page shows is what it reports", () => {
+test("a page reports the state that it shows", () => {
   const renditions = [{ index: 0, height: 720, frameRate: 30, bitrate: 3_000_000 }];
   const shot = (more: Partial<Snapshot>) => ({ phase: "playing", paused: false, blocked: false, renditions, playing: 0, ...more }) as Snapshot;
   const sta = (more: Partial<Snapshot>, stalledMs = 0) => playingOf(shot(more), "broadcast", null, stalledMs, null).sta;

@@ -1,6 +1,6 @@
-//! What this page reports of its player, as event reports of CMCD version 2 (CTA-5004-B): a pure machine.
+//! Reports of this page's player, as event reports of CMCD version 2 (CTA-5004-B): a pure machine.
 //!
-//! What plays and the time come in, the next report comes out: with each change of state, with errors, and every half
+//! The player's state and the time come in, the next report comes out: with each change of state, with errors, and every half
 //! minute, at most one a second. No clock, no network. Driven by `reporting.ts`.
 
 import type { Path } from "./handover";
@@ -9,7 +9,7 @@ import type { Snapshot } from "./snapshot";
 /** `sta` of the standard: starting, playing, rebuffering, paused, ended, waiting for the viewer's click (preloading). */
 export type PlayState = "s" | "p" | "r" | "a" | "e" | "d";
 
-/** What plays now. */
+/** The player's state, by either path. */
 export interface Playing {
   /** `null`: there is nothing to play. */
   sta: PlayState | null;
@@ -66,7 +66,7 @@ export function initialReporting(chance: number): Reporting {
   };
 }
 
-/** What plays, from what the page shows. `seat` is what its connection says, `stalledMs` how long the broadcast's picture has stood still. */
+/** The player's state, from the page's. `seat` comes from its connection; the broadcast's picture has stood still for `stalledMs`. */
 export function playingOf(
   shot: Snapshot,
   path: Path | null,
@@ -107,14 +107,14 @@ export function noteError(state: Reporting, word: string): Reporting {
   return state.errors.length < ERRORS_MAX ? { ...state, errors: [...state.errors, word] } : state;
 }
 
-/** Follows what plays. */
+/** Follows the player. */
 export function observe(state: Reporting, playing: Playing, nowMs: number): Reporting {
   return { ...state, sta: playing.sta, ...startup(state, playing.sta, nowMs), ...stalls(state, playing, nowMs) };
 }
 
 function startup({ startedAtMs, startupMs }: Reporting, sta: PlayState | null, nowMs: number): Pick<Reporting, "startedAtMs" | "startupMs"> {
   if (startupMs !== null) return { startedAtMs, startupMs };
-  // Who waits for a broadcast to begin, or for their own click, has not started.
+  // A viewer who waits for a broadcast to begin, or for their own click, has not started.
   if (sta !== "s" && sta !== "p") return { startedAtMs: null, startupMs };
   const since = startedAtMs ?? nowMs;
   return { startedAtMs: since, startupMs: sta === "p" ? nowMs - since : null };

@@ -1,4 +1,4 @@
-//! Sends what `report.ts` has to say to `POST /v1/cmcd`. A thin edge: one request at a time, and a bounded queue.
+//! Sends the reports of `report.ts` to `POST /v1/cmcd`. A thin edge: one request at a time, and a bounded queue.
 
 import { retryAfterMs } from "../lib/api";
 import { type Playing, farewell, initialReporting, noteError, observe, report } from "./report";
@@ -33,7 +33,7 @@ export class ReportSender {
     this.#state = noteError(this.#state, word);
   }
 
-  /** Follows what plays. Called several times a second. */
+  /** Follows the player. Called several times a second. */
   tick(playing: Playing): void {
     const nowMs = Date.now();
     this.#playing = playing;

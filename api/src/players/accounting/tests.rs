@@ -37,17 +37,14 @@ impl World {
         self.accounting.unverified(room, now)
     }
 
-    /// Named rooms: name, verified players and others that play; and the same of all others.
-    fn playing(&mut self) -> (Vec<(String, u32, u32)>, (u32, u32)) {
+    /// Named rooms, `name: verified players and others that play`; and the same of all others.
+    fn playing(&mut self) -> (Vec<String>, String) {
         let now = self.now();
         let overview = self.accounting.overview(|room| !room.starts_with("secret"), now);
         let playing = |counts: &Counts| {
-            (counts.verified[PlayState::Playing as usize], counts.others[PlayState::Playing as usize])
+            format!("{}+{}", counts.verified[PlayState::Playing as usize], counts.others[PlayState::Playing as usize])
         };
-        let named = overview.named.iter().map(|(room, counts, _)| {
-            let (verified, others) = playing(counts);
-            (room.to_string(), verified, others)
-        });
+        let named = overview.named.iter().map(|(room, counts, _)| format!("{room}: {}", playing(counts)));
         (named.collect(), playing(&overview.rest.0))
     }
 }
@@ -59,8 +56,8 @@ fn session_of_an_events_socket_is_not_among_the_unverified() {
     world.take("demo", "a", "sta=p");
     world.take("demo", "b", "sta=r");
     world.take("demo", "c", "sta=d");
-    assert_eq!((world.unverified("demo"), world.unverified("other")), (2, 0), "who loads ahead does not watch");
-    assert_eq!(world.playing().0, [("demo".to_owned(), 1, 1)]);
+    assert_eq!((world.unverified("demo"), world.unverified("other")), (2, 0), "a player that loads ahead shows nobody anything");
+    assert_eq!(world.playing().0, ["demo: 1+1"]);
 }
 
 #[test]
@@ -79,7 +76,7 @@ fn player_is_gone_when_it_says_so_or_has_been_silent_and_comes_back() {
     world.elapsed = 2 * SILENT_MAX;
     assert_eq!((world.unverified("demo"), world.accounting.others), (0, 0));
     assert_eq!(world.take("demo", "z", "sta=e"), Taken::Counted);
-    assert_eq!(world.accounting.others, 0, "who only says farewell was never here");
+    assert_eq!(world.accounting.others, 0, "a player that only says farewell was never here");
 }
 
 #[test]
@@ -104,15 +101,15 @@ fn rooms_beyond_a_number_and_those_that_may_not_be_named_are_summed() {
     }
     let (named, rest) = world.playing();
     // The secret one has a place, and may not be named any more.
-    assert_eq!((named.len(), rest), (ROOMS_NAMED_MAX - 1, (0, 6)));
+    assert_eq!((named.len(), rest.as_str()), (ROOMS_NAMED_MAX - 1, "0+6"));
     // Their places are free a while after their last players.
     world.elapsed = SILENT_MAX;
     assert_eq!((world.playing().0.len(), world.accounting.rooms.len()), (ROOMS_NAMED_MAX - 1, ROOMS_NAMED_MAX));
     world.elapsed += LINGER;
-    assert_eq!((world.playing(), world.accounting.named), ((vec![], (0, 0)), 0));
+    assert_eq!((world.playing(), world.accounting.named), ((vec![], "0+0".to_owned()), 0));
     assert!(world.accounting.rooms.is_empty());
     world.take("late", "a", "sta=p");
-    assert_eq!(world.playing().0, [("late".to_owned(), 0, 1)]);
+    assert_eq!(world.playing().0, ["late: 0+1"]);
 }
 
 #[derive(Clone, Debug)]
