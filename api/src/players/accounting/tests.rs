@@ -56,7 +56,7 @@ fn session_of_an_events_socket_is_not_among_the_unverified() {
     world.take("demo", "a", "sta=p");
     world.take("demo", "b", "sta=r");
     world.take("demo", "c", "sta=d");
-    assert_eq!((world.unverified("demo"), world.unverified("other")), (2, 0), "a player that loads ahead shows nobody anything");
+    assert_eq!((world.unverified("demo"), world.unverified("other")), (2, 0), "c loads ahead");
     assert_eq!(world.playing().0, ["demo: 1+1"]);
 }
 
