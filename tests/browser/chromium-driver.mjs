@@ -63,8 +63,8 @@ const commands = {
   evaluate: ({ page, expression }) => pages.get(page).evaluate(expression),
   click: ({ page, selector }) => pages.get(page).locator(selector).first().click({ timeout: 10_000 }),
   fill: ({ page, selector, text }) => pages.get(page).locator(selector).first().fill(text, { timeout: 10_000 }),
-  async screenshot({ page, file }) {
-    await pages.get(page).screenshot({ path: file });
+  async screenshot({ page, file, whole }) {
+    await pages.get(page).screenshot({ path: file, fullPage: whole ?? false });
   },
   signalling: ({ page }) => signalling.get(page),
   async close({ page }) {

@@ -97,7 +97,9 @@ impl<'a> Door<'a> {
 
     /// Subscribers join from several threads, at the rate asked for, and receive from then on.
     pub(crate) fn join_audience(&self) -> Result<(Audience, Joins)> {
-        let (mut audience, failures) = (Audience::new(self.options)?, Mutex::new(Failures::default()));
+        let Options { subscribers, remb_kbps, data, .. } = self.options;
+        let (mut audience, failures) =
+            (Audience::new(*subscribers, remb_kbps * 1000, *data)?, Mutex::new(Failures::default()));
         let before_kib = resident_kib(self.options.pid);
         let apart = self.options.joins_measured.map(|last| self.options.subscribers - last);
         let mut base = None;

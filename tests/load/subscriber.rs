@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use rig::peer::{DATAGRAM_BYTES_MAX, Peer};
 use rig::{Error, Result, rtcp, vp8};
 
-use crate::cli::Options;
 use crate::receive::{Batch, Epoll, enable_timestamps, set_receive_buffer};
 use crate::source::Source;
 
@@ -19,7 +18,7 @@ const HEAD_BYTES: usize = 256;
 /// Receive buffer of each subscriber, bytes.
 const RECEIVE_BUFFER: i32 = 1 << 20;
 /// How often the loop attends to reports.
-const TURN: Duration = Duration::from_millis(5);
+pub(crate) const TURN: Duration = Duration::from_millis(5);
 /// Consent is renewed with every so-many-th report.
 const CONSENT_EVERY: u64 = 5;
 
@@ -88,9 +87,10 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    pub(crate) fn new(options: &Options) -> Result<Self> {
+    /// For so many. Each claims to be able to receive `remb_bits_per_second`; `whole`: datagrams are read whole.
+    pub(crate) fn new(subscribers: u32, remb_bits_per_second: u64, whole: bool) -> Result<Self> {
         Ok(Self {
-            subscribers: Vec::with_capacity(options.subscribers as usize),
+            subscribers: Vec::with_capacity(subscribers as usize),
             epoll: Epoll::new().map_err(Error::io("making an epoll"))?,
             batch: Batch::new(),
             aside: vec![],
@@ -99,8 +99,8 @@ impl Audience {
             bad: 0,
             reports: 0,
             owed: (0.0, Instant::now()),
-            remb_bits_per_second: options.remb_kbps * 1000,
-            whole: options.data,
+            remb_bits_per_second,
+            whole,
             first_packet_ms: vec![],
             first_frame_ms: vec![],
             latency_us: vec![],
@@ -252,6 +252,12 @@ impl Audience {
             }
         }
         seen
+    }
+
+    /// How many have received nothing, although they began to ask so long ago.
+    pub(crate) fn silent_for(&self, time: Duration) -> u64 {
+        let silent = |one: &&Subscriber| one.sources.is_empty() && one.joined.since.elapsed() >= time;
+        self.subscribers.iter().filter(silent).count() as u64
     }
 
     /// How many the server has ended.

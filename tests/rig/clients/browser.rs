@@ -81,6 +81,12 @@ impl Browser {
         self.ask(&json!({ "do": "screenshot", "page": page.0, "file": file })).map(drop)
     }
 
+    /// Saves a whole page as a PNG, beyond what the window shows.
+    pub fn screenshot_whole(&mut self, page: Page, file: &Path) -> Result<()> {
+        let file = std::path::absolute(file).map_err(Error::io("naming a screenshot"))?;
+        self.ask(&json!({ "do": "screenshot", "page": page.0, "file": file, "whole": true })).map(drop)
+    }
+
     /// Evaluates an expression (or awaits a promise) in a page.
     pub fn evaluate(&mut self, page: Page, expression: &str) -> Result<Value> {
         self.ask(&json!({ "do": "evaluate", "page": page.0, "expression": expression }))

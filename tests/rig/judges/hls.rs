@@ -55,7 +55,8 @@ pub fn renditions(http: &Http, path: &str) -> Result<Vec<Rendition>> {
     }
 }
 
-fn renditions_of(text: &str, path: &str) -> Vec<Rendition> {
+/// The renditions of a multivariant playlist at `path`.
+pub fn renditions_of(text: &str, path: &str) -> Vec<Rendition> {
     let mut found = vec![];
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -126,7 +127,7 @@ fn attribute<'a>(list: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// A relative reference against a playlist's path (RFC 3986 §5.2, as far as playlists use it).
-fn resolve(base: &str, uri: &str) -> String {
+pub fn resolve(base: &str, uri: &str) -> String {
     if uri.starts_with('/') || uri.contains("://") {
         return uri.to_owned();
     }

@@ -74,14 +74,13 @@ impl Vp8Stream {
     }
 }
 
-/// Whether a decrypted packet of a [`Vp8Stream`] begins a keyframe, whatever header extensions the server gave it.
+/// Whether a decrypted packet begins a keyframe of VP8, whatever header extensions the server gave it.
 pub fn begins_keyframe(packet: &[u8]) -> bool {
     let extension = match packet {
         [first, ..] if first & 0x10 == 0 => 0,
         _ => packet.get(14..16).map_or(0, |words| 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]))),
     };
-    let payload = packet.get(RTP_HEADER + extension..).unwrap_or_default();
-    matches!((payload.first(), payload.get(DESCRIPTOR)), (Some(head), Some(tag)) if head & 0x10 != 0 && tag & 1 == 0)
+    payload_begins_keyframe(packet.get(RTP_HEADER + extension..).unwrap_or_default())
 }
 
 /// Whether an RTP payload begins a keyframe of VP8, whatever descriptor (RFC 7741 §4.2) it has.
