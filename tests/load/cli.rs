@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, ValueEnum};
 use rig::livekit::Kind;
 use rig::peer::SrtpOffer;
 use rig::vp8::{self, PAYLOAD_BYTES_MIN};
 use rig::{Error, Result, opus};
 
-use crate::events::EventsOptions;
+use crate::commands::Command;
 use crate::measure::Processes;
 
 /// Measures what a server of WHIP and WHEP, or of LiveKit's protocol, forwards on this machine, and at what cost.
@@ -21,21 +21,6 @@ pub(crate) struct Arguments {
     pub options: Options,
     #[command(subcommand)]
     pub command: Option<Command>,
-}
-
-/// Instead of a measurement.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Compares measurements of two servers: files named LOAD.SERVER.REPEAT.json in a folder, as `--json` writes them.
-    Ratios {
-        /// The folder.
-        folder: std::path::PathBuf,
-        /// The server that the ratios are about.
-        #[arg(long, default_value = "spillway")]
-        ours: String,
-    },
-    /// Opens events sockets that lie idle, and prints the server's memory for each.
-    Events(EventsOptions),
 }
 
 /// A measurement.

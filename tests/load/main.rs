@@ -11,7 +11,7 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `cli.rs` | options and their bounds |
+//! | `cli.rs`, `commands.rs` | options and their bounds; other commands than the measurement |
 //! | `run.rs` | the run: join, warm up, measure, repeat, leave |
 //! | `join.rs` | who joins, and how: publishers and subscribers, or a meeting |
 //! | `publisher.rs` | sends on schedule, answers keyframe requests |
@@ -19,6 +19,8 @@
 //! | `floor.rs`, `send.rs` | the floor: sealing and sending alone |
 //! | `first_frame.rs` | when a newcomer has something to show |
 //! | `events.rs` | memory for idle events sockets |
+//! | `storm.rs` | joins at a fixed rate, without media |
+//! | `spike/` | a crowd within a minute, to seats and broadcast, and the report of it |
 //! | `measure.rs` | what was used between two moments |
 //! | `report.rs`, `table.rs` | the figures, and whether they may be believed; the table |
 //! | `ratios.rs` | two servers' figures beside each other |
@@ -26,6 +28,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cli;
+mod commands;
 mod events;
 mod first_frame;
 mod floor;
@@ -38,6 +41,8 @@ mod report;
 mod run;
 mod send;
 mod source;
+mod spike;
+mod storm;
 mod subscriber;
 mod table;
 
@@ -50,23 +55,16 @@ const EXIT_NOT_JUDGED: u8 = 3;
 
 fn main() -> ExitCode {
     let cli::Arguments { options, command } = cli::Arguments::parse();
-    let printed = match command {
-        Some(cli::Command::Ratios { folder, ours }) => ratios::read(&folder, &ours).map(|table| {
-            print!("{table}");
-            false
-        }),
-        Some(cli::Command::Events(options)) => events::run(&options).map(|report| {
-            print!("{report}");
-            false
-        }),
+    let measured = match command {
+        Some(command) => command.run(),
         None => options.resolved().and_then(|options| run::run(&options)).map(|report| {
             print!("{report}");
-            report.is_disturbed()
+            !report.is_disturbed()
         }),
     };
-    match printed {
-        Ok(true) => ExitCode::from(EXIT_NOT_JUDGED),
-        Ok(false) => ExitCode::SUCCESS,
+    match measured {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_NOT_JUDGED),
         Err(error) => {
             eprintln!("spillway-load: {error}");
             let mut cause = std::error::Error::source(&error);
