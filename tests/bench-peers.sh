@@ -1,6 +1,9 @@
 #!/bin/sh
 # Spillway beside other servers: the same loads by the same generator, interleaved, each server on the same core, the generator on the
-# other. Prints ratios; above one they are in Spillway's favour. About ten minutes.
+# other. Prints ratios; above one they are in Spillway's favour. About a quarter of an hour.
+#
+#     tests/bench-peers.sh            all
+#     tests/bench-peers.sh spike      1500 viewers within a minute: Spillway's seats and broadcast, and LiveKit's server alone
 #
 # LiveKit's server is installed by `go install` into target/tools/peers. MediaMTX is used where it is on the path or can be had in the
 # same way. REPEATS (default 5) says how often each server runs each load.
@@ -82,7 +85,30 @@ both() {
     if [ $(($2 % 2)) = 1 ]; then ours "$@"; "$other" "$@"; else "$other" "$@"; ours "$@"; fi
 }
 
+# The same crowd by the same curve: Spillway takes 200 into seats and the others to its broadcast; LiveKit's server takes all.
+spike() {
+    crowd="--pin 0 -n ${VIEWERS:-1500}"
+    folder="$PWD/target/bench"
+    mkdir -p "$folder"
+    start_spike 18094
+    # shellcheck disable=SC2086 # The crowd is words.
+    "$bin/spillway-load" spike $crowd --url http://127.0.0.1:18094 --pid "$pid" --on "$spike_on" --json "$folder/spike.json" || echo "(late or failed)"
+    stop
+    start_livekit
+    # shellcheck disable=SC2086 # The crowd is words.
+    "$bin/spillway-load" spike $crowd --by livekit --label "LiveKit $livekit_version alone" --url http://127.0.0.1:18095 --pid "$pid" --on "CPU 1" \
+        --key benchkey --secret benchsecretbenchsecretbenchsecret0 --json "$folder/spike-livekit.json" || echo "(late or failed)"
+    stop
+    "$bin/spillway-load" spike-report "$folder/spike.json" "$folder/spike-livekit.json" --html "$folder/spike-peers.html" \
+        --png "$folder/spike-peers.png" --about "$about"
+    echo "report: target/bench/spike-peers.html, target/bench/spike-peers.png"
+}
+
 describe
+if [ "${1:-all}" = spike ]; then
+    spike
+    exit
+fi
 for repeat in $(seq "${REPEATS:-5}"); do
     # 15,000 packets a second each: every server bears that on one core.
     both livekit picture "$repeat" --protocol livekit -n 150 --pps 100
@@ -91,3 +117,4 @@ for repeat in $(seq "${REPEATS:-5}"); do
     [ ! -x "$mediamtx" ] || both mediamtx whep "$repeat" -n 150 --pps 100
 done
 "$bin/spillway-load" ratios "$figures"
+spike

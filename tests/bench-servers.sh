@@ -34,11 +34,19 @@ start_sfu() {
         SPILLWAY__SFU__PARTICIPANTS_PER_ROOM_MAX=20000 SPILLWAY__API__JOINS_PER_ADDRESS_SECOND_MAX=100000 taskset -c 1
 }
 
+# start_spike PORT: a demo server with its broadcast, all of it on the CPUs of SPIKE_CPUS: by default one.
+spike_on="CPU ${SPIKE_CPUS:-1}"
+start_spike() {
+    LADDER=small
+    start "$1" env SPILLWAY__SFU__SHARDS=1 taskset -c "${SPIKE_CPUS:-1}"
+}
+
 # Which code, when and where: each figure belongs to these.
 describe() {
     commit="$(git rev-parse --short=10 HEAD 2>/dev/null || echo unknown)"
     [ -z "$(git status --porcelain --untracked-files=no 2>/dev/null)" ] || commit="$commit with changes"
-    echo "commit    $commit, $(date -u '+%Y-%m-%d %H:%M') UTC"
+    about="commit $commit, $(date -u '+%Y-%m-%d %H:%M') UTC"
+    echo "commit    ${about#commit }"
     echo "machine   $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, Linux $(uname -r), $(ulimit -n) open files"
     echo
 }

@@ -2,10 +2,13 @@
 # The figures of docs/figures.md, measured on this machine with the release build. Two cores: the server on one, the generator on the
 # other. A busy machine spoils the figures: each table says how busy it was.
 #
-#     tests/bench.sh                  all: about three quarters of an hour
+#     tests/bench.sh                  all: nearly an hour
 #     tests/bench.sh sfu [ROW…]       the SFU's rows, or these alone, by their names in docs/figures.md
 #     tests/bench.sh glass            glass to glass
 #     tests/bench.sh meeting          a browser joins a meeting of 60
+#     tests/bench.sh joins            2000 joins a second without media
+#     tests/bench.sh events           15,000 idle events sockets
+#     tests/bench.sh spike            1500 viewers within a minute, to seats and broadcast; a page and a picture of it in target/bench
 #     tests/bench.sh parts            origin, packager and ladder, by `cargo bench`
 set -eu
 cd "$(dirname "$0")/.."
@@ -95,6 +98,36 @@ meeting() {
     done
 }
 
+# RATE=n for other rates.
+joins() {
+    echo "== joins: ${RATE:-2000} joins a second of guests, no media, server on one core"
+    start_sfu 18091
+    "$bin/spillway-load" joins --server 127.0.0.1:18091 --pid "$pid" --pin 0 --rate "${RATE:-2000}" || echo "(disturbed or failed)"
+    stop
+    echo
+}
+
+events() {
+    echo "== events: 15,000 idle events sockets"
+    start_sfu 18091
+    "$bin/spillway-load" events --server 127.0.0.1:18091 --pid "$pid" -n 15000 || echo "(failed)"
+    stop
+    echo
+}
+
+# VIEWERS=n and SEATS=n for other crowds. The server composes, encodes, forwards and serves on one core.
+spike() {
+    echo "== spike: ${VIEWERS:-1500} viewers within a minute, ladder small"
+    start_spike 18094
+    mkdir -p target/bench
+    "$bin/spillway-load" spike --url http://127.0.0.1:18094 --pid "$pid" --pin 0 -n "${VIEWERS:-1500}" --seats "${SEATS:-200}" \
+        --on "$spike_on" --json target/bench/spike.json || echo "(late or failed)"
+    stop
+    "$bin/spillway-load" spike-report target/bench/spike.json --html target/bench/spike.html --png target/bench/spike.png --about "$about"
+    echo "report: target/bench/spike.html, target/bench/spike.png"
+    echo
+}
+
 parts() {
     cargo bench --locked -p packager --bench packager
     cargo bench --locked -p api --bench origin
@@ -103,7 +136,7 @@ parts() {
 
 describe
 case "$what" in
-    all) sfu; glass; meeting; parts ;;
-    sfu | glass | meeting | parts) "$what" ;;
+    all) sfu; joins; events; spike; glass; meeting; parts ;;
+    sfu | joins | events | spike | glass | meeting | parts) "$what" ;;
     *) echo "unknown: $what" >&2; exit 2 ;;
 esac
