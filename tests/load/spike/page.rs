@@ -17,7 +17,7 @@ const STYLE: &str = "
   --c1: #2dd4bf; --c2: #60a5fa; --c3: #fbbf24; --c4: #c4b5fd; --c5: #f87171; } }
 body { background: var(--back); color: var(--text); font: 14px/1.4 system-ui, sans-serif; margin: 20px; max-width: 1240px; }
 h1 { font-size: 20px; margin: 0 0 8px; } h2 { font-size: 16px; margin: 0; } p { margin: 2px 0 6px; }
-.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 16px; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 6px 16px; }
 table { border-collapse: collapse; margin: 4px 0; } td { padding: 1px 14px 1px 0; vertical-align: top; }
 .met { color: var(--c1); } .missed { color: var(--c5); font-weight: 600; }
 svg { display: block; width: 100%; height: auto; font: 11px system-ui, sans-serif; }
@@ -79,12 +79,15 @@ fn page(spikes: &[Spike], about: &str) -> String {
     html.push_str("</div>\n");
     let plots: Vec<Vec<Plot>> = spikes.iter().map(plots).collect();
     let seconds = spikes.iter().map(|spike| spike.points.len()).max().unwrap_or(0) as u32;
-    for row in 0..plots.first().map_or(0, Vec::len) {
+    // Each plot beside those of the other servers; the plots of one server beside each other.
+    let rows = plots.first().map_or(0, Vec::len);
+    let breaks = if plots.len() > 1 { "</div>\n<div class=\"beside\">\n" } else { "" };
+    html.push_str("<div class=\"beside\">\n");
+    for row in 0..rows {
         let of_row = || plots.iter().filter_map(|plots| plots.get(row));
         let most = of_row().map(|plot| plot.most().max(plot.limit.unwrap_or(0.0))).fold(0.0, f64::max);
-        html.push_str("<div class=\"beside\">\n");
         of_row().for_each(|plot| html.push_str(&plot.svg(seconds, round_up(most))));
-        html.push_str("</div>\n");
+        html.push_str(if row + 1 < rows { breaks } else { "</div>\n" });
     }
     html.push_str("</html>\n");
     html
@@ -188,6 +191,7 @@ mod tests {
             html.contains("<h2>ours</h2>") && html.contains("<h2>&lt;theirs&gt;</h2>") && html.contains("x &amp; y")
         );
         assert_eq!(html.matches("aria-label=\"arrival to first media, ms\"").count(), 2);
+        assert_eq!(html.matches("<div").count(), html.matches("</div>").count());
         assert_eq!(html.matches(">4000</text>").count(), 2, "both axes end where the slower one needs it");
         assert_eq!((html.matches("400 ms, met").count(), html.matches("4000 ms, missed").count()), (1, 1));
     }
