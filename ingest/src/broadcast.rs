@@ -36,6 +36,7 @@ pub struct Broadcast {
     clock: ProgrammeClock,
     outlet: Arc<Outlet>,
     progress: Arc<Progress>,
+    wishes: Arc<[AtomicBool]>,
     connector: Connector,
     supervisors: Mutex<HashMap<String, Supervisor>>,
     leaving: Mutex<Vec<Supervisor>>,
@@ -55,6 +56,8 @@ pub struct Status {
     pub frames_skipped: u64,
     /// Rungs given up at the moment, from the top.
     pub rungs_shed: usize,
+    /// Rungs that rest at the moment, see [`Broadcast::rest`].
+    pub rungs_resting: usize,
     /// The deliveries of each rendition, in the order of the spec.
     pub renditions: Vec<RenditionStatus>,
     /// Whether the packager's end of the channel still exists.
@@ -94,6 +97,7 @@ pub fn start_with(
     let stage = Arc::new(Stage::new(config.layout.clone(), config.captions));
     let outlet = Arc::new(Outlet::new(deliveries, spec.renditions.len()));
     let progress = Arc::new(Progress::default());
+    let wishes: Arc<[AtomicBool]> = config.ladder.rungs().iter().map(|_| AtomicBool::new(false)).collect();
     let audio = RenditionId(spec.renditions.len() - 1);
     let encoder = AudioEncoder::start(config.audio_bits_per_second, audio, outlet.clone())?;
     // The clock starts with the encoders loaded, so that tick 0 is not late.
@@ -105,6 +109,7 @@ pub fn start_with(
         clock.clone(),
         outlet.clone(),
         progress.clone(),
+        wishes.clone(),
     )?;
     if !outlet.clock(clock.zero_utc_ms) {
         return Err(IngestError::NoReceiver);
@@ -128,6 +133,7 @@ pub fn start_with(
         clock,
         outlet,
         progress,
+        wishes,
         connector,
         supervisors: Mutex::default(),
         leaving: Mutex::default(),
@@ -195,6 +201,13 @@ impl Broadcast {
         self.stage.pin(identity);
     }
 
+    /// Lets a rung rest, or be encoded again, from the next segment on. The lowest rung and sound never rest.
+    pub fn rest(&self, rendition: RenditionId, rests: bool) {
+        if let Some(wish) = self.wishes.get(rendition.0) {
+            wish.store(rests, Ordering::Relaxed);
+        }
+    }
+
     /// The broadcast's present figures.
     pub fn status(&self) -> Status {
         Status {
@@ -202,6 +215,7 @@ impl Broadcast {
             frames: self.progress.frames.load(Ordering::Relaxed),
             frames_skipped: self.progress.skipped.load(Ordering::Relaxed),
             rungs_shed: self.progress.shed.load(Ordering::Relaxed) as usize,
+            rungs_resting: self.progress.resting.load(Ordering::Relaxed) as usize,
             renditions: self.outlet.status(),
             delivering: !self.outlet.is_closed(),
         }

@@ -4,7 +4,7 @@
 //! speaker whose picture has the canvas's size is passed through untouched. When the thread is late it skips frames,
 //! but never a segment start, and never makes time up by running faster.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
-use packager::delivery::RenditionId;
+use packager::delivery::{Delivery, RenditionId};
 
 use crate::canvas::{Placer, Planes};
 use crate::clock::{FrameClock, ProgrammeClock};
@@ -25,6 +25,7 @@ use crate::metrics;
 use crate::metrics::Stage as Latency;
 use crate::outlet::Outlet;
 use crate::plan::Plan;
+use crate::rests::{Rests, Turn};
 use crate::shedding::{Change, Shedding};
 use crate::stage::{Picture, SpeakerLane, Stage};
 use crate::text::Writer;
@@ -35,6 +36,7 @@ pub(crate) struct Progress {
     pub(crate) frames: AtomicU64,
     pub(crate) skipped: AtomicU64,
     pub(crate) shed: AtomicU64,
+    pub(crate) resting: AtomicU64,
 }
 
 /// Everything the composer's thread owns.
@@ -46,6 +48,13 @@ pub(crate) struct Composer {
     frames: FrameClock,
     outlet: Arc<Outlet>,
     progress: Arc<Progress>,
+    /// By rung: whether it is to rest.
+    wishes: Arc<[AtomicBool]>,
+    rests: Rests,
+    /// Turns that the packager has not been told of: at most one a rung.
+    turns: VecDeque<Turn>,
+    /// Rungs counted as encoded and as resting.
+    counted: (f64, f64),
     writer: Writer,
     canvases: Canvases,
     lines: Vec<Line>,
@@ -63,6 +72,7 @@ impl Composer {
         clock: ProgrammeClock,
         outlet: Arc<Outlet>,
         progress: Arc<Progress>,
+        wishes: Arc<[AtomicBool]>,
     ) -> Result<Self, IngestError> {
         let rungs = config.ladder.rungs();
         let lines = rungs.iter().enumerate();
@@ -74,6 +84,10 @@ impl Composer {
             frames: FrameClock::new(fps),
             writer: Writer::load(&config.font),
             shedding: Shedding::new(config.shedding.clone(), rungs.len()),
+            rests: Rests::new(rungs.len(), config.segment_frames()),
+            turns: VecDeque::new(),
+            counted: (0.0, 0.0),
+            wishes,
             placers: HashMap::new(),
             plan: None,
             room,
@@ -102,6 +116,7 @@ impl Composer {
                 metrics::frames_skipped(skipped);
                 self.progress.skipped.fetch_add(skipped, Ordering::Relaxed);
             }
+            self.turn(frame);
             self.tick(frame);
             if frame / part_frames != last.unwrap_or(0) / part_frames {
                 let late = programme_ns.saturating_sub(self.frames.frame_ns(frame));
@@ -111,6 +126,7 @@ impl Composer {
         }
         self.progress.shed.store(0, Ordering::Relaxed);
         metrics::rungs_shed(-(self.shedding.shed() as i32));
+        self.count((0.0, 0.0));
         self.lines.into_iter().filter_map(Line::finish).collect()
     }
 
@@ -123,11 +139,47 @@ impl Composer {
         metrics::latency(Latency::Compose, started.elapsed());
         let shed = self.shedding.shed();
         for (n, line) in self.lines.iter_mut().enumerate() {
-            if let Some(picture) = line.frame(frame, &source, n >= shed, &self.config, &self.outlet) {
+            let wanted = n >= shed && !self.rests.rests(n);
+            if let Some(picture) = line.frame(frame, &source, wanted, &self.config, &self.outlet) {
                 source = picture;
             }
         }
         self.progress.frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lets rungs rest and wakes them, and tells the packager.
+    fn turn(&mut self, frame: u64) {
+        let wishes = &self.wishes;
+        let turns = self.rests.step(frame, |rung| wishes.get(rung).is_some_and(|rests| rests.load(Ordering::Relaxed)));
+        for turn in turns {
+            let rung = self.config.ladder.rungs().get(turn.rung).map_or("", |rung| rung.name);
+            tracing::debug!(room = self.room, rung, rests = turn.rests, "a rung turns");
+            if !turn.rests {
+                metrics::rung_woken();
+            }
+            self.turns.retain(|older| older.rung != turn.rung);
+            self.turns.push_back(turn);
+        }
+        while let Some(Turn { rung, from, rests }) = self.turns.front().copied() {
+            let (rendition, from) = (RenditionId(rung), self.frames.ticks(from));
+            let turn = if rests { Delivery::Rest { rendition, from } } else { Delivery::Wake { rendition, from } };
+            if !self.outlet.offer(turn) {
+                break;
+            }
+            self.turns.pop_front();
+        }
+        self.progress.resting.store(self.rests.count() as u64, Ordering::Relaxed);
+        let idle = (0..self.lines.len()).filter(|rung| *rung < self.shedding.shed() || self.rests.rests(*rung)).count();
+        self.count(((self.lines.len() - idle) as f64, self.rests.count() as f64));
+    }
+
+    /// Shows in the metrics how many rungs are encoded, and how many rest.
+    fn count(&mut self, (encoded, resting): (f64, f64)) {
+        let before = std::mem::replace(&mut self.counted, (encoded, resting));
+        if before != self.counted {
+            metrics::rungs_encoded(encoded - before.0);
+            metrics::rungs_resting(resting - before.1);
+        }
     }
 
     fn relieve(&mut self, late: Duration) {

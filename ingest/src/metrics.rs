@@ -55,6 +55,21 @@ pub(crate) fn rungs_shed(change: i32) {
     gauge!("spillway_ingest_rungs_shed").increment(f64::from(change));
 }
 
+/// Rungs that are encoded at the moment, over all broadcasts.
+pub(crate) fn rungs_encoded(change: f64) {
+    gauge!("spillway_ingest_rungs_encoded").increment(change);
+}
+
+/// Rungs that rest at the moment, because nobody watches them, over all broadcasts.
+pub(crate) fn rungs_resting(change: f64) {
+    gauge!("spillway_ingest_rungs_resting").increment(change);
+}
+
+/// A rung that rested is encoded again.
+pub(crate) fn rung_woken() {
+    counter!("spillway_ingest_rung_wakes_total").increment(1);
+}
+
 /// Times the ladder was changed to relieve the encoders, or restored.
 pub(crate) fn ladder_changed() {
     counter!("spillway_ingest_ladder_changes_total").increment(1);

@@ -86,7 +86,8 @@ impl Outlet {
         }
     }
 
-    fn offer(&self, delivery: Delivery) -> bool {
+    /// Sends a message that must not be lost: the caller tries again later if this says false.
+    pub(crate) fn offer(&self, delivery: Delivery) -> bool {
         self.channel.try_send(delivery).is_ok()
     }
 
@@ -128,6 +129,7 @@ mod tests {
             .map(|delivery| match delivery {
                 Delivery::Clock { .. } => "clock".to_owned(),
                 Delivery::Codec { .. } => "codec".to_owned(),
+                Delivery::Rest { .. } | Delivery::Wake { .. } => "turn".to_owned(),
                 Delivery::Unit(unit) => (unit.time / 3000).to_string(),
                 Delivery::End => "end".to_owned(),
             })

@@ -108,8 +108,8 @@ fn cut_and_render() {
     let mut window = Window::new(&spec, &spec.renditions[0], 30);
     codecs().into_iter().chain(deliveries(0..1_230)).for_each(|delivery| programme.push(delivery, &mut out));
     for output in &out {
-        if let Output::Cut { rendition: RenditionId(0), map, discontinuity, cut } = output {
-            window.push(*map, *discontinuity, cut);
+        if let Output::Cut { rendition: RenditionId(0), source, next, discontinuity, cut } = output {
+            window.push(*source, *next, *discontinuity, cut);
         }
     }
     let control = Control::new(&spec, 3.0, 1_700_000_000_000);

@@ -87,6 +87,21 @@ pub enum Delivery {
         /// The record, as the encoder gives it.
         config: CodecConfig,
     },
+    /// A rung is not encoded from a segment on, because nobody watches it. Comes before that segment's first part is
+    /// due.
+    Rest {
+        /// The rung, which is not the lowest.
+        rendition: RenditionId,
+        /// The start of that segment, ticks.
+        from: u64,
+    },
+    /// A rung that rests is encoded again from a segment on.
+    Wake {
+        /// The rung.
+        rendition: RenditionId,
+        /// The start of that segment, ticks.
+        from: u64,
+    },
     /// One coded picture or AAC frame. Decode order within a rendition; there are no B-frames.
     Unit(AccessUnit),
     /// The last message: what is pending is written, and the playlists end.

@@ -35,6 +35,7 @@ pub use served::{Body, NotServed, Served};
 #[doc(hidden)]
 pub mod bench {
     pub use crate::cmaf::{Sample, chunk};
+    pub use crate::live::lending::Source;
     pub use crate::live::playlist::{Control, Report, render};
     pub use crate::live::programme::{Output, Programme};
     pub use crate::live::window::Window;

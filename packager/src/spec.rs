@@ -7,8 +7,8 @@ use object_store::path::PathPart;
 
 use crate::Error;
 use crate::delivery::{
-    AAC_FRAME_SAMPLES, AUDIO_RENDITION, AUDIO_TIMESCALE, BroadcastSpec, MediaSpec, PART_MS, RenditionSpec, SEGMENT_MS,
-    VIDEO_TIMESCALE,
+    AAC_FRAME_SAMPLES, AUDIO_RENDITION, AUDIO_TIMESCALE, BroadcastSpec, MediaSpec, PART_MS, RenditionId, RenditionSpec,
+    SEGMENT_MS, VIDEO_TIMESCALE,
 };
 
 impl RenditionSpec {
@@ -69,6 +69,11 @@ impl BroadcastSpec {
             return refuse("a segment (segment_frames) must last 0.5 to 10 s and have at most 100 parts");
         }
         Ok(())
+    }
+
+    /// The lowest rung, whose media stand in for those of rungs that rest.
+    pub fn lender(&self) -> Option<RenditionId> {
+        self.renditions.iter().rposition(|rendition| !rendition.is_audio()).map(RenditionId)
     }
 
     /// Whether so many frames last as long as `range` says, milliseconds.

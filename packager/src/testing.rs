@@ -80,7 +80,9 @@ pub(crate) fn window(spec: &BroadcastSpec, playlist_seconds: u32, segments: u64)
     for output in &out {
         match output {
             Output::Init { map, bytes, .. } => window.add_init(*map, bytes.clone()),
-            Output::Cut { rendition: V0, map, discontinuity, cut } => drop(window.push(*map, *discontinuity, cut)),
+            Output::Cut { rendition: V0, source, next, discontinuity, cut } => {
+                drop(window.push(*source, *next, *discontinuity, cut));
+            }
             _ => {}
         }
     }

@@ -208,6 +208,85 @@ async fn a_shed_rung_is_not_offered_until_it_is_whole_again() {
     assert!(listed.contains(&false), "{listed:?}");
 }
 
+/// The value of a tag's URI attribute, below `/live/{room}/`.
+fn uri_of(playlist: &str, tag: &str) -> Option<String> {
+    let line = playlist.lines().find(|line| line.starts_with(tag))?;
+    Some(format!("k3f9a1/{}", line.split("URI=\"").nth(1)?.split('"').next()?))
+}
+
+/// The folder of the init segment that holds at the end of a playlist, and the folder of its preload hint.
+fn hinted_from(playlist: &str) -> (String, String) {
+    let folder = |uri: String| uri.split('/').nth(1).unwrap().to_owned();
+    let maps: Vec<&str> = playlist.lines().filter(|line| line.starts_with("#EXT-X-MAP")).collect();
+    let map = uri_of(maps.last().unwrap(), "#EXT-X-MAP").unwrap();
+    (folder(map), folder(uri_of(playlist, "#EXT-X-PRELOAD-HINT").unwrap()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn rung_at_rest_stays_listed_and_names_the_lowest_rungs_media_until_it_wakes() {
+    let mut rig = Rig::start(Config::default(), None).await;
+    let rendition = RenditionId(0);
+    let mut hinted = String::new();
+    for part in 0..180_u64 {
+        // It rests in segments 4 to 8, and again from 14 on.
+        let rests = (40..90).contains(&part) || part >= 140;
+        let rungs: &[usize] = if rests { &[1] } else { &[0, 1] };
+        rig.play(5, rungs).await;
+        let from = (part + 1) * 18_000;
+        match part + 1 {
+            40 | 140 => rig.send.send(Delivery::Rest { rendition, from }).await.unwrap(),
+            90 => rig.send.send(Delivery::Wake { rendition, from }).await.unwrap(),
+            _ => {}
+        }
+        rig.play(1, rungs).await;
+        if part < 20 {
+            continue;
+        }
+        let master = String::from_utf8(bytes(rig.origin().get("index.m3u8", None).await.unwrap().body).await.to_vec());
+        assert!(master.unwrap().contains("720p.m3u8"));
+        let (_, playlist) = rig.text("k3f9a1/720p.m3u8", "").await;
+        let (_, lowest) = rig.text("k3f9a1/480p.m3u8", "").await;
+        assert_parses(&playlist);
+        for text in [&playlist, &lowest] {
+            assert!(!text.contains("GAP") && !text.contains("#EXT-X-DISCONTINUITY"), "{text}");
+        }
+        let sequence = |text: &str| m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap().1.media_sequence;
+        assert_eq!(sequence(&playlist), sequence(&lowest), "rungs stay aligned");
+        for uri in named(&playlist) {
+            rig.origin().get(&uri, None).await.unwrap_or_else(|error| panic!("{uri}: {error}\n{playlist}"));
+        }
+        if !hinted.is_empty() {
+            assert!(playlist.contains(hinted.strip_prefix("k3f9a1/").unwrap()), "{hinted} was hinted\n{playlist}");
+        }
+        hinted = uri_of(&playlist, "#EXT-X-PRELOAD-HINT").unwrap();
+        let source = if (39..89).contains(&part) || part >= 139 { "480p" } else { "720p" };
+        assert_eq!(hinted_from(&playlist), (source.into(), source.into()), "{part}\n{playlist}");
+    }
+    let (_, delta) = rig.text("k3f9a1/720p.m3u8", "_HLS_skip=YES").await;
+    assert_parses(&delta);
+    // Its first segment is of 720p, like those that it skips, and its last one is not.
+    let after = delta.split_once("#EXT-X-SKIP:").unwrap().1.split_once('\n').unwrap().1;
+    assert!(after.starts_with("#EXT-X-MAP:URI=\"720p/init-0.mp4\"\n"), "{delta}");
+    assert_eq!(rig.origin().get("k3f9a1/720p/15.m4s", None).await.unwrap_err(), NotServed::NotFound);
+    rig.send.send(Delivery::End).await.unwrap();
+    let summary = (&mut rig.running.done).await.unwrap();
+    assert_eq!((summary.gaps, summary.lent), (0, 90));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_for_a_rung_are_noted() {
+    let mut rig = Rig::start(Config::default(), None).await;
+    rig.play(180, &[0, 1]).await;
+    assert_eq!(rig.origin().asked_at(), [None; 3]);
+    rig.text("k3f9a1/480p.m3u8", "").await;
+    tokio::time::timeout(Duration::from_millis(1), rig.origin().asked()).await.unwrap();
+    assert!(rig.origin().asked_at()[1].is_some());
+    rig.origin().get("k3f9a1/audio/1.0.m4s", None).await.unwrap();
+    let _ = rig.origin().get("index.m3u8", None).await;
+    let _ = rig.origin().get("zzzzzz/720p.m3u8", None).await;
+    assert!(matches!(rig.origin().asked_at()[..], [None, Some(_), Some(_)]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_segment_is_its_parts_end_to_end() {
     let mut rig = Rig::start(Config::default(), None).await;

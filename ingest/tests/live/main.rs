@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
 mod programme;
+mod rests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

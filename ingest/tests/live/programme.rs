@@ -131,6 +131,34 @@ impl Programme {
         assert!((picture_s - sound_s).abs() < 0.3, "pictures end at {picture_s}, sound at {sound_s}");
     }
 
+    /// One rest of `rung`, from the start of a segment to that of another; the packager is told before `other` begins
+    /// the segment.
+    pub(crate) fn check_rest(&self, rung: RenditionId, other: RenditionId, spec: &BroadcastSpec) {
+        let segment_ticks = u64::from(VIDEO_TIMESCALE / spec.frames_per_second * spec.segment_frames);
+        let turns: Vec<_> = self
+            .deliveries
+            .iter()
+            .enumerate()
+            .filter_map(|(at, delivery)| match delivery {
+                Delivery::Rest { rendition, from } => Some((at, *rendition, *from, true)),
+                Delivery::Wake { rendition, from } => Some((at, *rendition, *from, false)),
+                _ => None,
+            })
+            .collect();
+        let [(_, rests, from, true), (_, wakes, until, false)] = turns[..] else { panic!("{turns:?}") };
+        assert_eq!((rests, wakes), (rung, rung));
+        assert!(from % segment_ticks == 0 && until % segment_ticks == 0 && from < until, "{from} to {until}");
+        for (at, _, from, _) in turns {
+            let late = |delivery: &Delivery| matches!(delivery, Delivery::Unit(unit) if unit.rendition == other && unit.time >= from);
+            assert!(!self.deliveries[..at].iter().any(late), "told of tick {from} too late");
+        }
+        let of_rung = || units(&self.deliveries).filter(|unit| unit.rendition == rung);
+        assert!(!of_rung().any(|unit| (from..until).contains(&unit.time)), "it was to rest from {from} to {until}");
+        let first = of_rung().find(|unit| unit.time >= until).unwrap();
+        assert_eq!((first.time, first.keyframe), (until, true));
+        assert!(units(&self.deliveries).any(|unit| unit.rendition == other && (from..until).contains(&unit.time)));
+    }
+
     fn check_codec_first(&self, of: RenditionId) {
         let codec =
             self.deliveries.iter().position(|d| matches!(d, Delivery::Codec { rendition, .. } if *rendition == of));

@@ -54,6 +54,11 @@ impl Grid {
         Position { msn: part / per_segment, part: (part % per_segment) as u32 }
     }
 
+    /// The part at a position.
+    pub(crate) fn index(&self, at: Position) -> u64 {
+        at.msn.saturating_mul(u64::from(self.parts_per_segment)).saturating_add(u64::from(at.part))
+    }
+
     /// The first segment that begins at part `part` or later.
     pub(crate) fn segment_from(&self, part: u64) -> u64 {
         part.div_ceil(u64::from(self.parts_per_segment))

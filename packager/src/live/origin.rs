@@ -93,6 +93,16 @@ impl Origin {
         self.shared.spec.target_duration_seconds()
     }
 
+    /// When each rendition was last asked for, playlist or media, in the order of the spec; `None`: never.
+    pub fn asked_at(&self) -> Vec<Option<std::time::Instant>> {
+        self.shared.demand.asked_at()
+    }
+
+    /// Done when a rendition was asked for that had not been for a second. For one who waits at a time.
+    pub async fn asked(&self) {
+        self.shared.demand.changed().await;
+    }
+
     /// Requests that wait for a part or a playlist at this moment.
     pub fn waiting_requests(&self) -> usize {
         self.shared.waiting.load(Relaxed)
@@ -184,9 +194,12 @@ impl Origin {
         Box::pin(recordings.get(&spec.room, ObjectKey::new(&spec.epoch, object), query)).await
     }
 
+    /// The rendition that a request is for, which counts as asked for.
     fn index_of(&self, rendition: &str) -> Result<usize, NotServed> {
         let renditions = &self.shared.spec.renditions;
-        renditions.iter().position(|known| known.name == rendition).ok_or(NotServed::NotFound)
+        let index = renditions.iter().position(|known| known.name == rendition).ok_or(NotServed::NotFound)?;
+        self.shared.demand.ask(index);
+        Ok(index)
     }
 
     fn state(&self, rendition: &str) -> Result<&RenditionState, NotServed> {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::delivery::{BroadcastSpec, RenditionSpec};
+use crate::live::lending::Source;
 use crate::live::window::{Segment, Window};
 use crate::object::{Object, Position};
 
@@ -70,35 +71,47 @@ pub fn render(
     if window.discontinuity_sequence() > 0 {
         let _ = writeln!(head, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", window.discontinuity_sequence());
     }
+    let names = Names { own: &rendition.name, lender: window.lender() };
     let (mut skipped, mut old, mut recent) = (0, String::new(), String::with_capacity(8192));
-    let mut map = None;
+    let (mut source, mut source_skipped) = (Source::default(), Source::default());
     for segment in window.listed() {
         let skip = segment.complete && segment.start + segment.duration < skip_before;
         skipped += u32::from(skip);
         let text = if skip { &mut old } else { &mut recent };
-        write_segment(
-            text,
-            rendition,
-            segment,
-            timescale,
-            control,
-            map != segment.map,
-            control.lists_parts && segment.start + segment.duration > parts_after,
-        );
-        map = segment.map;
+        if segment.discontinuity {
+            text.push_str("#EXT-X-DISCONTINUITY\n");
+        }
+        write_map(text, names, source, segment.source);
+        let with_parts = control.lists_parts && segment.start + segment.duration > parts_after;
+        write_segment(text, names, segment, timescale, control, with_parts);
+        source = segment.source;
+        if skip {
+            source_skipped = source;
+        }
     }
-    if window.progress().ended {
+    let progress = window.progress();
+    if progress.ended {
         recent.push_str("#EXT-X-ENDLIST\n");
     } else {
-        let next = Object::Part { rendition: &rendition.name, at: window.progress().next };
-        let _ = writeln!(recent, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{next}\"");
+        // Players take the hinted part for one of the last EXT-X-MAP.
+        let next = window.next_source();
+        write_map(&mut recent, names, source, next);
+        let part = Object::Part { rendition: names.of(next), at: progress.next };
+        let _ = writeln!(recent, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{part}\"");
     }
     for report in reports {
         let (other, last) = (Object::Playlist { rendition: &report.name }, report.last);
         let _ =
             writeln!(recent, "#EXT-X-RENDITION-REPORT:URI=\"{other}\",LAST-MSN={},LAST-PART={}", last.msn, last.part);
     }
-    let delta = (skipped > 0).then(|| format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n{recent}"));
+    let delta = (skipped > 0).then(|| {
+        // A player that applied all maps that are listed would take the last one for the first segment's.
+        let mut map = String::new();
+        if source != source_skipped && !recent.starts_with("#EXT-X-MAP") {
+            write_map(&mut map, names, Source::default(), source_skipped);
+        }
+        format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n{map}{recent}")
+    });
     Playlist { full: format!("{head}{old}{recent}"), delta }
 }
 
@@ -115,23 +128,36 @@ fn header(part_target_ticks: u64, timescale: u32, control: &Control, first_msn: 
     )
 }
 
+/// The renditions whose media a playlist names.
+#[derive(Clone, Copy, Debug)]
+struct Names<'a> {
+    own: &'a str,
+    lender: &'a str,
+}
+
+impl<'a> Names<'a> {
+    fn of(self, source: Source) -> &'a str {
+        if source.lent { self.lender } else { self.own }
+    }
+}
+
+/// Writes the init segment that holds from here on, if it is another one than before.
+fn write_map(text: &mut String, names: Names<'_>, before: Source, source: Source) {
+    if let (true, Some(map)) = (before != source, source.map) {
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", Object::Init { rendition: names.of(source), map });
+    }
+}
+
 fn write_segment(
     text: &mut String,
-    rendition: &RenditionSpec,
+    names: Names<'_>,
     segment: &Segment,
     timescale: u32,
     control: &Control,
-    new_map: bool,
     with_parts: bool,
 ) {
-    let (rendition, msn) = (rendition.name.as_str(), segment.msn);
+    let (rendition, msn) = (names.of(segment.source), segment.msn);
     let seconds = |ticks: u64| ticks as f64 / f64::from(timescale);
-    if segment.discontinuity {
-        text.push_str("#EXT-X-DISCONTINUITY\n");
-    }
-    if let (true, Some(map)) = (new_map, segment.map) {
-        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", Object::Init { rendition, map });
-    }
     let _ = writeln!(
         text,
         "#EXT-X-PROGRAM-DATE-TIME:{}",
@@ -140,7 +166,7 @@ fn write_segment(
     if with_parts {
         for (index, part) in segment.parts.iter().enumerate() {
             let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
-            let gap = if part.bytes.is_none() { ",GAP=YES" } else { "" };
+            let gap = if part.gap { ",GAP=YES" } else { "" };
             let duration = seconds(part.duration);
             let uri = Object::Part { rendition, at: Position { msn, part: index as u32 } };
             let _ = writeln!(text, "#EXT-X-PART:DURATION={duration:.5},URI=\"{uri}\"{independent}{gap}");

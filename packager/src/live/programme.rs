@@ -3,6 +3,8 @@
 //! The first keyframe of any video rendition anchors the grid. From then on every rendition has every part: where units
 //! fail to come while the foremost rendition moves on (a rung that load shedding dropped), its parts are published as
 //! gaps, so its playlist keeps advancing, its viewers switch away, and its segment numbers stay those of its siblings.
+//! A rung that rests (nobody watches it) has the lowest rung's parts instead: who comes to it plays on at once, in the
+//! lowest quality, and finds its own parts from the next segment on.
 //! A new decoder configuration takes effect at the first segment that no rendition has begun, behind a discontinuity in
 //! all of them.
 //!
@@ -18,7 +20,9 @@ use crate::delivery::{
     AUDIO_TIMESCALE, AccessUnit, BroadcastSpec, CodecConfig, Delivery, RenditionId, VIDEO_TIMESCALE,
 };
 use crate::live::grid::Grid;
+use crate::live::lending::{Lending, Source};
 use crate::live::segmenter::{Cut, Dropped, Segmenter};
+use crate::object::Position;
 
 /// Units kept while there is no anchor yet; the oldest go first.
 const EARLY_UNITS_MAX: usize = 256;
@@ -41,8 +45,10 @@ pub enum Output {
     Cut {
         /// The rendition that it is of.
         rendition: RenditionId,
-        /// The init segment it needs; `None` while there is none.
-        map: Option<u32>,
+        /// The media it is of.
+        source: Source,
+        /// The media that the part after it will be of, as far as is known.
+        next: Source,
         /// Its segment begins with EXT-X-DISCONTINUITY.
         discontinuity: bool,
         /// The part itself.
@@ -64,6 +70,14 @@ struct RenditionTrack {
     next_map: Option<(u64, u32)>,
     /// Its last part was a gap because nothing came.
     absent: bool,
+    lending: Lending,
+}
+
+impl RenditionTrack {
+    /// Number of the init segment of its own segment `msn`.
+    fn map_of(&self, msn: u64) -> Option<u32> {
+        self.next_map.filter(|(from, _)| *from <= msn).map(|(_, map)| map).or(self.map)
+    }
 }
 
 /// The state of a broadcast between its encoders and its windows.
@@ -80,8 +94,15 @@ pub struct Programme {
 impl Programme {
     /// A broadcast before its first unit.
     pub fn new(spec: BroadcastSpec, gap_after_parts: u32) -> Self {
-        let track =
-            || RenditionTrack { segmenter: None, config: None, maps: 0, map: None, next_map: None, absent: false };
+        let track = || RenditionTrack {
+            segmenter: None,
+            config: None,
+            maps: 0,
+            map: None,
+            next_map: None,
+            absent: false,
+            lending: Lending::default(),
+        };
         Self {
             gap_after_parts: gap_after_parts.into(),
             grid: None,
@@ -97,6 +118,8 @@ impl Programme {
         match delivery {
             Delivery::Clock { .. } => {}
             Delivery::Codec { rendition, config } => self.configure(rendition, config, out),
+            Delivery::Rest { rendition, from } => self.turn(rendition, from, Lending::rest),
+            Delivery::Wake { rendition, from } => self.turn(rendition, from, Lending::wake),
             Delivery::Unit(unit) => self.unit(unit, out),
             Delivery::End => self.finish(out),
         }
@@ -187,9 +210,16 @@ impl Programme {
     fn fill_gaps(&mut self, out: &mut Vec<Output>) {
         let nexts = self.tracks.iter().filter_map(|track| track.segmenter.as_ref()).map(Segmenter::next);
         let Some(front) = nexts.max() else { return };
+        let grid = self.grid;
         for at in 0..self.tracks.len() {
             let track = &mut self.tracks[at];
-            let Some(segmenter) = &mut track.segmenter else { continue };
+            let (Some(segmenter), Some(grid)) = (&mut track.segmenter, grid) else { continue };
+            // The lowest rung has the parts of a rest.
+            let rest = track.lending.from().map(|msn| grid.index(Position { msn, part: 0 }));
+            let front = rest.filter(|rest| *rest >= segmenter.next()).map_or(front, |rest| front.min(rest));
+            if track.lending.covers(grid.position(segmenter.next()).msn) {
+                continue;
+            }
             let behind = front - segmenter.next();
             // A rendition that is known to be gone does not make its viewers wait again.
             let patience = if track.absent && !segmenter.is_filling() { 0 } else { self.gap_after_parts };
@@ -213,16 +243,20 @@ impl Programme {
     }
 
     fn emit(&mut self, rendition: RenditionId, cuts: Vec<Cut>, out: &mut Vec<Output>) {
-        let track = &mut self.tracks[rendition.0];
         for cut in cuts {
+            let track = &mut self.tracks[rendition.0];
             if let Some((msn, map)) = track.next_map
                 && cut.position.msn >= msn
             {
                 (track.map, track.next_map) = (Some(map), None);
             }
             track.absent &= cut.media.is_none();
-            let discontinuity = self.discontinuities.contains(&cut.position.msn);
-            out.push(Output::Cut { rendition, map: track.map, discontinuity, cut });
+            let source = Source { lent: false, map: track.map };
+            let lent = (self.spec.lender() == Some(rendition)).then(|| cut.clone());
+            self.publish(rendition, source, cut, out);
+            if let Some(cut) = lent {
+                self.lend(&cut, out);
+            }
         }
         // A discontinuity is of no more interest once every rendition is past its segment.
         let per_segment = u64::from(self.spec.parts_per_segment());
@@ -241,5 +275,6 @@ impl Programme {
     }
 }
 
+mod rests;
 #[cfg(test)]
 mod tests;

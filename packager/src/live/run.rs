@@ -39,6 +39,8 @@ pub struct Summary {
     pub parts: u64,
     /// Parts among them that are gaps.
     pub gaps: u64,
+    /// Parts among them that the lowest rung lent to rungs at rest.
+    pub lent: u64,
     /// Segments completed, all renditions.
     pub segments: u64,
     /// Access units that went into no part.
@@ -137,10 +139,11 @@ impl Broadcast {
                         recorder.init(rendition, map, bytes);
                     }
                 }
-                Output::Cut { rendition, map, discontinuity, cut } => {
-                    let completed = self.shared.renditions[rendition.0].write().push(map, discontinuity, &cut);
+                Output::Cut { rendition, source, next, discontinuity, cut } => {
+                    let completed = self.shared.renditions[rendition.0].write().push(source, next, discontinuity, &cut);
                     self.summary.parts += 1;
                     match &cut.media {
+                        Some(_) if source.lent => self.summary.lent += 1,
                         Some(media) => self.cut_since.push((media.bytes.len(), media.encoded_at)),
                         None => {
                             self.summary.gaps += 1;
@@ -166,7 +169,7 @@ impl Broadcast {
         changed
     }
 
-    /// A rung that gives gaps is left out of the multivariant playlist until it has given a whole segment again, so
+    /// A rung that gives gaps, which one at rest does not, is left out of the multivariant playlist until it has given a whole segment again, so
     /// that no new player starts on it. Players that are on it see the gaps and switch.
     fn note_presence(&mut self, rendition: RenditionId, media: bool, whole_segment: bool) {
         let absent = if media { self.absent[rendition.0] && !whole_segment } else { true };
@@ -274,7 +277,7 @@ fn to_record(segment: Segment, control: &Control, timescale: u32) -> Completed {
         start: segment.start,
         starts_at: playlist::instant(control.programme_zero_utc_ms, segment.start, timescale),
         duration: segment.duration,
-        map: segment.map,
+        map: segment.source.map,
         discontinuity: segment.discontinuity,
         bytes: segment.bytes,
     }

@@ -148,6 +148,14 @@ impl Segmenter {
         }
     }
 
+    /// Leaves the next part, which ends at `end`, to another rendition. Video then needs a keyframe.
+    pub(crate) fn pass(&mut self, end: u64) {
+        self.pending.clear();
+        self.resuming = true;
+        self.cursor = Some(end);
+        self.next += 1;
+    }
+
     /// Drops units until segment `msn`, which has another decoder configuration. The part that is being filled is
     /// published.
     pub(crate) fn restart_at(&mut self, msn: u64, out: &mut Vec<Cut>) {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::delivery::BroadcastSpec;
+use crate::live::demand::Demand;
 use crate::live::playlist::{self, Control, Report};
 use crate::live::reload::Rules;
 use crate::live::window::{RenditionProgress, Window};
@@ -78,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pub(crate) waiting_requests_max: usize,
     pub(crate) renditions: Vec<RenditionState>,
+    pub(crate) demand: Demand,
     pub(crate) multivariant: RwLock<Option<Rendered>>,
     pub(crate) recorded: RwLock<Recorded>,
     pub(crate) live: AtomicBool,
@@ -100,6 +102,7 @@ impl Shared {
             rules: Rules::new(&spec),
             waiting_requests_max: config.waiting_requests_max,
             renditions: spec.renditions.iter().map(state).collect(),
+            demand: Demand::new(spec.renditions.len()),
             multivariant: RwLock::new(None),
             recorded: RwLock::new(Recorded::NotYet),
             live: AtomicBool::new(false),

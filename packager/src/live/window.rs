@@ -11,6 +11,7 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use crate::delivery::{BroadcastSpec, RenditionSpec};
+use crate::live::lending::Source;
 use crate::live::segmenter::Cut;
 use crate::object::Position;
 
@@ -21,7 +22,9 @@ pub struct Part {
     pub duration: u64,
     /// Whether it starts with a keyframe.
     pub independent: bool,
-    /// Its bytes; `None`: a gap.
+    /// Whether there are no bytes anywhere.
+    pub gap: bool,
+    /// Its bytes; `None`: a gap, or lent.
     pub bytes: Option<Bytes>,
 }
 
@@ -34,22 +37,22 @@ pub struct Segment {
     pub start: u64,
     /// Duration of the parts so far, ticks.
     pub duration: u64,
-    /// Number of its init segment.
-    pub map: Option<u32>,
+    /// The media it consists of.
+    pub source: Source,
     /// Whether EXT-X-DISCONTINUITY stands before it.
     pub discontinuity: bool,
     /// Its parts so far.
     pub parts: Vec<Part>,
     /// Whether it has all its parts.
     pub complete: bool,
-    /// All its bytes, once complete and without a gap.
+    /// All its bytes, once complete and without a gap; `None` if they are lent.
     pub bytes: Option<Bytes>,
 }
 
 impl Segment {
     /// Whether any of its parts is missing (it then carries EXT-X-GAP).
     pub fn has_gap(&self) -> bool {
-        self.parts.iter().any(|part| part.bytes.is_none())
+        self.parts.iter().any(|part| part.gap)
     }
 }
 
@@ -71,11 +74,15 @@ pub(crate) fn listed_seconds(spec: &BroadcastSpec, playlist_seconds: u32) -> u32
 #[derive(Clone, Debug)]
 pub struct Window {
     timescale: u32,
+    /// Name of the rendition whose media stand in while this one rests.
+    lender: String,
     parts_per_segment: u32,
     playlist_ticks: u64,
     segments: VecDeque<Segment>,
     /// How many segments at the front are kept but no longer listed.
     unlisted: usize,
+    /// The media of the next part.
+    next_source: Source,
     discontinuity_sequence: u64,
     inits: VecDeque<(u32, Bytes)>,
     ended: bool,
@@ -87,10 +94,12 @@ impl Window {
         let seconds = listed_seconds(spec, playlist_seconds);
         Self {
             timescale: rendition.timescale(),
+            lender: spec.lender().and_then(|id| spec.renditions.get(id.0)).map_or_else(String::new, |r| r.name.clone()),
             parts_per_segment: spec.parts_per_segment(),
             playlist_ticks: u64::from(seconds) * u64::from(rendition.timescale()),
             segments: VecDeque::new(),
             unlisted: 0,
+            next_source: Source::default(),
             discontinuity_sequence: 0,
             inits: VecDeque::new(),
             ended: false,
@@ -107,20 +116,31 @@ impl Window {
         self.discontinuity_sequence
     }
 
+    /// Name of the rendition whose media are lent to this one.
+    pub fn lender(&self) -> &str {
+        &self.lender
+    }
+
+    /// The media of the part after the last, as far as is known.
+    pub fn next_source(&self) -> Source {
+        self.next_source
+    }
+
     /// Keeps an init segment.
     pub fn add_init(&mut self, map: u32, bytes: Bytes) {
         self.inits.push_back((map, bytes));
     }
 
-    /// Appends a part; answers with the segment that it completes.
-    pub fn push(&mut self, map: Option<u32>, discontinuity: bool, cut: &Cut) -> Option<Segment> {
+    /// Appends a part of `source`, after which one of `next` will follow; answers with the segment that it completes.
+    pub fn push(&mut self, source: Source, next: Source, discontinuity: bool, cut: &Cut) -> Option<Segment> {
         let Position { msn, part } = cut.position;
+        self.next_source = next;
         if part == 0 || self.segments.is_empty() {
             self.segments.push_back(Segment {
                 msn,
                 start: cut.start,
                 duration: 0,
-                map,
+                source,
                 discontinuity,
                 parts: Vec::with_capacity(self.parts_per_segment as usize),
                 complete: false,
@@ -132,7 +152,8 @@ impl Window {
         segment.parts.push(Part {
             duration: cut.duration,
             independent: cut.media.as_ref().is_some_and(|media| media.independent),
-            bytes: cut.media.as_ref().map(|media| media.bytes.clone()),
+            gap: cut.media.is_none(),
+            bytes: cut.media.as_ref().filter(|_| !source.lent).map(|media| media.bytes.clone()),
         });
         if part + 1 < self.parts_per_segment {
             return None;
@@ -221,7 +242,8 @@ impl Window {
             self.unlisted -= 1;
             self.segments.pop_front();
         }
-        let oldest_map = self.segments.iter().find_map(|segment| segment.map);
+        let own = self.segments.iter().filter(|segment| !segment.source.lent);
+        let oldest_map = own.filter_map(|segment| segment.source.map).next();
         while let Some((map, _)) = self.inits.front()
             && oldest_map.is_some_and(|oldest| *map < oldest)
         {
@@ -233,7 +255,7 @@ impl Window {
 /// Lays the parts out in one buffer, which they share from then on.
 fn complete(segment: &mut Segment) {
     segment.complete = true;
-    if segment.has_gap() {
+    if segment.has_gap() || segment.source.lent {
         return;
     }
     let mut all = BytesMut::with_capacity(segment.parts.iter().flat_map(|part| &part.bytes).map(Bytes::len).sum());

@@ -7,11 +7,14 @@ struct Rig {
     programme: Programme,
     /// By rendition: (position, is a gap, map, discontinuity).
     cuts: [Vec<(crate::object::Position, bool, Option<u32>, bool)>; 3],
+    /// By rendition: the media of each of these cuts, and of the one after it.
+    sources: [Vec<(Source, Source)>; 3],
 }
 
 impl Rig {
     fn new() -> Self {
-        let mut rig = Self { programme: Programme::new(spec(), 3), cuts: Default::default() };
+        let mut rig =
+            Self { programme: Programme::new(spec(), 3), cuts: Default::default(), sources: Default::default() };
         for (rendition, config) in [(V0, avc(1)), (V1, avc(2)), (AUDIO, asc())] {
             rig.push(Delivery::Codec { rendition, config });
         }
@@ -22,8 +25,9 @@ impl Rig {
         let mut out = vec![];
         self.programme.push(delivery, &mut out);
         for output in out {
-            if let Output::Cut { rendition, map, discontinuity, cut } = output {
-                self.cuts[rendition.0].push((cut.position, cut.media.is_none(), map, discontinuity));
+            if let Output::Cut { rendition, source, next, discontinuity, cut } = output {
+                self.cuts[rendition.0].push((cut.position, cut.media.is_none(), source.map, discontinuity));
+                self.sources[rendition.0].push((source, next));
             }
         }
     }
@@ -120,4 +124,109 @@ fn unknown_renditions_and_early_units_are_ignored() {
     programme.push(Delivery::Unit(frame(V0, 0)), &mut out);
     assert!(matches!(out[..], [Output::Dropped(V0, Dropped::AwaitingKeyframe)]));
     programme.push(Delivery::End, &mut out);
+}
+
+/// By segment of a rendition: `l`ent, `o`wn, `g`ap in it.
+fn sources(rig: &Rig, rendition: RenditionId) -> String {
+    let parts = rig.cuts[rendition.0].iter().zip(&rig.sources[rendition.0]);
+    let mut letters = std::collections::BTreeMap::new();
+    for ((at, gap, ..), (source, _)) in parts {
+        let letter = if *gap {
+            'g'
+        } else if source.lent {
+            'l'
+        } else {
+            'o'
+        };
+        let known = letters.entry(at.msn).or_insert(letter);
+        assert!(*known == letter || *known == 'g' || letter == 'g', "segment {} is of both", at.msn);
+        *known = if letter == 'g' { 'g' } else { *known };
+    }
+    letters.into_values().collect()
+}
+
+#[test]
+fn a_rung_at_rest_is_lent_the_lowest_rungs_parts_until_the_segment_in_which_it_wakes() {
+    let mut rig = Rig::new();
+    rig.play(0..179, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 180 * 3_000 });
+    rig.play(179..180, |_| true);
+    rig.play(180..359, |id| id != V0);
+    rig.push(Delivery::Wake { rendition: V0, from: 360 * 3_000 });
+    rig.play(359..360, |id| id != V0);
+    rig.play(360..600, |_| true);
+    assert_eq!(sources(&rig, V0), "ooollloooo");
+    assert_eq!(sources(&rig, V1), "oooooooooo");
+    let positions = |id: RenditionId| rig.cuts[id.0].iter().map(|(at, ..)| *at).collect::<Vec<_>>();
+    assert_eq!(positions(V0), positions(V1), "rungs stay aligned");
+    assert!(rig.cuts.iter().flatten().all(|(_, gap, _, discontinuity)| !gap && !discontinuity));
+    // What follows is known with the last part of each segment.
+    let all = &rig.sources[0];
+    assert!(all.windows(2).all(|pair| pair[0].1 == pair[1].0), "{all:?}");
+}
+
+#[test]
+fn a_rung_that_rests_is_not_awaited() {
+    let mut rig = Rig::new();
+    rig.play(0..119, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 120 * 3_000 });
+    rig.play(119..120, |_| true);
+    rig.play(120..126, |id| id != V0);
+    assert_eq!(rig.cuts[0].len(), rig.cuts[1].len());
+}
+
+#[test]
+fn last_parts_of_a_rung_that_come_after_its_rest_began_are_missing_and_no_more() {
+    let mut rig = Rig::new();
+    rig.play(0..115, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 120 * 3_000 });
+    rig.play(115..180, |id| id != V0);
+    (115..120).for_each(|number| rig.push(Delivery::Unit(frame(V0, number))));
+    rig.play(180..240, |id| id != V0);
+    assert_eq!(sources(&rig, V0), "ooll", "its last part is as long as its frames reach");
+}
+
+#[test]
+fn rest_and_wake_that_come_late_begin_with_the_next_segment() {
+    let mut rig = Rig::new();
+    rig.play(0..150, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 120 * 3_000 });
+    rig.play(150..290, |id| id != V0);
+    rig.push(Delivery::Wake { rendition: V0, from: 240 * 3_000 });
+    rig.play(290..420, |_| true);
+    assert_eq!(sources(&rig, V0), "ooglloo");
+}
+
+#[test]
+fn the_lowest_rung_and_sound_never_rest() {
+    let mut rig = Rig::new();
+    rig.play(0..60, |_| true);
+    for rendition in [V1, AUDIO, RenditionId(9)] {
+        rig.push(Delivery::Rest { rendition, from: 60 * 3_000 });
+    }
+    rig.play(60..180, |_| true);
+    assert!(rig.sources.iter().flatten().all(|(source, _)| !source.lent));
+}
+
+#[test]
+fn gaps_of_the_lowest_rung_are_gaps_of_those_it_lends_to() {
+    let mut rig = Rig::new();
+    rig.play(0..60, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 60 * 3_000 });
+    rig.play(60..120, |id| id != V0);
+    rig.play(120..180, |id| id == AUDIO);
+    rig.play(180..240, |id| id != V0);
+    assert_eq!((sources(&rig, V0), sources(&rig, V1)), ("olgl".into(), "oogo".into()));
+    assert_eq!(rig.cuts[0].len(), rig.cuts[1].len());
+}
+
+#[test]
+fn a_woken_rung_that_gives_no_media_becomes_gaps() {
+    let mut rig = Rig::new();
+    rig.play(0..60, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 60 * 3_000 });
+    rig.play(60..119, |id| id != V0);
+    rig.push(Delivery::Wake { rendition: V0, from: 120 * 3_000 });
+    rig.play(119..240, |id| id != V0);
+    assert_eq!(sources(&rig, V0), "olgg");
 }
