@@ -54,6 +54,11 @@ pub(crate) struct Broadcast {
     /// broadcast: the room's JSON says `air_slots_taken`, and starting an egress answers `resource_exhausted`. 0: none
     /// at all. Default 4.
     pub(crate) rooms_on_air_max: u32,
+    /// How long after the last request for a rung's playlist or media that rung is not encoded any more, unless the
+    /// broadcast is recorded; a request wakes it within a segment. The lowest rung is always encoded. Longer spares
+    /// viewers who come back the wait for their quality, shorter saves CPU. Seconds, from three segments to 86400; 0:
+    /// all rungs are always encoded. Default 30.
+    pub(crate) rung_rest_seconds: u32,
     /// Keep segments and a playlist of the whole broadcast, so that it can be rewound and watched afterwards, of rooms
     /// whose setting `record` is `on`. `false`: nothing is kept, whatever rooms say. Default true.
     pub(crate) record: bool,
@@ -62,7 +67,8 @@ pub(crate) struct Broadcast {
 }
 
 impl Broadcast {
-    fn validate(&self) -> Result<(), ConfigFault> {
+    /// `segment_ms`: the length of a segment.
+    fn validate(&self, segment_ms: u32) -> Result<(), ConfigFault> {
         let (seconds, rooms) = (self.idle_end_seconds, self.rooms_on_air_max);
         if !(1..=86_400).contains(&seconds) {
             let sentence = format!("must lie between 1 and 86400; it is {seconds}");
@@ -71,13 +77,25 @@ impl Broadcast {
         if rooms > 1_000 {
             return Err(ConfigFault::new("rooms_on_air_max", format!("must be at most 1000; it is {rooms}")));
         }
+        // A player of plain HLS asks once a segment, and a cache in between answers for half of one.
+        let (rest, rest_min) = (self.rung_rest_seconds, (3 * segment_ms).div_ceil(1000));
+        if rest != 0 && !(rest_min..=86_400).contains(&rest) {
+            let range = format!("must lie between three segments of [ingest] segment_ms = {segment_ms} and 86400");
+            return Err(ConfigFault::new("rung_rest_seconds", format!("{range}, or be 0 for never; it is {rest}")));
+        }
         Ok(())
     }
 }
 
 impl Default for Broadcast {
     fn default() -> Self {
-        Self { idle_end_seconds: 300, rooms_on_air_max: 4, record: true, folder: "data/media".into() }
+        Self {
+            idle_end_seconds: 300,
+            rooms_on_air_max: 4,
+            rung_rest_seconds: 30,
+            record: true,
+            folder: "data/media".into(),
+        }
     }
 }
 
@@ -176,7 +194,7 @@ impl Settings {
         self.sfu.validate().map_err(|fault| in_section("sfu", &fault))?;
         self.ingest.validate().map_err(|fault| in_section("ingest", &fault))?;
         self.packager.validate().map_err(|fault| in_section("packager", &fault))?;
-        self.broadcast.validate().map_err(|fault| in_section("broadcast", &fault))?;
+        self.broadcast.validate(self.ingest.segment_ms).map_err(|fault| in_section("broadcast", &fault))?;
         self.node.validate().map_err(|bad| in_section("node", &bad))?;
         self.log.validate().map_err(|fault| in_section("log", &fault))?;
         self.shutdown.validate().map_err(|fault| in_section("shutdown", &fault))?;
@@ -185,6 +203,10 @@ impl Settings {
             return Err(ConfigFault::new("livekit_rooms.record", sentence).of_section("api"));
         }
         Ok(())
+    }
+
+    pub(crate) fn rung_rest(&self) -> Duration {
+        Duration::from_secs(self.broadcast.rung_rest_seconds.into())
     }
 
     pub(crate) fn idle_end(&self) -> Duration {

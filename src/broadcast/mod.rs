@@ -1,11 +1,13 @@
 //! Broadcasts: when a room is on the air, and what runs while it is.
 //!
 //! [`policy`] decides for one room, purely. [`director`] brings it the SFU's events and the rooms' orders, waits for
-//! its deadlines and carries out its orders. [`pipeline`] is one broadcast, from the stage to the origin.
+//! its deadlines and carries out its orders. [`pipeline`] is one broadcast, from the stage to the origin, of which
+//! [`rungs`] decides which renditions are encoded.
 
 mod director;
 mod pipeline;
 mod policy;
+mod rungs;
 
 pub(crate) use director::{BroadcastDirector, Need};
 pub(crate) use pipeline::PipelineParts;

@@ -5,16 +5,19 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use access::Keys;
 use ingest::WhepSource;
 use interactive_sfu::Speaker;
 use object_store::ObjectStore;
+use packager::delivery::RenditionId;
 use rooms::{Layout, RecordSetting, Room, RoomAccess};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::director::sleep_until;
+use super::rungs::RungPolicy;
 use crate::error::Error;
 use crate::own_token::{self, Bearer};
 
@@ -30,6 +33,8 @@ const INGEST_IDENTITY: &str = "spillway-ingest";
 pub(crate) struct PipelineParts {
     pub(crate) ingest: ingest::Config,
     pub(crate) packager: packager::Config,
+    /// How long after the last request for it a rung rests; 0: never.
+    pub(crate) rest_after: Duration,
     /// The store of recordings; `None`: no room is recorded.
     pub(crate) store: Option<Arc<dyn ObjectStore>>,
     pub(crate) keys: Keys,
@@ -69,6 +74,7 @@ impl PipelineParts {
         let store = self.store.clone().filter(|_| recorded);
         let config = ingest::Config { layout: to_ingest(room.layout.clone()), ..self.ingest.clone() };
         let room = room.name.as_str();
+        let rungs = RungPolicy::new(self.rest_after, recorded, config.ladder.rungs().len(), Instant::now());
         let spec = config.spec(room, packager::epoch(now, rand::random()));
         let (deliveries, deliveries_rx) = mpsc::channel(DELIVERIES_MAX);
         let bearer = Bearer { room, identity: INGEST_IDENTITY, name: "", speaks: false };
@@ -83,7 +89,7 @@ impl PipelineParts {
         let stop = CancellationToken::new();
         let pipeline = Pipeline { recorded, changes, stop: stop.clone() };
         speakers.into_iter().for_each(|speaker| pipeline.speaker_joined(speaker));
-        Ok((pipeline, run(room.to_owned(), broadcast, packaging, changes_rx, stop)))
+        Ok((pipeline, run(room.to_owned(), broadcast, rungs, packaging, changes_rx, stop)))
     }
 }
 
@@ -115,13 +121,20 @@ impl Pipeline {
 async fn run(
     room: String,
     broadcast: ingest::Broadcast,
+    mut rungs: RungPolicy,
     mut packaging: packager::Running,
     mut changes: mpsc::Receiver<Change>,
     stop: CancellationToken,
 ) {
     let mut summary = None;
     loop {
+        let origin = &packaging.origin;
+        for turn in rungs.step(&origin.asked_at(), Instant::now()) {
+            broadcast.rest(RenditionId(turn.rung), turn.rests);
+        }
         tokio::select! {
+            () = origin.asked() => {}
+            () = sleep_until(rungs.poll_timeout()) => {}
             Some(change) = changes.recv() => apply(&broadcast, change),
             () = stop.cancelled() => break,
             ended = &mut packaging.done => {
@@ -143,6 +156,7 @@ async fn run(
             room,
             parts = summary.parts,
             gaps = summary.gaps,
+            lent = summary.lent,
             segments = summary.segments,
             units_dropped = summary.units_dropped,
             stored = summary.stored,

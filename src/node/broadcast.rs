@@ -61,6 +61,7 @@ pub(crate) fn start(settings: &Settings, deps: Deps) -> BroadcastNode {
         pipelines: PipelineParts {
             ingest: settings.ingest.clone(),
             packager: settings.packager.clone(),
+            rest_after: settings.rung_rest(),
             store: deps.store,
             keys: deps.keys,
             base_url: deps.base_url,

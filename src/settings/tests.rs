@@ -82,7 +82,7 @@ fn unknown_or_unreadable_key_is_refused_by_name() {
 fn impossible_setting_is_refused_by_section_and_key() {
     good().validate(false).unwrap();
     type Spoil = fn(&mut Settings);
-    let table: [(Spoil, &str, &str); 15] = [
+    let table: [(Spoil, &str, &str); 17] = [
         (|s| s.auth = Auth::default(), "[auth]", "key"),
         (|s| s.auth = Auth::development(), "[auth]", "development"),
         (|s| s.auth.secret.0 = "short".into(), "[auth]", "32 bytes"),
@@ -91,6 +91,8 @@ fn impossible_setting_is_refused_by_section_and_key() {
         (|s| s.ingest.part_ms = 1, "[ingest]", "part_ms"),
         (|s| s.packager.playlist_seconds = 0, "[packager]", "playlist_seconds"),
         (|s| s.broadcast.idle_end_seconds = 0, "[broadcast]", "idle_end_seconds"),
+        (|s| s.broadcast.rung_rest_seconds = 5, "[broadcast]", "rung_rest_seconds"),
+        (|s| (s.ingest.segment_ms, s.broadcast.rung_rest_seconds) = (10_000, 29), "[broadcast]", "three segments"),
         (
             |s| (s.broadcast.record, s.api.livekit_rooms.record) = (false, RecordSetting::On),
             "[api]",
