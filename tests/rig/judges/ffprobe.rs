@@ -27,6 +27,19 @@ pub fn probe(media: &str) -> Result<Value> {
         .map_err(|error| Error::Malformed { what: "ffprobe output", detail: error.to_string() })
 }
 
+/// Width and height of each picture that FFmpeg decodes in the first seconds of a file or URL. Any complaint is an
+/// error.
+pub fn picture_sizes(media: &str, seconds: u32) -> Result<Vec<(u32, u32)>> {
+    let interval = format!("%+{seconds}");
+    let chosen = ["-select_streams", "v:0", "-read_intervals", &interval, "-show_entries", "frame=width,height"];
+    let text = judge("ffprobe", &[&["-v", "error"], &chosen[..], &["-of", "csv=p=0", media]].concat())?;
+    let size = |line: &str| {
+        let (width, height) = line.split_once(',')?;
+        Some((width.parse().ok()?, height.trim_end_matches(',').parse().ok()?))
+    };
+    Ok(String::from_utf8_lossy(&text).lines().filter_map(size).collect())
+}
+
 /// Presentation times of a file's packets, seconds, in file order: of video (`"v:0"`) or of sound (`"a:0"`).
 pub fn packet_times(media: &Path, stream: &str) -> Result<Vec<f64>> {
     let file = media.to_string_lossy();
