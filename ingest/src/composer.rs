@@ -150,7 +150,8 @@ impl Composer {
     /// Lets rungs rest and wakes them, and tells the packager.
     fn turn(&mut self, frame: u64) {
         let wishes = &self.wishes;
-        let turns = self.rests.step(frame, |rung| wishes.get(rung).is_some_and(|rests| rests.load(Ordering::Relaxed)));
+        let wished = |rung: usize| wishes.get(rung).is_some_and(|rests| rests.load(Ordering::Relaxed));
+        let turns = self.rests.step(frame, self.shedding.shed(), wished);
         for turn in turns {
             let rung = self.config.ladder.rungs().get(turn.rung).map_or("", |rung| rung.name);
             tracing::debug!(room = self.room, rung, rests = turn.rests, "a rung turns");

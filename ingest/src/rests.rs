@@ -41,8 +41,9 @@ impl Rests {
     }
 
     /// Before frame `frame` is encoded: takes up the wishes, if the next frame starts a segment, or this one does and
-    /// the one before was left out. The lowest rung never rests.
-    pub fn step(&mut self, frame: u64, wished: impl Fn(usize) -> bool) -> Vec<Turn> {
+    /// the one before was left out. The lowest rung never rests. One that rests goes on resting while it is among the
+    /// `shed` rungs at the top that would be shed: its viewers have lent media, where a shed rung has gaps.
+    pub fn step(&mut self, frame: u64, shed: usize, wished: impl Fn(usize) -> bool) -> Vec<Turn> {
         let segment = (frame + 1) / self.segment_frames;
         if self.decided.replace(segment) == Some(segment) {
             return vec![];
@@ -50,7 +51,7 @@ impl Rests {
         let from = segment * self.segment_frames;
         let highs = self.resting.len().saturating_sub(1);
         let turn = |(rung, resting): (usize, &mut bool)| {
-            let rests = wished(rung);
+            let rests = wished(rung) || *resting && rung < shed;
             (std::mem::replace(resting, rests) != rests).then_some(Turn { rung, from, rests })
         };
         self.resting.iter_mut().take(highs).enumerate().filter_map(turn).collect()
@@ -68,8 +69,9 @@ mod tests {
         let mut turns = vec![];
         for frame in 0..16 {
             // The lowest rung is wished to rest too.
-            turns
-                .extend(rests.step(frame, |rung| (2..9).contains(&frame) && rung != 1).into_iter().map(|t| (frame, t)));
+            turns.extend(
+                rests.step(frame, 0, |rung| (2..9).contains(&frame) && rung != 1).into_iter().map(|t| (frame, t)),
+            );
         }
         let turn = |from, rests| Turn { rung: 0, from, rests };
         assert_eq!(turns, [(3, turn(4, true)), (11, turn(12, false))]);
@@ -79,11 +81,24 @@ mod tests {
     fn wishes_are_taken_up_at_the_start_of_a_segment_whose_last_frame_before_was_left_out() {
         let mut rests = Rests::new(2, 4);
         for frame in [0, 1, 2] {
-            assert_eq!(rests.step(frame, |_| false), []);
+            assert_eq!(rests.step(frame, 0, |_| false), []);
         }
-        assert_eq!(rests.step(4, |_| true), [Turn { rung: 0, from: 4, rests: true }]);
-        assert_eq!(rests.step(5, |_| false), []);
+        assert_eq!(rests.step(4, 0, |_| true), [Turn { rung: 0, from: 4, rests: true }]);
+        assert_eq!(rests.step(5, 0, |_| false), []);
         assert!(rests.rests(0) && !rests.rests(1) && rests.count() == 1);
+    }
+
+    #[test]
+    fn rung_at_rest_does_not_wake_while_it_would_be_shed_and_shedding_lets_no_rung_rest() {
+        let mut rests = Rests::new(3, 4);
+        let turns: Vec<_> = (0..24)
+            .flat_map(|frame| {
+                let shed = if (8..18).contains(&frame) { 2 } else { 0 };
+                rests.step(frame, shed, |rung| rung == 0 && frame < 8)
+            })
+            .collect();
+        let turn = |from, rests| Turn { rung: 0, from, rests };
+        assert_eq!(turns, [turn(0, true), turn(20, false)]);
     }
 
     #[test]
@@ -91,7 +106,7 @@ mod tests {
         let (mut rests, mut gate) = (Rests::new(2, 4), Gate::new(4));
         let steps: String = (0..20)
             .map(|frame| {
-                rests.step(frame, |_| (2..10).contains(&frame));
+                rests.step(frame, 0, |_| (2..10).contains(&frame));
                 match gate.step(frame, !rests.rests(0), true) {
                     Step::EncodeKeyframe => 'K',
                     Step::Encode => 'e',

@@ -156,8 +156,17 @@ fn plays(browser: &mut Browser, page: Page, height: u64) -> Value {
 
 #[test]
 fn chromium_changes_to_a_rung_at_rest_without_a_stall() {
+    check_change(Browser::start().unwrap());
+}
+
+#[test]
+fn firefox_changes_to_a_rung_at_rest_without_a_stall() {
+    check_change(Browser::start_firefox().unwrap());
+}
+
+/// A viewer of the lowest rung chooses the one that rests.
+fn check_change(mut browser: Browser) {
     let (server, _speaker) = on_the_air();
-    let mut browser = Browser::start().unwrap();
     let page = browser.open(&server.http.url(&format!("/watch/{}?delivery=broadcast", server.room))).unwrap();
     let started = |player: &Value| player["frames"].as_u64() > Some(30);
     let player = browser.wait_until(page, "pictures", 30, PLAYER, started).unwrap();

@@ -31,12 +31,8 @@ impl Lending {
 
     /// The rung gives its own media from segment `msn` on.
     pub(crate) fn wake(&mut self, msn: u64) {
-        if self.until.is_some() {
-            return;
-        }
-        match self.from {
-            Some(from) if from < msn => self.until = Some(msn),
-            _ => self.from = None,
+        if self.from.is_some() {
+            self.until.get_or_insert(msn);
         }
     }
 

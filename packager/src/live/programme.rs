@@ -71,6 +71,8 @@ struct RenditionTrack {
     /// Its last part was a gap because nothing came.
     absent: bool,
     lending: Lending,
+    /// Units that came while lent parts were still due before them.
+    held: VecDeque<AccessUnit>,
 }
 
 impl RenditionTrack {
@@ -102,6 +104,7 @@ impl Programme {
             next_map: None,
             absent: false,
             lending: Lending::default(),
+            held: VecDeque::new(),
         };
         Self {
             gap_after_parts: gap_after_parts.into(),
@@ -195,6 +198,7 @@ impl Programme {
 
     fn feed(&mut self, unit: AccessUnit, out: &mut Vec<Output>) {
         let id = unit.rendition;
+        let Some(unit) = self.hold(unit, out) else { return };
         let Some(segmenter) = &mut self.tracks[id.0].segmenter else { return };
         let mut cuts = Vec::new();
         if let Err(dropped) = segmenter.push(unit, &mut cuts) {
@@ -216,7 +220,7 @@ impl Programme {
             let (Some(segmenter), Some(grid)) = (&mut track.segmenter, grid) else { continue };
             // The lowest rung has the parts of a rest.
             let rest = track.lending.from().map(|msn| grid.index(Position { msn, part: 0 }));
-            let front = rest.filter(|rest| *rest >= segmenter.next()).map_or(front, |rest| front.min(rest));
+            let front = rest.filter(|rest| *rest > segmenter.next()).map_or(front, |rest| front.min(rest));
             if track.lending.covers(grid.position(segmenter.next()).msn) {
                 continue;
             }

@@ -1,10 +1,15 @@
 //! Rungs that rest, and the parts that the lowest rung lends them.
 
+use std::collections::VecDeque;
+
 use super::{Output, Programme};
-use crate::delivery::{RenditionId, VIDEO_TIMESCALE};
+use crate::delivery::{AccessUnit, RenditionId, VIDEO_TIMESCALE};
 use crate::live::lending::{Lending, Source};
-use crate::live::segmenter::Cut;
+use crate::live::segmenter::{Cut, Dropped};
 use crate::object::Position;
+
+/// Units of one rung that are kept until its rest is over; further ones are dropped.
+const HELD_UNITS_MAX: usize = 256;
 
 impl Programme {
     /// A rung rests, or is encoded again, from the segment at tick `from` on.
@@ -17,6 +22,21 @@ impl Programme {
         let due = grid.part_at(from, VIDEO_TIMESCALE).unwrap_or(0).max(segmenter.next());
         turn(&mut track.lending, grid.segment_from(due));
         track.absent = false;
+    }
+
+    /// Keeps a unit of a rung that wakes until the lowest rung, whose encoder may be later, has lent the rest's last part.
+    pub(super) fn hold(&mut self, unit: AccessUnit, out: &mut Vec<Output>) -> Option<AccessUnit> {
+        let (Some(grid), Some(track)) = (self.grid, self.tracks.get_mut(unit.rendition.0)) else { return Some(unit) };
+        let next = track.segmenter.as_ref().map(|segmenter| grid.position(segmenter.next()));
+        if !next.is_some_and(|next| track.lending.covers(next.msn)) {
+            return Some(unit);
+        }
+        if track.held.len() < HELD_UNITS_MAX {
+            track.held.push_back(unit);
+        } else {
+            out.push(Output::Dropped(unit.rendition, Dropped::Late));
+        }
+        None
     }
 
     /// Publishes a part, or a gap in its place.
@@ -50,10 +70,13 @@ impl Programme {
             if is_next {
                 segmenter.pass(cut.start + cut.duration);
             }
+            let is_awake = !track.lending.covers(grid.position(segmenter.next()).msn);
+            let held = if is_awake { std::mem::take(&mut track.held) } else { VecDeque::new() };
             self.emit(id, own, out);
             if is_next {
                 self.publish(id, Source { lent: true, map }, cut.clone(), out);
             }
+            held.into_iter().for_each(|unit| self.feed(unit, out));
         }
     }
 }

@@ -166,6 +166,21 @@ fn a_rung_at_rest_is_lent_the_lowest_rungs_parts_until_the_segment_in_which_it_w
 }
 
 #[test]
+fn a_rung_that_wakes_before_the_lowest_has_lent_the_last_part_loses_no_picture() {
+    let mut rig = Rig::new();
+    rig.play(0..60, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 60 * 3_000 });
+    rig.play(60..119, |id| id != V0);
+    rig.push(Delivery::Wake { rendition: V0, from: 120 * 3_000 });
+    // Its encoder is quicker than the lowest rung's.
+    (120..127).for_each(|number| rig.push(Delivery::Unit(frame(V0, number))));
+    rig.play(119..127, |id| id != V0);
+    rig.play(127..240, |_| true);
+    assert_eq!((sources(&rig, V0), sources(&rig, V1)), ("oloo".into(), "oooo".into()));
+    assert_eq!(rig.cuts[0].len(), rig.cuts[1].len());
+}
+
+#[test]
 fn a_rung_that_rests_is_not_awaited() {
     let mut rig = Rig::new();
     rig.play(0..119, |_| true);
@@ -195,6 +210,17 @@ fn rest_and_wake_that_come_late_begin_with_the_next_segment() {
     rig.push(Delivery::Wake { rendition: V0, from: 240 * 3_000 });
     rig.play(290..420, |_| true);
     assert_eq!(sources(&rig, V0), "ooglloo");
+}
+
+#[test]
+fn a_rung_whose_rest_is_taken_back_and_that_gives_no_media_becomes_gaps() {
+    let mut rig = Rig::new();
+    rig.play(0..90, |_| true);
+    rig.push(Delivery::Rest { rendition: V0, from: 120 * 3_000 });
+    rig.push(Delivery::Wake { rendition: V0, from: 120 * 3_000 });
+    rig.play(90..240, |id| id != V0);
+    assert_eq!(sources(&rig, V0), "oggg");
+    assert!(rig.cuts[0].len() >= 39, "its playlist advances: {}", rig.cuts[0].len());
 }
 
 #[test]
