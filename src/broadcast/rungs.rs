@@ -1,10 +1,10 @@
-//! Which rungs of a ladder are encoded: the decision for one broadcast, pure.
+//! Decides which rungs of a ladder are encoded, for one broadcast. Pure.
 //!
 //! A rung rests when nobody has asked for its playlist or its media for `rest_after`; a request wakes it. The lowest
 //! rung never rests: many players start on it, and its media stand in for those of a rung that wakes. A broadcast that
 //! is recorded encodes every rung, because a recording has no gaps and one quality in each playlist. A broadcast begins
-//! with every rung, as if each had been asked for. When they were asked for and `now` come in, the rungs that change
-//! come out. Driven by `pipeline.rs`.
+//! with every rung, as if each had been asked for. The last requests and `now` come in, the rungs that change come out.
+//! Driven by `pipeline.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ impl RungPolicy {
         Self { rest_after, rungs: vec![RungState { asked_at: now, rests: false }; rungs.saturating_sub(1)] }
     }
 
-    /// `asked_at`: when each rung was last asked for, from the top; `None`: never.
+    /// `asked_at`: the last request for each rung, from the top; `None`: there was none.
     pub(crate) fn step(&mut self, asked_at: &[Option<Instant>], now: Instant) -> Vec<Turn> {
         let Some(rest_after) = self.rest_after else { return vec![] };
         let turn = |(rung, (state, asked)): (usize, (&mut RungState, &Option<Instant>))| {
@@ -49,7 +49,7 @@ impl RungPolicy {
         self.rungs.iter_mut().zip(asked_at).enumerate().filter_map(turn).collect()
     }
 
-    /// When the next rung may rest; `None`: no rung will, unless one is asked for.
+    /// The time at which the next rung may rest; `None`: no rung will, unless one is asked for.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let rest_after = self.rest_after?;
         self.rungs.iter().filter(|state| !state.rests).map(|state| state.asked_at + rest_after).min()

@@ -1,4 +1,4 @@
-//! When each rendition was last asked for, by its playlist or its media.
+//! Notes the last request for each rendition, for its playlist or its media.
 //!
 //! Every request leaves the time with one atomic store. [`Demand::changed`] wakes when a rendition is asked for again
 //! after it was not for [`SILENCE`]. Decides nothing: `spillway` reads it to say which rungs are encoded.
@@ -37,7 +37,7 @@ impl Demand {
         }
     }
 
-    /// When each rendition was last asked for; `None`: never.
+    /// The last request for each rendition; `None`: there was none.
     pub(crate) fn asked_at(&self) -> Vec<Option<std::time::Instant>> {
         let at = |asked: &AtomicU64| {
             let ms = asked.load(Relaxed).checked_sub(1)?;

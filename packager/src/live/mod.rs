@@ -1,9 +1,10 @@
 //! A broadcast while it runs: access units in, parts, segments and playlists out, and the requests that wait for them.
 //!
 //! The decisions are pure: `grid` and `segmenter` cut parts, `programme` keeps renditions in step and `lending` says
-//! which of them rest, `window` says which segments a playlist lists and which bytes are kept, `playlist` and `master` write, `query` and `reload` decide what
-//! a request gets and when, `demand` remembers what was asked for. The edge is thin: `run` owns the broadcast's task, `origin` the waiting requests, `release`
-//! what is left of a broadcast that has ended; `shared` lies between them.
+//! which of them rest, `window` says which segments a playlist lists and which bytes are kept, `playlist` and `master`
+//! write, `query` and `reload` decide what a request gets and when. The edge is thin: `run` owns the broadcast's task,
+//! `origin` the waiting requests, `demand` notes what was asked for, `release` has what is left of a broadcast that has
+//! ended; `shared` lies between them.
 
 mod demand;
 mod grid;

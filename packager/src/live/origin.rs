@@ -93,7 +93,8 @@ impl Origin {
         self.shared.spec.target_duration_seconds()
     }
 
-    /// When each rendition was last asked for, playlist or media, in the order of the spec; `None`: never.
+    /// The last request for each rendition, for its playlist or its media, in the order of the spec; `None`: there was
+    /// none.
     pub fn asked_at(&self) -> Vec<Option<std::time::Instant>> {
         self.shared.demand.asked_at()
     }

@@ -3,8 +3,8 @@
 //! The first keyframe of any video rendition anchors the grid. From then on every rendition has every part: where units
 //! fail to come while the foremost rendition moves on (a rung that load shedding dropped), its parts are published as
 //! gaps, so its playlist keeps advancing, its viewers switch away, and its segment numbers stay those of its siblings.
-//! A rung that rests (nobody watches it) has the lowest rung's parts instead: who comes to it plays on at once, in the
-//! lowest quality, and finds its own parts from the next segment on.
+//! A rung that rests (nobody watches it) has the lowest rung's parts instead: a player that comes to it plays on at
+//! once, in the lowest quality, and finds its own parts from the next segment on.
 //! A new decoder configuration takes effect at the first segment that no rendition has begun, behind a discontinuity in
 //! all of them.
 //!

@@ -169,8 +169,8 @@ impl Broadcast {
         changed
     }
 
-    /// A rung that gives gaps, which one at rest does not, is left out of the multivariant playlist until it has given a whole segment again, so
-    /// that no new player starts on it. Players that are on it see the gaps and switch.
+    /// A rung that gives gaps (one at rest gives none) is left out of the multivariant playlist until it has given a
+    /// whole segment again, so that no new player starts on it. Players that are on it see the gaps and switch.
     fn note_presence(&mut self, rendition: RenditionId, media: bool, whole_segment: bool) {
         let absent = if media { self.absent[rendition.0] && !whole_segment } else { true };
         if absent != self.absent[rendition.0] {

@@ -242,8 +242,8 @@ impl Window {
             self.unlisted -= 1;
             self.segments.pop_front();
         }
-        let own = self.segments.iter().filter(|segment| !segment.source.lent);
-        let oldest_map = own.filter_map(|segment| segment.source.map).next();
+        let mut own = self.segments.iter().filter(|segment| !segment.source.lent);
+        let oldest_map = own.find_map(|segment| segment.source.map);
         while let Some((map, _)) = self.inits.front()
             && oldest_map.is_some_and(|oldest| *map < oldest)
         {

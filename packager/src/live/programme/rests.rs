@@ -24,7 +24,8 @@ impl Programme {
         track.absent = false;
     }
 
-    /// Keeps a unit of a rung that wakes until the lowest rung, whose encoder may be later, has lent the rest's last part.
+    /// Keeps a unit of a rung that wakes until the lowest rung has lent the last part of the rest: its encoder may be the
+    /// slower one.
     pub(super) fn hold(&mut self, unit: AccessUnit, out: &mut Vec<Output>) -> Option<AccessUnit> {
         let (Some(grid), Some(track)) = (self.grid, self.tracks.get_mut(unit.rendition.0)) else { return Some(unit) };
         let next = track.segmenter.as_ref().map(|segmenter| grid.position(segmenter.next()));

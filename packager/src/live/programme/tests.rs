@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::testing::{AUDIO, V0, aac, asc, avc, frame, spec};
 
@@ -255,4 +257,42 @@ fn a_woken_rung_that_gives_no_media_becomes_gaps() {
     rig.push(Delivery::Wake { rendition: V0, from: 120 * 3_000 });
     rig.play(119..240, |id| id != V0);
     assert_eq!(sources(&rig, V0), "olgg");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rungs_stay_aligned_however_they_rest_and_however_late_their_encoders_are(
+        mut rests in prop::collection::vec(any::<bool>(), 8),
+        late in 0_u64..12,
+        lowest_late in 0_u64..12,
+    ) {
+        rests[0] = false;
+        let rests_in = |segment: u64| rests[(segment as usize).min(7)];
+        let mut rig = Rig::new();
+        for now in 0..8 * 60 {
+            let (from, segment) = ((now + 1) * 3_000, (now + 1) / 60);
+            match (now % 60, rests_in(now / 60), rests_in(segment)) {
+                (59, false, true) => rig.push(Delivery::Rest { rendition: V0, from }),
+                (59, true, false) => rig.push(Delivery::Wake { rendition: V0, from }),
+                _ => {}
+            }
+            if let Some(number) = now.checked_sub(late).filter(|number| !rests_in(number / 60)) {
+                rig.push(Delivery::Unit(frame(V0, number)));
+            }
+            let lowest = now.checked_sub(lowest_late);
+            lowest.into_iter().for_each(|number| rig.push(Delivery::Unit(frame(V1, number))));
+            rig.play(now..now + 1, |id| id == AUDIO);
+        }
+        let parts = rig.cuts[0].iter().zip(&rig.sources[0]);
+        for (index, ((at, gap, ..), (source, _))) in parts.enumerate() {
+            prop_assert_eq!(at.msn * 10 + u64::from(at.part), index as u64);
+            prop_assert_eq!(source.lent, rests_in(at.msn), "{:?}", at);
+            // Nobody watches the last pictures before a rest.
+            prop_assert!(!gap || !source.lent && rests_in(at.msn + 1), "a gap at {:?}", at);
+        }
+        prop_assert!(rig.gaps(V1).is_empty());
+        prop_assert!(rig.cuts[0].len() >= 74, "{}", rig.cuts[0].len());
+    }
 }
