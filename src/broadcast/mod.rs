@@ -3,9 +3,11 @@
 //! [`policy`] decides for one room, purely. [`director`] brings it the SFU's events and the rooms' orders, waits for
 //! its deadlines and carries out its orders. [`pipeline`] is one broadcast, from the stage to the origin.
 
+mod directed;
 mod director;
 mod pipeline;
 mod policy;
 
-pub(crate) use director::{BroadcastDirector, Need};
+pub(crate) use directed::{Need, Wanted};
+pub(crate) use director::BroadcastDirector;
 pub(crate) use pipeline::PipelineParts;
