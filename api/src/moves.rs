@@ -3,7 +3,7 @@
 //! Each is told on the identity's events sockets (`{"type":"delivery",…}`), and the client joins again to be told
 //! where. A LiveKit client without an events socket is told in a data packet ([`interactive_sfu::MOVE_TOPIC`]) that
 //! carries the answer of a join. A client that was told to leave its seat has [`WITHIN`]; until then the seat is its
-//! own.
+//! own. Webhooks are told of each move.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use access::{Class, Identity};
 use chrono::Utc;
 use interactive_sfu::{Demote, GrantSeat, SeatAnswer, SfuError};
-use rooms::Room;
 use rooms::overflow::{DemoteReason, Reason};
+use rooms::{FactKind, Room};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -70,7 +70,9 @@ impl Moves {
         let within_ms = u32::try_from(WITHIN.as_millis()).unwrap_or(u32::MAX);
         let demote =
             Demote { room: room.name.clone(), identity: identity.clone(), answer: answer.to_string(), within_ms };
-        self.app.media.ask(demote).await
+        self.app.media.ask(demote).await?;
+        self.app.rooms.tell(&room.name, FactKind::demoted(reason, identity.clone(), class));
+        Ok(())
     }
 
     /// Keeps a seat for somebody on the broadcast, and tells them. Returns whether they were told: nobody is promoted
@@ -81,7 +83,12 @@ impl Moves {
         let ask = GrantSeat { room: room.name.clone(), identity: identity.clone(), class, limits };
         let SeatAnswer::Granted { .. } = self.app.media.ask(ask).await? else { return Ok(false) };
         let (delivery, reason) = (Delivery::Interactive, Reason::Seat);
-        Ok(self.tell(room, identity, &Told { kind: "delivery", delivery, reason, detail: PROMOTED, answer: None }))
+        let told = Told { kind: "delivery", delivery, reason, detail: PROMOTED, answer: None };
+        let is_told = self.tell(room, identity, &told);
+        if is_told {
+            self.app.rooms.tell(&room.name, FactKind::promoted(reason, identity.clone(), class));
+        }
+        Ok(is_told)
     }
 
     fn tell(&self, room: &Room, identity: &Identity, told: &Told<'_>) -> bool {

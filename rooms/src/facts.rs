@@ -1,9 +1,10 @@
 //! Facts about rooms that this server alone knows, for receivers outside of it: webhooks.
 //!
 //! A change of a room writes its fact in its own transaction. All other facts ([`Rooms::tell`]) wait in a bounded queue,
-//! and [`Rooms::write_facts`] writes them a few times a second, those of all rooms in one transaction. Followers read
-//! them in order, each with a cursor that outlives the process. Facts that all followers have done are deleted, and of
-//! more than [`FACTS_MAX`] the oldest. Without followers nothing is written.
+//! and [`Rooms::write_facts`] writes them a few times a second, those of all rooms in one transaction; people who were
+//! moved in a room for one reason meanwhile are one fact. Followers read facts in order, each with a cursor that
+//! outlives the process. Facts that all followers have done are deleted, and of more than [`FACTS_MAX`] the oldest.
+//! Without followers nothing is written.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,12 +39,20 @@ pub(crate) struct FactQueue {
     is_followed: AtomicBool,
     /// A fact was dropped since the last write.
     is_full: AtomicBool,
-    waiting: Mutex<VecDeque<Fact>>,
+    waiting: Mutex<Waiting>,
     news: Notify,
     /// Held while facts are written, so that they keep their order.
     writing: tokio::sync::Mutex<()>,
     /// The number of the newest fact in the database.
     newest: watch::Sender<i64>,
+}
+
+/// Facts that are not written.
+#[derive(Debug, Default)]
+struct Waiting {
+    facts: VecDeque<Fact>,
+    /// Of these, facts at the front that may be in the database already, under their ids.
+    tried: usize,
 }
 
 impl FactQueue {
@@ -70,7 +79,7 @@ impl FactQueue {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Fact>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,15 +87,42 @@ impl FactQueue {
     pub(crate) async fn write(&self, store: &Store) -> Result<(), Error> {
         let _turn = self.writing.lock().await;
         loop {
-            let batch: Vec<Fact> = self.waiting().iter().take(BATCH_MAX).cloned().collect();
+            let batch = self.waiting().batch();
             if batch.is_empty() {
                 return Ok(());
             }
-            // One that is dropped between the two is written again, under the same id.
+            // A write that is dropped between the two is done again, under the same ids.
             self.written(Some(store.push_facts(&batch, FACTS_MAX).await?));
-            self.waiting().drain(..batch.len());
+            self.waiting().written(batch.len());
             self.is_full.store(false, Ordering::Release);
         }
+    }
+}
+
+impl Waiting {
+    /// Adds a fact, or its people to the room's last fact. `Err`: there is no space for it.
+    fn add(&mut self, fact: Fact) -> Result<(), Fact> {
+        let last = self.facts.iter_mut().skip(self.tried).rev().find(|known| known.room == fact.room);
+        if last.is_some_and(|last| last.kind.take_in(&fact.kind)) {
+            return Ok(());
+        }
+        if self.facts.len() >= WAITING_MAX {
+            return Err(fact);
+        }
+        self.facts.push_back(fact);
+        Ok(())
+    }
+
+    /// The next facts to be written, which are not changed any more.
+    fn batch(&mut self) -> Vec<Fact> {
+        self.tried = self.tried.max(self.facts.len().min(BATCH_MAX));
+        self.facts.iter().take(BATCH_MAX).cloned().collect()
+    }
+
+    /// So many facts are written.
+    fn written(&mut self, count: usize) {
+        self.facts.drain(..count.min(self.facts.len()));
+        self.tried = self.tried.saturating_sub(count);
     }
 }
 
@@ -95,16 +131,13 @@ impl Rooms {
     pub fn tell(&self, room: &RoomName, kind: FactKind) {
         let facts = &self.inner.facts;
         let Some(fact) = facts.wanted(Some(Fact::now(room.clone(), kind))) else { return };
-        let mut waiting = facts.waiting();
-        if waiting.len() >= WAITING_MAX {
-            if !facts.is_full.swap(true, Ordering::AcqRel) {
+        match facts.waiting().add(fact) {
+            Ok(()) => facts.news.notify_one(),
+            Err(fact) if !facts.is_full.swap(true, Ordering::AcqRel) => {
                 tracing::warn!(kind = fact.kind.name(), "facts are dropped: too many wait for the database");
             }
-            return;
+            Err(_) => {}
         }
-        waiting.push_back(fact);
-        drop(waiting);
-        facts.news.notify_one();
     }
 
     /// Writes facts that wait, a few times a second. Runs until it is dropped; [`Rooms::close`] writes the rest.

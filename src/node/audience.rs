@@ -18,11 +18,9 @@ use tokio::sync::mpsc;
 use super::load::LoadMeter;
 use crate::broadcast::{Need, Wanted};
 use count::{Count, Size};
-use moved::Moved;
 use snapshot::{RoomFacts, RunMemory};
 
 mod count;
-mod moved;
 mod snapshot;
 
 /// How often rooms are looked at.
@@ -142,7 +140,6 @@ impl Deps {
             self.rooms.tell(&room.name, count);
         }
         let snapshot: RoomSnapshot = remembered.run.snapshot(&facts, *node, now);
-        let mut moved = Moved::default();
         for proposal in remembered.overflow.step(&snapshot, &room.audience, now.ms()) {
             tracing::debug!(room = %room.name, ?proposal, "overflow");
             match proposal {
@@ -155,20 +152,18 @@ impl Deps {
                     self.need(&room.name, Wanted::No(reason)).await;
                 }
                 Proposal::Promote { identity, class } => match self.moves.promote(room, &identity, class).await {
-                    Ok(is_told) => moved.promoted(is_told, identity, class),
+                    Ok(_) => {}
                     Err(error) => tracing::debug!(%error, "somebody is not promoted"),
                 },
                 Proposal::Demote { identity, reason } => {
                     let class = seats.seated.iter().find(|one| one.identity == identity).map(|one| one.class);
                     let class = class.unwrap_or(Class::Anonymous);
-                    match self.moves.demote(room, &identity, class, reason).await {
-                        Ok(()) => moved.demoted(reason.reason(), identity, class),
-                        Err(error) => tracing::debug!(%error, "somebody is not demoted"),
+                    if let Err(error) = self.moves.demote(room, &identity, class, reason).await {
+                        tracing::debug!(%error, "somebody is not demoted");
                     }
                 }
             }
         }
-        moved.facts().for_each(|fact| self.rooms.tell(&room.name, fact));
     }
 
     /// Keeps the SFU's limits as the room is set.

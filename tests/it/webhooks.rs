@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used)] // A test that unwraps says where it failed.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use rig::server::{Demo, Server};
 use rig::wait::wait_for_or;
 use rig::webhooks::Receiver;
 use serde_json::{Value, json};
+use tungstenite::WebSocket;
 
 fn start(urls: &[&str], speakers: u32) -> Server {
     let environment = vec![("SPILLWAY__API__WEBHOOK_URLS".into(), json!(urls).to_string())];
@@ -72,8 +73,15 @@ fn facts_told_to_nobody_when_the_server_is_killed_arrive_in_order_from_the_next_
     assert!(refused.iter().all(|one| one.status == 500 && one.authorization.split('.').count() == 3));
 }
 
+/// Takes a seat by LiveKit's protocol, without media.
+fn sit(server: &Server, identity: &str) -> WebSocket<TcpStream> {
+    let token = server.viewer_token(identity);
+    let url = format!("ws://127.0.0.1:{}/rtc?protocol=16&auto_subscribe=1&access_token={token}", server.port());
+    tungstenite::client(url, TcpStream::connect(("127.0.0.1", server.port())).unwrap()).unwrap().0
+}
+
 #[test]
-fn broadcasts_and_their_audience_are_told_with_the_reason() {
+fn broadcasts_their_audience_and_moves_are_told_with_the_reason() {
     let receiver = Receiver::start(200).unwrap();
     let mut server = start(&[&receiver.url], 1);
     server.wait_for_broadcast().unwrap();
@@ -92,6 +100,21 @@ fn broadcasts_and_their_audience_are_told_with_the_reason() {
         (&counted["spillway"]["interactive"], &counted["spillway"]["by_class"]["speaker"]),
         (&json!(1), &json!(1))
     );
+
+    // Three seats, of which one may be taken for long; people who came are moved after ten seconds at the earliest.
+    let demote =
+        json!({ "demote": "lowest-class-first", "high_watermark": 50, "low_watermark": 40, "dwell_seconds": 10 });
+    change(&server, "demo", json!({ "audience": demote }));
+    set_seats(&server, "demo", 3);
+    let seated = ["ben", "cleo"].map(|identity| sit(&server, identity));
+    let moved = told("viewers_demoted", 1)["spillway"].clone();
+    assert_eq!(moved["reason"], "room_full", "{moved}");
+    let viewers: BTreeSet<&str> =
+        moved["viewers"].as_array().unwrap().iter().map(|one| one["identity"].as_str().unwrap()).collect();
+    assert_eq!(viewers, BTreeSet::from(["ben", "cleo"]), "those of one step in one event: {moved}");
+    assert!(moved["viewers"].as_array().unwrap().iter().all(|one| one["class"] == "viewer"), "{moved}");
+    drop(seated);
+
     change(&server, "demo", json!({ "broadcast": "off" }));
     assert_eq!(told("broadcast_ended", 1)["spillway"], json!({ "reason": "switched_off" }));
     change(&server, "demo", json!({ "broadcast": "on" }));

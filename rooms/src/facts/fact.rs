@@ -8,6 +8,9 @@ use crate::Room;
 use crate::directory::now_utc_ms;
 use crate::overflow::{Reason, StartReason, StopReason, Thresholds};
 
+/// People of one fact.
+const VIEWERS_MAX: usize = 256;
+
 /// Something that happened in a room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
@@ -43,6 +46,8 @@ pub enum FactKind {
     },
     /// Seats were kept for people on the broadcast, and they were told.
     ViewersPromoted {
+        /// Why.
+        reason: Reason,
         /// The people.
         viewers: Vec<MovedViewer>,
     },
@@ -122,6 +127,34 @@ impl Fact {
 }
 
 impl FactKind {
+    /// Somebody was told to come to a seat.
+    pub fn promoted(reason: Reason, identity: Identity, class: Class) -> Self {
+        Self::ViewersPromoted { reason, viewers: vec![MovedViewer { identity, class }] }
+    }
+
+    /// Somebody was told to leave their seat.
+    pub fn demoted(reason: Reason, identity: Identity, class: Class) -> Self {
+        Self::ViewersDemoted { reason, viewers: vec![MovedViewer { identity, class }] }
+    }
+
+    /// Takes the people of `later` into this fact, if both are one move for one reason. Returns whether it did.
+    pub(super) fn take_in(&mut self, later: &Self) -> bool {
+        let (before, more) = match (self, later) {
+            (Self::ViewersPromoted { reason, viewers }, Self::ViewersPromoted { reason: other, viewers: more })
+            | (Self::ViewersDemoted { reason, viewers }, Self::ViewersDemoted { reason: other, viewers: more })
+                if reason == other =>
+            {
+                (viewers, more)
+            }
+            _ => return false,
+        };
+        let fits = before.len() + more.len() <= VIEWERS_MAX;
+        if fits {
+            before.extend_from_slice(more);
+        }
+        fits
+    }
+
     /// The kind's word.
     pub fn name(&self) -> &'static str {
         match self {

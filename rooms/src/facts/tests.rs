@@ -139,7 +139,35 @@ async fn facts_that_wait_are_bounded() {
     let rooms = opened(&database).await;
     let _facts = follow(&rooms, &["one"]).await;
     (0..WAITING_MAX + 5).for_each(|_| rooms.tell(&name("a"), started()));
-    assert_eq!(rooms.inner.facts.waiting().len(), WAITING_MAX);
+    assert_eq!(rooms.inner.facts.waiting().facts.len(), WAITING_MAX);
+}
+
+#[test]
+fn people_moved_for_one_reason_are_one_fact_until_it_is_written() {
+    let mut waiting = Waiting::default();
+    let add = |waiting: &mut Waiting, room: &str, kind: FactKind| waiting.add(Fact::now(name(room), kind)).unwrap();
+    let demoted =
+        |number: usize, reason| FactKind::demoted(reason, format!("v{number}").parse().unwrap(), Class::Viewer);
+    add(&mut waiting, "a", demoted(0, Reason::RoomFull));
+    add(&mut waiting, "b", demoted(1, Reason::RoomFull));
+    add(&mut waiting, "a", demoted(2, Reason::RoomFull));
+    add(&mut waiting, "a", demoted(3, Reason::NodeDrains));
+    add(&mut waiting, "a", demoted(4, Reason::RoomFull));
+    let people = |facts: &[Fact]| {
+        let people = facts.iter().map(|fact| match &fact.kind {
+            FactKind::ViewersDemoted { viewers, .. } => viewers.iter().map(|one| one.identity.to_string()).collect(),
+            other => panic!("{other:?}"),
+        });
+        people.map(|all: Vec<String>| all.join(" ")).collect::<Vec<_>>()
+    };
+    let batch = waiting.batch();
+    assert_eq!(people(&batch), ["v0 v2", "v1", "v3", "v4"], "in their order");
+    add(&mut waiting, "a", demoted(5, Reason::RoomFull));
+    assert_eq!(people(&waiting.batch()), ["v0 v2", "v1", "v3", "v4", "v5"], "what may be written stays as it is");
+    waiting.written(batch.len());
+    (6..6 + 300).for_each(|number| add(&mut waiting, "b", demoted(number, Reason::RoomFull)));
+    let sizes: Vec<usize> = people(&waiting.batch()).iter().map(|all| all.split(' ').count()).collect();
+    assert_eq!(sizes, [1, 256, 44]);
 }
 
 #[test]
@@ -151,8 +179,8 @@ fn facts_are_written_as_they_are_documented() {
         (started(), r#"{"reason":"waiting"}"#),
         (ended(), r#"{"reason":"stage_empty"}"#),
         (
-            FactKind::ViewersPromoted { viewers: viewers.clone() },
-            r#"{"viewers":[{"identity":"ann","class":"viewer"}]}"#,
+            FactKind::ViewersPromoted { reason: Reason::Seat, viewers: viewers.clone() },
+            r#"{"reason":"seat","viewers":[{"identity":"ann","class":"viewer"}]}"#,
         ),
         (
             FactKind::ViewersDemoted { reason: Reason::RoomFull, viewers },
