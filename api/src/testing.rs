@@ -282,7 +282,7 @@ impl Rig {
         tokio::time::timeout(A_WHILE, self.answer(request.body(body).unwrap())).await.ok()
     }
 
-    async fn answer(&self, request: Request<Body>) -> Reply {
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();

@@ -85,8 +85,7 @@ async fn open_events(
     }
     let (upgrade, protocol) = (upgrade?, protocol(&headers)?);
     let is_stranger = may_watch(&room, access.as_deref(), &Credential::Nothing) == Sight::Watched
-        && !matches!(&credential, Credential::Playback(_))
-        && !matches!(&credential, Credential::Access(grants) if admission::by_grants(grants, &room) == Sight::Watched);
+        && !admission::may_stay(&credential, &room);
     let stranger = caller.and_then(|caller| caller.stranger(&app.config, &headers));
     let counted = stranger.map(|address| app.events.count(address)).transpose()?;
     let known = match &credential {
@@ -117,7 +116,10 @@ fn credential(
     let from = caller.map(|caller| caller.client(&app.config, headers));
     match query.access_token.as_deref() {
         Some(token) if !headers.contains_key(AUTHORIZATION) => match token.contains('.') {
-            true => Ok(Credential::Access(Box::new(auth::grants_or_token(&app.keys, headers, Some(token))?))),
+            true => {
+                let grants = auth::grants_or_token(&app.keys, headers, Some(token))?;
+                Ok(admission::access_credential(app, grants, room, from))
+            }
             false => Ok(admission::playback_credential(app, token, room, from)),
         },
         _ => admission::credential(app, headers, room, from),
