@@ -80,7 +80,8 @@ impl Moves {
     pub async fn promote(&self, room: &Room, identity: &Identity, class: Class) -> Result<bool, crate::MoveError> {
         self.app.rooms.note_lease(&room.name, Utc::now().timestamp_millis()).await?;
         let limits = seat_limits(&self.app.rooms, room);
-        let ask = GrantSeat { room: room.name.clone(), identity: identity.clone(), class, limits };
+        let ask =
+            GrantSeat { room: room.name.clone(), identity: identity.clone(), class, limits, leased_until_utc_ms: None };
         let SeatAnswer::Granted { .. } = self.app.media.ask(ask).await? else { return Ok(false) };
         let (delivery, reason) = (Delivery::Interactive, Reason::Seat);
         let told = Told { kind: "delivery", delivery, reason, detail: PROMOTED, answer: None };

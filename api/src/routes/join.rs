@@ -347,6 +347,7 @@ async fn lease(app: &App, room: &Room, viewer: &Viewer<'_>) -> Result<SeatAnswer
         identity: viewer.identity.clone(),
         class: viewer.class,
         limits: seat_limits(&app.rooms, room),
+        leased_until_utc_ms: viewer.grants.as_ref().and_then(|grants| grants.leased_until_utc_ms),
     };
     Ok(app.media.ask(ask).await?)
 }

@@ -204,6 +204,14 @@ async fn guest_who_came_by_a_playback_token_is_let_in_from_its_addresses_alone()
 }
 
 #[tokio::test]
+async fn lease_in_the_token_is_passed_on_when_its_holder_joins_again() {
+    let rig = Rig::new().await;
+    let token = join(&rig, &[], "").await.json()["token"].as_str().unwrap().to_owned();
+    join(&rig, &[("authorization", &format!("Bearer {token}"))], "").await;
+    assert_eq!(*rig.media.leases.lock().unwrap(), [None, Some(1_800_000_000_000)]);
+}
+
+#[tokio::test]
 async fn nonsense_is_refused_by_name() {
     let rig = Rig::new().await;
     for (body, refusal) in [
