@@ -72,8 +72,8 @@ pub(crate) fn by_grants(grants: &Grants, room: &str) -> Sight {
     }
 }
 
-/// Whether a guest's token holds for the room it names: while strangers may watch that, or as long as the playback token
-/// holds that the guest came by, and from the addresses that it holds for.
+/// Whether a guest's token holds for the room it names: while strangers may watch that, or as long as the playback
+/// token holds that the guest came by, and from the addresses that it holds for.
 fn holds(guest: &Guest, access: &RoomAccess, from: Option<IpAddr>, now_utc_ms: i64) -> bool {
     let Some(playback) = guest.playback.filter(|_| access.is_private()) else { return !access.is_private() };
     let is_from_there = match playback.addresses {

@@ -1,10 +1,10 @@
 //! Facts about rooms that this server alone knows, for receivers outside of it: webhooks.
 //!
-//! A change of a room writes its fact in its own transaction. All other facts ([`Rooms::tell`]) wait in a bounded queue,
-//! and [`Rooms::write_facts`] writes them a few times a second, those of all rooms in one transaction; people who were
-//! moved in a room for one reason meanwhile are one fact. Followers read facts in order, each with a cursor that
-//! outlives the process. Facts that all followers have done are deleted, and of more than [`FACTS_MAX`] the oldest.
-//! Without followers nothing is written.
+//! A change of a room writes its fact in its own transaction. All other facts ([`Rooms::tell`]) wait in a bounded
+//! queue, and [`Rooms::write_facts`] writes them a few times a second, those of all rooms in one transaction; people
+//! who were moved in a room for one reason meanwhile are one fact. Followers read facts in order, each with a cursor
+//! that outlives the process. Facts that all followers have done are deleted, and of more than [`FACTS_MAX`] the
+//! oldest. Without followers nothing is written.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

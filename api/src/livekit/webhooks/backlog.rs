@@ -1,8 +1,8 @@
 //! The facts that one receiver has still to be told: which is next, and when.
 //!
 //! The facts of one room are told one after the other: a fact that failed is tried again after a pause, and the room's
-//! later facts wait for it. Other rooms do not. At most [`ATTEMPTS_MAX`] attempts are under way at once. Holds numbers of
-//! facts alone; what they say is read when they are told. No I/O, no clock and no dice: `now` and `chance` come in.
+//! later facts wait for it. Other rooms do not. At most [`ATTEMPTS_MAX`] attempts are under way at once. Holds numbers
+//! of facts alone; what they say is read when they are told. No I/O, no clock and no dice: `now` and `chance` come in.
 //! Driven by `receiver.rs`.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
