@@ -38,7 +38,7 @@ pub(crate) struct Running {
     sfu: SfuNode,
     broadcast: BroadcastNode,
     http: HttpNode,
-    /// Decide about overflow, and look after the metrics. They may be dropped at any time.
+    /// Write facts, decide about overflow, and look after the metrics. They may be dropped at any time.
     _upkeep: JoinSet<()>,
     shutdown: settings::Shutdown,
 }
@@ -54,6 +54,8 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
     if let Some(room) = options.first_room {
         make(room, &rooms).await?;
     }
+    // Facts are kept for receivers that are known; so receivers come before whoever tells facts.
+    let webhooks = api::webhooks::Webhooks::new(keys.clone(), rooms.clone(), settings.api.webhook_urls.clone()).await?;
     let sfu = node::sfu::start(settings.sfu.clone(), keys.clone())?;
 
     let orders = rooms.orders("broadcasts").await?;
@@ -81,11 +83,13 @@ pub(crate) async fn start(settings: Settings, options: Options) -> Result<Runnin
         recorder: recorder.clone(),
         demand: demand.clone(),
         desk: desk.clone(),
+        webhooks,
         dev_tokens: options.dev_tokens,
         drain_max: Duration::from_millis(settings.shutdown.http_ms_max.into()),
     };
     let http = node::http::start(sockets, deps)?;
-    let mut upkeep = JoinSet::new();
+    let (mut upkeep, facts) = (JoinSet::new(), rooms.clone());
+    upkeep.spawn(async move { facts.write_facts().await });
     upkeep.spawn(node::audience::run(node::audience::Deps {
         sfu: sfu.sfu().clone(),
         rooms: rooms.clone(),

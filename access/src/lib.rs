@@ -14,4 +14,6 @@ pub use by_class::ByClass;
 pub use class::{Class, UnknownClass};
 pub use name::{BadName, Identity, ParticipantSid, RoomName};
 pub use random::{random_id, random_text};
-pub use token::{Grants, Keys, Permission, Renewal, ServiceGrants, Standing, TokenError, TokenSpec, nobody};
+pub use token::{
+    Grants, Guest, Keys, Permission, PlaybackBounds, Renewal, ServiceGrants, Standing, TokenError, TokenSpec, nobody,
+};

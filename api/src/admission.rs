@@ -7,11 +7,13 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use access::Grants;
+use access::{Grants, Guest};
+use chrono::Utc;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use rooms::{Room, RoomAccess, Visibility};
 
+use crate::address_prefix::AddressPrefix;
 use crate::app::App;
 use crate::auth;
 use crate::error::Error;
@@ -24,7 +26,8 @@ pub(crate) enum Credential {
     Nothing,
     /// A playback token that verified for the room's name.
     Playback(Pass),
-    /// Something in a playback token's place that did not verify.
+    /// Something in a playback token's place that did not verify, or a guest's token for a room that is closed to them
+    /// now.
     Worthless,
     /// An access token.
     Access(Box<Grants>),
@@ -69,6 +72,51 @@ pub(crate) fn by_grants(grants: &Grants, room: &str) -> Sight {
     }
 }
 
+/// Whether a guest's token holds for the room it names: while strangers may watch that, or as long as the playback
+/// token holds that the guest came by, and from the addresses that it holds for.
+fn holds(guest: &Guest, access: &RoomAccess, from: Option<IpAddr>, now_utc_ms: i64) -> bool {
+    let Some(playback) = guest.playback.filter(|_| access.is_private()) else { return !access.is_private() };
+    let is_from_there = match playback.addresses {
+        None => true,
+        Some((address, bits)) => {
+            AddressPrefix::new(address, bits).zip(from).is_some_and(|(addresses, from)| addresses.covers(from))
+        }
+    };
+    playback.created_at_utc_ms == access.created_at_utc_ms && now_utc_ms < playback.expires_at_utc_ms && is_from_there
+}
+
+/// Refuses a guest whose token does not hold for the room any more, as if there were no such room. For whoever enters
+/// by an access token. `from`: the client's address.
+pub(crate) fn check_guest(grants: &Grants, room: &Room, from: Option<IpAddr>) -> Result<(), Error> {
+    let now_utc_ms = Utc::now().timestamp_millis();
+    match &grants.standing.guest {
+        Some(guest) if !holds(guest, &RoomAccess::of(room), from, now_utc_ms) => Err(rooms::Error::UnknownRoom.into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether the bearer may go on watching when the room becomes private.
+pub(crate) fn may_stay(credential: &Credential, room: &str) -> bool {
+    match credential {
+        Credential::Nothing | Credential::Worthless => false,
+        Credential::Playback(_) => true,
+        Credential::Access(grants) => match grants.standing.guest {
+            Some(guest) => guest.playback.is_some(),
+            None => by_grants(grants, room) == Sight::Watched,
+        },
+    }
+}
+
+/// The credential that an access token is in a request for `room`.
+pub(crate) fn access_credential(app: &App, grants: Grants, room: &str, from: Option<IpAddr>) -> Credential {
+    let guest = grants.standing.guest.filter(|_| grants.room.as_deref() == Some(room));
+    let (access, now_utc_ms) = (app.rooms.access(room), Utc::now().timestamp_millis());
+    match guest.zip(access) {
+        Some((guest, access)) if !holds(&guest, &access, from, now_utc_ms) => Credential::Worthless,
+        Some(_) | None => Credential::Access(Box::new(grants)),
+    }
+}
+
 /// Whether the list for the bearer of `grants` shows the room.
 pub(crate) fn is_listed(room: &Room, grants: Option<&Grants>) -> bool {
     room.visibility == Visibility::Public || grants.is_some_and(|grants| by_grants(grants, &room.name) > Sight::Hidden)
@@ -87,7 +135,7 @@ pub(crate) fn credential(
     }
     let token = auth::bearer(headers)?;
     if token.contains('.') {
-        return Ok(Credential::Access(Box::new(auth::grants(&app.keys, headers)?)));
+        return Ok(access_credential(app, auth::grants(&app.keys, headers)?, room, from));
     }
     Ok(playback_credential(app, token, room, from))
 }
@@ -102,7 +150,7 @@ pub(crate) fn credential_or_in_query(
 ) -> Result<Credential, Error> {
     match in_query {
         Some(token) if !headers.contains_key(AUTHORIZATION) => match token.contains('.') {
-            true => Ok(Credential::Access(Box::new(auth::grants_or_token(&app.keys, headers, Some(token))?))),
+            true => Ok(access_credential(app, auth::grants_or_token(&app.keys, headers, Some(token))?, room, from)),
             false => Ok(playback_credential(app, token, room, from)),
         },
         _ => credential(app, headers, room, from),
@@ -119,7 +167,7 @@ pub(crate) fn playback_credential(app: &App, token: &str, room: &str, from: Opti
 mod tests {
     use std::time::Duration;
 
-    use access::{Keys, TokenSpec};
+    use access::{Keys, PlaybackBounds, TokenSpec};
     use rooms::RoomSettings;
 
     use super::*;
@@ -129,7 +177,7 @@ mod tests {
     }
 
     fn pass(created_at_utc_ms: i64) -> Credential {
-        Credential::Playback(Pass { created_at_utc_ms, remaining: Duration::from_secs(1), one_address: false })
+        Credential::Playback(Pass { created_at_utc_ms, remaining: Duration::from_secs(1), address: None })
     }
 
     /// `grants` is a list of words; the token joins `room`.
@@ -179,6 +227,37 @@ mod tests {
                 assert_eq!(may_watch("demo", Some(&access), &credential), sight, "{who}, {visibility:?}");
             }
             assert_eq!(may_watch("demo", None, &credential), Hidden, "{who}");
+        }
+    }
+
+    #[test]
+    fn guests_token_holds_while_the_room_is_open_or_as_its_playback_token_does() {
+        let addresses = Some(("192.0.2.0".parse().unwrap(), 24));
+        let bounds = PlaybackBounds { created_at_utc_ms: 7, expires_at_utc_ms: 100, addresses: None };
+        let by = |playback| Guest { playback: Some(playback) };
+        let table = [
+            ("a stranger", Guest::default(), false),
+            ("who came by a playback token", by(bounds), true),
+            ("whose playback token has expired", by(PlaybackBounds { expires_at_utc_ms: 50, ..bounds }), false),
+            (
+                "whose playback token is for an earlier room",
+                by(PlaybackBounds { created_at_utc_ms: 6, ..bounds }),
+                false,
+            ),
+            ("who is where the playback token holds", by(PlaybackBounds { addresses, ..bounds }), true),
+        ];
+        for (who, guest, private) in table {
+            for (visibility, expected) in
+                [(Visibility::Private, private), (Visibility::Unlisted, true), (Visibility::Public, true)]
+            {
+                let access = RoomAccess::of(&room(visibility));
+                let from = Some("192.0.2.9".parse().unwrap());
+                assert_eq!(holds(&guest, &access, from, 50), expected, "{who}, {visibility:?}");
+            }
+        }
+        let (guest, access) = (by(PlaybackBounds { addresses, ..bounds }), RoomAccess::of(&room(Visibility::Private)));
+        for elsewhere in [None, Some("192.0.3.9".parse().unwrap()), Some("2001:db8::1".parse().unwrap())] {
+            assert!(!holds(&guest, &access, elsewhere, 50), "{elsewhere:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the routes work with.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Class, Grants, Keys, RoomName};
@@ -7,6 +8,7 @@ use chrono::Utc;
 use interactive_sfu::CloseRoom;
 use rooms::{Entry, MakeRoom, Rooms};
 
+use crate::admission::check_guest;
 use crate::node::NodeDesk;
 use crate::playback::PlaybackKeys;
 use crate::{Config, Demand, Error, EventsHub, Lifecycle, Media, OriginRegistry, Players};
@@ -47,7 +49,13 @@ pub(crate) type App = Arc<AppParts>;
 
 /// Lets somebody into the room that a LiveKit token or the key of an ingress names; the room is made if there is none,
 /// where tokens may: whoever signed it wants there to be one. A guest's token was signed for a room that was there.
-pub(crate) async fn enter_by_token(app: &App, room: &RoomName, grants: &Grants) -> Result<Entry, Error> {
+/// `from`: the client's address.
+pub(crate) async fn enter_by_token(
+    app: &App,
+    room: &RoomName,
+    grants: &Grants,
+    from: Option<IpAddr>,
+) -> Result<Entry, Error> {
     let ingress = grants.ingress.as_deref();
     let may_make = app.config.auto_create_rooms && grants.standing.class != Some(Class::Anonymous);
     let make = may_make.then(|| MakeRoom {
@@ -56,7 +64,9 @@ pub(crate) async fn enter_by_token(app: &App, room: &RoomName, grants: &Grants) 
         now_utc_ms: Utc::now().timestamp_millis(),
         rooms_max: app.config.rooms_max,
     });
-    Ok(app.rooms.enter(room, ingress, make).await?)
+    let entry = app.rooms.enter(room, ingress, make).await?;
+    check_guest(grants, &entry.room, from)?;
+    Ok(entry)
 }
 
 /// Deletes a room, ends its sessions, and has its broadcast ended.

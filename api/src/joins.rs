@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,11 @@ impl Joiner {
     pub(crate) fn is_local(&self, headers: &HeaderMap) -> bool {
         let (Some(caller), Some(limits)) = (self.caller, &self.limits) else { return false };
         caller.stranger(&limits.config, headers).is_none()
+    }
+
+    /// The client's address; `None` in tests without a socket.
+    pub(crate) fn address(&self, config: &Config, headers: &HeaderMap) -> Option<IpAddr> {
+        self.caller.map(|caller| caller.client(config, headers))
     }
 
     /// Counts a join of the client's address, before the token is read.

@@ -12,6 +12,7 @@ const CONNECTIONS_STALLED: &str = "spillway_http_connections_stalled_total";
 const JOINS_LIMITED: &str = "spillway_joins_limited_total";
 const CMCD_REPORTS: &str = "spillway_cmcd_reports_total";
 const WEBHOOKS: &str = "spillway_webhooks_total";
+const WEBHOOKS_WAITING: &str = "spillway_webhooks_waiting";
 const EVENTS_CONNECTIONS: &str = "spillway_events_connections";
 const EVENTS_ENDED: &str = "spillway_events_ended_total";
 const EVENTS_FRAMES: &str = "spillway_events_frames_total";
@@ -40,6 +41,11 @@ pub(crate) fn describe() {
     describe_counter!(JOINS_LIMITED, Unit::Count, "Joins refused because too many came from one address or identity");
     describe_counter!(CMCD_REPORTS, Unit::Count, "Reports of players, by outcome; of refused requests one each");
     describe_counter!(WEBHOOKS, Unit::Count, "Events for webhooks, by outcome");
+    describe_gauge!(
+        WEBHOOKS_WAITING,
+        Unit::Count,
+        "Kept events that a receiver of webhooks has not taken, by receiver"
+    );
     describe_gauge!(EVENTS_CONNECTIONS, Unit::Count, "Open events sockets");
     describe_counter!(EVENTS_ENDED, Unit::Count, "Events sockets that ended, by reason");
     describe_counter!(EVENTS_FRAMES, Unit::Count, "Frames to events sockets, each socket's counted");
@@ -76,6 +82,11 @@ pub(crate) fn webhooks(outcome: &'static str, count: u64) {
 /// `outcome`: see `routes/cmcd.rs`; or `malformed` or `limited`, once for a whole request.
 pub(crate) fn cmcd(outcome: &'static str) {
     counter!(CMCD_REPORTS, "outcome" => outcome).increment(1);
+}
+
+/// `receiver`: its place among the URLs of webhooks.
+pub(crate) fn webhooks_waiting(receiver: usize, count: usize) {
+    gauge!(WEBHOOKS_WAITING, "receiver" => receiver.to_string()).set(count as f64);
 }
 
 /// `by`: `address` or `identity`.

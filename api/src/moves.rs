@@ -3,7 +3,7 @@
 //! Each is told on the identity's events sockets (`{"type":"delivery",…}`), and the client joins again to be told
 //! where. A LiveKit client without an events socket is told in a data packet ([`interactive_sfu::MOVE_TOPIC`]) that
 //! carries the answer of a join. A client that was told to leave its seat has [`WITHIN`]; until then the seat is its
-//! own.
+//! own. Webhooks are told of each move.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use access::{Class, Identity};
 use chrono::Utc;
 use interactive_sfu::{Demote, GrantSeat, NoSeat, SeatAnswer, SfuError};
-use rooms::Room;
 use rooms::overflow::Reason;
+use rooms::{FactKind, Room};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ use crate::seats::seat_limits;
 pub(crate) const WITHIN: Duration = Duration::from_secs(15);
 /// How long the playlist of a private room is good for that somebody is moved to.
 const PLAYLIST_TTL: Duration = Duration::from_secs(6 * 3600);
+
 /// Moves people.
 #[derive(Clone)]
 pub struct Moves {
@@ -72,7 +73,9 @@ impl Moves {
         let within_ms = u32::try_from(WITHIN.as_millis()).unwrap_or(u32::MAX);
         let demote =
             Demote { room: room.name.clone(), identity: identity.clone(), answer: answer.to_string(), within_ms };
-        self.app.media.ask(demote).await
+        self.app.media.ask(demote).await?;
+        self.app.rooms.tell(&room.name, FactKind::demoted(reason, identity.clone(), class));
+        Ok(())
     }
 
     /// Keeps a seat for somebody on the broadcast, and tells them.
@@ -85,12 +88,17 @@ impl Moves {
     ) -> Result<Promotion, MoveError> {
         self.app.rooms.note_lease(&room.name, Utc::now().timestamp_millis()).await?;
         let limits = seat_limits(&self.app.rooms, room);
-        let ask = GrantSeat { room: room.name.clone(), identity: identity.clone(), class, limits };
+        let ask =
+            GrantSeat { room: room.name.clone(), identity: identity.clone(), class, limits, leased_until_utc_ms: None };
         if let SeatAnswer::Refused(why) = self.app.media.ask(ask).await? {
             return Ok(Promotion::NoSeat(why));
         }
         let told = Told { kind: "delivery", delivery: Delivery::Interactive, reason, detail, answer: None };
-        Ok(if self.tell(room, identity, &told) { Promotion::Told } else { Promotion::Unreachable })
+        if !self.tell(room, identity, &told) {
+            return Ok(Promotion::Unreachable);
+        }
+        self.app.rooms.tell(&room.name, FactKind::promoted(reason, identity.clone(), class));
+        Ok(Promotion::Told)
     }
 
     fn tell(&self, room: &Room, identity: &Identity, told: &Told<'_>) -> bool {

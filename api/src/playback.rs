@@ -72,8 +72,8 @@ pub(crate) struct Pass {
     pub(crate) created_at_utc_ms: i64,
     /// The time until the token expires.
     pub(crate) remaining: Duration,
-    /// Whether the token holds for some addresses alone.
-    pub(crate) one_address: bool,
+    /// The only addresses that the token holds for; `None`: any.
+    pub(crate) address: Option<AddressPrefix>,
 }
 
 impl PlaybackKeys {
@@ -123,7 +123,7 @@ impl PlaybackKeys {
             return None;
         }
         let created_at_utc_ms = i64::from_be_bytes(*head[9..].first_chunk()?);
-        Some(Pass { created_at_utc_ms, remaining, one_address: prefix.is_some() })
+        Some(Pass { created_at_utc_ms, remaining, address: prefix })
     }
 }
 

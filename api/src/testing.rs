@@ -43,6 +43,8 @@ pub(crate) struct FakeMedia {
     pub(crate) speakers: Mutex<Vec<Speaker>>,
     pub(crate) participants: Mutex<Vec<ParticipantInfo>>,
     pub(crate) seated: Mutex<Vec<Seated>>,
+    /// Leases in the tokens of those who asked for a seat.
+    pub(crate) leases: Mutex<Vec<Option<i64>>>,
     pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) moderated: Mutex<Vec<Command>>,
 }
@@ -80,6 +82,7 @@ impl FakeMedia {
             }
             Command::GrantSeat(ask) => {
                 self.note(format!("seat {} {} {} {}", ask.room, ask.identity, ask.class, ask.limits.max));
+                self.leases.lock().unwrap().push(ask.leased_until_utc_ms);
                 let granted = SeatAnswer::Granted { expires_at_utc_ms: 1_800_000_000_000 };
                 Ok(SfuReply::Seat(self.no_seat.lock().unwrap().map_or(granted, SeatAnswer::Refused)))
             }
@@ -293,7 +296,7 @@ impl Rig {
         tokio::time::timeout(A_WHILE, self.answer(request.body(body).unwrap())).await.ok()
     }
 
-    async fn answer(&self, request: Request<Body>) -> Reply {
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();

@@ -15,9 +15,10 @@ use tokio::sync::{Mutex, watch};
 
 use crate::cache::Cache;
 use crate::doors::{Doors, Open};
+use crate::facts::FactQueue;
 use crate::leases::Leases;
 use crate::store::Store;
-use crate::{DatabaseUrl, Error, Order, Orders, Room, RoomAccess, RoomSettings};
+use crate::{DatabaseUrl, Error, Fact, Order, Orders, Room, RoomAccess, RoomSettings};
 
 mod inner;
 
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) doors: Doors,
     pub(crate) leases: Leases,
+    pub(crate) facts: FactQueue,
     /// Id of every ingress → its room.
     pub(crate) ingresses: RwLock<HashMap<String, RoomName>>,
     /// Held while rows and what is kept of them in memory are written, so that both have the same last word.
@@ -78,6 +80,7 @@ impl Rooms {
             cache,
             doors: Doors::default(),
             leases: Leases::read(&store, now_utc_ms()).await?,
+            facts: FactQueue::new(store.newest_fact().await?),
             ingresses: RwLock::new(ingresses.collect()),
             writing: Mutex::default(),
             is_in_doubt: AtomicBool::default(),
@@ -120,7 +123,7 @@ impl Rooms {
         Ok(Room::clone(&*room.await?))
     }
 
-    /// Changes a room that exists: all but its name and when it was made. Whoever follows the orders is told.
+    /// Changes a room that exists: all but its name and when it was made. Whoever follows orders or facts is told.
     pub async fn change(&self, name: &str, change: impl FnOnce(&mut Room) + Send + 'static) -> Result<Room, Error> {
         let (inner, name) = (self.inner.clone(), name.to_owned());
         to_the_end(async move {
@@ -131,9 +134,12 @@ impl Rooms {
             let room = Room { name: before.name.clone(), created_at_utc_ms: before.created_at_utc_ms, ..room };
             room.validate()?;
             let order = Order::of_change(&before, &room);
-            let told = inner.noted(inner.store.update_room(&room, order.as_ref(), inner.orders_max).await)?;
+            let fact = inner.facts.wanted(Fact::of_change(&before, &room));
+            let written = inner.store.update_room(&room, order.as_ref(), fact.as_ref(), inner.orders_max).await;
+            let told = inner.noted(written)?;
             inner.cache.changed(&Arc::new(room.clone()));
-            inner.tell(told);
+            inner.tell(told.order);
+            inner.facts.written(told.fact);
             Ok(room)
         })
         .await
@@ -220,13 +226,16 @@ impl Rooms {
         inner.store.is_open().await && (!inner.is_in_doubt.load(Ordering::Acquire) || inner.turn().await.is_ok())
     }
 
-    /// Waits for what is under way and closes the database.
+    /// Writes facts that wait, waits for what is under way and closes the database.
     pub async fn close(&self) {
+        if let Err(error) = self.inner.facts.write(&self.inner.store).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the last facts about rooms are lost");
+        }
         self.inner.store.close().await;
     }
 }
 
-fn now_utc_ms() -> i64 {
+pub(crate) fn now_utc_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

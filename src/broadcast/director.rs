@@ -5,18 +5,17 @@
 //! the SFU how every stage stands. A room is forgotten once its policy remembers nothing. At the end the director ends
 //! all broadcasts and waits for them, for a bounded time.
 
-use std::collections::{HashMap, HashSet};
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use access::RoomName;
 use interactive_sfu::{RoomEvent, Sfu, Speaker};
-use rooms::{Order as RoomOrder, Orders};
+use rooms::overflow::StartReason;
+use rooms::{BroadcastSetting, EndReason, FactKind, Order as RoomOrder, Orders};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinError};
 
-use super::pipeline::{Pipeline, PipelineParts};
+use super::directed::{DirectedRoom, DirectedRooms, Need, Started, Wanted};
+use super::pipeline::PipelineParts;
 use super::policy::{BroadcastOrder, BroadcastPolicy, NotStarted, admit, is_due};
 
 /// How long players of a deleted room can still fetch that its broadcast is over, and the last of it.
@@ -32,43 +31,6 @@ pub(crate) struct BroadcastDirector {
     pub(crate) origins: api::OriginRegistry,
     pub(crate) idle_end: Duration,
     pub(crate) rooms_on_air_max: usize,
-}
-
-/// Whether the audience of a room needs its broadcast.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Need {
-    pub(crate) room: RoomName,
-    pub(crate) wanted: bool,
-}
-
-/// The director's rooms and the tasks that it waits for.
-#[derive(Default)]
-struct DirectedRooms {
-    by_room: HashMap<String, DirectedRoom>,
-    /// Rooms whose audience needs the broadcast.
-    wanted: HashSet<String>,
-    /// Each of these tasks waits for the end of a broadcast.
-    ends: JoinSet<()>,
-    /// The room of each of these tasks, by the task's id, so that a task that panics is missed too.
-    rooms_by_end: HashMap<Id, String>,
-    /// Each of these tasks forgets the broadcast of a deleted room.
-    farewells: JoinSet<()>,
-}
-
-/// A broadcast that began: its handle, and the future that owns it.
-type Started = (Pipeline, Pin<Box<dyn Future<Output = ()> + Send>>);
-
-/// A room whose policy remembers something.
-struct DirectedRoom {
-    policy: BroadcastPolicy,
-    /// The running broadcast; `None`: the room is off the air, or its broadcast pauses.
-    pipeline: Option<Pipeline>,
-}
-
-impl DirectedRooms {
-    fn pipeline(&self, room: &str) -> Option<&Pipeline> {
-        self.by_room.get(room)?.pipeline.as_ref()
-    }
 }
 
 impl BroadcastDirector {
@@ -110,7 +72,7 @@ impl BroadcastDirector {
                 Some(need) = needs.recv() => self.take_need(&mut all, need).await,
                 Some(ended) = all.ends.join_next_with_id() => self.take_end(&mut all, ended).await,
                 Some(_) = all.farewells.join_next() => {}
-                () = sleep_until(timeout), if timeout.is_some() => self.poll(&mut all).await,
+                () = sleep_until(timeout) => self.poll(&mut all).await,
                 end_max = &mut end => break end_max.unwrap_or(END_MAX),
             }
         };
@@ -146,16 +108,16 @@ impl BroadcastDirector {
     async fn take_order(&self, all: &mut DirectedRooms, order: RoomOrder) {
         match order {
             RoomOrder::Broadcast { room, setting, record, layout } => {
-                let on = is_due(setting, all.wanted.contains(room.as_str()));
+                let on = is_due(setting, all.wanted.contains_key(room.as_str()));
                 let recorded = all.pipeline(&room).map(|pipeline| {
                     pipeline.set_layout(layout);
                     pipeline.recorded
                 });
                 if on && recorded.is_some_and(|recorded| recorded != record) {
                     // A recording is whole or not there: this broadcast ends, and the next one is as ordered.
-                    self.switch(all, &room, false).await;
+                    self.switch(all, &room, Err(EndReason::RecordChanged)).await;
                 }
-                self.switch(all, &room, on).await;
+                self.switch(all, &room, if on { Ok(()) } else { Err(EndReason::SwitchedOff) }).await;
             }
             RoomOrder::Deleted { room } => {
                 self.retire(all, &room);
@@ -169,18 +131,26 @@ impl BroadcastDirector {
 
     /// Takes the audience's need of a broadcast to the room's policy.
     async fn take_need(&self, all: &mut DirectedRooms, Need { room, wanted }: Need) {
-        let has_changed = if wanted { all.wanted.insert(room.to_string()) } else { all.wanted.remove(room.as_str()) };
+        let (has_changed, why) = match wanted {
+            Wanted::Yes(why) => (all.wanted.insert(room.to_string(), why).is_none(), EndReason::SwitchedOff),
+            Wanted::No(why) => (all.wanted.remove(room.as_str()).is_some(), why.into()),
+        };
         if !has_changed || !all.by_room.contains_key(room.as_str()) {
             return;
         }
         // The setting of a room that is gone does not matter: its order is on the way.
         let Ok(stored) = self.rooms.get(&room).await else { return };
-        self.switch(all, &room, is_due(stored.broadcast.setting, wanted)).await;
+        let is_due = is_due(stored.broadcast.setting, all.wanted.contains_key(room.as_str()));
+        self.switch(all, &room, if is_due { Ok(()) } else { Err(why) }).await;
     }
 
-    async fn switch(&self, all: &mut DirectedRooms, room: &str, on: bool) {
+    /// Switches a room's broadcast on, or off and why.
+    async fn switch(&self, all: &mut DirectedRooms, room: &str, on: Result<(), EndReason>) {
         let Some(directed) = all.by_room.get_mut(room) else { return };
-        let order = directed.policy.switched(on, Instant::now());
+        let order = match on {
+            Ok(()) => directed.policy.switched_on(Instant::now()),
+            Err(why) => directed.policy.switched_off(why),
+        };
         self.carry_out(all, room, order).await;
     }
 
@@ -225,6 +195,8 @@ impl BroadcastDirector {
         all.by_room.values_mut().for_each(|directed| directed.policy.slot_is_free(now));
         let Some(directed) = all.by_room.get_mut(&room) else { return };
         directed.pipeline = None;
+        let reason = directed.end_reason.take().unwrap_or(EndReason::Failed);
+        self.tell(&room, FactKind::BroadcastEnded { reason });
         let order = directed.policy.ended(now);
         self.carry_out(all, &room, order).await;
     }
@@ -239,7 +211,7 @@ impl BroadcastDirector {
     }
 
     fn policy<'a>(&self, all: &'a mut DirectedRooms, room: &str) -> &'a mut BroadcastPolicy {
-        let new = || DirectedRoom { policy: BroadcastPolicy::new(self.idle_end), pipeline: None };
+        let new = || DirectedRoom::new(BroadcastPolicy::new(self.idle_end));
         &mut all.by_room.entry(room.to_owned()).or_insert_with(new).policy
     }
 
@@ -249,8 +221,11 @@ impl BroadcastDirector {
             (Some(BroadcastOrder::Start(speakers)), _) => self.go_live(all, room, speakers).await,
             (Some(BroadcastOrder::Join(speaker)), Some(pipeline)) => pipeline.speaker_joined(speaker),
             (Some(BroadcastOrder::Leave(speaker)), Some(pipeline)) => pipeline.speaker_left(speaker),
-            (Some(BroadcastOrder::End), Some(pipeline)) => pipeline.end(),
-            (Some(BroadcastOrder::Join(_) | BroadcastOrder::Leave(_) | BroadcastOrder::End) | None, _) => {}
+            (Some(BroadcastOrder::End(why)), Some(pipeline)) => {
+                pipeline.end();
+                all.ends_by(room, why);
+            }
+            (Some(BroadcastOrder::Join(_) | BroadcastOrder::Leave(_) | BroadcastOrder::End(_)) | None, _) => {}
         }
         if all.by_room.get(room).is_some_and(|directed| directed.policy.is_over()) {
             all.by_room.remove(room);
@@ -259,13 +234,14 @@ impl BroadcastDirector {
 
     /// Starts a broadcast and keeps its handle, or tells the policy why it did not start.
     async fn go_live(&self, all: &mut DirectedRooms, room: &str, speakers: Vec<Speaker>) {
-        let wanted = all.wanted.contains(room);
+        let wanted = all.wanted.get(room).copied();
         let started = self.start(room, speakers, wanted, all.ends.len()).await;
         let Some(directed) = all.by_room.get_mut(room) else { return };
         match started {
-            Ok((pipeline, end)) => {
+            Ok(Started { pipeline, end, reason }) => {
                 directed.pipeline = Some(pipeline);
                 all.rooms_by_end.insert(all.ends.spawn(end).id(), room.to_owned());
+                self.tell(room, FactKind::BroadcastStarted { reason });
             }
             Err(reason) => directed.policy.not_started(reason, Instant::now()),
         }
@@ -276,7 +252,7 @@ impl BroadcastDirector {
         &self,
         room: &str,
         speakers: Vec<Speaker>,
-        wanted: bool,
+        wanted: Option<StartReason>,
         running: usize,
     ) -> Result<Started, NotStarted> {
         let stored = match self.rooms.get(room).await {
@@ -289,7 +265,7 @@ impl BroadcastDirector {
                 return Err(NotStarted::Failed);
             }
         };
-        let admitted = admit(is_due(stored.broadcast.setting, wanted), running, self.rooms_on_air_max);
+        let admitted = admit(is_due(stored.broadcast.setting, wanted.is_some()), running, self.rooms_on_air_max);
         if admitted == Err(NotStarted::NoSlot) {
             tracing::warn!(room, running, "no broadcast: rooms_on_air_max is reached");
         }
@@ -299,23 +275,28 @@ impl BroadcastDirector {
             tracing::error!(room, error = &error as &dyn std::error::Error, "starting the broadcast");
             NotStarted::Failed
         })?;
-        Ok((pipeline, Box::pin(end)))
+        let always = Some(StartReason::AlwaysOn).filter(|_| stored.broadcast.setting == BroadcastSetting::On);
+        let reason = always.or(wanted).unwrap_or(StartReason::Waiting);
+        Ok(Started { pipeline, end: Box::pin(end), reason })
     }
 
-    async fn end_all(&self, mut all: DirectedRooms, end_max: Duration) {
-        let pipelines: Vec<_> = all.by_room.values().filter_map(|directed| directed.pipeline.as_ref()).collect();
-        tracing::info!(broadcasts = pipelines.len(), "ending the broadcasts");
-        pipelines.into_iter().for_each(Pipeline::end);
-        let ends = async { while all.ends.join_next().await.is_some() {} };
-        if tokio::time::timeout(end_max, ends).await.is_err() {
-            tracing::warn!(
-                broadcasts = all.ends.len(),
-                "broadcasts did not end in time; their recordings lack the last segments"
-            );
+    /// Tells whoever is told of facts.
+    fn tell(&self, room: &str, kind: FactKind) {
+        if let Ok(room) = room.parse() {
+            self.rooms.tell(&room, kind);
         }
+    }
+
+    async fn end_all(&self, all: DirectedRooms, end_max: Duration) {
+        for (room, directed) in all.by_room.iter().filter(|(_, directed)| directed.pipeline.is_some()) {
+            let reason = directed.end_reason.unwrap_or(EndReason::Shutdown);
+            self.tell(room, FactKind::BroadcastEnded { reason });
+        }
+        all.end(end_max).await;
     }
 }
 
+/// Never, if there is no such time.
 pub(super) async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,

@@ -4,10 +4,12 @@
 //! its deadlines and carries out its orders. [`pipeline`] is one broadcast, from the stage to the origin, of which
 //! [`rungs`] decides which renditions are encoded.
 
+mod directed;
 mod director;
 mod pipeline;
 mod policy;
 mod rungs;
 
-pub(crate) use director::{BroadcastDirector, Need};
+pub(crate) use directed::{Need, Wanted};
+pub(crate) use director::BroadcastDirector;
 pub(crate) use pipeline::PipelineParts;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use interactive_sfu::Speaker;
-use rooms::BroadcastSetting;
+use rooms::{BroadcastSetting, EndReason};
 
 /// The first pause before a broadcast that failed is started again; doubles up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -25,8 +25,8 @@ pub(crate) enum BroadcastOrder {
     Join(Speaker),
     /// Tell the broadcast of one fewer.
     Leave(Speaker),
-    /// End the broadcast. [`BroadcastPolicy::ended`] is expected in answer.
-    End,
+    /// End the broadcast, and why. [`BroadcastPolicy::ended`] is expected in answer.
+    End(EndReason),
 }
 
 /// Why a broadcast that was ordered to start did not.
@@ -136,20 +136,25 @@ impl BroadcastPolicy {
         orders
     }
 
-    /// The room's broadcast is switched on or off.
-    pub(crate) fn switched(&mut self, on: bool, now: Instant) -> Option<BroadcastOrder> {
-        self.on = on;
+    /// The room's broadcast is switched on.
+    pub(crate) fn switched_on(&mut self, now: Instant) -> Option<BroadcastOrder> {
+        self.on = true;
+        (matches!(self.phase, Phase::Off) && !self.stage.is_empty()).then(|| self.start(now))
+    }
+
+    /// The room's broadcast is switched off.
+    pub(crate) fn switched_off(&mut self, why: EndReason) -> Option<BroadcastOrder> {
+        self.on = false;
         match self.phase {
-            Phase::OnAir { .. } if !on => {
+            Phase::OnAir { .. } => {
                 self.phase = Phase::Ending;
-                Some(BroadcastOrder::End)
+                Some(BroadcastOrder::End(why))
             }
-            Phase::Pausing { .. } if !on => {
+            Phase::Pausing { .. } => {
                 self.phase = Phase::Off;
                 None
             }
-            Phase::Off if on && !self.stage.is_empty() => Some(self.start(now)),
-            Phase::Off | Phase::OnAir { .. } | Phase::Ending | Phase::Pausing { .. } => None,
+            Phase::Off | Phase::Ending => None,
         }
     }
 
@@ -160,7 +165,7 @@ impl BroadcastPolicy {
         match self.phase {
             Phase::OnAir { .. } => {
                 self.phase = Phase::Ending;
-                Some(BroadcastOrder::End)
+                Some(BroadcastOrder::End(EndReason::RoomDeleted))
             }
             Phase::Ending => None,
             Phase::Off | Phase::Pausing { .. } => {
@@ -196,7 +201,7 @@ impl BroadcastPolicy {
     pub(crate) fn not_started(&mut self, reason: NotStarted, now: Instant) {
         self.waits_for_slot = reason == NotStarted::NoSlot;
         if reason == NotStarted::SwitchedOff {
-            self.switched(false, now);
+            self.switched_off(EndReason::SwitchedOff);
         }
         // There is nothing to order: the broadcast pauses, or it is off.
         self.ended(now);
@@ -233,7 +238,7 @@ impl BroadcastPolicy {
         match self.phase {
             Phase::OnAir { .. } => {
                 self.phase = Phase::Ending;
-                Some(BroadcastOrder::End)
+                Some(BroadcastOrder::End(EndReason::StageEmpty))
             }
             Phase::Pausing { .. } if self.stage.is_empty() => {
                 self.phase = Phase::Off;

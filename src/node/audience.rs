@@ -18,10 +18,12 @@ use rooms::{Room, Rooms};
 use tokio::sync::mpsc;
 
 use super::load::LoadMeter;
-use crate::broadcast::Need;
+use crate::broadcast::{Need, Wanted};
+use count::{Count, Size};
 use drain::Drain;
 use snapshot::{RoomFacts, RunMemory};
 
+mod count;
 mod drain;
 mod snapshot;
 
@@ -49,6 +51,7 @@ pub(crate) struct Deps {
 struct Remembered {
     overflow: overflow::RoomOverflow,
     run: RunMemory,
+    count: Count,
 }
 
 /// Runs until it is dropped.
@@ -99,7 +102,7 @@ pub(crate) async fn run(deps: Deps) {
                 Err(error) => tracing::debug!(%error, "a room's overflow is not decided about"),
             }
         }
-        remembered.retain(|_, room| !room.run.is_idle());
+        remembered.retain(|_, room| !room.run.is_idle() || !room.count.is_settled());
     }
 }
 
@@ -162,17 +165,20 @@ impl Deps {
             is_waited_for,
             broadcast: self.origins.run_of(&room.name, room.created_at_utc_ms),
         };
+        if let Some(count) = remembered.count.step(Size::of(&facts.audience, seats), now.ms()) {
+            self.rooms.tell(&room.name, count);
+        }
         let snapshot: RoomSnapshot = remembered.run.snapshot(&facts, *node, now);
         for proposal in remembered.overflow.step(&snapshot, &room.audience, now.ms()) {
             tracing::debug!(room = %room.name, ?proposal, "overflow");
             match proposal {
-                Proposal::StartBroadcast(_) => {
+                Proposal::StartBroadcast(reason) => {
                     remembered.run.started(now.ms());
-                    self.need(&room.name, true).await;
+                    self.need(&room.name, Wanted::Yes(reason)).await;
                 }
-                Proposal::StopBroadcast(_) => {
+                Proposal::StopBroadcast(reason) => {
                     remembered.run.stopped();
-                    self.need(&room.name, false).await;
+                    self.need(&room.name, Wanted::No(reason)).await;
                 }
                 Proposal::Promote { identity, class } => {
                     match self.moves.promote(room, &identity, class, (Reason::Seat, PROMOTED)).await {
@@ -215,7 +221,7 @@ impl Deps {
     }
 
     /// Tells the director whether the audience needs the broadcast. A director that is gone has ended all of them.
-    async fn need(&self, room: &RoomName, wanted: bool) {
+    async fn need(&self, room: &RoomName, wanted: Wanted) {
         let _ = self.needs.send(Need { room: room.clone(), wanted }).await;
     }
 }

@@ -18,7 +18,7 @@ use crate::error::Error;
 /// Everything that HTTP depends on.
 pub(crate) struct Deps {
     pub(crate) config: api::Config,
-    /// Verify tokens, and sign playback tokens and webhooks.
+    /// Verify tokens, and sign playback tokens.
     pub(crate) keys: Keys,
     pub(crate) sfu: Sfu,
     pub(crate) rooms: Rooms,
@@ -29,6 +29,7 @@ pub(crate) struct Deps {
     pub(crate) demand: api::Demand,
     /// The node, for its operators.
     pub(crate) desk: NodeDesk,
+    pub(crate) webhooks: Webhooks,
     /// See [`AppParts::dev_tokens`].
     pub(crate) dev_tokens: bool,
     /// How long answers under way may take at the end.
@@ -70,10 +71,9 @@ impl Sockets {
 /// Serves on `sockets`.
 pub(crate) fn start(Sockets { server, metrics }: Sockets, deps: Deps) -> Result<HttpNode, Error> {
     let (http_address, https_address) = (server.http_address(), server.https_address());
-    let webhooks = Webhooks::new(deps.keys.clone(), deps.rooms.clone(), deps.config.webhook_urls.clone())?;
     let lifecycle = Lifecycle::default();
     let mut background = JoinSet::new();
-    background.spawn(webhooks.run(deps.sfu.events()));
+    background.spawn(deps.webhooks.run(deps.sfu.events()));
     let (happened, media) = (deps.sfu.events(), Arc::new(deps.sfu));
     let events = EventsHub::start(&deps.config, media.clone())?;
     let players = Players::new(&deps.keys, deps.config.player_sessions_max);

@@ -1,5 +1,5 @@
 // Receives webhooks as LiveKit's own SDK does, signature checked: `node webhooks.mjs PORT`, key and secret from the environment.
-// Prints a line an event.
+// Prints a line an event, with Spillway's own details of it if there are any.
 import { createServer } from "node:http";
 import { WebhookReceiver } from "livekit-server-sdk";
 
@@ -10,9 +10,12 @@ const server = createServer((request, response) => {
   request.on("data", (chunk) => chunks.push(chunk));
   request.on("end", async () => {
     try {
-      const event = await receiver.receive(Buffer.concat(chunks).toString("utf8"), request.headers.authorization);
+      const body = Buffer.concat(chunks).toString("utf8");
+      const event = await receiver.receive(body, request.headers.authorization);
       const { room, participant, track } = event;
-      console.log([event.event, room?.name, participant?.identity, track?.mimeType].filter(Boolean).join(" "));
+      const { spillway } = JSON.parse(body);
+      const words = [event.event, room?.name, participant?.identity, track?.mimeType, spillway && JSON.stringify(spillway)];
+      console.log(words.filter(Boolean).join(" "));
       response.end();
     } catch (error) {
       console.log(`refused: ${error}`);

@@ -176,6 +176,8 @@ fn restart_between_lease_and_connect_honours_the_lease_and_sells_no_seat_twice()
     let other = join(&server, None);
     assert_eq!((&other["delivery"], &other["reason"]), (&json!("broadcast"), &json!("node_busy")), "{other}");
     assert_eq!(signal(&server, &server.viewer_token("ben")).err(), Some(503), "nor does a token alone get one");
+    let again = join(&server, Some(&token));
+    assert_eq!((&again["delivery"], &again["reason"]), (&json!("interactive"), &json!("seat")), "{again}");
     let _held = signal(&server, &token).expect("the lease of before");
     wait_for_or("seats for everybody", 20, || match join_again(&server, None) {
         answer if answer["reason"] == "seat" => Ok(()),

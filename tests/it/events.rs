@@ -86,10 +86,14 @@ fn titles(socket: &mut WebSocket<TcpStream>, count: usize) -> (Vec<String>, u64)
 }
 
 fn set_title(server: &Server, title: &str) {
+    change(server, &json!({ "title": title }));
+}
+
+fn change(server: &Server, change: &Value) {
     let (path, token) = (format!("/v1/rooms/{}", server.room), server.keys.mint_moderator(&server.room));
     let bearer = format!("Bearer {token}");
     let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-    let reply = server.http.request("PATCH", &path, &headers, Some(json!({ "title": title }).to_string().as_bytes()));
+    let reply = server.http.request("PATCH", &path, &headers, Some(change.to_string().as_bytes()));
     assert_eq!(reply.unwrap().status, 200);
 }
 
@@ -102,6 +106,22 @@ fn set_titles(server: &Server, watching: &mut WebSocket<TcpStream>, numbers: std
         title
     });
     set.collect()
+}
+
+#[test]
+fn change_of_a_rooms_thresholds_is_told_to_its_sockets() {
+    let server = start(&[]);
+    let mut socket = open(&server, None, "");
+    assert_eq!(next(&mut socket).unwrap()["room"]["audience"]["seats_max"], 0);
+    change(&server, &json!({ "audience": { "seats_max": 7, "promote": "never" } }));
+    let audience = loop {
+        let message = next_of(&mut socket, "events");
+        let events = message["events"].as_array().unwrap();
+        if let Some(event) = events.iter().find(|event| event["type"] == "room") {
+            break event["room"]["audience"].clone();
+        }
+    };
+    assert_eq!((&audience["seats_max"], &audience["promote"]), (&json!(7), &json!("never")), "{audience}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
 use rig::gst::{Publisher, Speaker};
+use rig::http::Http;
 use rig::server::{Demo, Server, end_with_us, free_port};
 use rig::token::KeyPair;
 use rig::wait::wait_for_or;
@@ -85,14 +86,32 @@ fn signed_webhooks_tell_the_events_of_a_room_in_order() {
     let ann = Publisher::start(&Speaker::new(&whip, &server.speaker_token("ann"))).unwrap();
     server.wait_for_speakers(1).unwrap();
     drop(ann);
+    // A body that its token does not vouch for.
+    let (forged, bearer) = (Http::new(&format!("http://127.0.0.1:{port}")), server.speaker_token("ann"));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/webhook+json")];
+    let forged = forged.request("POST", "/", &headers, Some(br#"{"event":"forged","room":{"name":"demo"}}"#)).unwrap();
+    assert_eq!(forged.status, 400);
+    let bearer = format!("Bearer {}", server.keys.mint_moderator(&server.room));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let path = format!("/v1/rooms/{}", server.room);
+    let changed = server.http.request("PATCH", &path, &headers, Some(br#"{"audience":{"seats_max":7}}"#)).unwrap();
+    assert_eq!(changed.status, 200, "{}", changed.text());
     let mut told: Vec<String> = Vec::new();
     let whole = wait_for_or("the room's end", 20, || {
         told.extend(lines.try_iter());
-        if told.iter().any(|line| line == "room_finished demo") { Ok(()) } else { Err(format!("{told:?}")) }
+        // Facts come on a way of their own, and may be later.
+        let has = |start: &str| told.iter().any(|line| line.starts_with(start));
+        if has("room_finished demo") && has("room_audience_changed") { Ok(()) } else { Err(format!("{told:?}")) }
     });
     node.kill().unwrap();
     node.wait().unwrap();
     whole.unwrap();
+    let (refused, told): (Vec<String>, Vec<String>) = told.into_iter().partition(|line| line.starts_with("refused"));
+    assert!(refused.len() == 1 && refused[0].contains("checksum"), "{refused:?}");
+    let (facts, told): (Vec<String>, Vec<String>) = told.into_iter().partition(|line| line.contains('{'));
+    let changed =
+        |line: &String| line.starts_with("room_audience_changed demo {") && line.contains(r#""seats_max":7}"#);
+    assert!(facts.iter().any(changed), "Spillway's own, signed like LiveKit's: {facts:?}");
     let of = |what: &str, mime_type: &str| format!("track_{what} demo ann {mime_type}");
     let expected = [
         "room_started demo".into(),

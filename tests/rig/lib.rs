@@ -9,6 +9,7 @@
 //! | | [`http`], [`prometheus`], [`token`] | its HTTP surface |
 //! | | [`process`], [`stats`] | figures: CPU and memory of processes, from procfs |
 //! | | [`disk`], [`postgres`], [`wait`] | a disk that can be filled; a database that can go away; waiting with a bound |
+//! | | [`webhooks`] | a receiver of webhooks that answers as told |
 //! | `native/` | [`sdp`], [`candidate`], [`session`], [`ice`], [`dtls`], [`credentials`], [`channels`], [`peer`] | one WebRTC peer of our own, for load and for ill-behaved clients |
 //! | | [`signal`], [`livekit`], [`livekit_speaker`] | the same by LiveKit's protocol |
 //! | | [`seats`], [`flow`] | publishers and viewers of a server under test; media from one to another |
@@ -43,5 +44,5 @@ pub use native::{
 };
 pub use network::{impairment, link, livekit_proxy, namespace, relay};
 pub use packets::{clip, mark, opus, pictures, rtcp, rtp, vp8};
-pub use process::{disk, http, prometheus, server, stats, token, wait};
+pub use process::{disk, http, prometheus, server, stats, token, wait, webhooks};
 pub use test_postgres as postgres;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::guest::Guest;
 use crate::class::Class;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -77,6 +78,9 @@ pub(super) struct OwnClaims {
     pub(super) class: Option<Class>,
     #[serde(skip_serializing_if = "is_default")]
     pub(super) operator: bool,
+    /// The token was given to a stranger.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) guest: Option<Guest>,
     /// The id of the ingress that the token is the key of.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) ingress: Option<String>,

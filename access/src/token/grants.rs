@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use super::claims::Claims;
+use super::guest::Guest;
 use super::renewal::Permission;
 use crate::class::Class;
 use crate::name::Identity;
@@ -58,14 +59,16 @@ pub struct Grants {
     pub expires_at: SystemTime,
 }
 
-/// The claims `spillway.class` and `spillway.operator`. They hold for as long as somebody stays, and renewed tokens
-/// keep them.
+/// The claims `spillway.class`, `spillway.operator` and `spillway.guest`. They hold for as long as somebody stays, and
+/// renewed tokens keep them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Standing {
     /// The seat class; `None`: the token names none.
     pub class: Option<Class>,
     /// May do everything in every room.
     pub operator: bool,
+    /// A stranger whom this server gave the token; `None`: the application did, to somebody it knows.
+    pub guest: Option<Guest>,
 }
 
 /// The permissions that a verified token gives beside rooms.
@@ -129,7 +132,11 @@ impl From<Claims> for Grants {
             room_admin: video.room_admin,
             hidden: video.hidden,
             room: Some(video.room).filter(|room| !room.is_empty()),
-            standing: Standing { class: claims.spillway.class, operator: claims.spillway.operator },
+            standing: Standing {
+                class: claims.spillway.class,
+                operator: claims.spillway.operator,
+                guest: claims.spillway.guest,
+            },
             ingress: claims.spillway.ingress.or_else(|| ingress_of_attributes(&claims.attributes)),
             attributes: claims.attributes,
             leased_until_utc_ms: claims.spillway.leased_until,

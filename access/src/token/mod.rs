@@ -16,6 +16,7 @@ use claims::Claims;
 
 mod claims;
 mod grants;
+mod guest;
 mod jwt;
 mod renewal;
 mod spec;
@@ -23,6 +24,7 @@ mod spec;
 mod tests;
 
 pub use grants::{Grants, ServiceGrants, Standing, nobody};
+pub use guest::{Guest, PlaybackBounds};
 pub use renewal::{Permission, Renewal};
 pub use spec::TokenSpec;
 

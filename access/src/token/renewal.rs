@@ -67,6 +67,7 @@ impl Renewal<'_> {
             spillway: OwnClaims {
                 class: self.standing.class,
                 operator: self.standing.operator,
+                guest: self.standing.guest,
                 leased_until: self.leased_until_utc_ms,
                 ..OwnClaims::default()
             },

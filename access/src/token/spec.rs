@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::claims::{Claims, OwnClaims, VideoGrants};
+use super::guest::Guest;
 use crate::class::Class;
 
 /// The contents of a token. Signed by [`Keys::mint`](crate::Keys::mint). The default allows nothing, and has expired.
@@ -34,6 +35,8 @@ pub struct TokenSpec {
     pub class: Option<Class>,
     /// May do everything in every room.
     pub operator: bool,
+    /// For a stranger.
+    pub guest: Option<Guest>,
     /// The id of the ingress that it is the key of.
     pub ingress: Option<String>,
     /// When the lease of a seat ends that comes with the token, milliseconds since the Unix epoch.
@@ -64,6 +67,7 @@ impl TokenSpec {
             spillway: OwnClaims {
                 class: self.class,
                 operator: self.operator,
+                guest: self.guest,
                 ingress: self.ingress.clone(),
                 leased_until: self.leased_until_utc_ms,
             },

@@ -29,6 +29,12 @@ fn spec() -> TokenSpec {
     }
 }
 
+/// A guest who came by a playback token for one network.
+fn guest() -> Guest {
+    let addresses = Some(("192.0.2.0".parse().unwrap(), 24));
+    Guest { playback: Some(PlaybackBounds { created_at_utc_ms: 7, expires_at_utc_ms: 9, addresses }) }
+}
+
 fn renewal<'a>(metadata: &'a str, attributes: &'a HashMap<String, String>) -> Renewal<'a> {
     Renewal {
         room: "r1",
@@ -42,7 +48,7 @@ fn renewal<'a>(metadata: &'a str, attributes: &'a HashMap<String, String>) -> Re
             can_publish_sources: BTreeSet::from(["screen_share".to_owned()]),
             ..Permission::default()
         },
-        standing: Standing { class: Some(Class::Host), operator: true },
+        standing: Standing { class: Some(Class::Host), operator: true, guest: Some(guest()) },
         leased_until_utc_ms: None,
     }
 }
@@ -81,10 +87,24 @@ fn minted_token_grants_what_was_asked_and_no_more() {
         (Some("ann"), "ann", Some("r1"))
     );
     assert_eq!((grants.can_publish, grants.can_subscribe, grants.room_admin), (true, false, false));
-    assert_eq!(grants.standing, Standing { class: Some(Class::Premium), operator: false });
+    assert_eq!(grants.standing, Standing { class: Some(Class::Premium), ..Standing::default() });
     assert_eq!(grants.expires_at, now() + MINUTE);
     let operator = verify(&keys().mint(&TokenSpec { operator: true, ..spec() }, now()).unwrap()).unwrap();
     assert!(operator.standing.operator && !operator.room_admin);
+}
+
+#[test]
+fn guests_token_says_so_and_so_does_the_one_that_replaces_it() {
+    for guest in [Guest::default(), guest()] {
+        let token = keys().mint(&TokenSpec { guest: Some(guest), ..spec() }, now()).unwrap();
+        let standing = verify(&token).unwrap().standing;
+        assert_eq!(standing.guest, Some(guest));
+        let attributes = HashMap::new();
+        let renewed = keys().renew(&Renewal { standing, ..renewal("", &attributes) }, MINUTE, now()).unwrap();
+        assert_eq!(verify(&renewed).unwrap().standing, standing);
+    }
+    let text = serde_json::to_string(&Guest::default()).unwrap();
+    assert_eq!(text, "{}", "of an open room");
 }
 
 #[test]

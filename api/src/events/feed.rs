@@ -31,6 +31,7 @@ pub(crate) fn room_view(app: &AppParts, room: &Room) -> Value {
         "title": room.title,
         "broadcast": room.broadcast.setting,
         "visibility": room.visibility,
+        "audience": room.audience,
         "on_air": on_air,
         "live": live.is_some(),
         "live_since": live.map(|entry| rfc3339(entry.since)),

@@ -90,10 +90,15 @@ impl RtcQuery {
 
 /// The token, its bearer's identity, and the room that the bearer enters. A stranger's request is refused here, before
 /// it is decoded.
-async fn admitted(app: &App, query: &RtcQuery, headers: &HeaderMap) -> Result<(Grants, Identity, Entry), Error> {
+async fn admitted(
+    app: &App,
+    query: &RtcQuery,
+    joiner: &Joiner,
+    headers: &HeaderMap,
+) -> Result<(Grants, Identity, Entry), Error> {
     let grants = auth::grants_or_token(&app.keys, headers, query.access_token.as_deref())?;
     let (room, identity) = auth::may_join(&grants)?;
-    let entry = enter_by_token(app, &room, &grants).await?;
+    let entry = enter_by_token(app, &room, &grants, joiner.address(&app.config, headers)).await?;
     Ok((grants, identity, entry))
 }
 
@@ -149,8 +154,13 @@ async fn rtc_v1(
         TokenRefused, Refused<400>, Refused<404>, Refused<422>,
     ),
 )]
-async fn validate_rtc(app: State<App>, query: Query<RtcQuery>, headers: HeaderMap) -> Result<&'static str, Problem> {
-    validate(Form::Words, app, query, headers).await
+async fn validate_rtc(
+    app: State<App>,
+    query: Query<RtcQuery>,
+    joiner: Joiner,
+    headers: HeaderMap,
+) -> Result<&'static str, Problem> {
+    validate(Form::Words, app, query, joiner, headers).await
 }
 
 /// Ask why `/rtc/v1` would not open.
@@ -164,17 +174,23 @@ async fn validate_rtc(app: State<App>, query: Query<RtcQuery>, headers: HeaderMa
         TokenRefused, Refused<400>, Refused<404>, Refused<422>,
     ),
 )]
-async fn validate_rtc_v1(app: State<App>, query: Query<RtcQuery>, headers: HeaderMap) -> Result<&'static str, Problem> {
-    validate(Form::Encoded, app, query, headers).await
+async fn validate_rtc_v1(
+    app: State<App>,
+    query: Query<RtcQuery>,
+    joiner: Joiner,
+    headers: HeaderMap,
+) -> Result<&'static str, Problem> {
+    validate(Form::Encoded, app, query, joiner, headers).await
 }
 
 async fn validate(
     form: Form,
     State(app): State<App>,
     Query(query): Query<RtcQuery>,
+    joiner: Joiner,
     headers: HeaderMap,
 ) -> Result<&'static str, Problem> {
-    admitted(&app, &query, &headers).await?;
+    admitted(&app, &query, &joiner, &headers).await?;
     query.join(form)?;
     Ok("success")
 }
@@ -188,7 +204,7 @@ async fn open(
     MaybeUpgrade(upgrade): MaybeUpgrade,
 ) -> Result<Response, Problem> {
     joiner.check_address(&headers)?;
-    let (grants, identity, entry) = admitted(&app, &query, &headers).await?;
+    let (grants, identity, entry) = admitted(&app, &query, &joiner, &headers).await?;
     joiner.check_identity(&entry.room.name, &identity, false)?;
     let upgrade = upgrade?;
     let Join { client, resume, requests } = query.join(form)?;

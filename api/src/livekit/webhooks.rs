@@ -1,39 +1,46 @@
-//! LiveKit's webhooks: POSTs that tell other servers of the events of rooms.
+//! Webhooks: POSTs that tell other servers of the events of rooms, signed as LiveKit's are.
 //!
-//! Each event is one POST with a token that signs its body. The events of one room arrive in order: an event is tried
-//! until it is taken, with growing pauses, and given up after [`TRIES`]. Meanwhile at most [`WAITING_MAX`] events of
-//! the same room wait behind it at that URL; other rooms and other URLs wait for none.
+//! Two kinds, each in order within its room. LiveKit's own events (participants, tracks, rooms that begin and end) are
+//! many, and true only while the SFU runs that tells of them. They wait in memory as with LiveKit's server: an event is
+//! tried until it is taken, with growing pauses, and given up after [`TRIES`]. Meanwhile at most [`WAITING_MAX`] events
+//! of the same room wait behind it at that URL; other rooms and other URLs wait for none. Facts that this server alone
+//! knows (broadcasts, moves, thresholds, the size of the audience) come from the database's outbox and outlive the
+//! process: see `receiver.rs`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use access::{Keys, RoomName, random_id};
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use chrono::Utc;
 use interactive_sfu::RoomEvent;
 use livekit_protocol as proto;
-use rooms::Rooms;
+use rooms::{Facts, Rooms};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use self::receiver::Receiver;
+use self::sender::{Sender, pause};
 use crate::livekit::room::as_livekit;
 use crate::{StartError, metrics};
 
+mod backlog;
+mod receiver;
+mod sender;
+
 /// Attempts for each URL.
 const TRIES: u32 = 6;
-/// The pause after the first attempt; it doubles.
-const PAUSE: Duration = Duration::from_millis(500);
-/// Time for one attempt.
-const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 /// Events of one room that may wait; further ones are dropped and counted.
 const WAITING_MAX: usize = 1024;
 /// A room without events for so long loses its queue.
 const IDLE: Duration = Duration::from_secs(300);
-/// A body's token expires after this.
-const TOKEN_TTL: Duration = Duration::from_secs(300);
 
 /// An event that webhooks tell of. `run` makes it, and a room's worker sends it.
 struct Notice {
@@ -69,26 +76,34 @@ impl Notice {
 
 /// Sends webhooks.
 pub struct Webhooks {
-    keys: Keys,
+    sender: Arc<Sender>,
     rooms: Rooms,
     urls: Vec<String>,
-    client: reqwest::Client,
+    /// One for each URL.
+    facts: Vec<Facts>,
 }
 
 impl Webhooks {
-    /// Webhooks to `urls`. Without any, [`Webhooks::run`] ends at once.
-    pub fn new(keys: Keys, rooms: Rooms, urls: Vec<String>) -> Result<Self, StartError> {
-        // The process has one provider: the first caller installs it, and all callers install the same.
-        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let client = reqwest::Client::builder().timeout(ATTEMPT_MAX).build();
-        let client = client.map_err(|error| StartError::Webhooks(error.into()))?;
-        Ok(Self { keys, rooms, urls, client })
+    /// Webhooks to `urls`: each is told the facts since it was told last, or from now on if it is new. Without any,
+    /// [`Webhooks::run`] ends at once.
+    pub async fn new(keys: Keys, rooms: Rooms, urls: Vec<String>) -> Result<Self, StartError> {
+        let sender = Arc::new(Sender::new(keys)?);
+        let (mut urls, mut seen) = (urls, HashSet::new());
+        urls.retain(|url| seen.insert(url.clone()));
+        let consumers: Vec<String> = urls.iter().map(|url| consumer(url)).collect();
+        let facts = rooms.follow_facts(&consumers).await.map_err(|error| StartError::Webhooks(error.into()))?;
+        Ok(Self { sender, rooms, urls, facts })
     }
 
     /// Runs until the events end or it is dropped.
-    pub async fn run(self, mut events: broadcast::Receiver<RoomEvent>) {
+    pub async fn run(mut self, mut events: broadcast::Receiver<RoomEvent>) {
         if self.urls.is_empty() {
             return;
+        }
+        let mut receivers = JoinSet::new();
+        for (number, (url, facts)) in self.urls.iter().zip(std::mem::take(&mut self.facts)).enumerate() {
+            let (sender, rooms, url) = (self.sender.clone(), self.rooms.clone(), url.clone());
+            receivers.spawn(Arc::new(Receiver { sender, rooms, url, number }).tell(facts));
         }
         let this = Arc::new(self);
         let mut queues: HashMap<RoomName, mpsc::Sender<Notice>> = HashMap::new();
@@ -165,123 +180,46 @@ impl Webhooks {
     }
 
     async fn webhook(&self, notice: Notice) -> proto::WebhookEvent {
-        let room = self.rooms.get(&notice.room).await.map(|room| as_livekit(&room));
-        let room = room.unwrap_or_else(|_| proto::Room { name: notice.room.to_string(), ..proto::Room::default() });
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         proto::WebhookEvent {
             event: notice.name.to_owned(),
-            room: Some(room),
+            room: Some(webhook_room(&self.rooms, &notice.room).await),
             participant: notice.participant.map(|participant| *participant),
             track: notice.track.map(|track| *track),
             id: random_id("EV"),
-            created_at: now.as_secs() as i64,
+            created_at: Utc::now().timestamp(),
             ..proto::WebhookEvent::default()
         }
     }
 
     /// Sends an event until it is taken. `false`: it is given up.
     async fn deliver(&self, url: &str, body: &Bytes) -> bool {
-        let mut pause = PAUSE;
         for attempt in 1..=TRIES {
-            let failure = match self.attempt(url, body).await {
+            let failure = match self.sender.attempt(url, body).await {
                 Ok(()) => return true,
                 Err(failure) => failure,
             };
             if attempt == TRIES {
-                // The URL may carry a secret of its own.
                 tracing::warn!(failure, "a webhook is given up");
                 break;
             }
             tracing::debug!(attempt, failure, "a webhook was not taken");
-            sleep(pause).await;
-            pause *= 2;
+            sleep(pause(attempt, rand::random())).await;
         }
         false
     }
+}
 
-    async fn attempt(&self, url: &str, body: &Bytes) -> Result<(), String> {
-        let token = self.keys.sign_body(body, TOKEN_TTL, SystemTime::now()).map_err(|error| error.to_string())?;
-        let request = self.client.post(url).header("authorization", token);
-        let request = request.header("content-type", "application/webhook+json").body(body.clone());
-        let response = request.send().await.map_err(|error| error.without_url().to_string())?;
-        if response.status().is_success() { Ok(()) } else { Err(response.status().to_string()) }
-    }
+/// The room as webhooks show it; of one that is gone, its name.
+async fn webhook_room(rooms: &Rooms, name: &RoomName) -> proto::Room {
+    let room = rooms.get(name).await.map(|room| as_livekit(&room));
+    room.unwrap_or_else(|_| proto::Room { name: name.to_string(), ..proto::Room::default() })
+}
+
+/// The receiver's name in the database. The URL may carry a secret.
+fn consumer(url: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, url.as_bytes());
+    format!("webhook:{}", BASE64_URL_SAFE_NO_PAD.encode(hash))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use axum::Router;
-    use axum::extract::State;
-    use axum::routing::post;
-    use http::StatusCode;
-
-    use super::*;
-    use crate::testing::Rig;
-
-    type Got = Arc<Mutex<Vec<String>>>;
-
-    /// Takes every second attempt, and notes the events it took.
-    async fn receiver(State(got): State<(Got, Arc<Mutex<u32>>)>, headers: http::HeaderMap, body: Bytes) -> StatusCode {
-        assert_eq!(headers["content-type"], "application/webhook+json");
-        assert!(headers["authorization"].to_str().unwrap().split('.').count() == 3);
-        let mut attempts = got.1.lock().unwrap();
-        *attempts += 1;
-        if *attempts % 2 == 1 {
-            return StatusCode::SERVICE_UNAVAILABLE;
-        }
-        let event: proto::WebhookEvent = serde_json::from_slice(&body).unwrap();
-        got.0.lock().unwrap().push(format!("{} {}", event.event, event.room.unwrap().name));
-        StatusCode::OK
-    }
-
-    /// A receiver that takes every second attempt: its URL, and what it took.
-    async fn receive(tasks: &mut JoinSet<()>) -> (String, Got) {
-        let (got, attempts) = (Got::default(), Arc::new(Mutex::new(0)));
-        let router = Router::new().route("/", post(receiver)).with_state((got.clone(), attempts));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        (url, got)
-    }
-
-    async fn told(urls: Vec<String>, got: Got, mut tasks: JoinSet<()>) {
-        let rig = Rig::new().await;
-        let (sender, receiver) = broadcast::channel(16);
-        let webhooks = Webhooks::new(Keys::new("k", "s"), rig.rooms.clone(), urls).unwrap();
-        tasks.spawn(webhooks.run(receiver));
-        let room = || "demo".parse::<RoomName>().unwrap();
-        let events = [
-            RoomEvent::RoomStarted { room: room() },
-            RoomEvent::SpeakerLeft { room: room(), identity: "ann".parse().unwrap(), session: "s".into() },
-            RoomEvent::ParticipantJoined { room: room(), participant: Box::default() },
-            RoomEvent::RoomFinished { room: room() },
-        ];
-        for event in events {
-            sender.send(event).unwrap();
-        }
-        while got.lock().unwrap().len() < 3 {
-            sleep(Duration::from_millis(10)).await;
-        }
-        assert_eq!(*got.lock().unwrap(), ["room_started demo", "participant_joined demo", "room_finished demo"]);
-    }
-
-    #[tokio::test]
-    async fn events_arrive_in_order_though_every_second_attempt_fails() {
-        let mut tasks = JoinSet::new();
-        let (url, got) = receive(&mut tasks).await;
-        told(vec![url], got, tasks).await;
-    }
-
-    #[tokio::test]
-    async fn url_that_does_not_answer_delays_no_other() {
-        let mut tasks = JoinSet::new();
-        let (url, got) = receive(&mut tasks).await;
-        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let dead = format!("http://{}/", silent.local_addr().unwrap());
-        // One event to the dead one alone takes longer than this.
-        let told = tokio::time::timeout(ATTEMPT_MAX, told(vec![dead, url], got, tasks));
-        told.await.expect("the second URL waits for the first");
-    }
-}
+mod tests;

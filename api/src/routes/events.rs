@@ -87,8 +87,7 @@ async fn open_events(
     }
     let (upgrade, protocol) = (upgrade?, protocol(&headers)?);
     let is_stranger = may_watch(&room, access.as_deref(), &Credential::Nothing) == Sight::Watched
-        && !matches!(&credential, Credential::Playback(_))
-        && !matches!(&credential, Credential::Access(grants) if admission::by_grants(grants, &room) == Sight::Watched);
+        && !admission::may_stay(&credential, &room);
     let stranger = caller.and_then(|caller| caller.stranger(&app.config, &headers));
     let counted = stranger.map(|address| app.events.count(address)).transpose()?;
     let known = match &credential {

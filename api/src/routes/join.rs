@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use access::{Class, Grants, Identity, Renewal, RoomName, TokenSpec, random_text};
+use access::{Class, Grants, Guest, Identity, PlaybackBounds, Renewal, RoomName, TokenSpec, random_text};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -24,6 +24,7 @@ use crate::app::{App, enter_by_token};
 use crate::extract::{self, Caller, RoomInPath, public_url};
 use crate::joins::Joiner;
 use crate::openapi::{BodyRefused, Refused, Routes, Tag, routes};
+use crate::playback::Pass;
 use crate::problem::Problem;
 use crate::routes::rooms::view::{PlaylistFor, playlist, rfc3339, uncached};
 use crate::seats::seat_limits;
@@ -120,15 +121,16 @@ struct Viewer<'a> {
     /// `None`: a guest.
     grants: Option<Box<Grants>>,
     playlist_for: PlaylistFor<'a>,
-    /// How long a guest's token is good for.
-    guest_ttl: Duration,
+    /// The claim of a new guest's token, and how long the token is good for.
+    guest: (Guest, Duration),
 }
 
 /// Join a room to watch it.
 ///
 /// Answers with a seat (`interactive`) or the broadcast, and why. A seat is leased for ten seconds; one identity has
 /// one seat however often it joins. Without a token, a room that anybody may watch is joined as a guest: send the
-/// answer's token the next time. Join again after a move, or after `retry_after_ms` while `ready` is false. 409 and 503
+/// answer's token the next time; it is good while the room is one that anybody may watch, or as long as the playback token
+/// that the guest came by, and from its addresses. Join again after a move, or after `retry_after_ms` while `ready` is false. 409 and 503
 /// say in `type` why there is neither seat nor broadcast, and in `Retry-After` when to ask again.
 #[utoipa::path(
     post,
@@ -154,7 +156,7 @@ async fn join(
     let viewer = viewer(&app, headers, &room, from)?;
     joiner.check_identity(&room, &viewer.identity, false)?;
     let wish = wish(&app, headers, body).await?;
-    let entry = enter(&app, &room, &viewer).await?;
+    let entry = enter(&app, &room, &viewer, from).await?;
     let urls = Urls::new(&app, &head)?;
     Ok(uncached(answer(&app, &entry.room, viewer, wish, &urls).await?))
 }
@@ -164,21 +166,36 @@ fn viewer<'a>(app: &App, headers: &'a HeaderMap, room: &RoomName, from: Option<I
     let credential = match admission::credential(app, headers, room, from)? {
         Credential::Access(grants) => {
             let (identity, class) = (auth::may_subscribe(&grants, room)?, grants.class());
-            let playlist_for = PlaylistFor::Until(grants.expires_at);
-            return Ok(Viewer { identity, class, grants: Some(grants), playlist_for, guest_ttl: GUEST_TTL });
+            let playlist_for = PlaylistFor::holder(&grants);
+            let guest = (Guest::default(), GUEST_TTL);
+            return Ok(Viewer { identity, class, grants: Some(grants), playlist_for, guest });
         }
         credential => credential,
     };
-    let (playlist_for, guest_ttl) = match &credential {
-        // A guest watches no longer than the token allows that they came with.
-        Credential::Playback(pass) => (PlaylistFor::Bearer(auth::bearer(headers)?), pass.remaining.min(GUEST_TTL)),
-        Credential::Nothing | Credential::Worthless | Credential::Access(_) => (PlaylistFor::Anybody, GUEST_TTL),
+    let (playlist_for, guest) = match &credential {
+        // A guest watches no longer, and from nowhere else, than the token allows that they came with.
+        Credential::Playback(pass) => {
+            let guest = Guest { playback: Some(bounds(pass, SystemTime::now())) };
+            (PlaylistFor::Bearer(auth::bearer(headers)?), (guest, pass.remaining.min(GUEST_TTL)))
+        }
+        Credential::Nothing | Credential::Worthless | Credential::Access(_) => {
+            (PlaylistFor::Anybody, (Guest::default(), GUEST_TTL))
+        }
     };
     let access = app.rooms.access(room);
     if may_watch(room, access.as_deref(), &credential) < Sight::Watched {
         return Err(rooms::Error::UnknownRoom.into());
     }
-    Ok(Viewer { identity: guest_identity(), class: Class::Anonymous, grants: None, playlist_for, guest_ttl })
+    Ok(Viewer { identity: guest_identity(), class: Class::Anonymous, grants: None, playlist_for, guest })
+}
+
+/// The bounds of a playback token, for the token of the guest who came by it.
+fn bounds(pass: &Pass, now: SystemTime) -> PlaybackBounds {
+    PlaybackBounds {
+        created_at_utc_ms: pass.created_at_utc_ms,
+        expires_at_utc_ms: DateTime::<Utc>::from(now + pass.remaining).timestamp_millis(),
+        addresses: pass.address.map(|addresses| (addresses.address(), addresses.bits())),
+    }
 }
 
 fn guest_identity() -> Identity {
@@ -200,9 +217,9 @@ async fn wish(app: &App, headers: &HeaderMap, body: Body) -> Result<Join, Error>
 }
 
 /// Into the room; whoever has a token for it makes it, where tokens may.
-async fn enter(app: &App, room: &RoomName, viewer: &Viewer<'_>) -> Result<Entry, Error> {
+async fn enter(app: &App, room: &RoomName, viewer: &Viewer<'_>, from: Option<IpAddr>) -> Result<Entry, Error> {
     match &viewer.grants {
-        Some(grants) if grants.room_join => enter_by_token(app, room, grants).await,
+        Some(grants) if grants.room_join => enter_by_token(app, room, grants, from).await,
         _ => Ok(app.rooms.enter(room, None, None).await?),
     }
 }
@@ -310,7 +327,7 @@ pub(crate) fn broadcast_answer(
     until: SystemTime,
 ) -> Option<Joined> {
     let http = app.config.public_url.clone().unwrap_or_default();
-    let playlist = playlist_url(app, room, PlaylistFor::Until(until), &http)?;
+    let playlist = playlist_url(app, room, PlaylistFor::Until(until, None), &http)?;
     let ready = app.origins.run_of(&room.name, room.created_at_utc_ms).is_some_and(|run| run.is_live);
     Some(Joined {
         delivery: Delivery::Broadcast,
@@ -332,6 +349,7 @@ async fn lease(app: &App, room: &Room, viewer: &Viewer<'_>) -> Result<SeatAnswer
         identity: viewer.identity.clone(),
         class: viewer.class,
         limits: seat_limits(&app.rooms, room),
+        leased_until_utc_ms: viewer.grants.as_ref().and_then(|grants| grants.leased_until_utc_ms),
     };
     Ok(app.media.ask(ask).await?)
 }
@@ -363,13 +381,15 @@ pub(super) fn refusal(why: NoSeat) -> overflow::SeatAnswer {
 fn token(app: &App, room: &Room, viewer: &Viewer<'_>, leased_until_utc_ms: Option<i64>) -> Result<String, Error> {
     let now = SystemTime::now();
     let Some(grants) = &viewer.grants else {
+        let (guest, ttl) = viewer.guest;
         let spec = TokenSpec {
             room: room.name.to_string(),
             identity: viewer.identity.to_string(),
             subscribe: true,
             class: Some(viewer.class),
+            guest: Some(guest),
             leased_until_utc_ms,
-            ttl: viewer.guest_ttl,
+            ttl,
             ..TokenSpec::default()
         };
         return Ok(app.keys.mint(&spec, now)?);

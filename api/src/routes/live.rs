@@ -161,7 +161,9 @@ fn admitted<'a>(app: &'a App, asked: Asked<'a>, client: impl Fn() -> Option<IpAd
         _ => return None,
     };
     let token = match credential {
-        Credential::Playback(pass) => Some(TokenBounds { remaining: pass.remaining, one_address: pass.one_address }),
+        Credential::Playback(pass) => {
+            Some(TokenBounds { remaining: pass.remaining, one_address: pass.address.is_some() })
+        }
         Credential::Nothing | Credential::Worthless | Credential::Access(_) => None,
     };
     Some(Admitted { asked, source, token })

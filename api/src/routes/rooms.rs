@@ -62,7 +62,8 @@ struct RoomList {
     responses((status = 200, description = "The rooms.", body = RoomList), Refused<401>),
 )]
 async fn list_rooms(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    let grants = auth::grants_if_any(&app.keys, &headers)?;
+    // A guest is a stranger here: whether their token holds for their room is not asked.
+    let grants = auth::grants_if_any(&app.keys, &headers)?.filter(|grants| grants.standing.guest.is_none());
     let may_list = grants.as_ref().is_some_and(auth::may_list);
     let lobby = if may_list { Lobby::All } else { app.config.lobby };
     let all = if lobby == Lobby::None { Vec::new() } else { app.rooms.list().await? };
@@ -114,7 +115,7 @@ async fn get_room(
 /// Where a bearer of an access token finds a private room's playlist, if they may watch.
 fn for_grants(grants: &Grants, room: &str) -> PlaylistFor<'static> {
     match admission::by_grants(grants, room) {
-        Sight::Watched => PlaylistFor::Until(grants.expires_at),
+        Sight::Watched => PlaylistFor::holder(grants),
         Sight::Seen | Sight::Hidden => PlaylistFor::Anybody,
     }
 }

@@ -3,6 +3,7 @@
 //! Every request but OPTIONS carries a Bearer token for the room, on session URLs too: RFC 9725 §4.5 has clients send
 //! it with all of them, so an overheard session URL alone ends nobody's session.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use access::{Grants, Identity, RoomName};
@@ -15,6 +16,7 @@ use interactive_sfu::{JoinRequest, Joined, Leave, Patch, Patched, Publish, Subsc
 use rooms::Entry;
 
 use crate::Error;
+use crate::admission::check_guest;
 use crate::app::{App, enter_by_token};
 use crate::auth;
 use crate::extract::{self, RoomInPath, SessionInPath, parsed};
@@ -73,9 +75,10 @@ async fn join(
     joiner.check_identity(&room, &identity, local && grants.hidden)?;
     // A stranger's body is not read, nor is one for a room that does not exist; nobody holds a door open while theirs
     // comes.
-    drop(enter(side, &app, &room, &grants).await?);
+    let from = joiner.address(&app.config, &headers);
+    drop(enter(side, &app, &room, &grants, from).await?);
     let offer = extract::text(&app.config, &headers, body, SDP).await?;
-    let entry = enter(side, &app, &room, &grants).await?;
+    let entry = enter(side, &app, &room, &grants, from).await?;
     let (class, leased_until_utc_ms) = (grants.class(), grants.leased_until_utc_ms);
     let (name, hidden) = (grants.name, grants.hidden);
     let ice_servers = app.config.ice_servers.iter().map(|server| ice_server_link(server, &identity)).collect();
@@ -100,11 +103,13 @@ async fn join(
 }
 
 /// Into a room that exists. The key of an ingress makes it, and is good as long as the ingress is there.
-async fn enter(side: Side, app: &App, room: &RoomName, grants: &Grants) -> Result<Entry, Error> {
-    match grants.ingress {
-        Some(_) if side == Side::Whip => enter_by_token(app, room, grants).await,
-        _ => Ok(app.rooms.enter(room, None, None).await?),
+async fn enter(side: Side, app: &App, room: &RoomName, grants: &Grants, from: Option<IpAddr>) -> Result<Entry, Error> {
+    if side == Side::Whip && grants.ingress.is_some() {
+        return enter_by_token(app, room, grants, from).await;
     }
+    let entry = app.rooms.enter(room, None, None).await?;
+    check_guest(grants, &entry.room, from)?;
+    Ok(entry)
 }
 
 fn created(side: Side, room: &str, joined: Joined, ice_servers: Vec<String>) -> Response {

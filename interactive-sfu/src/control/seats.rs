@@ -43,6 +43,8 @@ pub struct GrantSeat {
     pub class: Class,
     /// The limits, for a room that nobody is in yet.
     pub limits: SeatLimits,
+    /// When a lease ends that the token carries, milliseconds since the Unix epoch: after a restart it is honoured.
+    pub leased_until_utc_ms: Option<i64>,
 }
 
 /// The answer to [`GrantSeat`].

@@ -55,11 +55,12 @@ impl Inner {
         let turn = tokio::time::timeout(TURN_MAX, self.writing.lock()).await.map_err(|_| Error::Busy)?;
         if self.is_in_doubt.load(Ordering::Acquire) {
             let (rooms, ingresses) = (self.store.rooms().await?, self.store.ingresses().await?);
-            let newest_order = self.store.newest_order().await?;
+            let (newest_order, newest_fact) = (self.store.newest_order().await?, self.store.newest_fact().await?);
             self.cache.reread(rooms);
             let ingresses = ingresses.into_iter().map(|ingress| (ingress.id, ingress.room)).collect();
             *self.ingresses.write().unwrap_or_else(PoisonError::into_inner) = ingresses;
             self.tell(Some(newest_order));
+            self.facts.written(Some(newest_fact));
             self.is_in_doubt.store(false, Ordering::Release);
         }
         Ok(turn)

@@ -27,8 +27,9 @@ pub enum Proposal {
     },
 }
 
-/// Why a broadcast starts. For logs and the console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a broadcast starts. For logs, the console and webhooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StartReason {
     /// The setting is `on`, and somebody is on stage.
     AlwaysOn,
@@ -40,7 +41,7 @@ pub enum StartReason {
     Overflow,
 }
 
-/// Why a broadcast stops. For logs and the console.
+/// Why a broadcast stops. For logs, the console and webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
     /// The setting is `off`.

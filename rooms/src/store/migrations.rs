@@ -10,7 +10,7 @@ use super::Dialect;
 
 type File = (i64, &'static str, &'static str);
 
-const SQLITE: [File; 8] = [
+const SQLITE: [File; 9] = [
     (1, "rooms", include_str!("../../migrations/sqlite/0001_rooms.sql")),
     (2, "room metadata", include_str!("../../migrations/sqlite/0002_room_metadata.sql")),
     (3, "room limits", include_str!("../../migrations/sqlite/0003_room_limits.sql")),
@@ -19,11 +19,13 @@ const SQLITE: [File; 8] = [
     (6, "room settings", include_str!("../../migrations/sqlite/0006_room_settings.sql")),
     (7, "outbox", include_str!("../../migrations/sqlite/0007_outbox.sql")),
     (8, "audience", include_str!("../../migrations/sqlite/0008_audience.sql")),
+    (9, "facts", include_str!("../../migrations/sqlite/0009_facts.sql")),
 ];
 
-const POSTGRES: [File; 2] = [
+const POSTGRES: [File; 3] = [
     (7, "tables", include_str!("../../migrations/postgres/0007_tables.sql")),
     (8, "audience", include_str!("../../migrations/postgres/0008_audience.sql")),
+    (9, "facts", include_str!("../../migrations/postgres/0009_facts.sql")),
 ];
 
 /// All of them.

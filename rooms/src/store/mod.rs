@@ -1,5 +1,5 @@
-//! The tables, in SQLite or PostgreSQL: rooms, ingresses, and the outbox of changes. All SQL of the server is in this
-//! folder.
+//! The tables, in SQLite or PostgreSQL: rooms, ingresses, and the outbox of changes and facts. All SQL of the server is
+//! in this folder.
 //!
 //! Each method is one statement or one transaction, and its text is the same for both databases: parameters are `$1`,
 //! integers have 64 bits. Transactions that write come one after the other, however many connections and processes
@@ -14,6 +14,7 @@ use sqlx::{Any, AnyPool, Transaction};
 
 use crate::{DatabaseUrl, Error};
 
+mod facts;
 mod ingresses;
 mod migrations;
 mod opening;

@@ -1,4 +1,4 @@
-//! The tables `outbox` and `outbox_cursors`.
+//! Orders in the tables `outbox` and `outbox_cursors`. The facts in them are in `facts.rs`.
 
 use sqlx::{Any, Executor, Row as _, Transaction};
 
@@ -12,8 +12,8 @@ impl Store {
         order: &Order,
         orders_max: u32,
     ) -> Result<i64, Error> {
-        let insert = "INSERT INTO outbox (room, kind, body) SELECT $1, $2, $3 \
-            WHERE (SELECT count(*) FROM outbox) < $4 RETURNING seq";
+        let insert = "INSERT INTO outbox (topic, room, kind, body) SELECT 'orders', $1, $2, $3 \
+            WHERE (SELECT count(*) FROM outbox WHERE topic = 'orders') < $4 RETURNING seq";
         let insert = sqlx::query_scalar(insert)
             .bind(order.room().as_str())
             .bind(order.kind())
@@ -27,7 +27,7 @@ impl Store {
         retried(|| async {
             let mut transaction = self.begin().await?;
             let newest = newest_order(&mut *transaction).await?;
-            let upsert = "INSERT INTO outbox_cursors (consumer, seq) VALUES ($1, $2) \
+            let upsert = "INSERT INTO outbox_cursors (topic, consumer, seq) VALUES ('orders', $1, $2) \
                 ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq";
             sqlx::query(upsert).bind(consumer).bind(newest).execute(&mut *transaction).await?;
             delete_done(&mut transaction).await?;
@@ -44,8 +44,8 @@ impl Store {
 
     /// The first order after that number: its own number, and its JSON.
     pub(crate) async fn order_after(&self, seq: i64) -> Result<Option<(i64, String)>, Error> {
-        let select = sqlx::query("SELECT seq, body FROM outbox WHERE seq > $1 ORDER BY seq LIMIT 1").bind(seq);
-        let row = bounded(select.fetch_optional(&self.pool)).await?;
+        let select = "SELECT seq, body FROM outbox WHERE topic = 'orders' AND seq > $1 ORDER BY seq LIMIT 1";
+        let row = bounded(sqlx::query(select).bind(seq).fetch_optional(&self.pool)).await?;
         row.map(|row| Ok((row.try_get("seq")?, row.try_get("body")?))).transpose()
     }
 
@@ -64,11 +64,15 @@ impl Store {
 
 async fn newest_order(database: impl Executor<'_, Database = Any>) -> Result<i64, sqlx::Error> {
     let select = "SELECT coalesce(max(seq), 0) FROM \
-        (SELECT seq FROM outbox UNION ALL SELECT seq FROM outbox_cursors) AS numbers";
+        (SELECT seq FROM outbox WHERE topic = 'orders' \
+        UNION ALL SELECT seq FROM outbox_cursors WHERE topic = 'orders') AS numbers";
     sqlx::query_scalar(select).fetch_one(database).await
 }
 
 async fn delete_done(transaction: &mut Transaction<'static, Any>) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM outbox WHERE seq <= (SELECT min(seq) FROM outbox_cursors)");
+    let delete = sqlx::query(
+        "DELETE FROM outbox WHERE topic = 'orders' \
+        AND seq <= (SELECT min(seq) FROM outbox_cursors WHERE topic = 'orders')",
+    );
     delete.execute(&mut **transaction).await.map(drop)
 }

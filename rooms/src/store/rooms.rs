@@ -7,8 +7,9 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, AssertSqlSafe, Row as _};
 
 use super::{Store, bounded, retried};
+use crate::facts::FACTS_MAX;
 use crate::settings::{Word, setting_of, stored_word};
-use crate::{BroadcastSwitch, Error, Layout, Order, Room};
+use crate::{BroadcastSwitch, Error, Fact, Layout, Order, Room};
 
 fn room(row: &AnyRow) -> Result<Room, sqlx::Error> {
     Ok(Room {
@@ -57,6 +58,13 @@ const CHANGING: [&str; 9] = [
     "audience",
 ];
 const FIXED: &str = "name, created_at_utc_ms, idle_end_seconds";
+
+/// The numbers in the outbox of what a change of a room gave rise to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) order: Option<i64>,
+    pub(crate) fact: Option<i64>,
+}
 
 type Query = sqlx::query::Query<'static, Any, AnyArguments>;
 
@@ -117,13 +125,14 @@ impl Store {
         Ok(room(&row.ok_or(Error::UnknownRoom)?)?)
     }
 
-    /// Changes a room, and writes the order that follows from it. Returns the order's number.
+    /// Changes a room, and writes the order and the fact that follow from it. Returns their numbers.
     pub(crate) async fn update_room(
         &self,
         room: &Room,
         order: Option<&Order>,
+        fact: Option<&Fact>,
         orders_max: u32,
-    ) -> Result<Option<i64>, Error> {
+    ) -> Result<Written, Error> {
         let columns = CHANGING.iter().enumerate().map(|(index, column)| format!("{column} = ${}", index + 1));
         let columns = columns.collect::<Vec<_>>().join(", ");
         let update = format!("UPDATE rooms SET {columns} WHERE name = ${}", CHANGING.len() + 1);
@@ -133,12 +142,20 @@ impl Store {
             if update.execute(&mut *transaction).await?.rows_affected() == 0 {
                 return Err(Error::UnknownRoom);
             }
-            let seq = match order {
+            let order = match order {
                 Some(order) => Some(Self::push_order(&mut transaction, order, orders_max).await?),
                 None => None,
             };
+            let fact = match fact {
+                Some(fact) => {
+                    let seq = Self::push_fact(&mut transaction, fact).await?;
+                    Self::trim_facts(&mut transaction, FACTS_MAX).await?;
+                    Some(seq)
+                }
+                None => None,
+            };
             transaction.commit().await?;
-            Ok(seq)
+            Ok(Written { order, fact })
         })
         .await
     }

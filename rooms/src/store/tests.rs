@@ -61,7 +61,7 @@ async fn last_of_many_writers_of_a_room_left_row_and_order(database: TestDatabas
         let store = stores[writer % 2].clone();
         writers.spawn(async move {
             let (room, order) = showing(&room("a"), format!("{writer}"));
-            store.update_room(&room, Some(&order), ORDERS_MAX).await.unwrap().unwrap()
+            store.update_room(&room, Some(&order), None, ORDERS_MAX).await.unwrap().order.unwrap()
         });
     }
     let mut told = writers.join_all().await;
@@ -117,7 +117,7 @@ async fn order_waits_for_an_earlier_one_that_is_not_committed(database: TestData
     let mut transaction = first.begin().await.unwrap();
     Store::push_order(&mut transaction, &a.1, ORDERS_MAX).await.unwrap();
     let (room, order) = b.clone();
-    let later = tokio::spawn(async move { second.update_room(&room, Some(&order), ORDERS_MAX).await });
+    let later = tokio::spawn(async move { second.update_room(&room, Some(&order), None, ORDERS_MAX).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(first.order_after(0).await.unwrap(), None, "the later one would be read first, the earlier one never");
     assert!(!later.is_finished());
@@ -138,7 +138,7 @@ async fn follower_misses_no_order_of_many_writers(database: TestDatabase) {
         writers.spawn(async move {
             for step in 0..EACH {
                 let (room, order) = showing(&room(&format!("{writer}")), format!("{writer} {step}"));
-                store.update_room(&room, Some(&order), ORDERS_MAX).await.unwrap();
+                store.update_room(&room, Some(&order), None, ORDERS_MAX).await.unwrap();
             }
         });
     }
@@ -189,7 +189,7 @@ async fn deadlocked_transaction_is_tried_again() {
     sqlx::query("UPDATE rooms SET title = 'x'").execute(&mut *transaction).await.unwrap();
     let waiting = tokio::spawn({
         let store = store.clone();
-        async move { store.update_room(&Room { title: "y".into(), ..room("a") }, None, ORDERS_MAX).await }
+        async move { store.update_room(&Room { title: "y".into(), ..room("a") }, None, None, ORDERS_MAX).await }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS_LOCK);

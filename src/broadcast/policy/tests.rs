@@ -31,7 +31,7 @@ fn empty_stage_ends_the_broadcast_after_the_idle_time() {
     policy.joined(speaker("2"), now + second(299));
     assert_eq!(policy.poll(now + second(600)), None, "the silence was broken");
     policy.left("2", now + second(600));
-    assert_eq!(policy.poll(now + second(900)), Some(BroadcastOrder::End));
+    assert_eq!(policy.poll(now + second(900)), Some(BroadcastOrder::End(EndReason::StageEmpty)));
     assert_eq!(policy.poll(now + second(901)), None, "once");
     assert!(!policy.is_over());
     assert_eq!(policy.ended(now + second(902)), None);
@@ -52,7 +52,7 @@ fn speaker_who_comes_while_it_ends_starts_the_next_one() {
 fn deleted_room_ends_its_broadcast_and_is_forgotten() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
-    assert_eq!(policy.deleted(), Some(BroadcastOrder::End));
+    assert_eq!(policy.deleted(), Some(BroadcastOrder::End(EndReason::RoomDeleted)));
     assert_eq!(policy.deleted(), None, "once");
     assert_eq!(policy.left("1", now), None, "everybody had gone with it");
     assert_eq!(policy.ended(now), None);
@@ -122,21 +122,21 @@ fn resync_orders_what_missed_events_would_have() {
 fn switch_off_ends_the_broadcast_and_switch_on_starts_it_with_the_stage() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
-    assert_eq!(policy.switched(true, now), None, "it is on");
-    assert_eq!(policy.switched(false, now), Some(BroadcastOrder::End));
-    assert_eq!(policy.switched(false, now), None, "once");
+    assert_eq!(policy.switched_on(now), None, "it is on");
+    assert_eq!(policy.switched_off(EndReason::SwitchedOff), Some(BroadcastOrder::End(EndReason::SwitchedOff)));
+    assert_eq!(policy.switched_off(EndReason::SwitchedOff), None, "once");
     assert_eq!(policy.ended(now), None);
     assert_eq!(policy.joined(speaker("2"), now), None);
     assert!(!policy.is_over(), "who is on stage must be known when it is switched on");
-    assert_eq!(policy.switched(true, now), Some(BroadcastOrder::Start(vec![speaker("1"), speaker("2")])));
+    assert_eq!(policy.switched_on(now), Some(BroadcastOrder::Start(vec![speaker("1"), speaker("2")])));
 }
 
 #[test]
 fn switch_on_while_it_ends_starts_the_next_one_after_the_end() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
-    policy.switched(false, now);
-    assert_eq!(policy.switched(true, now), None);
+    policy.switched_off(EndReason::SwitchedOff);
+    assert_eq!(policy.switched_on(now), None);
     assert_eq!(policy.ended(now), Some(BroadcastOrder::Start(vec![speaker("1")])));
 }
 
@@ -145,7 +145,7 @@ fn failed_broadcast_is_not_tried_again_once_it_is_switched_off() {
     let (mut policy, now) = (BroadcastPolicy::new(IDLE_END), Instant::now());
     policy.joined(speaker("1"), now);
     policy.ended(now);
-    assert_eq!(policy.switched(false, now), None);
+    assert_eq!(policy.switched_off(EndReason::SwitchedOff), None);
     assert_eq!((policy.poll_timeout(), policy.poll(now + second(60))), (None, None));
     policy.left("1", now);
     assert!(policy.is_over());
@@ -188,5 +188,5 @@ fn room_that_turns_out_to_be_switched_off_is_not_tried_again() {
     policy.joined(speaker("1"), now);
     policy.not_started(NotStarted::SwitchedOff, now);
     assert_eq!((policy.poll_timeout(), policy.is_over()), (None, false));
-    assert_eq!(policy.switched(true, now), Some(BroadcastOrder::Start(vec![speaker("1")])));
+    assert_eq!(policy.switched_on(now), Some(BroadcastOrder::Start(vec![speaker("1")])));
 }

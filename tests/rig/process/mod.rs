@@ -10,5 +10,6 @@ pub mod stats;
 pub mod token;
 mod usage;
 pub mod wait;
+pub mod webhooks;
 
 pub use usage::*;

@@ -1,10 +1,15 @@
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http::Request;
 use interactive_sfu::{NoSeat, SessionId, Speaker};
 use rooms::overflow::Thresholds;
 use rooms::{BroadcastSetting, Visibility};
 use serde_json::{Value, json};
 
+use crate::extract::Caller;
 use crate::testing::{Reply, Rig};
 
 const PATH: &str = "/v1/rooms/demo/join";
@@ -135,6 +140,78 @@ async fn rooms_that_are_gone_or_were_never_made_are_not_joined_by_guests() {
     assert_eq!(line(&join(&rig, &[], "").await), "404 unknown-room");
     let bearer = format!("Bearer {token}");
     assert_eq!(line(&join(&rig, &[("authorization", &bearer)], "").await), "404 unknown-room", "a guest makes no room");
+}
+
+/// Tries every way in with a token, from an address. Returns the statuses of a join, WHEP, LiveKit's socket, the events
+/// socket and the room's data.
+async fn ways_in(rig: &Rig, token: &str, address: &str) -> [u16; 5] {
+    let caller = Caller { address: SocketAddr::new(address.parse().unwrap(), 1), tls: false };
+    let send = async |method: &str, path: &str, content_type: &str, body: &str| {
+        let request = Request::builder().method(method).uri(path).header("host", "a.example").extension(caller);
+        let request = request.header("authorization", format!("Bearer {token}")).header("content-type", content_type);
+        rig.answer(request.body(body.to_owned().into()).unwrap()).await.status
+    };
+    let events = format!("/v1/rooms/demo/events?access_token={token}");
+    [
+        send("POST", PATH, "application/json", "{}").await,
+        send("POST", "/whep/demo", "application/sdp", "v=0").await,
+        send("GET", "/rtc/validate", "", "").await,
+        send("GET", &events, "", "").await,
+        send("GET", "/v1/rooms/demo", "", "").await,
+    ]
+}
+
+/// No request here opens a WebSocket, which is asked for last: 400.
+const LET_IN: [u16; 5] = [200, 201, 200, 400, 200];
+
+#[tokio::test]
+async fn guests_token_is_worthless_while_the_room_is_private() {
+    let rig = Rig::new().await;
+    let token = join(&rig, &[], "").await.json()["token"].as_str().unwrap().to_owned();
+    let again = join(&rig, &[("authorization", &format!("Bearer {token}"))], "").await.json();
+    for token in [token.as_str(), again["token"].as_str().unwrap()] {
+        assert_eq!(ways_in(&rig, token, "192.0.2.1").await, LET_IN);
+        rig.set(|room| room.visibility = Visibility::Private).await;
+        assert_eq!(ways_in(&rig, token, "192.0.2.1").await, [404; 5]);
+        rig.set(|room| room.visibility = Visibility::Unlisted).await;
+    }
+    rig.set(|room| room.visibility = Visibility::Private).await;
+    let (_, known) = rig.bearer("demo", "subscribe");
+    assert_eq!(ways_in(&rig, known.trim_start_matches("Bearer "), "192.0.2.1").await, LET_IN);
+    let list = rig.get("/v1/rooms", &[("authorization", &format!("Bearer {token}"))]).await.json();
+    assert_eq!(list["rooms"], json!([]), "nor is the room listed");
+}
+
+#[tokio::test]
+async fn guest_who_came_by_a_playback_token_is_let_in_from_its_addresses_alone() {
+    let rig = Rig::new().await;
+    rig.set(|room| room.visibility = Visibility::Private).await;
+    let playback = rig.playback_token("demo", 0, Some("192.0.2.0/24"));
+    let join_from = async |address: &str, token: &str, body: &str| {
+        let caller = Caller { address: SocketAddr::new(address.parse().unwrap(), 1), tls: false };
+        let request = Request::post(PATH).header("host", "a.example").extension(caller);
+        let request = request.header("authorization", format!("Bearer {token}")).header(JSON_TYPE.0, JSON_TYPE.1);
+        rig.answer(request.body(body.to_owned().into()).unwrap()).await
+    };
+    assert_eq!(join_from("192.0.3.1", &playback, "{}").await.status, 404);
+    let token = join_from("192.0.2.1", &playback, "{}").await.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(ways_in(&rig, &token, "192.0.2.9").await, LET_IN);
+    assert_eq!(ways_in(&rig, &token, "192.0.3.1").await, [404; 5]);
+    // Nor does the playlist that it leads to hold for more addresses.
+    speak(&rig);
+    let answer = join_from("192.0.2.1", &token, r#"{"delivery":"broadcast"}"#).await.json();
+    let playlist = answer["playlist"].as_str().unwrap();
+    let minted = playlist.split('/').nth(5).unwrap();
+    let verify = |from: &str| rig.playback.verify(minted, "demo", Some(from.parse().unwrap()), SystemTime::now());
+    assert!(verify("192.0.2.9").is_some() && verify("192.0.3.1").is_none(), "{playlist}");
+}
+
+#[tokio::test]
+async fn lease_in_the_token_is_passed_on_when_its_holder_joins_again() {
+    let rig = Rig::new().await;
+    let token = join(&rig, &[], "").await.json()["token"].as_str().unwrap().to_owned();
+    join(&rig, &[("authorization", &format!("Bearer {token}"))], "").await;
+    assert_eq!(*rig.media.leases.lock().unwrap(), [None, Some(1_800_000_000_000)]);
 }
 
 #[tokio::test]

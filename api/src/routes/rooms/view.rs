@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use access::RoomName;
+use access::{Grants, RoomName};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -13,6 +13,7 @@ use rooms::{BroadcastSetting, BroadcastSwitch, Layout, RecordSetting, Room, Visi
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::address_prefix::AddressPrefix;
 use crate::app::App;
 use crate::openapi::{BroadcastSchema, LayoutSchema, RecordSchema, RoomNameSchema, ThresholdsSchema, VisibilitySchema};
 use crate::playback::{PlaybackSpec, playlist_path};
@@ -143,8 +144,20 @@ pub(crate) enum PlaylistFor<'a> {
     Anybody,
     /// Who came with this playback token.
     Bearer(&'a str),
-    /// Who came with an access token, good until then, that lets them watch.
-    Until(SystemTime),
+    /// Who came with an access token, good until then and from those addresses, that lets them watch.
+    Until(SystemTime, Option<AddressPrefix>),
+}
+
+impl PlaylistFor<'_> {
+    /// For the bearer of a token that lets them watch.
+    pub(crate) fn holder(grants: &Grants) -> Self {
+        let playback = grants.standing.guest.and_then(|guest| guest.playback);
+        match playback.and_then(|playback| playback.addresses) {
+            None => Self::Until(grants.expires_at, None),
+            Some((address, bits)) => AddressPrefix::new(address, bits)
+                .map_or(Self::Anybody, |addresses| Self::Until(grants.expires_at, Some(addresses))),
+        }
+    }
 }
 
 pub(super) fn view(app: &App, room: Room, playlist_for: PlaylistFor<'_>, with_stage: bool) -> RoomView {
@@ -203,10 +216,10 @@ pub(crate) fn playlist(app: &App, room: &Room, playlist_for: PlaylistFor<'_>) ->
         _ if room.visibility != Visibility::Private => playlist_path(None, &room.name),
         PlaylistFor::Anybody => return None,
         PlaylistFor::Bearer(token) => playlist_path(Some(token), &room.name),
-        PlaylistFor::Until(expires_at) => {
+        PlaylistFor::Until(expires_at, address) => {
             let expires_at = expires_at.min(SystemTime::now() + PLAYLIST_TTL);
             let created_at_utc_ms = room.created_at_utc_ms;
-            let spec = PlaybackSpec { room: &room.name, created_at_utc_ms, expires_at, address: None };
+            let spec = PlaybackSpec { room: &room.name, created_at_utc_ms, expires_at, address };
             playlist_path(Some(&app.playback.mint(&spec)?), &room.name)
         }
     };

@@ -136,6 +136,20 @@ fn after_a_restart_leases_of_before_are_honoured_and_nobody_else_is_let_in() {
     assert_eq!(ask(2, Some(i64::MAX), later(now, 10_000)), Err(NoSeat::RoomFull), "from then on no lease counts");
 }
 
+#[test]
+fn holder_of_a_lease_of_before_who_joins_again_is_given_another() {
+    let now = start();
+    let held_until = later(now, 10_000).utc_ms();
+    let mut seats = seats(SeatLimits { held_until_utc_ms: held_until, ..limits(1, &[]) });
+    let mut ask = |number, leased_until_utc_ms| {
+        let applicant = Applicant { identity: &identity(number), class: Class::Viewer, leased_until_utc_ms };
+        seats.lease(applicant, Admission::Open, now)
+    };
+    assert_eq!(ask(1, None), Err(NoSeat::NodeBusy));
+    assert_eq!((ask(1, Some(held_until)), ask(1, Some(held_until))), (Ok(true), Ok(false)));
+    assert_eq!(ask(2, Some(held_until)), Err(NoSeat::NodeBusy), "no lease oversells the room");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Lease(u32, Class),

@@ -24,8 +24,8 @@ fn limit(world: &World, max: u32) {
 
 fn lease(world: &World, identity: &str) -> Reply {
     let (room, identity) = (ROOMS[0].parse().unwrap(), identity.parse().unwrap());
-    let ask =
-        GrantSeat { room, identity, class: Class::Viewer, limits: SeatLimits { max: 1, ..SeatLimits::default() } };
+    let limits = SeatLimits { max: 1, ..SeatLimits::default() };
+    let ask = GrantSeat { room, identity, class: Class::Viewer, limits, leased_until_utc_ms: None };
     world.driver.call(Command::GrantSeat(ask), world.now).unwrap()
 }
 

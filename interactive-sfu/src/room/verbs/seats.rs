@@ -43,7 +43,7 @@ impl Room {
         if !has_seat && !node.has_place() {
             return SeatAnswer::Refused(NoSeat::NodeBusy);
         }
-        let applicant = Applicant { identity, class, leased_until_utc_ms: None };
+        let applicant = Applicant { identity, class, leased_until_utc_ms: ask.leased_until_utc_ms };
         match self.seats.lease(applicant, node.admission(), self.now) {
             // Another room may have taken the place meanwhile.
             Ok(true) if !node.take_place() => {

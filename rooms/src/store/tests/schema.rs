@@ -28,7 +28,7 @@ async fn database_of_a_later_version_is_refused_and_left_alone(database: TestDat
     for _ in 0..2 {
         let said = causes(&Store::open(&database.url).await.unwrap_err());
         assert!(said.contains("later version of Spillway") && said.contains("(migration 9000)"), "{said}");
-        assert!(said.contains("up to 8") && said.contains(&database.url.to_string()), "{said}");
+        assert!(said.contains("up to 9") && said.contains(&database.url.to_string()), "{said}");
     }
 }
 

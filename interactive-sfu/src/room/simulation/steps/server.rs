@@ -51,7 +51,8 @@ impl World {
         let identity = all[choose(&all, who).unwrap()].parse().unwrap();
         let room = ROOMS[choose(&ROOMS, room).unwrap()].parse().unwrap();
         let class = Class::ALL[choose(&Class::ALL, class).unwrap()];
-        self.call(Command::GrantSeat(GrantSeat { room, identity, class, limits: SeatLimits::default() }));
+        let (limits, leased_until_utc_ms) = (SeatLimits::default(), None);
+        self.call(Command::GrantSeat(GrantSeat { room, identity, class, limits, leased_until_utc_ms }));
     }
 
     pub(super) fn limit_seats(&mut self, room: u8, max: u8, reserved: u8) {
