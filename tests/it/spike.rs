@@ -68,8 +68,6 @@ fn a_storm_of_joins_is_answered_without_errors() {
     let arguments = ["joins", "--server", address, "--rate", "100", "--seconds", "2", "--connections", "8"];
     let (said, status) = load(&[&arguments[..], &["--lateness-max", LATENESS_MAX_MS]].concat());
     assert_eq!(status, Some(0), "{said}");
-    assert!(
-        said.contains("errors 0\n") && said.contains("× 200 seat\n") && said.contains("× 200 room_full\n"),
-        "{said}"
-    );
+    // All seats were leased before the measurement began.
+    assert!(said.contains("errors 0\n") && said.contains("200 × 200 room_full\n"), "{said}");
 }

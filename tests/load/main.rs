@@ -19,7 +19,7 @@
 //! | `floor.rs`, `send.rs` | the floor: sealing and sending alone |
 //! | `first_frame.rs` | when a newcomer has something to show |
 //! | `events.rs` | memory for idle events sockets |
-//! | `storm.rs` | joins at a fixed rate, without media |
+//! | `storm/` | joins at a fixed rate, without media |
 //! | `spike/` | a crowd within a minute, to seats and broadcast, and the report of it |
 //! | `measure.rs` | what was used between two moments |
 //! | `report.rs`, `table.rs` | the figures, and whether they may be believed; the table |

@@ -62,7 +62,7 @@ pub(crate) struct SpikeOptions {
     /// Bind the generator to this CPU.
     #[arg(long)]
     pub pin: Option<usize>,
-    /// Words about where the server runs, for the report.
+    /// The CPUs that the server is bound to, for the report.
     #[arg(long, default_value = "")]
     pub on: String,
     /// Lateness of the generator (p99) above which the figures say nothing, milliseconds.

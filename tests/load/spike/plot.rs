@@ -151,7 +151,7 @@ mod tests {
         let plot = Plot { title: "join", lines: vec![line], limit: Some(50.0), void: vec![2] };
         assert_eq!(plot.most(), 900.0);
         let svg = plot.svg(2, 100.0);
-        assert!(svg.contains("L419.0 26.0"), "{svg}");
+        assert!(svg.contains("L419.5 26.0"), "{svg}");
         assert_eq!((svg.matches("class=\"void\"").count(), svg.matches("class=\"limit\"").count()), (1, 1));
         assert!(!plot.svg(2, 10.0).contains("class=\"limit\""), "a limit beyond the axis is not drawn at its end");
     }

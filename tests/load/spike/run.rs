@@ -1,7 +1,7 @@
 //! The run of a spike: room and speakers, arrivals, figures by the second, the end.
 //!
-//! One thread has the arrivals and the players of LL-HLS, one the seated viewers, one the speakers; each connecting peer
-//! has one for as long as that takes. All are on the CPU that the generator is bound to.
+//! One thread has the arrivals and the players of LL-HLS, one the seated viewers, one the speakers; each peer that
+//! connects has one for as long as that takes. All are on the CPU that the generator is bound to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
