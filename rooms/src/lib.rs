@@ -1,6 +1,6 @@
 //! Rooms, and what is remembered of them: how each is set, when its broadcast was switched, who may publish into it by
-//! an ingress, and what those who follow changes and facts have still to be told. [`overflow`] decides, without any I/O,
-//! who has a seat and who watches the broadcast.
+//! an ingress, and what those who follow changes and facts have still to be told. [`overflow`] decides, without any
+//! I/O, who has a seat and who watches the broadcast.
 //!
 //! The only SQL (SQLite and PostgreSQL), in `store/`. Knows no HTTP and no media: whoever ends a room passes what is to
 //! be done to the people in it. [`Rooms`] is the handle. One process owns the database, so that what it keeps in memory

@@ -129,9 +129,10 @@ struct Viewer<'a> {
 ///
 /// Answers with a seat (`interactive`) or the broadcast, and why. A seat is leased for ten seconds; one identity has
 /// one seat however often it joins. Without a token, a room that anybody may watch is joined as a guest: send the
-/// answer's token the next time; it is good while the room is one that anybody may watch, or as long as the playback token
-/// that the guest came by, and from its addresses. Join again after a move, or after `retry_after_ms` while `ready` is false. 409 and 503
-/// say in `type` why there is neither seat nor broadcast, and in `Retry-After` when to ask again.
+/// answer's token the next time; it is good while the room is one that anybody may watch, or as long as the playback
+/// token that the guest came by, and from its addresses. Join again after a move, or after `retry_after_ms` while
+/// `ready` is false. 409 and 503 say in `type` why there is neither seat nor broadcast, and in `Retry-After` when to
+/// ask again.
 #[utoipa::path(
     post,
     path = "/v1/rooms/{room}/join",
