@@ -124,6 +124,9 @@ fn rung_that_nobody_asks_for_rests_and_a_request_wakes_it_within_a_segment() {
     assert_eq!(ffprobe::probe(&file.to_string_lossy()).unwrap()["streams"][0]["height"], 360);
 }
 
+/// A picture that stands still for so long is seen to stand still, milliseconds.
+const STALL_MS: f64 = 500.0;
+
 /// Counts, from now on, the times that the picture stood still, and the longest of them in milliseconds.
 const WATCH_STALLS: &str = "(() => {
   const video = document.querySelector('video');
@@ -186,9 +189,10 @@ fn check_change(mut browser: Browser) {
     let player = browser.wait_until(page, "frames that go on", 20, PLAYER, more).unwrap();
     println!("{player}");
     assert_eq!((player["height"].as_u64(), player["auto"].as_bool()), (Some(360), Some(false)), "{player}");
-    let stalls = &player["stalls"];
-    assert_eq!((stalls["waiting"].as_u64(), stalls["errors"].as_array().map(Vec::len)), (Some(0), Some(0)), "{player}");
-    assert!(stalls["longest"].as_f64() < Some(1_000.0), "{player}");
+    // hls.js says `bufferStalledError` of a wait of any length: Firefox waits for up to 0.4 s now and then.
+    let mut errors = player["stalls"]["errors"].as_array().unwrap().iter();
+    assert!(errors.all(|error| error == "bufferStalledError"), "{player}");
+    assert!(player["stalls"]["longest"].as_f64() < Some(STALL_MS), "{player}");
     assert_eq!(resting(&server), 0.0);
 }
 
