@@ -226,7 +226,8 @@ fn gstreamer_sizes(uri: &str, seconds: u32) -> Vec<(u32, u32)> {
 fn players_of_plain_hls_play_from_the_lent_media_of_a_rung_at_rest_on_to_its_own() {
     let (server, _speaker) = on_the_air();
     let path = rung(&server, 360);
-    let players: [(&str, fn(&str) -> Vec<(u32, u32)>); 2] =
+    type Play = fn(&str) -> Vec<(u32, u32)>;
+    let players: [(_, Play); 2] =
         [("FFmpeg", |url| ffprobe::picture_sizes(url, 12).unwrap()), ("GStreamer", |url| gstreamer_sizes(url, 16))];
     for (name, play) in players {
         wait_for_rest(&server);

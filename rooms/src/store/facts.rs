@@ -87,7 +87,7 @@ impl Store {
     /// A fact's JSON; `None`: it is deleted.
     pub(crate) async fn fact(&self, seq: i64) -> Result<Option<String>, Error> {
         let select = sqlx::query_scalar("SELECT body FROM outbox WHERE topic = 'facts' AND seq = $1").bind(seq);
-        Ok(bounded(select.fetch_optional(&self.pool)).await?)
+        bounded(select.fetch_optional(&self.pool)).await
     }
 
     /// The follower has done all facts up to that one. Those that all followers have done are deleted.

@@ -21,7 +21,7 @@ impl fmt::Display for Spike {
             "\n   s  arrived  whep  livekit  hls  failed  join p50/p95/p99 ms     behind p50/p95/p99 ms   lost%  server%  MiB  gen%  late p50/p99/most ms"
         )?;
         let last = self.points.last().map(|point| point.second);
-        let shown = |point: &&Point| point.second % LINE_EVERY == 0 || Some(point.second) == last;
+        let shown = |point: &&Point| point.second.is_multiple_of(LINE_EVERY) || Some(point.second) == last;
         self.points.iter().filter(shown).try_for_each(|point| point.fmt_line(f))?;
         self.fmt_totals(f)
     }
