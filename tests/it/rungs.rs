@@ -194,6 +194,14 @@ fn check_change(mut browser: Browser) {
     assert!(errors.all(|error| error == "bufferStalledError"), "{player}");
     assert!(player["stalls"]["longest"].as_f64() < Some(STALL_MS), "{player}");
     assert_eq!(resting(&server), 0.0);
+
+    // Printed for comparison: the same change while the rung is still awake.
+    browser.evaluate(page, "window.__spillway.hls.nextLevel = 0").unwrap();
+    plays(&mut browser, page, 180);
+    rig::server::pass(2);
+    browser.evaluate(page, "Object.assign(window.stalls, { waiting: 0, longest: 0, errors: [] })").unwrap();
+    browser.evaluate(page, "window.__spillway.hls.nextLevel = 1").unwrap();
+    println!("to a rung that is awake: {}", plays(&mut browser, page, 360)["stalls"]);
 }
 
 /// The sizes of pictures in order, each as often as it comes without another in between.
