@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { reconnectMs, resumeUrl, serverFrame } from "./events-frames";
+import { promoteOf, reconnectMs, resumeUrl, serverFrame } from "./events-frames";
 
 const frame = (value: unknown) => serverFrame(JSON.stringify(value));
 const presence = { interactive: 2, broadcast: 3, total: 5, peak: 9, by_class: {} };
@@ -7,8 +7,9 @@ const presence = { interactive: 2, broadcast: 3, total: 5, peak: 9, by_class: {}
 test("a snapshot and a resumed connection greet alike", () => {
   const you = { identity: "guest-1", class: "anonymous", delivery: null, sid: "abc" };
   for (const type of ["snapshot", "resumed"]) {
-    expect(frame({ type, epoch: "e", offset: 7, presence, you })).toEqual({
-      type: "welcome", position: { epoch: "e", offset: 7 }, presence: { interactive: 2, broadcast: 3, total: 5, peak: 9 }, identity: "guest-1", sid: "abc",
+    const room = { audience: { seats_max: 4, promote: "auto" } };
+    expect(frame({ type, epoch: "e", offset: 7, presence, you, room })).toEqual({
+      type: "welcome", position: { epoch: "e", offset: 7 }, presence: { interactive: 2, broadcast: 3, total: 5, peak: 9 }, identity: "guest-1", sid: "abc", promote: "auto",
     });
   }
 });
@@ -20,6 +21,11 @@ test("a delivery tells the viewer to move, with a join's answer or without one",
   const kept = frame({ type: "delivery", delivery: "interactive", reason: "seat", detail: "A seat is free.", answer: null });
   expect(kept).toEqual({ type: "delivery", delivery: "interactive", sentence: "A seat is free.", answer: null });
   expect(frame({ type: "delivery", delivery: "elsewhere", answer: null })).toBeNull();
+});
+
+test("a room says whom it moves to its seats, or nothing", () => {
+  for (const promote of ["ask", "auto", "never"]) expect(promoteOf({ audience: { promote } })).toBe(promote);
+  for (const room of [null, {}, { audience: 1 }, { audience: { promote: "dance" } }]) expect(promoteOf(room)).toBeNull();
 });
 
 test("messages of later versions and nonsense are passed over", () => {

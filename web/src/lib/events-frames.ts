@@ -16,9 +16,12 @@ export interface Position {
   offset: number;
 }
 
+/** Whom the room moves to a seat that is free: whoever asks for it, everybody in turn, or nobody. */
+export type Promote = "ask" | "auto" | "never";
+
 export type ServerFrame =
   /** `sid` is the id to report under. */
-  | { type: "welcome"; position: Position; presence: Presence; identity: string; sid: string }
+  | { type: "welcome"; position: Position; presence: Presence; identity: string; sid: string; promote: Promote | null }
   | { type: "events"; offset: number; events: unknown[] }
   | { type: "presence"; presence: Presence }
   /** The viewer is to watch so from now on. `answer`: a join's answer; without one the viewer joins to be told where. */
@@ -45,6 +48,7 @@ export function serverFrame(data: unknown): ServerFrame | null {
         presence: presenceOf(fields.presence),
         identity: text(record(fields.you).identity),
         sid: text(record(fields.you).sid),
+        promote: promoteOf(fields.room),
       };
     case "events":
       return { type: "events", offset: count(fields.offset), events: list(fields.events) };
@@ -58,6 +62,12 @@ export function serverFrame(data: unknown): ServerFrame | null {
     default:
       return null;
   }
+}
+
+/** Whom a room moves to its seats, as its state says; `null`: it does not say. */
+export function promoteOf(room: unknown): Promote | null {
+  const { promote } = record(record(room).audience);
+  return promote === "ask" || promote === "auto" || promote === "never" ? promote : null;
 }
 
 /**

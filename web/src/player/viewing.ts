@@ -3,9 +3,9 @@
 //! Joins, listens to the events socket, and has `paths.ts` move. React reads it through `subscribe` and `snapshot`
 //! (`useSyncExternalStore`); tests read it as a `PlayerHandle`. A server that knows no join has the broadcast alone.
 
-import { ApiError, type Delivery, type JoinAnswer, join } from "../lib/api";
+import { ApiError, type Delivery, type JoinAnswer, join, record } from "../lib/api";
 import { EventsSocket } from "../lib/events";
-import type { Presence, ServerFrame } from "../lib/events-frames";
+import { type Presence, type Promote, promoteOf, type ServerFrame } from "../lib/events-frames";
 import { SeatScreen } from "../seat/screen";
 import type { News, Path } from "./handover";
 import { latencySeconds, smooth } from "./latency";
@@ -35,6 +35,8 @@ export interface ViewingSnapshot extends Snapshot {
   mayLeave: boolean;
   /** The viewer waits for a seat. */
   isWaiting: boolean;
+  /** The server moves the viewer to a seat that is free. */
+  mayMove: boolean;
   presence: Presence | null;
 }
 
@@ -50,6 +52,7 @@ export class Viewing implements PlayerHandle {
   #isWaiting = false;
   #presence: Presence | null = null;
   #identity: string | null = null;
+  #promote: Promote | null = null;
   #smoothed: number | null = null;
   #snapshot: ViewingSnapshot;
   #listeners = new Set<() => void>();
@@ -138,10 +141,10 @@ export class Viewing implements PlayerHandle {
     this.#setSound({ volume: !muted && this.#sound.volume === 0 ? 0.6 : this.#sound.volume, muted });
   }
 
-  /** Asks for a seat, and waits for one if there is none; or waits no more. */
+  /** Asks for a seat, and waits for one if there is none and the room moves people to its seats; or waits no more. */
   async askForSeat(want = true): Promise<void> {
-    this.#isWaiting = want;
-    this.#events?.say({ type: "seat", want });
+    this.#isWaiting = want && this.#promote !== "never";
+    this.#events?.say({ type: "seat", want: this.#isWaiting });
     this.#publish();
     if (want) await this.#join("interactive");
   }
@@ -210,7 +213,11 @@ export class Viewing implements PlayerHandle {
   #onFrame(frame: ServerFrame): void {
     if (frame.type === "welcome") this.#reports.setId(frame.sid);
     if (frame.type === "welcome" || frame.type === "presence") this.#presence = frame.presence;
-    if (frame.type === "welcome") this.#identity = frame.identity;
+    if (frame.type === "welcome") [this.#identity, this.#promote] = [frame.identity, frame.promote];
+    if (frame.type === "events") {
+      const rooms = frame.events.map(record).filter((event) => event.type === "room");
+      for (const { room } of rooms) this.#promote = promoteOf(room);
+    }
     if (frame.type === "delivery") {
       if (frame.sentence) this.#tell(frame.sentence);
       if (frame.answer) this.moveTo(frame.answer);
@@ -285,6 +292,7 @@ export class Viewing implements PlayerHandle {
       mayAsk: this.#answer !== null && shown === "broadcast" && this.#answer.reason !== "encrypted",
       mayLeave: this.#answer !== null && shown === "seat",
       isWaiting: this.#isWaiting,
+      mayMove: this.#isWaiting || this.#promote === "auto",
       presence: this.#presence,
     };
   }

@@ -6,7 +6,7 @@ import type { Viewing, ViewingSnapshot } from "../../player/viewing";
 import "./standing.css";
 
 export function Standing({ player, shot }: { player: Viewing; shot: ViewingSnapshot }) {
-  const line = shot.phase === "playing" ? standingOf(shot.shown, shot.latencySeconds, shot.isWaiting) : null;
+  const line = shot.phase === "playing" ? standingOf(shot.shown, shot.latencySeconds, shot.mayMove) : null;
   return (
     <section className="standing" data-path={shot.shown ?? "none"} aria-label="How you watch">
       <p className="standing-line">
