@@ -22,11 +22,7 @@ const JOINS: usize = 2000;
 const AT_ONCE: usize = 64;
 
 fn ask(http: &Http, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Reply {
-    let bearer = token.map(|token| format!("Bearer {token}"));
-    let headers = bearer.iter().map(|bearer| ("Authorization", bearer.as_str()));
-    let headers = headers.chain(body.iter().map(|_| ("Content-Type", "application/json")));
-    let body = body.as_ref().map(Value::to_string);
-    http.request(method, path, &headers.collect::<Vec<_>>(), body.as_ref().map(|body| body.as_bytes())).unwrap()
+    http.ask(method, path, token, body.as_ref()).unwrap()
 }
 
 /// A room that is on the air when its audience needs it, with so many seats; it is the server's from now on.

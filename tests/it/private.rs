@@ -15,10 +15,7 @@ use rig::wait::wait_for_or;
 use serde_json::{Value, json};
 
 fn ask(server: &Server, method: &str, path: &str, token: &str, body: Option<Value>) -> Reply {
-    let bearer = format!("Bearer {token}");
-    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-    let body = body.map(|body| body.to_string());
-    server.http.request(method, path, &headers, body.as_ref().map(|body| body.as_bytes())).unwrap()
+    server.http.ask(method, path, Some(token), body.as_ref()).unwrap()
 }
 
 /// Makes a room by the REST API, which is the server's from now on.

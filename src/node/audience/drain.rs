@@ -1,8 +1,8 @@
 //! The drain of this node: which order is followed, and until when. Pure.
 
-use access::RoomName;
 use std::time::Duration;
 
+use access::RoomName;
 use api::{DrainOrder, DrainProgress};
 use interactive_sfu::RoomSeats;
 use rooms::overflow::{NodeLimits, drain_seconds_max};
