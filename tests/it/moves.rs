@@ -122,5 +122,6 @@ fn a_drain_moves_everybody_to_the_broadcast_the_stage_last_and_says_how_far_it_i
     });
     println!("{}", over.unwrap());
     assert_eq!(node("DELETE", "/v1/node/drain")["drain"], Value::Null);
-    server.wait_for_speakers(1).unwrap();
+    let join = server.http.ask("POST", "/v1/rooms/demo/join", None, None).unwrap().json();
+    assert_eq!(join["reason"], "seat", "{join}");
 }
