@@ -34,7 +34,7 @@ pub struct DrainProgress {
 pub struct NodeStatus {
     /// How it lets people in.
     pub admission: Admission,
-    /// What it carries.
+    /// The load that it carries.
     pub load: NodeLoad,
     /// Seats that are taken, all rooms together.
     pub seats_taken: u64,
@@ -42,7 +42,7 @@ pub struct NodeStatus {
     pub drain: Option<DrainProgress>,
 }
 
-/// What operators want of the node, and how it stands. Cheap to clone; every clone sees the same.
+/// Orders of operators for the node, and how it stands. Cheap to clone; every clone sees the same.
 #[derive(Clone, Debug)]
 pub struct NodeDesk {
     order: Arc<watch::Sender<Option<DrainOrder>>>,

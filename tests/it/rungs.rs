@@ -111,7 +111,7 @@ fn rung_that_nobody_asks_for_rests_and_a_request_wakes_it_within_a_segment() {
     let parts = |(msn, part): (u64, u32)| msn as f64 * SEGMENT_S + f64::from(part + 1) * PART_S;
     let waited_s = parts((own_msn, own_part)) - parts((msn, part));
     println!("its first part was published {waited_s:.1} s of programme after it was asked for");
-    // What is asked for while a segment's last frame is composed comes with the segment after the next.
+    // A request during a segment's last frame is followed with the segment after the next.
     let late = f64::from(part == LAST_PART || part + 1 == LAST_PART) * SEGMENT_S;
     assert!(waited_s <= SEGMENT_S + PART_S + late, "{waited_s} s after part {part}");
     wait_for("its metric", 5, || (resting(&server) == 0.0).then_some(())).unwrap();

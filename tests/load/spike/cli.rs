@@ -91,7 +91,7 @@ impl SpikeOptions {
         self.broadcast_start_at.unwrap_or(self.seats * 3 / 4)
     }
 
-    /// What a seated viewer claims to be able to receive.
+    /// The media that a seated viewer claims to be able to receive.
     pub(crate) fn remb_bits_per_second(&self) -> u64 {
         20_000_000
     }

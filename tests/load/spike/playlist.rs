@@ -26,7 +26,7 @@ pub(crate) struct Part {
 pub(crate) struct News {
     /// The parts from the one that was asked for on; of a first playlist the last part alone. Without gaps.
     pub parts: Vec<Part>,
-    /// What comes next.
+    /// The next step.
     pub next: Position,
     /// URI of the last EXT-X-MAP.
     pub map: Option<String>,

@@ -1,4 +1,4 @@
-//! What happens during a spike, by the second. Shared by the generator's threads; `series.rs` makes figures of it.
+//! A spike as it goes, by the second. Shared by the generator's threads; `series.rs` makes figures of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -163,7 +163,7 @@ fn arrive(crowd: Crowd) -> Result<()> {
         sleep_until((began + over + hold).into()).await;
         watching.shutdown().await;
     });
-    // Whoever is still connecting is not waited for.
+    // Viewers who are still connecting are not waited for.
     runtime.shutdown_background();
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(crate) struct Point {
     /// From 1.
     pub second: u32,
     pub arrived: u32,
-    /// Who watches, by WHEP, LiveKit's protocol, LL-HLS.
+    /// Viewers by path: WHEP, LiveKit's protocol, LL-HLS.
     pub watching: [u32; 3],
     /// Viewers for whom something went wrong so far.
     pub failed: u32,

@@ -1,4 +1,4 @@
-//! What somebody who joins is answered: the seat that the SFU leases, the broadcast, or a refusal.
+//! The answer to somebody who joins: the seat that the SFU leases, the broadcast, or a refusal.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -142,9 +142,9 @@ impl NotLive {
 pub(crate) enum PlaylistFor<'a> {
     /// Anybody may watch, or may not: the URL needs no token, and there is none for a private room.
     Anybody,
-    /// Who came with this playback token.
+    /// The bearer of this playback token.
     Bearer(&'a str),
-    /// Who came with an access token, good until then and from those addresses, that lets them watch.
+    /// The bearer of an access token, good until then and from those addresses, that lets them watch.
     Until(SystemTime, Option<AddressPrefix>),
 }
 

@@ -162,7 +162,7 @@ fn a_rung_at_rest_is_lent_the_lowest_rungs_parts_until_the_segment_in_which_it_w
     let positions = |id: RenditionId| rig.cuts[id.0].iter().map(|(at, ..)| *at).collect::<Vec<_>>();
     assert_eq!(positions(V0), positions(V1), "rungs stay aligned");
     assert!(rig.cuts.iter().flatten().all(|(_, gap, _, discontinuity)| !gap && !discontinuity));
-    // What follows is known with the last part of each segment.
+    // The rest is known with the last part of each segment.
     let all = &rig.sources[0];
     assert!(all.windows(2).all(|pair| pair[0].1 == pair[1].0), "{all:?}");
 }
