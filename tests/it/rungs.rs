@@ -11,7 +11,7 @@ use rig::hls::{MediaPlaylist, media_playlist};
 use rig::server::{Demo, Server};
 use rig::wait::wait_for;
 use rig::{ffprobe, fmp4};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The length of a segment, and of a part, seconds of the programme.
 const SEGMENT_S: f64 = 2.0;
@@ -23,10 +23,9 @@ const LAST_PART: u32 = 9;
 fn on_the_air() -> (Server, Publisher) {
     let environment = vec![("SPILLWAY__BROADCAST__RUNG_REST_SECONDS".into(), "6".into())];
     let server = Server::start(Demo { environment, ..Demo::default() }).unwrap();
-    let bearer = format!("Bearer {}", server.keys.mint_moderator(&server.room));
-    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-    let path = format!("/v1/rooms/{}", server.room);
-    assert_eq!(server.http.request("PATCH", &path, &headers, Some(b"{\"record\": \"off\"}")).unwrap().status, 200);
+    let (path, moderator) = (format!("/v1/rooms/{}", server.room), server.keys.mint_moderator(&server.room));
+    let off = json!({ "record": "off" });
+    assert_eq!(server.http.ask("PATCH", &path, Some(&moderator), Some(&off)).unwrap().status, 200);
     let whip = server.http.url(&format!("/whip/{}", server.room));
     let mut speaker = Publisher::start(&Speaker::new(&whip, &server.speaker_token("gst"))).unwrap();
     speaker.wait_until_connected().unwrap();
@@ -234,14 +233,17 @@ fn gstreamer_sizes(uri: &str, seconds: u32) -> Vec<(u32, u32)> {
 fn players_of_plain_hls_play_from_the_lent_media_of_a_rung_at_rest_on_to_its_own() {
     let (server, _speaker) = on_the_air();
     let path = rung(&server, 360);
-    type Play = fn(&str) -> Vec<(u32, u32)>;
-    let players: [(_, Play); 2] =
-        [("FFmpeg", |url| ffprobe::picture_sizes(url, 12).unwrap()), ("GStreamer", |url| gstreamer_sizes(url, 16))];
-    for (name, play) in players {
-        wait_for_rest(&server);
-        // Such players begin three segments before the end of the playlist.
-        rig::server::pass(9);
-        let runs = runs(&play(&server.http.url(&path)));
+    wait_for_rest(&server);
+    // Such players begin three segments before the end of the playlist.
+    rig::server::pass(9);
+    let url = server.http.url(&path);
+    let played = std::thread::scope(|scope| {
+        let ffmpeg = scope.spawn(|| ffprobe::picture_sizes(&url, 12).unwrap());
+        let gstreamer = scope.spawn(|| gstreamer_sizes(&url, 16));
+        [("FFmpeg", ffmpeg.join().unwrap()), ("GStreamer", gstreamer.join().unwrap())]
+    });
+    for (name, pictures) in played {
+        let runs = runs(&pictures);
         println!("{name}: {runs:?}");
         let sizes: Vec<_> = runs.iter().map(|(size, _)| *size).collect();
         assert_eq!(sizes, [(320, 180), (640, 360)], "{name}: {runs:?}");
