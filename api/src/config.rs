@@ -98,9 +98,9 @@ pub struct Config {
     /// STUN and TURN servers that clients are told of (RFC 9725 §4.6). This server is reachable at its own
     /// addresses without any; they help clients behind strict firewalls. Default none.
     pub ice_servers: Vec<IceServer>,
-    /// URLs that events of rooms are POSTed to, signed as LiveKit's server does: `http://…` or `https://…`. Each is told
-    /// what it missed while it or this server was away: broadcasts, moves, thresholds and audiences of the last day.
-    /// Default none.
+    /// URLs that events of rooms are POSTed to, signed as LiveKit's server does: `http://…` or `https://…`. Each is
+    /// told what it missed while it or this server was away: broadcasts, moves, thresholds and audiences of the last
+    /// day. Default none.
     pub webhook_urls: Vec<String>,
     /// Settings of a room that a LiveKit token or LiveKit's CreateRoom makes. Default: off the air, private and not
     /// recorded, until somebody with the right grants changes that (StartRoomCompositeEgress, or PATCH

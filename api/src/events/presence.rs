@@ -1,8 +1,8 @@
 //! Counts a room's audience, by identity.
 //!
 //! An identity counts once, however many sockets and paths it has: as interactive where it has a seat in the SFU, else
-//! as broadcast while a socket of it says that it watches the broadcast. Whoever performs is no audience. No I/O and no clock: `now` comes in as UTC in
-//! milliseconds. Driven by `room.rs`.
+//! as broadcast while a socket of it says that it watches the broadcast. Whoever performs is no audience. No I/O and no
+//! clock: `now` comes in as UTC in milliseconds. Driven by `room.rs`.
 
 use std::collections::HashMap;
 

@@ -24,8 +24,8 @@ impl Programme {
         track.absent = false;
     }
 
-    /// Keeps a unit of a rung that wakes until the lowest rung has lent the last part of the rest: its encoder may be the
-    /// slower one.
+    /// Keeps a unit of a rung that wakes until the lowest rung has lent the last part of the rest: its encoder may be
+    /// the slower one.
     pub(super) fn hold(&mut self, unit: AccessUnit, out: &mut Vec<Output>) -> Option<AccessUnit> {
         let (Some(grid), Some(track)) = (self.grid, self.tracks.get_mut(unit.rendition.0)) else { return Some(unit) };
         let next = track.segmenter.as_ref().map(|segmenter| grid.position(segmenter.next()));
