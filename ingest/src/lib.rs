@@ -8,8 +8,8 @@
 //! The composer and the mixer run by the clock, not by their inputs: whatever the speakers do, a picture is made at
 //! every tick and a stretch of sound for every AAC frame. A speaker's pipeline shares nothing with them but two small
 //! queues, so it can stall, fail and be rebuilt alone. Decisions are pure: [`layout`], [`frames`], [`samples`],
-//! [`keyframes`], [`shedding`], [`rests`], [`clock`]. Knows no HTTP server and no playlists. [`synthetic`] makes speakers
-//! for demos and tests.
+//! [`keyframes`], [`shedding`], [`rests`], [`clock`]. Knows no HTTP server and no playlists. [`synthetic`] makes
+//! speakers for demos and tests.
 
 mod broadcast;
 mod canvas;
