@@ -1,8 +1,9 @@
 //! Facts in the tables `outbox` and `outbox_cursors`. The orders in them are in `outbox.rs`.
 
 use access::RoomName;
-use sqlx::{Any, Executor, Row as _, Transaction};
+use sqlx::{Any, Row as _, Transaction};
 
+use super::outbox::{advance, newest};
 use super::rooms::room_name;
 use super::{Store, bounded, retried};
 use crate::{Error, Fact};
@@ -56,7 +57,7 @@ impl Store {
                 let delete = sqlx::query("DELETE FROM outbox_cursors WHERE topic = 'facts' AND consumer = $1");
                 delete.bind(gone).execute(&mut *transaction).await?;
             }
-            let (newest, mut cursors) = (newest_fact(&mut *transaction).await?, vec![]);
+            let (newest, mut cursors) = (newest(&mut *transaction, "facts").await?, vec![]);
             for consumer in consumers {
                 sqlx::query(insert).bind(consumer.clone()).bind(newest).execute(&mut *transaction).await?;
                 let select =
@@ -72,7 +73,7 @@ impl Store {
 
     /// The number of the newest fact there ever was; 0: there was none.
     pub(crate) async fn newest_fact(&self) -> Result<i64, Error> {
-        bounded(newest_fact(&self.pool)).await
+        bounded(newest(&self.pool, "facts")).await
     }
 
     /// The numbers and rooms of facts after that number, in order, at most so many.
@@ -94,20 +95,12 @@ impl Store {
     pub(crate) async fn facts_done(&self, consumer: &str, seq: i64) -> Result<(), Error> {
         retried(|| async {
             let mut transaction = self.begin().await?;
-            let update = sqlx::query("UPDATE outbox_cursors SET seq = $1 WHERE topic = 'facts' AND consumer = $2");
-            update.bind(seq).bind(consumer.to_owned()).execute(&mut *transaction).await?;
+            advance(&mut transaction, "facts", consumer, seq).await?;
             delete_done(&mut transaction).await?;
             Ok(transaction.commit().await?)
         })
         .await
     }
-}
-
-async fn newest_fact(database: impl Executor<'_, Database = Any>) -> Result<i64, sqlx::Error> {
-    let select = "SELECT coalesce(max(seq), 0) FROM \
-        (SELECT seq FROM outbox WHERE topic = 'facts' \
-        UNION ALL SELECT seq FROM outbox_cursors WHERE topic = 'facts') AS numbers";
-    sqlx::query_scalar(select).fetch_one(database).await
 }
 
 /// Facts without any follower are done.

@@ -26,7 +26,7 @@ impl Store {
     pub(crate) async fn follow_orders(&self, consumer: &str) -> Result<i64, Error> {
         retried(|| async {
             let mut transaction = self.begin().await?;
-            let newest = newest_order(&mut *transaction).await?;
+            let newest = newest(&mut *transaction, "orders").await?;
             let upsert = "INSERT INTO outbox_cursors (topic, consumer, seq) VALUES ('orders', $1, $2) \
                 ON CONFLICT (consumer) DO UPDATE SET seq = excluded.seq";
             sqlx::query(upsert).bind(consumer).bind(newest).execute(&mut *transaction).await?;
@@ -39,7 +39,7 @@ impl Store {
 
     /// The number of the newest order there ever was; 0: there was none.
     pub(crate) async fn newest_order(&self) -> Result<i64, Error> {
-        bounded(newest_order(&self.pool)).await
+        bounded(newest(&self.pool, "orders")).await
     }
 
     /// The first order after that number: its own number, and its JSON.
@@ -53,8 +53,7 @@ impl Store {
     pub(crate) async fn orders_done(&self, consumer: &str, seq: i64) -> Result<(), Error> {
         retried(|| async {
             let mut transaction = self.begin().await?;
-            let update = sqlx::query("UPDATE outbox_cursors SET seq = $1 WHERE consumer = $2").bind(seq).bind(consumer);
-            update.execute(&mut *transaction).await?;
+            advance(&mut transaction, "orders", consumer, seq).await?;
             delete_done(&mut transaction).await?;
             Ok(transaction.commit().await?)
         })
@@ -62,11 +61,23 @@ impl Store {
     }
 }
 
-async fn newest_order(database: impl Executor<'_, Database = Any>) -> Result<i64, sqlx::Error> {
+/// The number of a topic's newest entry, which may be deleted.
+pub(super) async fn newest(database: impl Executor<'_, Database = Any>, topic: &str) -> Result<i64, sqlx::Error> {
     let select = "SELECT coalesce(max(seq), 0) FROM \
-        (SELECT seq FROM outbox WHERE topic = 'orders' \
-        UNION ALL SELECT seq FROM outbox_cursors WHERE topic = 'orders') AS numbers";
-    sqlx::query_scalar(select).fetch_one(database).await
+        (SELECT seq FROM outbox WHERE topic = $1 \
+        UNION ALL SELECT seq FROM outbox_cursors WHERE topic = $1) AS numbers";
+    sqlx::query_scalar(select).bind(topic.to_owned()).fetch_one(database).await
+}
+
+/// A follower of a topic has done all its entries up to that one.
+pub(super) async fn advance(
+    transaction: &mut Transaction<'static, Any>,
+    topic: &str,
+    consumer: &str,
+    seq: i64,
+) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE outbox_cursors SET seq = $1 WHERE topic = $2 AND consumer = $3");
+    update.bind(seq).bind(topic.to_owned()).bind(consumer.to_owned()).execute(&mut **transaction).await.map(drop)
 }
 
 async fn delete_done(transaction: &mut Transaction<'static, Any>) -> Result<(), sqlx::Error> {
