@@ -89,7 +89,7 @@ pub(crate) async fn run(deps: Deps) {
         let progress = drain.step(ordered, || drain::Seats::of(&seats), &deps.limits);
         node.draining_since_ms = ordered.map(|order| now.since(order.since));
         deps.desk.note(NodeStatus { admission: node.admission, load, seats_taken: node.seats_taken, drain: progress });
-        if progress.is_some_and(|drain| drain.ends_by_utc <= now.utc) {
+        if progress.is_some_and(|progress| drain::is_over(&progress, now.instant)) {
             deps.send_away(&seats).await;
         }
         for (name, seats) in seats {

@@ -1,6 +1,6 @@
 //! The drain of this node: which order is followed, and until when. Pure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use access::RoomName;
 use api::{DrainOrder, DrainProgress};
@@ -51,9 +51,15 @@ impl Drain {
     }
 }
 
+/// Whether the time of a drain is over, whatever becomes of the wall clock meanwhile.
+pub(super) fn is_over(progress: &DrainProgress, now: Instant) -> bool {
+    let within = progress.ends_by_utc.duration_since(progress.order.since_utc).unwrap_or_default();
+    now.saturating_duration_since(progress.order.since) >= within
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::{Instant, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -68,7 +74,10 @@ mod tests {
         };
         assert_eq!(drain.step(None, seats(100), &limits), None);
         assert_eq!(bound(drain.step(Some(order), seats(100), &limits)), Some((100, 34)));
-        assert_eq!(bound(drain.step(Some(order), seats(3), &limits)), Some((100, 34)));
+        let kept = drain.step(Some(order), seats(3), &limits);
+        assert_eq!(bound(kept), Some((100, 34)));
+        let over = [33, 34].map(|after| is_over(&kept.unwrap(), order.since + Duration::from_secs(after)));
+        assert_eq!(over, [false, true]);
         assert_eq!(drain.step(None, seats(3), &limits), None);
         let again = DrainOrder { since_utc: SystemTime::UNIX_EPOCH + Duration::from_secs(60), ..order };
         assert_eq!(bound(drain.step(Some(again), seats(3), &limits)), Some((3, 92)));
