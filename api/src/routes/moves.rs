@@ -84,14 +84,18 @@ async fn move_participant(
 }
 
 async fn demote(app: &App, room: &Room, identity: &Identity) -> Result<(), Error> {
-    match decide(app, room, Asked::Broadcast) {
+    let is_ready = match decide(app, room, Asked::Broadcast) {
         JoinDecision::Refused(why) => return Err(no_place(why)),
-        // The broadcast has started by the time at which they have to be there.
-        JoinDecision::Broadcast { is_ready: false, .. } => app.demand.ask(&room.name, Instant::now()),
-        JoinDecision::Broadcast { is_ready: true, .. } | JoinDecision::Seat(_) => {}
-    }
+        JoinDecision::Broadcast { is_ready, .. } => is_ready,
+        JoinDecision::Seat(_) => true,
+    };
     let class = watches(app, &room.name, identity).map_or(Class::Anonymous, |(_, class)| class);
-    Ok(Moves::of(app).demote(room, identity, class, (Reason::ByHost, TO_BROADCAST)).await?)
+    Moves::of(app).demote(room, identity, class, (Reason::ByHost, TO_BROADCAST)).await?;
+    if !is_ready {
+        // The broadcast has started by the time at which they have to be there.
+        app.demand.ask(&room.name, Instant::now());
+    }
+    Ok(())
 }
 
 async fn promote(app: &App, room: &Room, identity: &Identity) -> Result<(), Error> {

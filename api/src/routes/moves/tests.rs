@@ -24,8 +24,14 @@ async fn host_moves_a_seated_viewer_to_the_broadcast_which_starts_for_them() {
     let answer: serde_json::Value = serde_json::from_str(&demote.answer).unwrap();
     assert_eq!((&answer["reason"], &answer["ready"]), (&json!("by_host"), &json!(false)));
     assert_eq!(rig.demand.waited_for(std::time::Instant::now()).len(), 1);
+}
+
+#[tokio::test]
+async fn broadcast_does_not_start_for_somebody_who_is_not_there() {
+    let rig = Rig::new().await;
     *rig.media.other.lock().unwrap() = Some(SfuError::UnknownParticipant);
     assert_eq!(ask(&rig, "nobody", "admin", TO_BROADCAST).await.status, 404);
+    assert!(rig.demand.waited_for(std::time::Instant::now()).is_empty());
 }
 
 #[tokio::test]
